@@ -1,0 +1,1 @@
+//! The Alpaca broker plugin.

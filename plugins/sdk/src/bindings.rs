@@ -1,0 +1,21 @@
+//! The generated bindings of `bracketd:broker`. Separate, because generated code keeps neither our lints nor our
+//! doc rules; nothing is written here by hand.
+#![allow(
+    unsafe_code,
+    missing_docs,
+    unreachable_pub,
+    unused_lifetimes,
+    clippy::all,
+    clippy::too_many_lines,
+    clippy::allow_attributes_without_reason,
+    reason = "generated from plugins/wit/v1"
+)]
+
+wit_bindgen::generate!({
+    path: "../wit/v1",
+    world: "broker-account",
+    pub_export_macro: true,
+    export_macro_name: "export_account",
+    default_bindings_module: "bracketd_plugin_sdk::bindings",
+    additional_derives: [PartialEq, Eq],
+});
