@@ -1,1 +1,33 @@
-//! bracketd-core
+//! The trading core of bracketd: what a transaction is, who may change it, and what follows.
+//!
+//! It performs no I/O and asks nobody the time (I1): events come in as data, and lists of changes,
+//! commands and facts go out. Everything that could differ between two runs (clock, ids, broker)
+//! is an argument, so a simulation and the daemon run the very same code.
+//!
+//! Reading order: [`money`], [`instrument`], [`order`], [`transaction`], [`book`]; then the
+//! questions asked of them: [`check`] (may this be done?), [`apply`] (what did this event change?),
+//! [`plan`] (what has to be sent?), [`protection`] (is what is held protected?), [`reconcile`]
+//! (does the broker agree?).
+
+pub mod apply;
+pub mod book;
+pub mod broker;
+pub mod check;
+pub mod command;
+pub mod diagnostic;
+pub mod fact;
+pub mod ids;
+pub mod instrument;
+pub mod intent;
+pub mod limits;
+pub mod metrics;
+pub mod money;
+pub mod order;
+pub mod plan;
+pub mod protection;
+pub mod reconcile;
+pub mod refusal;
+pub mod time;
+pub mod transaction;
+
+pub use rust_decimal::Decimal;

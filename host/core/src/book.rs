@@ -1,0 +1,130 @@
+//! Everything the core knows: accounts, their instruments and prices, and the transactions.
+//!
+//! Apart because it is the one state that events change; it must never reach outside itself.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::broker::{Balance, Position, Quote, Session};
+use crate::ids::{AccountName, PolicyName, Symbol, TransactionId};
+use crate::instrument::{AccountInfo, Instrument};
+use crate::limits;
+use crate::order::TimeInForce;
+use crate::transaction::{OnPartial, Transaction};
+
+/// What happens when a wanted stop is already through the market.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnBreached {
+    /// People are told; the stop is tried again.
+    #[default]
+    Alert,
+    /// What is held is closed at the market.
+    Close,
+}
+
+/// What the configuration says of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountRules {
+    /// Policies of transactions that name none.
+    pub policies: Vec<PolicyName>,
+    /// Whether a stop may be loosened by an automatic source.
+    pub stop_may_loosen: bool,
+    /// Farthest a stop or target may be from the reference price, in percent of it.
+    pub collar_percent: rust_decimal::Decimal,
+    /// Oldest quote that is checked against, in milliseconds.
+    pub quote_age_ms_max: u64,
+    /// How long held quantity may be without its stop before it counts as Unprotected.
+    pub protection_deadline_ms: u64,
+    /// What happens when a stop is already through the market.
+    pub on_breached: OnBreached,
+    /// What is done about a partial fill, where the transaction does not say.
+    pub on_partial: Option<OnPartial>,
+    /// How long exits rest.
+    pub exit_time_in_force: TimeInForce,
+    /// Whether commands go out at all; a disarmed account is only watched.
+    pub armed: bool,
+}
+
+impl Default for AccountRules {
+    fn default() -> Self {
+        Self {
+            policies: Vec::new(),
+            stop_may_loosen: true,
+            collar_percent: rust_decimal::Decimal::from(50),
+            quote_age_ms_max: limits::QUOTE_AGE_MS_MAX,
+            protection_deadline_ms: limits::PROTECTION_DEADLINE_MS,
+            on_breached: OnBreached::Alert,
+            on_partial: None,
+            exit_time_in_force: TimeInForce::Gtc,
+            armed: true,
+        }
+    }
+}
+
+/// One account as the core sees it.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Its name.
+    pub name: AccountName,
+    /// What the configuration says.
+    pub rules: AccountRules,
+    /// What the plugin says of itself; none before it is connected.
+    pub info: Option<AccountInfo>,
+    /// Whether the plugin is connected.
+    pub is_up: bool,
+    /// Whether the first complete read has been compared with the book.
+    pub is_reconciled: bool,
+    /// Rules of the instruments.
+    pub instruments: BTreeMap<Symbol, Arc<Instrument>>,
+    /// Latest prices.
+    pub quotes: BTreeMap<Symbol, Quote>,
+    /// Sessions.
+    pub sessions: BTreeMap<Symbol, Session>,
+    /// Money.
+    pub balance: Option<Balance>,
+    /// Positions as of the last complete read.
+    pub positions: Vec<Position>,
+}
+
+impl Account {
+    /// An account that has not been heard of yet.
+    pub fn new(name: AccountName, rules: AccountRules) -> Self {
+        Self {
+            name,
+            rules,
+            info: None,
+            is_up: false,
+            is_reconciled: false,
+            instruments: BTreeMap::new(),
+            quotes: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            balance: None,
+            positions: Vec::new(),
+        }
+    }
+
+    /// Whether the account, or this instrument of it, declared the feature.
+    pub fn can(&self, symbol: &Symbol, feature: &str) -> bool {
+        self.info.as_ref().is_some_and(|info| info.features.has(feature))
+            || self.instruments.get(symbol).is_some_and(|i| i.features.has(feature))
+    }
+}
+
+/// The whole state.
+#[derive(Clone, Debug, Default)]
+pub struct Book {
+    /// Drawn when the ledger was made; part of every op id.
+    pub ledger_id: String,
+    /// Rises when a ledger is restored from a backup; part of every op id.
+    pub epoch: u32,
+    /// The accounts.
+    pub accounts: BTreeMap<AccountName, Account>,
+    /// The transactions that have not ended, and those that ended lately.
+    pub transactions: BTreeMap<TransactionId, Arc<Transaction>>,
+    /// The number of the newest transaction.
+    pub last_id: u64,
+    /// Which transaction an order at an account belongs to.
+    pub(crate) orders: BTreeMap<(AccountName, crate::ids::BrokerOrderId), TransactionId>,
+    /// Which transaction a client order id belongs to.
+    pub(crate) clients: BTreeMap<crate::ids::ClientOrderId, TransactionId>,
+}

@@ -1,0 +1,216 @@
+//! What happened and why, one row each: the evidence that `tx why`, replay and the activity log
+//! read.
+//!
+//! Apart because a fact is written in the commit of the change that it proves. It must never be
+//! changed afterwards.
+
+use std::borrow::Cow;
+
+use rust_decimal::Decimal;
+
+use crate::ids::{AccountName, OpId, SliceNo, Symbol, TransactionId};
+use crate::intent::Source;
+use crate::time::Timestamp;
+
+/// What kind of thing happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FactKind {
+    /// A transaction was made.
+    TransactionOpened,
+    /// A transaction's status changed; `code` is the new one.
+    StatusChanged,
+    /// The wanted stop changed.
+    StopChanged,
+    /// The wanted target changed.
+    TargetChanged,
+    /// A leg was locked or unlocked.
+    LockChanged,
+    /// A close was accepted.
+    CloseAsked,
+    /// A resize was accepted.
+    ResizeAsked,
+    /// The cancel of an entry was accepted.
+    CancelAsked,
+    /// A request was refused; `code` says why.
+    Refused,
+    /// A command was committed.
+    Planned,
+    /// A command was settled; `code` says how.
+    Settled,
+    /// A command's outcome is unknown.
+    Doubt,
+    /// The broker reported an order's new status.
+    OrderChanged,
+    /// A part of an entry filled.
+    EntryFilled,
+    /// A part of an exit filled.
+    ExitFilled,
+    /// Held quantity got its wanted stop; `quantity` is how much, `number` the milliseconds without.
+    Protected,
+    /// Held quantity is without its wanted stop.
+    Unprotected,
+    /// A policy run failed; its intents were dropped.
+    PolicyFailed,
+    /// A policy said something to people.
+    PolicyAlert,
+    /// A new version of a policy decides from now on.
+    PolicyLoaded,
+    /// A new version of a policy was not taken; the old one goes on.
+    PolicyRefused,
+    /// An account is connected.
+    AccountUp,
+    /// An account cannot be reached.
+    AccountDown,
+    /// The book and the broker differed.
+    Difference,
+    /// A reconcile ended.
+    Reconciled,
+    /// The daemon started.
+    Started,
+    /// The daemon stopped as asked.
+    Stopped,
+}
+
+impl FactKind {
+    /// All kinds.
+    pub const ALL: [Self; 27] = [
+        Self::TransactionOpened,
+        Self::StatusChanged,
+        Self::StopChanged,
+        Self::TargetChanged,
+        Self::LockChanged,
+        Self::CloseAsked,
+        Self::ResizeAsked,
+        Self::CancelAsked,
+        Self::Refused,
+        Self::Planned,
+        Self::Settled,
+        Self::Doubt,
+        Self::OrderChanged,
+        Self::EntryFilled,
+        Self::ExitFilled,
+        Self::Protected,
+        Self::Unprotected,
+        Self::PolicyFailed,
+        Self::PolicyAlert,
+        Self::PolicyLoaded,
+        Self::PolicyRefused,
+        Self::AccountUp,
+        Self::AccountDown,
+        Self::Difference,
+        Self::Reconciled,
+        Self::Started,
+        Self::Stopped,
+    ];
+
+    /// Its name in the ledger; never changed once released.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TransactionOpened => "transaction_opened",
+            Self::StatusChanged => "status_changed",
+            Self::StopChanged => "stop_changed",
+            Self::TargetChanged => "target_changed",
+            Self::LockChanged => "lock_changed",
+            Self::CloseAsked => "close_asked",
+            Self::ResizeAsked => "resize_asked",
+            Self::CancelAsked => "cancel_asked",
+            Self::Refused => "refused",
+            Self::Planned => "planned",
+            Self::Settled => "settled",
+            Self::Doubt => "doubt",
+            Self::OrderChanged => "order_changed",
+            Self::EntryFilled => "entry_filled",
+            Self::ExitFilled => "exit_filled",
+            Self::Protected => "protected",
+            Self::Unprotected => "unprotected",
+            Self::PolicyFailed => "policy_failed",
+            Self::PolicyAlert => "policy_alert",
+            Self::PolicyLoaded => "policy_loaded",
+            Self::PolicyRefused => "policy_refused",
+            Self::AccountUp => "account_up",
+            Self::AccountDown => "account_down",
+            Self::Difference => "difference",
+            Self::Reconciled => "reconciled",
+            Self::Started => "started",
+            Self::Stopped => "stopped",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// When, by the event's own time.
+    pub at: Timestamp,
+    /// What.
+    pub kind: FactKind,
+    /// Who caused it.
+    pub source: Source,
+    /// At which account; none for the daemon itself.
+    pub account: Option<AccountName>,
+    /// To which transaction.
+    pub transaction: Option<TransactionId>,
+    /// In which instrument.
+    pub symbol: Option<Symbol>,
+    /// In which slice.
+    pub slice: Option<SliceNo>,
+    /// By which outbox row.
+    pub op: Option<OpId>,
+    /// A code: a refusal, a status, a fault.
+    pub code: Cow<'static, str>,
+    /// A number before: a price, where the fact is about one.
+    pub before: Option<Decimal>,
+    /// The number after.
+    pub after: Option<Decimal>,
+    /// A quantity, where the fact is about one.
+    pub quantity: Option<Decimal>,
+    /// Milliseconds, where the fact is about a span.
+    pub span_ms: Option<u64>,
+    /// Words for people: why, or the broker's message.
+    pub text: String,
+    /// The inputs of a policy's decision, as JSON; empty where there are none.
+    pub inputs: String,
+}
+
+impl Fact {
+    /// A fact with nothing but its time, kind and cause.
+    pub fn new(at: Timestamp, kind: FactKind, source: Source) -> Self {
+        Self {
+            at,
+            kind,
+            source,
+            account: None,
+            transaction: None,
+            symbol: None,
+            slice: None,
+            op: None,
+            code: Cow::Borrowed(""),
+            before: None,
+            after: None,
+            quantity: None,
+            span_ms: None,
+            text: String::new(),
+            inputs: String::new(),
+        }
+    }
+
+    /// A fact about a transaction.
+    pub fn about(
+        tx: &crate::transaction::Transaction,
+        at: Timestamp,
+        kind: FactKind,
+        source: Source,
+    ) -> Self {
+        Self {
+            account: Some(tx.account.clone()),
+            transaction: Some(tx.id),
+            symbol: Some(tx.symbol.clone()),
+            ..Self::new(at, kind, source)
+        }
+    }
+}

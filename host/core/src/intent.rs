@@ -1,0 +1,236 @@
+//! What somebody wants done, and the true answer to it.
+//!
+//! Apart because scripts, HTTP, the command line and recovery all speak exactly this; there is no
+//! second door.
+
+use crate::ids::{AccountName, OwnerName, PolicyName, Symbol, TransactionId};
+use crate::money::{Price, Quantity};
+use crate::order::{Direction, Leg, TimeInForce};
+use crate::refusal::Refusal;
+use crate::transaction::{EntryKind, OnPartial};
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A person, by the name of the token or terminal.
+    Manual(String),
+    /// A policy.
+    Policy {
+        /// Its name.
+        name: PolicyName,
+        /// Content hash of the version that decided.
+        digest: String,
+    },
+    /// The broker: something that happened there.
+    Broker,
+    /// The start, or a reconcile.
+    Recovery,
+    /// The host itself: a guard, a deadline, the configuration.
+    Host,
+}
+
+impl Source {
+    /// Whether a person asks.
+    pub fn is_person(&self) -> bool {
+        matches!(self, Self::Manual(_))
+    }
+
+    /// `manual(name)`, `policy(name)`, `broker`, `recovery` or `host`.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Manual(name) => format!("manual({name})"),
+            Self::Policy { name, .. } => format!("policy({name})"),
+            Self::Broker => "broker".to_owned(),
+            Self::Recovery => "recovery".to_owned(),
+            Self::Host => "host".to_owned(),
+        }
+    }
+}
+
+/// Whether an entry carries its exits to the broker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GuardWish {
+    /// Where the account can.
+    #[default]
+    Native,
+    /// Never.
+    Plain,
+}
+
+/// A new transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Open {
+    /// The account that shall trade it.
+    pub account: AccountName,
+    /// The book; none is the account's own.
+    pub owner: Option<OwnerName>,
+    /// What is traded.
+    pub symbol: Symbol,
+    /// Which way it gains.
+    pub direction: Direction,
+    /// How much.
+    pub quantity: Quantity,
+    /// How the entry finds its price.
+    pub entry: EntryKind,
+    /// How long the entry rests; none is good-till-canceled.
+    pub time_in_force: Option<TimeInForce>,
+    /// The stop wanted.
+    pub stop: Option<Price>,
+    /// The target wanted.
+    pub target: Option<Price>,
+    /// Policies; none are the account's.
+    pub policies: Option<Vec<PolicyName>>,
+    /// What is done about a partial fill; none is the default for the entry.
+    pub on_partial: Option<OnPartial>,
+    /// Whether the entry carries its exits.
+    pub guard: GuardWish,
+}
+
+/// A change of one leg's wanted price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Stays as it is.
+    Keep,
+    /// None is wanted any more.
+    Clear,
+    /// This price is wanted.
+    Set(Price),
+}
+
+/// What is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// `open_position`.
+    Open(Box<Open>),
+    /// `update_stop_loss`, `update_take_profit`, `set_bracket`.
+    Protect {
+        /// The transaction.
+        transaction: TransactionId,
+        /// What becomes of the stop.
+        stop: Wish,
+        /// What becomes of the target.
+        target: Wish,
+    },
+    /// `ratchet_stop`: as `update_stop_loss`, but nothing when the price is not better.
+    Ratchet {
+        /// The transaction.
+        transaction: TransactionId,
+        /// The stop wanted.
+        stop: Price,
+    },
+    /// `close_position`.
+    Close {
+        /// The transaction.
+        transaction: TransactionId,
+    },
+    /// `adjust_quantity`.
+    Resize {
+        /// The transaction.
+        transaction: TransactionId,
+        /// What is to be held afterwards.
+        quantity: Quantity,
+    },
+    /// `cancel_entry`.
+    CancelEntry {
+        /// The transaction.
+        transaction: TransactionId,
+    },
+    /// `lock`, `unlock`.
+    Lock {
+        /// The transaction.
+        transaction: TransactionId,
+        /// The leg.
+        leg: Leg,
+        /// Whether it is locked from now on.
+        locked: bool,
+    },
+}
+
+impl Intent {
+    /// The transaction that it is about, unless it makes one.
+    pub fn transaction(&self) -> Option<TransactionId> {
+        match self {
+            Self::Open(_) => None,
+            Self::Protect { transaction, .. }
+            | Self::Ratchet { transaction, .. }
+            | Self::Close { transaction }
+            | Self::Resize { transaction, .. }
+            | Self::CancelEntry { transaction }
+            | Self::Lock { transaction, .. } => Some(*transaction),
+        }
+    }
+
+    /// The toolkit verb, as scripts, HTTP and facts name it.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Open(_) => "open_position",
+            Self::Protect { stop: Wish::Keep, .. } => "update_take_profit",
+            Self::Protect { target: Wish::Keep, .. } => "update_stop_loss",
+            Self::Protect { .. } => "set_bracket",
+            Self::Ratchet { .. } => "ratchet_stop",
+            Self::Close { .. } => "close_position",
+            Self::Resize { .. } => "adjust_quantity",
+            Self::CancelEntry { .. } => "cancel_entry",
+            Self::Lock { locked: true, .. } => "lock",
+            Self::Lock { locked: false, .. } => "unlock",
+        }
+    }
+}
+
+/// An intent with who wants it and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// What is wanted.
+    pub intent: Intent,
+    /// Who wants it.
+    pub source: Source,
+    /// Why, in the asker's words; goes to the ledger.
+    pub why: String,
+    /// Refused unless the transaction's desired version is this one.
+    pub if_version: Option<u64>,
+    /// The inputs a policy decided on, as JSON; empty for people.
+    pub inputs: String,
+}
+
+/// What really happened to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Written to the ledger; nothing needs to be sent (WAITING).
+    Stored,
+    /// Written to the ledger; will be sent.
+    Staged,
+    /// It already was so.
+    Unchanged,
+    /// Not done.
+    Refused(Refusal),
+}
+
+/// The answer to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// What happened.
+    pub outcome: Outcome,
+    /// A sentence with the numbers and, after a refusal, what to do next.
+    pub message: String,
+    /// The transaction, once there is one.
+    pub transaction: Option<TransactionId>,
+    /// The transaction's desired version after this.
+    pub version: u64,
+}
+
+impl Verdict {
+    /// Whether it was not refused.
+    pub fn accepted(&self) -> bool {
+        !matches!(self.outcome, Outcome::Refused(_))
+    }
+
+    /// `STORED`, `STAGED`, `UNCHANGED`, or the refusal's code.
+    pub fn code(&self) -> &'static str {
+        match self.outcome {
+            Outcome::Stored => "STORED",
+            Outcome::Staged => "STAGED",
+            Outcome::Unchanged => "UNCHANGED",
+            Outcome::Refused(refusal) => refusal.code(),
+        }
+    }
+}

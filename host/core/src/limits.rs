@@ -1,0 +1,37 @@
+//! Every bound of the core with its reason. Apart so that two bounds that must agree stand side by
+//! side; nothing here may be changed at run time.
+
+/// Slices of one transaction. A fifth partial fill replaces the youngest by a larger one: more
+/// exits would cost the message budget more than they protect.
+pub const SLICES_MAX: usize = 4;
+
+/// Partial fills that close to each other share a slice.
+pub const GATHER_MS: u64 = 250;
+
+/// An entry that was not sent within this is dropped as stale: its price was for another moment.
+pub const ENTRY_AGE_MS_MAX: u64 = 30_000;
+
+/// First pause after a rejected protection; doubles up to [`RETRY_MS_MAX`].
+pub const RETRY_MS_MIN: u64 = 1_000;
+
+/// Longest pause between two attempts at a rejected protection.
+pub const RETRY_MS_MAX: u64 = 30_000;
+
+/// First pause between two look-ups of an unknown outcome; doubles up to [`LOOKUP_MS_MAX`].
+pub const LOOKUP_MS_MIN: u64 = 250;
+
+/// Longest pause between two look-ups of an unknown outcome.
+pub const LOOKUP_MS_MAX: u64 = 30_000;
+
+/// How old a write must be before two look-ups that find nothing prove that it did not arrive.
+pub const SETTLE_MS: u64 = 5_000;
+
+/// How long held quantity may be without its wanted stop before that is Unprotected, unless the
+/// account says otherwise.
+pub const PROTECTION_DEADLINE_MS: u64 = 3_000;
+
+/// A quote older than this is not checked against.
+pub const QUOTE_AGE_MS_MAX: u64 = 15_000;
+
+const _: () = assert!(RETRY_MS_MIN <= RETRY_MS_MAX && LOOKUP_MS_MIN <= LOOKUP_MS_MAX);
+const _: () = assert!(GATHER_MS < PROTECTION_DEADLINE_MS);

@@ -1,0 +1,75 @@
+//! Is what is held protected, and since when not (I5).
+//!
+//! Apart because this question is asked after every change and must have one answer. It never
+//! plans a remedy.
+
+use crate::time::Timestamp;
+
+/// Whether a transaction's held quantity has its wanted stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protection {
+    /// Nothing is held, or no stop is wanted.
+    NotWanted,
+    /// All that is held has a working stop.
+    Protected,
+    /// Some of it has none yet; the command for it is on its way.
+    Pending {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Some of it has none, and somebody has to know.
+    Unprotected {
+        /// Since when it had none.
+        since: Timestamp,
+        /// Why.
+        why: Exposed,
+    },
+}
+
+/// Why held quantity is without its stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exposed {
+    /// It took longer than the account's deadline.
+    Deadline,
+    /// The broker rejected the stop.
+    Rejected,
+    /// The outcome of the command is unknown.
+    Unknown,
+    /// The account is not connected.
+    AccountDown,
+    /// The rest of the entry is waited for, as configured.
+    WaitingForEntry,
+}
+
+impl Exposed {
+    /// Lower-case name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deadline => "deadline",
+            Self::Rejected => "rejected",
+            Self::Unknown => "unknown",
+            Self::AccountDown => "account_down",
+            Self::WaitingForEntry => "waiting_for_entry",
+        }
+    }
+}
+
+impl Protection {
+    /// Lower-case name.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::NotWanted => "not_wanted",
+            Self::Protected => "protected",
+            Self::Pending { .. } => "pending",
+            Self::Unprotected { .. } => "unprotected",
+        }
+    }
+
+    /// Since when held quantity has been without its stop.
+    pub fn gap_since(&self) -> Option<Timestamp> {
+        match self {
+            Self::NotWanted | Self::Protected => None,
+            Self::Pending { since } | Self::Unprotected { since, .. } => Some(*since),
+        }
+    }
+}
