@@ -1,1 +1,401 @@
-//! check
+//! The gate: the one place that says yes or no to a change of a transaction.
+//!
+//! Apart because scripts, people and recovery must all get the same answer for the same state.
+//! It reads and never changes; [`propose`] writes down what an accepted request asks for.
+//! Opening a transaction is checked in [`crate::open`], by the same price rules.
+
+use crate::book::Account;
+use crate::broker::Quote;
+use crate::instrument::Instrument;
+use crate::intent::{Intent, Outcome, Request, Source, Verdict, Wish};
+use crate::money::{Price, Quantity, Snap};
+use crate::order::{Direction, Leg};
+use crate::refusal::Refusal;
+use crate::time::Timestamp;
+use crate::transaction::{Task, Transaction, TransactionStatus};
+
+/// What the gate may look at beside the transaction.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The transaction's account.
+    pub account: &'a Account,
+    /// The instrument's rules, once read.
+    pub instrument: Option<&'a Instrument>,
+    /// The instrument's latest price.
+    pub quote: Option<&'a Quote>,
+    /// The moment of the question.
+    pub now: Timestamp,
+}
+
+/// A refusal with its sentence.
+pub(crate) type No = (Refusal, String);
+
+/// Whether the request may be done to the transaction now. Any intent but `Open`.
+pub fn check(tx: &Transaction, context: &Context<'_>, request: &Request) -> Verdict {
+    let outcome = allowed_to(tx, request).and_then(|()| match &request.intent {
+        Intent::Open(_) => Err((Refusal::Busy, "a transaction cannot be opened twice".to_owned())),
+        Intent::Protect { stop, target, .. } => protect(tx, context, request, *stop, *target),
+        Intent::Ratchet { stop, .. } => ratchet(tx, context, request, *stop),
+        Intent::Close { .. } => close(tx),
+        Intent::Resize { quantity, .. } => resize(tx, context, *quantity),
+        Intent::CancelEntry { .. } => cancel_entry(tx),
+        Intent::Lock { leg, locked, .. } => Ok(lock(tx, *leg, *locked)),
+    });
+    let (outcome, message) = match outcome {
+        Ok(answer) => answer,
+        Err((refusal, why)) => (Outcome::Refused(refusal), why),
+    };
+    Verdict { outcome, message, transaction: Some(tx.id), version: tx.desired.version }
+}
+
+/// Writes an accepted request's wish into the transaction: what is desired, not what is done.
+pub fn propose(tx: &mut Transaction, request: &Request) {
+    match &request.intent {
+        Intent::Open(_) => {}
+        Intent::Protect { stop, target, .. } => {
+            tx.desired.stop = wished(*stop, tx.desired.stop);
+            tx.desired.target = wished(*target, tx.desired.target);
+            tx.desired.version += 1;
+        }
+        Intent::Ratchet { stop, .. } => {
+            tx.desired.stop = Some(*stop);
+            tx.desired.version += 1;
+        }
+        Intent::Close { .. } => {
+            let task = Task::Close { why: request.why.clone(), source: request.source.clone() };
+            tx.task = Some(task);
+        }
+        Intent::Resize { quantity, .. } => {
+            let to = *quantity;
+            let grows = to > tx.held();
+            tx.task = Some(if grows { Task::Grow { to } } else { Task::Reduce { to } });
+        }
+        Intent::CancelEntry { .. } => tx.entry.cancel_asked = true,
+        Intent::Lock { leg, locked, .. } => tx.locks.set(*leg, *locked),
+    }
+}
+
+fn allowed_to(tx: &Transaction, request: &Request) -> Result<(), No> {
+    if let Source::Policy { name, .. } = &request.source {
+        if !tx.policies.contains(name) {
+            let why = format!("policy {name} is not assigned to transaction {}", tx.id);
+            return Err((Refusal::NotOwner, why));
+        }
+        if matches!(request.intent, Intent::Lock { .. }) {
+            return Err((Refusal::VerbNotAllowed, "only a person locks or unlocks a leg".into()));
+        }
+    }
+    if tx.status.is_ended() {
+        let why = format!("transaction {} has ended ({})", tx.id, tx.status.as_str());
+        return Err((Refusal::AlreadyEnded, why));
+    }
+    match request.if_version {
+        Some(version) if version != tx.desired.version => Err((
+            Refusal::VersionConflict,
+            format!(
+                "transaction {} is at version {}, not {version}; read it again",
+                tx.id, tx.desired.version
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn wished(wish: Wish, now: Option<Price>) -> Option<Price> {
+    match wish {
+        Wish::Keep => now,
+        Wish::Clear => None,
+        Wish::Set(price) => Some(price),
+    }
+}
+
+fn protect(
+    tx: &Transaction,
+    context: &Context<'_>,
+    request: &Request,
+    stop: Wish,
+    target: Wish,
+) -> Result<(Outcome, String), No> {
+    if tx.status == TransactionStatus::Closing {
+        return Err((Refusal::Busy, format!("transaction {} is being closed", tx.id)));
+    }
+    if !request.source.is_person() {
+        for (leg, wish) in [(Leg::Stop, stop), (Leg::Target, target)] {
+            if wish != Wish::Keep && tx.locks.has(leg) {
+                let why = format!("the {} of transaction {} is locked", leg.as_str(), tx.id);
+                return Err((Refusal::Locked, why));
+            }
+        }
+    }
+    let after = (wished(stop, tx.desired.stop), wished(target, tx.desired.target));
+    if after == (tx.desired.stop, tx.desired.target) {
+        return Ok((Outcome::Unchanged, "it already is so".to_owned()));
+    }
+    let changed = |wish: Wish, price: Option<Price>| price.filter(|_| wish != Wish::Keep);
+    if changed(stop, after.0).is_some() || changed(target, after.1).is_some() {
+        let reference = reference(tx, context)?;
+        let rules = PriceRules { direction: tx.direction, reference, context };
+        rules.check(changed(stop, after.0), changed(target, after.1), after)?;
+    }
+    loosens(tx, context, request, after.0)?;
+    Ok(accepted(tx))
+}
+
+fn ratchet(
+    tx: &Transaction,
+    context: &Context<'_>,
+    request: &Request,
+    stop: Price,
+) -> Result<(Outcome, String), No> {
+    match tx.desired.stop {
+        Some(now) if !is_tighter(tx.direction, stop, now) => {
+            Ok((Outcome::Unchanged, format!("{stop} is not better than {now}")))
+        }
+        _ => protect(tx, context, request, Wish::Set(stop), Wish::Keep),
+    }
+}
+
+fn accepted(tx: &Transaction) -> (Outcome, String) {
+    if tx.status == TransactionStatus::Waiting {
+        (Outcome::Stored, "stored; goes to the broker when the entry fills".to_owned())
+    } else {
+        (Outcome::Staged, "stored; is being sent to the broker".to_owned())
+    }
+}
+
+fn reference(tx: &Transaction, context: &Context<'_>) -> Result<(Price, &'static str), No> {
+    if tx.status == TransactionStatus::Waiting {
+        return Ok((tx.entry.reference, "planned entry"));
+    }
+    let quote = fresh_quote(context)?;
+    let price = quote.exit_price(tx.direction).ok_or_else(|| no_price(&tx.symbol))?;
+    Ok((price, "market"))
+}
+
+pub(crate) fn no_price(symbol: &crate::ids::Symbol) -> No {
+    (Refusal::NoReferencePrice, format!("there is no price of {symbol} to check against"))
+}
+
+pub(crate) fn fresh_quote<'a>(context: &Context<'a>) -> Result<&'a Quote, No> {
+    let Some(quote) = context.quote else {
+        return Err((Refusal::NoReferencePrice, "no price was read yet; try again".to_owned()));
+    };
+    let age_ms = context.now.ms_since(quote.at);
+    let age_ms_max = context.account.rules.quote_age_ms_max;
+    if age_ms > age_ms_max {
+        let why = format!("the latest price is {age_ms} ms old; at most {age_ms_max} ms is taken");
+        return Err((Refusal::StalePrice, why));
+    }
+    Ok(quote)
+}
+
+/// Whether `stop` is nearer to the gaining side than `than`.
+pub fn is_tighter(direction: Direction, stop: Price, than: Price) -> bool {
+    match direction {
+        Direction::Long => stop > than,
+        Direction::Short => stop < than,
+    }
+}
+
+fn loosens(
+    tx: &Transaction,
+    context: &Context<'_>,
+    request: &Request,
+    stop: Option<Price>,
+) -> Result<(), No> {
+    let rules = &context.account.rules;
+    if rules.stop_may_loosen || request.source.is_person() {
+        return Ok(());
+    }
+    if tx.status != TransactionStatus::Opened {
+        return Ok(());
+    }
+    let Some(now) = tx.desired.stop else { return Ok(()) };
+    if stop.is_some_and(|stop| stop == now || is_tighter(tx.direction, stop, now)) {
+        return Ok(());
+    }
+    let to = stop.map_or("no stop".to_owned(), |stop| stop.to_string());
+    Err((Refusal::Loosens, format!("the stop would go from {now} to {to}, which risks more")))
+}
+
+/// The rules for the prices of stop and target, given what they are checked against.
+pub(crate) struct PriceRules<'a> {
+    /// Which way the transaction gains.
+    pub(crate) direction: Direction,
+    /// The price to check against and its name.
+    pub(crate) reference: (Price, &'static str),
+    /// The rest.
+    pub(crate) context: &'a Context<'a>,
+}
+
+impl PriceRules<'_> {
+    /// Checks the changed prices; `after` is the whole protection with the change.
+    pub(crate) fn check(
+        &self,
+        stop: Option<Price>,
+        target: Option<Price>,
+        after: (Option<Price>, Option<Price>),
+    ) -> Result<(), No> {
+        if let Some(stop) = stop {
+            self.side(Leg::Stop, stop)?;
+        }
+        if let Some(target) = target {
+            self.side(Leg::Target, target)?;
+        }
+        if let (Some(stop), Some(target)) = after
+            && !is_tighter(self.direction, target, stop)
+        {
+            let why = format!("the stop {stop} is not on the losing side of the target {target}");
+            return Err((Refusal::StopBeyondTarget, why));
+        }
+        for price in [stop, target].into_iter().flatten() {
+            self.tick(price)?;
+        }
+        for price in [stop, target].into_iter().flatten() {
+            self.collar(price)?;
+        }
+        Ok(())
+    }
+
+    fn side(&self, leg: Leg, price: Price) -> Result<(), No> {
+        let (reference, name) = self.reference;
+        let below = matches!(
+            (leg, self.direction),
+            (Leg::Stop, Direction::Long) | (Leg::Target, Direction::Short)
+        );
+        if (below && price < reference) || (!below && price > reference) {
+            return Ok(());
+        }
+        let refusal = match leg {
+            Leg::Stop => Refusal::StopWrongSide,
+            Leg::Target => Refusal::TargetWrongSide,
+        };
+        let (side, leg) = (if below { "below" } else { "above" }, leg.as_str());
+        let direction = self.direction.as_str();
+        Err((refusal, format!("the {leg} {price} of a {direction} must be {side} the {name} {reference}")))
+    }
+
+    pub(crate) fn tick(&self, price: Price) -> Result<(), No> {
+        let Some(instrument) = self.context.instrument else {
+            let why = "the instrument's tick size is not read yet; try again".to_owned();
+            return Err((Refusal::NotReady, why));
+        };
+        if instrument.is_on_tick(price) {
+            return Ok(());
+        }
+        let near = |to| instrument.snap(price, to).map_or("-".to_owned(), |p| p.to_string());
+        let tick = instrument.tick_at(price.get());
+        Err((
+            Refusal::OffTick,
+            format!(
+                "{price} is not a multiple of the tick {tick}; the nearest are {} and {}",
+                near(Snap::Down),
+                near(Snap::Up)
+            ),
+        ))
+    }
+
+    fn collar(&self, price: Price) -> Result<(), No> {
+        let (reference, name) = self.reference;
+        let distance = (price.get() - reference.get()).abs();
+        let percent = distance * crate::Decimal::ONE_HUNDRED / reference.get();
+        let percent_max = self.context.account.rules.collar_percent;
+        if percent <= percent_max {
+            return Ok(());
+        }
+        let percent = percent.round_dp(2);
+        Err((
+            Refusal::Collar,
+            format!("{price} is {percent} % from the {name} {reference}; at most {percent_max} % is allowed"),
+        ))
+    }
+}
+
+fn close(tx: &Transaction) -> Result<(Outcome, String), No> {
+    match tx.status {
+        TransactionStatus::Opened => Ok((Outcome::Staged, "the close is being sent".to_owned())),
+        TransactionStatus::Closing => {
+            Ok((Outcome::Unchanged, "it is being closed already".to_owned()))
+        }
+        TransactionStatus::Waiting | TransactionStatus::Closed | TransactionStatus::Failed => Err((
+            Refusal::NotOpened,
+            format!("transaction {} is WAITING: nothing is held; cancel its entry instead", tx.id),
+        )),
+    }
+}
+
+fn resize(
+    tx: &Transaction,
+    context: &Context<'_>,
+    quantity: Quantity,
+) -> Result<(Outcome, String), No> {
+    match tx.status {
+        TransactionStatus::Opened => {}
+        TransactionStatus::Closing => {
+            return Err((Refusal::Busy, format!("transaction {} is being closed", tx.id)));
+        }
+        TransactionStatus::Waiting | TransactionStatus::Closed | TransactionStatus::Failed => {
+            let why = format!("transaction {} is WAITING: nothing is held yet", tx.id);
+            return Err((Refusal::NotOpened, why));
+        }
+    }
+    if tx.task.is_some() {
+        return Err((Refusal::Busy, "a change of the quantity is under way".to_owned()));
+    }
+    if quantity == tx.held() {
+        return Ok((Outcome::Unchanged, format!("{quantity} is held already")));
+    }
+    if quantity.is_zero() {
+        return Err((Refusal::BadQuantity, "nothing would be left; close it instead".to_owned()));
+    }
+    check_quantity(context.instrument, quantity)?;
+    if quantity > tx.held() && !tx.entry.ended {
+        let why = "the entry still rests; cancel it or wait for its end".to_owned();
+        return Err((Refusal::Busy, why));
+    }
+    Ok((Outcome::Staged, "the change is being sent".to_owned()))
+}
+
+pub(crate) fn check_quantity(
+    instrument: Option<&Instrument>,
+    quantity: Quantity,
+) -> Result<(), No> {
+    let Some(instrument) = instrument else {
+        let why = "the instrument's quantity step is not read yet; try again".to_owned();
+        return Err((Refusal::NotReady, why));
+    };
+    let no = |why: String| Err((Refusal::BadQuantity, why));
+    if quantity.is_zero() {
+        return no("the quantity is zero".to_owned());
+    }
+    if !instrument.is_on_step(quantity) {
+        return no(format!("{quantity} is not a multiple of the step {}", instrument.qty_step));
+    }
+    if quantity < instrument.min_qty {
+        return no(format!("{quantity} is below the smallest order {}", instrument.min_qty));
+    }
+    match instrument.max_qty {
+        Some(max) if quantity > max => no(format!("{quantity} is above the largest order {max}")),
+        _ => Ok(()),
+    }
+}
+
+fn cancel_entry(tx: &Transaction) -> Result<(Outcome, String), No> {
+    if tx.entry.ended {
+        let why = format!("the entry of transaction {} does not rest any more", tx.id);
+        return Err((Refusal::NotWaiting, why));
+    }
+    if tx.entry.cancel_asked {
+        return Ok((Outcome::Unchanged, "its cancel was asked for already".to_owned()));
+    }
+    Ok((Outcome::Staged, "the cancel is being sent".to_owned()))
+}
+
+fn lock(tx: &Transaction, leg: Leg, locked: bool) -> (Outcome, String) {
+    let state = if locked { "locked" } else { "unlocked" };
+    if tx.locks.has(leg) == locked {
+        (Outcome::Unchanged, format!("the {} is {state} already", leg.as_str()))
+    } else {
+        (Outcome::Stored, format!("the {} is {state}", leg.as_str()))
+    }
+}

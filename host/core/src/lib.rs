@@ -22,6 +22,7 @@ pub mod intent;
 pub mod limits;
 pub mod metrics;
 pub mod money;
+pub mod open;
 pub mod order;
 pub mod plan;
 pub mod protection;

@@ -1,0 +1,161 @@
+//! Opening a transaction: the checks before there is one, and the plan of its entry.
+//!
+//! Apart from the gate because it looks at the whole book (what else is held?), which no other
+//! check does.
+
+use rust_decimal::Decimal;
+
+use crate::book::{Account, Book};
+use crate::check::{Context, No, PriceRules, check_quantity, fresh_quote, no_price};
+use crate::ids::{OwnerName, Symbol, TransactionId};
+use crate::instrument::Features;
+use crate::intent::{GuardWish, Open};
+use crate::money::{Price, Quantity};
+use crate::order::{Direction, TimeInForce};
+use crate::protection::Protection;
+use crate::refusal::Refusal;
+use crate::time::Timestamp;
+use crate::transaction::{
+    Desired, Entry, EntryGuard, EntryKind, Locks, OnPartial, Transaction, TransactionStatus,
+};
+
+/// The new transaction, WAITING, or why not. The book is not changed.
+///
+/// # Errors
+/// The refusal with its sentence.
+pub fn open(book: &Book, wish: &Open, now: Timestamp) -> Result<Transaction, No> {
+    let Some(account) = book.accounts.get(&wish.account) else {
+        let known: Vec<&str> = book.accounts.keys().map(|name| name.as_str()).collect();
+        let why = format!("there is no account {}; there are: {}", wish.account, known.join(", "));
+        return Err((Refusal::UnknownAccount, why));
+    };
+    if !account.is_up || !account.is_reconciled {
+        let why = format!("account {} is not connected and reconciled yet", account.name);
+        return Err((Refusal::NotReady, why));
+    }
+    let context = Context {
+        account,
+        instrument: account.instruments.get(&wish.symbol).map(|i| &**i),
+        quote: account.quotes.get(&wish.symbol),
+        now,
+    };
+    check_quantity(context.instrument, wish.quantity)?;
+    would_net(book, account, wish)?;
+    let reference = reference(&context, wish)?;
+    let rules = PriceRules { direction: wish.direction, reference, context: &context };
+    if let EntryKind::Limit(limit) = wish.entry {
+        rules.tick(limit)?;
+    }
+    rules.check(wish.stop, wish.target, (wish.stop, wish.target))?;
+    Ok(transaction(book, account, wish, reference.0, now))
+}
+
+fn reference(context: &Context<'_>, wish: &Open) -> Result<(Price, &'static str), No> {
+    match wish.entry {
+        EntryKind::Limit(limit) => Ok((limit, "planned entry")),
+        EntryKind::Market => {
+            let quote = fresh_quote(context)?;
+            let price = quote.entry_price(wish.direction).ok_or_else(|| no_price(&wish.symbol))?;
+            Ok((price, "market"))
+        }
+    }
+}
+
+/// An entry against a held opposite side would shrink that instead of opening anything.
+fn would_net(book: &Book, account: &Account, wish: &Open) -> Result<(), No> {
+    if account.can(&wish.symbol, Features::HEDGING) {
+        return Ok(());
+    }
+    let opposite = book.transactions.values().find(|tx| {
+        tx.account == account.name
+            && tx.symbol == wish.symbol
+            && tx.direction != wish.direction
+            && !tx.status.is_ended()
+    });
+    let position = account.positions.iter().find(|p| p.symbol == wish.symbol);
+    let against = position.is_some_and(|p| match wish.direction {
+        Direction::Long => p.quantity < Decimal::ZERO,
+        Direction::Short => p.quantity > Decimal::ZERO,
+    });
+    let what = match opposite {
+        Some(tx) => format!("transaction {} is {}", tx.id, tx.direction.as_str()),
+        None if against => "the account holds the opposite side".to_owned(),
+        None => return Ok(()),
+    };
+    Err((Refusal::WouldNet, format!("{what} in {}; the account would net the two", wish.symbol)))
+}
+
+fn transaction(
+    book: &Book,
+    account: &Account,
+    wish: &Open,
+    reference: Price,
+    now: Timestamp,
+) -> Transaction {
+    let guard = guard(book, account, wish);
+    let both = wish.stop.is_some() && wish.target.is_some();
+    let on_partial = wish.on_partial.or(account.rules.on_partial).unwrap_or({
+        let pair_beside_entry = both && account.can(&wish.symbol, Features::NATIVE_OCO);
+        if guard == EntryGuard::Plain && pair_beside_entry {
+            OnPartial::Oco
+        } else {
+            OnPartial::CancelRest
+        }
+    });
+    Transaction {
+        id: TransactionId(book.last_id + 1),
+        account: account.name.clone(),
+        owner: wish.owner.clone().unwrap_or_else(|| OwnerName::new(account.name.as_str())),
+        symbol: wish.symbol.clone(),
+        direction: wish.direction,
+        status: TransactionStatus::Waiting,
+        entry: Entry {
+            kind: wish.entry,
+            quantity: wish.quantity,
+            time_in_force: wish.time_in_force.unwrap_or(TimeInForce::Gtc),
+            reference,
+            on_partial,
+            guard,
+            cancel_asked: false,
+            ended: false,
+        },
+        desired: Desired { stop: wish.stop, target: wish.target, version: 1 },
+        locks: Locks::default(),
+        policies: wish.policies.clone().unwrap_or_else(|| account.rules.policies.clone()),
+        slices: Vec::new(),
+        orders: Vec::new(),
+        ops: Vec::new(),
+        steps: Vec::new(),
+        task: None,
+        protection: Protection::NotWanted,
+        initial_stop: None,
+        entered: Quantity::ZERO,
+        entered_value: Decimal::ZERO,
+        exited: Quantity::ZERO,
+        exited_value: Decimal::ZERO,
+        created_at: now,
+        opened_at: None,
+        closed_at: None,
+        close_reason: None,
+    }
+}
+
+/// What the entry can carry at this moment. Alpaca takes exits only with a market or limit entry
+/// for whole units that opens, not adds to, a position ("bracket orders must be entry orders").
+fn guard(book: &Book, account: &Account, wish: &Open) -> EntryGuard {
+    let whole = wish.quantity.get().fract().is_zero();
+    let held = |symbol: &Symbol| {
+        book.transactions.values().any(|tx| {
+            tx.account == account.name && tx.symbol == *symbol && !tx.status.is_ended()
+        }) || account.positions.iter().any(|p| p.symbol == *symbol && !p.quantity.is_zero())
+    };
+    if wish.guard == GuardWish::Plain || !whole || held(&wish.symbol) {
+        return EntryGuard::Plain;
+    }
+    let can = |feature| account.can(&wish.symbol, feature);
+    match (wish.stop, wish.target) {
+        (Some(_), Some(_)) if can(Features::NATIVE_BRACKET) => EntryGuard::Bracket,
+        (Some(_), None) if can(Features::NATIVE_OTO) => EntryGuard::Oto,
+        _ => EntryGuard::Plain,
+    }
+}
