@@ -324,6 +324,12 @@ pub enum Read {
         /// The bracket as the host knows it.
         bracket: Bracket,
     },
+    /// How these orders stand now; each is answered by a
+    /// [`BrokerEvent::Polled`](crate::broker::BrokerEvent::Polled).
+    Refresh {
+        /// The orders.
+        orders: Vec<BrokerOrderId>,
+    },
     /// An instrument's rules, and its quote from then on.
     Instrument(Symbol),
     /// Bars of a symbol, oldest first.
