@@ -272,7 +272,10 @@ impl PriceRules<'_> {
         };
         let (side, leg) = (if below { "below" } else { "above" }, leg.as_str());
         let direction = self.direction.as_str();
-        Err((refusal, format!("the {leg} {price} of a {direction} must be {side} the {name} {reference}")))
+        Err((
+            refusal,
+            format!("the {leg} {price} of a {direction} must be {side} the {name} {reference}"),
+        ))
     }
 
     pub(crate) fn tick(&self, price: Price) -> Result<(), No> {
@@ -306,7 +309,9 @@ impl PriceRules<'_> {
         let percent = percent.round_dp(2);
         Err((
             Refusal::Collar,
-            format!("{price} is {percent} % from the {name} {reference}; at most {percent_max} % is allowed"),
+            format!(
+                "{price} is {percent} % from the {name} {reference}; at most {percent_max} % is allowed"
+            ),
         ))
     }
 }
@@ -317,10 +322,15 @@ fn close(tx: &Transaction) -> Result<(Outcome, String), No> {
         TransactionStatus::Closing => {
             Ok((Outcome::Unchanged, "it is being closed already".to_owned()))
         }
-        TransactionStatus::Waiting | TransactionStatus::Closed | TransactionStatus::Failed => Err((
-            Refusal::NotOpened,
-            format!("transaction {} is WAITING: nothing is held; cancel its entry instead", tx.id),
-        )),
+        TransactionStatus::Waiting | TransactionStatus::Closed | TransactionStatus::Failed => {
+            Err((
+                Refusal::NotOpened,
+                format!(
+                    "transaction {} is WAITING: nothing is held; cancel its entry instead",
+                    tx.id
+                ),
+            ))
+        }
     }
 }
 

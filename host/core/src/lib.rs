@@ -14,6 +14,7 @@ pub mod book;
 pub mod broker;
 pub mod check;
 pub mod command;
+pub mod decide;
 pub mod diagnostic;
 pub mod fact;
 pub mod ids;

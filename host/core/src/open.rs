@@ -145,9 +145,10 @@ fn transaction(
 fn guard(book: &Book, account: &Account, wish: &Open) -> EntryGuard {
     let whole = wish.quantity.get().fract().is_zero();
     let held = |symbol: &Symbol| {
-        book.transactions.values().any(|tx| {
-            tx.account == account.name && tx.symbol == *symbol && !tx.status.is_ended()
-        }) || account.positions.iter().any(|p| p.symbol == *symbol && !p.quantity.is_zero())
+        book.transactions
+            .values()
+            .any(|tx| tx.account == account.name && tx.symbol == *symbol && !tx.status.is_ended())
+            || account.positions.iter().any(|p| p.symbol == *symbol && !p.quantity.is_zero())
     };
     if wish.guard == GuardWish::Plain || !whole || held(&wish.symbol) {
         return EntryGuard::Plain;

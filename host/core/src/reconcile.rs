@@ -27,10 +27,8 @@ pub fn reconcile(
     out: &mut Transition,
 ) {
     let facts_before = out.facts.len();
-    let event = BrokerEvent::Polled {
-        orders: picture.orders.clone(),
-        fills: picture.fills.clone(),
-    };
+    let event =
+        BrokerEvent::Polled { orders: picture.orders.clone(), fills: picture.fills.clone() };
     apply(book, FromAccount { account: name.clone(), event }, now, out);
     if !picture.complete {
         return;
@@ -58,7 +56,7 @@ pub fn reconcile(
 /// Orders of ours that rest in the book and are missing from the picture are asked for by id:
 /// absence from a list proves nothing (reliability, case 37).
 fn vanished(book: &Book, name: &AccountName, picture: &Picture, out: &mut Transition) {
-    let seen = |id| picture.orders.iter().any(|order| order.broker_id == *id);
+    let seen = |id: &BrokerOrderId| picture.orders.iter().any(|order| order.broker_id == *id);
     let orders: Vec<BrokerOrderId> = book
         .transactions
         .values()

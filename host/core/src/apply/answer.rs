@@ -1,0 +1,358 @@
+//! What came of a command: taken, rejected, surely not sent, or unknown (I13).
+//!
+//! Apart because each outcome has one consequence for the outbox row, and none of them may be
+//! guessed from another. No command is planned here.
+
+use super::report::{merge, merge_legs};
+use super::{NoticeKind, Transition, settle};
+use crate::book::{Book, OnBreached};
+use crate::broker::{Fault, Found, OrderReport};
+use crate::command::{Answer, BracketLeg, Change, How, Op, OpKind, OpLegs, OpState, Progress};
+use crate::fact::FactKind;
+use crate::ids::{AccountName, BrokerOrderId, OpId};
+use crate::intent::Source;
+use crate::limits;
+use crate::order::{OrderStatus, Role};
+use crate::time::Timestamp;
+use crate::transaction::{Task, Transaction, TransactionEvent};
+
+pub(super) fn answered(
+    book: &mut Book,
+    account: &AccountName,
+    op: &OpId,
+    answer: Answer,
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    let Some(id) = book.owner_of_op(account, op) else { return };
+    let on_breached = book.accounts.get(account).map(|a| a.rules.on_breached).unwrap_or_default();
+    book.change(id, out, |tx, out| {
+        let Some(at) = tx.ops.iter().position(|o| o.id == *op) else { return };
+        match answer {
+            Answer::Adjusted { legs, how, progress, memo } => {
+                let slice = tx.ops[at].slice;
+                if let Some(slice) = tx.slices.iter_mut().find(|s| s.no == slice) {
+                    slice.memo = memo;
+                }
+                if how == How::ReplacedInPlace {
+                    retire_replaced(tx, at, &legs, now, out);
+                }
+                merge_legs(tx, slice, &legs, now, out);
+                progressed(tx, at, progress, now, out);
+            }
+            Answer::Placed { order, progress } => {
+                if let Some(report) = order {
+                    merge(tx, &report, now, out);
+                }
+                progressed(tx, at, progress, now, out);
+            }
+            Answer::Rejected(fault) => rejected(tx, at, fault, on_breached, now, out),
+            Answer::NotSent { fault, after_ms } => {
+                let retry_at = now.plus_ms(after_ms.max(limits::LOOKUP_MS_MIN));
+                let text = format!("{}: {}", fault.code, fault.message);
+                set_state(tx, at, OpState::NotSent { retry_at }, &text, now, out);
+            }
+            Answer::Unknown(fault) => {
+                doubt(tx, at, format!("{}: {}", fault.code, fault.message), now, out);
+            }
+        }
+        settle(tx, now, out);
+    });
+}
+
+/// A leg whose price was changed in place: where the broker gave it a new id, the old order is
+/// over, whether or not its own report has arrived.
+fn retire_replaced(
+    tx: &mut Transaction,
+    at: usize,
+    legs: &[BracketLeg],
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    let (slice, of) = (tx.ops[at].slice, tx.ops[at].legs);
+    let concerns = |role: Role| match role {
+        Role::Stop => of.overlaps(OpLegs::Stop),
+        Role::Target => of.overlaps(OpLegs::Target),
+        Role::Entry | Role::Close => false,
+    };
+    let old: Vec<BrokerOrderId> = tx
+        .orders
+        .iter()
+        .filter(|o| o.slice == slice && concerns(o.role) && !o.status.is_terminal())
+        .filter(|o| {
+            let stays = legs.iter().any(|leg| leg.broker_id == o.broker_id);
+            !stays && legs.iter().any(|leg| leg.role == o.role)
+        })
+        .map(|o| o.broker_id.clone())
+        .collect();
+    for order in tx.orders.iter_mut().filter(|o| old.contains(&o.broker_id)) {
+        order.status = OrderStatus::Replaced;
+        order.updated_at = order.updated_at.max(now);
+    }
+    for id in old {
+        out.fact(tx, now, FactKind::OrderChanged, Source::Broker, |fact| {
+            fact.code = OrderStatus::Replaced.as_str().into();
+            fact.slice = Some(slice);
+            fact.text = format!("order {id} was replaced");
+        });
+    }
+}
+
+fn progressed(
+    tx: &mut Transaction,
+    at: usize,
+    progress: Progress,
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    match progress {
+        Progress::Confirmed | Progress::Accepted => {
+            let waits_for = match &tx.ops[at].kind {
+                OpKind::Cancel { order } => Some(order.clone()),
+                OpKind::Submit(_) | OpKind::Close(_) | OpKind::Adjust { .. } => None,
+            };
+            match waits_for {
+                Some(order) => await_end(tx, at, order, now, out),
+                None => done(tx, at, now, out),
+            }
+        }
+        Progress::WaitingFor(order) => await_end(tx, at, order, now, out),
+        Progress::Challenge { code, text } => {
+            let message = format!("the broker asks first ({code}): {text}");
+            let fault = Fault::new("CONFIRMATION_REQUIRED", message);
+            rejected(tx, at, fault, OnBreached::Alert, now, out);
+        }
+    }
+}
+
+fn await_end(
+    tx: &mut Transaction,
+    at: usize,
+    order: BrokerOrderId,
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    let ended = tx.orders.iter().any(|o| o.broker_id == order && o.status.is_terminal());
+    if ended {
+        done(tx, at, now, out);
+    } else {
+        set_state(tx, at, OpState::Awaiting { order }, "", now, out);
+    }
+}
+
+fn done(tx: &mut Transaction, at: usize, now: Timestamp, out: &mut Transition) {
+    let op = &tx.ops[at];
+    let (what, slice, adjusts) =
+        (op.kind.as_str(), op.slice, matches!(op.kind, OpKind::Adjust { .. }));
+    if adjusts && let Some(slice) = tx.slices.iter_mut().find(|s| s.no == slice) {
+        slice.rejections = 0;
+        slice.rejected_version = None;
+    }
+    set_state(tx, at, OpState::Done, "", now, out);
+    out.notice(tx, NoticeKind::Acknowledged { what });
+}
+
+fn rejected(
+    tx: &mut Transaction,
+    at: usize,
+    fault: Fault,
+    on_breached: OnBreached,
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    let (slice, kind, version) = (tx.ops[at].slice, tx.ops[at].kind.clone(), tx.ops[at].version);
+    let text = format!("{}: {}", fault.code, fault.message);
+    if let Some(legs) = &fault.legs_now {
+        merge_legs(tx, slice, legs, now, out);
+    }
+    match kind {
+        // Too late or too early to cancel: the order itself will tell which.
+        OpKind::Cancel { .. } => {
+            doubt(tx, at, text, now, out);
+            return;
+        }
+        OpKind::Submit(_) if tx.entered.is_zero() => {
+            tx.entry.ended = true;
+            if let Some(next) = tx.status.after(TransactionEvent::EntryFailed) {
+                super::settle::become_status(tx, next, "entry_rejected", now, out);
+            }
+        }
+        OpKind::Submit(_) => tx.task = None,
+        OpKind::Close(_) => {
+            if let Some(next) = tx.status.after(TransactionEvent::CloseFailed) {
+                super::settle::become_status(tx, next, "close_rejected", now, out);
+            }
+            tx.task = None;
+        }
+        OpKind::Adjust { .. } => {
+            if let Some(slice) = tx.slices.iter_mut().find(|s| s.no == slice) {
+                slice.rejections += 1;
+                slice.rejected_version = Some(version);
+                slice.retry_at = Some(now.plus_ms(retry_pause_ms(slice.rejections)));
+            }
+            if fault.code == "STOP_THROUGH_MARKET" && on_breached == OnBreached::Close {
+                close_breached(tx, now, out);
+            }
+        }
+    }
+    set_state(tx, at, OpState::Rejected, &text, now, out);
+    out.notice(tx, NoticeKind::Rejected { what: kind.as_str(), fault });
+}
+
+fn close_breached(tx: &mut Transaction, now: Timestamp, out: &mut Transition) {
+    let Some(next) = tx.status.after(TransactionEvent::CloseAsked) else { return };
+    let why = "the stop is already through the market".to_owned();
+    out.fact(tx, now, FactKind::CloseAsked, Source::Host, |fact| fact.text.clone_from(&why));
+    tx.task = Some(Task::Close { why, source: Source::Host });
+    super::settle::become_status(tx, next, "stop_breached", now, out);
+}
+
+/// The pause after so many rejections in a row: doubles, within bounds.
+pub fn retry_pause_ms(rejections: u32) -> u64 {
+    let doubled = limits::RETRY_MS_MIN.saturating_mul(1 << rejections.saturating_sub(1).min(16));
+    doubled.min(limits::RETRY_MS_MAX)
+}
+
+/// Marks a row as unknown: from here only evidence settles it (I13).
+pub(super) fn doubt(
+    tx: &mut Transaction,
+    at: usize,
+    evidence: String,
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    tx.ops[at].evidence = Some(evidence.clone());
+    set_state(tx, at, OpState::Unknown { lookups: 0, next_at: now }, &evidence, now, out);
+}
+
+fn set_state(
+    tx: &mut Transaction,
+    at: usize,
+    state: OpState,
+    text: &str,
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    let kind = match &state {
+        OpState::Unknown { .. } => FactKind::Doubt,
+        OpState::InFlight
+        | OpState::NotSent { .. }
+        | OpState::Awaiting { .. }
+        | OpState::Done
+        | OpState::Rejected
+        | OpState::Stale => FactKind::Settled,
+    };
+    tx.ops[at].state = state;
+    let op = tx.ops[at].clone();
+    out.fact(tx, now, kind, Source::Broker, |fact| {
+        fact.code = op.state.as_str().into();
+        fact.slice = Some(op.slice);
+        fact.op = Some(op.id.clone());
+        fact.text = match text {
+            "" => format!("{} {}", op.kind.as_str(), op.legs.as_str()),
+            text => format!("{} {}: {text}", op.kind.as_str(), op.legs.as_str()),
+        };
+    });
+    if op.state.is_settled() {
+        tx.ops.remove(at);
+    }
+    out.ops.push((tx.id, op));
+}
+
+pub(super) fn looked_up(
+    book: &mut Book,
+    account: &AccountName,
+    op: &OpId,
+    found: Found,
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    let Some(id) = book.owner_of_op(account, op) else { return };
+    book.change(id, out, |tx, out| {
+        let Some(at) = tx.ops.iter().position(|o| o.id == *op) else { return };
+        if !matches!(tx.ops[at].state, OpState::Unknown { .. }) {
+            return;
+        }
+        match found {
+            Found::Order(report) => found_order(tx, at, &report, now, out),
+            Found::Legs { legs, memo } => {
+                let slice = tx.ops[at].slice;
+                if let Some(slice) = tx.slices.iter_mut().find(|s| s.no == slice) {
+                    slice.memo = memo;
+                }
+                let took = has_taken(&tx.ops[at], &legs);
+                retire_replaced(tx, at, &legs, now, out);
+                merge_legs(tx, slice, &legs, now, out);
+                if took { done(tx, at, now, out) } else { absent(tx, at, now, out) }
+            }
+            Found::Absent => absent(tx, at, now, out),
+            Found::Failed(fault) => look_again(tx, at, Some(fault.message), now, out),
+        }
+        settle(tx, now, out);
+    });
+}
+
+fn found_order(
+    tx: &mut Transaction,
+    at: usize,
+    report: &OrderReport,
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    merge(tx, report, now, out);
+    let cancels = matches!(tx.ops[at].kind, OpKind::Cancel { .. });
+    if cancels && report.status == OrderStatus::PendingCancel {
+        await_end(tx, at, report.broker_id.clone(), now, out);
+    } else {
+        // A cancel that did not happen is planned anew by whoever still wants it.
+        done(tx, at, now, out);
+    }
+}
+
+/// Whether the legs show what the adjustment asked for.
+fn has_taken(op: &Op, legs: &[BracketLeg]) -> bool {
+    let OpKind::Adjust { stop, target, .. } = &op.kind else { return true };
+    let shows = |change: &Change, role: Role| {
+        let leg = legs.iter().find(|leg| leg.role == role && !leg.status.is_terminal());
+        match (change, leg) {
+            (Change::Keep, _) | (Change::Clear, None) => true,
+            (Change::Clear, Some(_)) | (Change::Set(_), None) => false,
+            (Change::Set(price), Some(leg)) => leg.trigger.or(leg.limit) == Some(*price),
+        }
+    };
+    shows(stop, Role::Stop) && shows(target, Role::Target)
+}
+
+/// The look-up found no effect. That proves something only when the write is old enough and two
+/// look-ups agree; then the row goes out again under its own id, or what is wanted is planned anew.
+fn absent(tx: &mut Transaction, at: usize, now: Timestamp, out: &mut Transition) {
+    let OpState::Unknown { lookups, .. } = tx.ops[at].state else { return };
+    let old_enough = now.ms_since(tx.ops[at].planned_at) >= limits::SETTLE_MS;
+    if lookups == 0 || !old_enough {
+        look_again(tx, at, None, now, out);
+        return;
+    }
+    match tx.ops[at].kind {
+        OpKind::Submit(_) | OpKind::Close(_) => {
+            let text = "two look-ups found nothing";
+            set_state(tx, at, OpState::NotSent { retry_at: now }, text, now, out);
+        }
+        OpKind::Adjust { .. } | OpKind::Cancel { .. } => done(tx, at, now, out),
+    }
+}
+
+fn look_again(
+    tx: &mut Transaction,
+    at: usize,
+    failure: Option<String>,
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    let OpState::Unknown { lookups, .. } = tx.ops[at].state else { return };
+    let pause_ms = limits::LOOKUP_MS_MIN.saturating_mul(1 << lookups.min(16));
+    let next_at = now.plus_ms(pause_ms.min(limits::LOOKUP_MS_MAX));
+    // A look-up that failed is no look-up; it only spaces the next one.
+    let lookups = lookups + u32::from(failure.is_none());
+    tx.ops[at].state = OpState::Unknown { lookups, next_at };
+    out.ops.push((tx.id, tx.ops[at].clone()));
+}

@@ -1,0 +1,120 @@
+//! What a fill does to the held quantity and its slices.
+//!
+//! Apart because slices must always add up to what is held, whatever filled and in which order.
+
+use super::{NoticeKind, Transition};
+use crate::fact::FactKind;
+use crate::ids::SliceNo;
+use crate::intent::Source;
+use crate::limits::{GATHER_MS, SLICES_MAX};
+use crate::money::{Price, Quantity};
+use crate::order::Role;
+use crate::time::Timestamp;
+use crate::transaction::{EntryGuard, Slice, Transaction, TransactionEvent};
+
+/// A broker cancels or shrinks the sibling of a filled exit by itself; the core waits so long
+/// before it does that.
+const SIBLING_GRACE_MS: u64 = 1_000;
+
+/// One increase of an order's filled quantity.
+pub(super) struct Filled {
+    pub(super) role: Role,
+    pub(super) slice: SliceNo,
+    pub(super) quantity: Quantity,
+    pub(super) price: Option<Price>,
+}
+
+pub(super) fn filled(tx: &mut Transaction, fill: &Filled, now: Timestamp, out: &mut Transition) {
+    let value = fill
+        .price
+        .map_or(crate::Decimal::ZERO, |price| price.get().saturating_mul(fill.quantity.get()));
+    let kind = if fill.role == Role::Entry { FactKind::EntryFilled } else { FactKind::ExitFilled };
+    out.fact(tx, now, kind, Source::Broker, |fact| {
+        fact.code = fill.role.as_str().into();
+        fact.slice = Some(fill.slice);
+        fact.quantity = Some(fill.quantity.get());
+        fact.after = fill.price.map(Price::get);
+    });
+    match fill.role {
+        Role::Entry => {
+            let first = tx.entered.is_zero();
+            tx.entered = tx.entered.plus(fill.quantity);
+            tx.entered_value = tx.entered_value.saturating_add(value);
+            hold(tx, fill.quantity, now);
+            if let Some(next) = tx.status.after(TransactionEvent::EntryFilled) {
+                super::settle::become_status(tx, next, "entry_filled", now, out);
+            }
+            if first {
+                tx.opened_at = Some(now);
+                tx.initial_stop = tx.desired.stop;
+                out.notice(tx, NoticeKind::Opened);
+            }
+            out.notice(tx, NoticeKind::EntryFilled { quantity: fill.quantity });
+        }
+        Role::Stop | Role::Target | Role::Close => {
+            tx.exited = tx.exited.plus(fill.quantity);
+            tx.exited_value = tx.exited_value.saturating_add(value);
+            release(tx, fill, now, out);
+            out.notice(tx, NoticeKind::ExitFilled { quantity: fill.quantity });
+        }
+    }
+}
+
+/// Adds entered quantity to the slice that gathers, or to a new one.
+fn hold(tx: &mut Transaction, quantity: Quantity, now: Timestamp) {
+    let carried = tx.entry.guard != EntryGuard::Plain && !tx.entry.ended;
+    let is_sent = |tx: &Transaction, no: SliceNo| {
+        tx.exits(no).next().is_some()
+            || tx.ops.iter().any(|op| {
+                op.slice == no && op.legs != crate::command::OpLegs::Entry && !op.state.is_settled()
+            })
+    };
+    let joins = match tx.slices.last() {
+        None => false,
+        // Exits that the entry carries cover all of it: they are one slice.
+        Some(_) if carried => true,
+        Some(last) => !is_sent(tx, last.no) || tx.slices.len() >= SLICES_MAX,
+    };
+    if let (true, Some(last)) = (joins, tx.slices.last_mut()) {
+        last.held = last.held.plus(quantity);
+        return;
+    }
+    let no = SliceNo(u8::try_from(tx.slices.len()).unwrap_or(u8::MAX));
+    // The first fill is protected at once; later ones wait a moment for their neighbors.
+    let gather_until = if tx.slices.is_empty() { now } else { now.plus_ms(GATHER_MS) };
+    tx.slices.push(Slice {
+        no,
+        held: quantity,
+        gather_until,
+        retry_at: None,
+        rejections: 0,
+        rejected_version: None,
+        memo: Vec::new(),
+    });
+}
+
+/// Takes quantity out: from the exit's own slice first, a close takes the youngest first.
+fn release(tx: &mut Transaction, fill: &Filled, now: Timestamp, out: &mut Transition) {
+    let mut left = fill.quantity;
+    let own = (fill.role != Role::Close).then_some(fill.slice);
+    let order: Vec<SliceNo> = own
+        .into_iter()
+        .chain(tx.slices.iter().rev().map(|s| s.no).filter(|no| Some(*no) != own))
+        .collect();
+    for no in order {
+        let Some(slice) = tx.slices.iter_mut().find(|s| s.no == no) else { continue };
+        let taken = if slice.held < left { slice.held } else { left };
+        if !taken.is_zero() {
+            slice.held = slice.held.minus(taken);
+            slice.retry_at = Some(now.plus_ms(SIBLING_GRACE_MS));
+        }
+        left = left.minus(taken);
+    }
+    if !left.is_zero() {
+        out.fact(tx, now, FactKind::Difference, Source::Broker, |fact| {
+            fact.code = "OVERSOLD".into();
+            fact.quantity = Some(left.get());
+            fact.text = "exits filled more than was held".to_owned();
+        });
+    }
+}

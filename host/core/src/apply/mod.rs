@@ -1,0 +1,295 @@
+//! What an event from an account changes.
+//!
+//! Apart because this is the only way in which the broker's word enters the book. Everything that
+//! changed is listed in a [`Transition`], so that one commit can hold it all; nothing is sent from
+//! here.
+
+mod answer;
+mod holding;
+mod report;
+mod settle;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::book::Book;
+use crate::broker::{BrokerEvent, Fault, FromAccount, OrderReport, Quote};
+use crate::command::{Command, Op, OpState, Read};
+use crate::fact::{Fact, FactKind};
+use crate::ids::{AccountName, OpId, Symbol, TransactionId};
+use crate::intent::Source;
+use crate::time::Timestamp;
+use crate::transaction::Transaction;
+
+pub use answer::retry_pause_ms;
+pub(crate) use settle::become_status;
+pub use settle::settle;
+
+/// Everything that one batch of events changed, and what follows from it.
+#[derive(Debug, Default)]
+pub struct Transition {
+    /// Transactions whose rows must be written.
+    pub touched: BTreeSet<TransactionId>,
+    /// Outbox rows that are new or changed.
+    pub ops: Vec<(TransactionId, Op)>,
+    /// What happened.
+    pub facts: Vec<Fact>,
+    /// To be sent once all this is committed.
+    pub commands: Vec<Command>,
+    /// To be found out; nothing durable hangs on these.
+    pub reads: Vec<(AccountName, Read)>,
+    /// Things that policies are told.
+    pub notices: Vec<Notice>,
+    /// Instruments that were read for the first time or differ from before.
+    pub instruments: BTreeSet<(AccountName, Symbol)>,
+}
+
+/// Something a policy of the transaction may want to hear.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// The transaction.
+    pub transaction: TransactionId,
+    /// What happened.
+    pub kind: NoticeKind,
+}
+
+/// What happened to a transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoticeKind {
+    /// It was made.
+    Armed,
+    /// Its first quantity is held.
+    Opened,
+    /// A part of the entry filled.
+    EntryFilled {
+        /// How much.
+        quantity: crate::money::Quantity,
+    },
+    /// A part of an exit filled.
+    ExitFilled {
+        /// How much.
+        quantity: crate::money::Quantity,
+    },
+    /// The broker took a change.
+    Acknowledged {
+        /// What the change was.
+        what: &'static str,
+    },
+    /// The broker or the gate said no.
+    Rejected {
+        /// What was asked.
+        what: &'static str,
+        /// Why not.
+        fault: Fault,
+    },
+    /// It ended.
+    Closed,
+}
+
+impl Transition {
+    /// Whether nothing durable changed.
+    pub fn is_empty(&self) -> bool {
+        self.touched.is_empty() && self.ops.is_empty() && self.facts.is_empty()
+    }
+
+    pub(crate) fn fact(
+        &mut self,
+        tx: &Transaction,
+        at: Timestamp,
+        kind: FactKind,
+        source: Source,
+        fill_in: impl FnOnce(&mut Fact),
+    ) {
+        let mut fact = Fact::about(tx, at, kind, source);
+        fill_in(&mut fact);
+        self.facts.push(fact);
+    }
+
+    pub(crate) fn notice(&mut self, tx: &Transaction, kind: NoticeKind) {
+        self.notices.push(Notice { transaction: tx.id, kind });
+    }
+}
+
+impl Book {
+    /// Changes a transaction, marks it as touched and keeps the order index true.
+    pub fn change<R>(
+        &mut self,
+        id: TransactionId,
+        out: &mut Transition,
+        change: impl FnOnce(&mut Transaction, &mut Transition) -> R,
+    ) -> Option<R> {
+        let shared = self.transactions.get_mut(&id)?;
+        let tx = Arc::make_mut(shared);
+        let (orders, ops) = (tx.orders.len(), tx.ops.len());
+        let result = change(tx, out);
+        out.touched.insert(id);
+        for order in tx.orders.iter().skip(orders) {
+            self.orders.insert((tx.account.clone(), order.broker_id.clone()), id);
+        }
+        for op in tx.ops.iter().skip(ops.min(tx.ops.len())) {
+            self.clients.insert(op.client_id.clone(), id);
+        }
+        Some(result)
+    }
+
+    /// Adds a transaction, new or loaded, and indexes its orders.
+    pub fn insert(&mut self, tx: Transaction) {
+        self.last_id = self.last_id.max(tx.id.0);
+        for order in &tx.orders {
+            self.orders.insert((tx.account.clone(), order.broker_id.clone()), tx.id);
+        }
+        for client in tx.ops.iter().map(|op| &op.client_id) {
+            self.clients.insert(client.clone(), tx.id);
+        }
+        for client in tx.orders.iter().filter_map(|order| order.client_id.as_ref()) {
+            self.clients.insert(client.clone(), tx.id);
+        }
+        self.transactions.insert(tx.id, Arc::new(tx));
+    }
+
+    /// Drops an ended transaction and what points to it.
+    pub fn forget(&mut self, id: TransactionId) {
+        self.transactions.remove(&id);
+        self.orders.retain(|_, owner| *owner != id);
+        self.clients.retain(|_, owner| *owner != id);
+    }
+
+    /// The transaction that an order belongs to, by any of the ids that link it.
+    pub fn owner_of(&self, account: &AccountName, report: &OrderReport) -> Option<TransactionId> {
+        let by_broker = |id: &crate::ids::BrokerOrderId| {
+            self.orders.get(&(account.clone(), id.clone())).copied()
+        };
+        by_broker(&report.broker_id)
+            .or_else(|| self.clients.get(report.client_id.as_ref()?).copied())
+            .or_else(|| by_broker(report.parent.as_ref()?))
+            .or_else(|| by_broker(report.replaces.as_ref()?))
+    }
+
+    pub(crate) fn owner_of_op(&self, account: &AccountName, op: &OpId) -> Option<TransactionId> {
+        self.transactions
+            .values()
+            .find(|tx| tx.account == *account && tx.ops.iter().any(|o| o.id == *op))
+            .map(|tx| tx.id)
+    }
+}
+
+/// Applies one event. Planning what follows is the caller's next step, for every transaction in
+/// `out.touched`.
+pub fn apply(book: &mut Book, from: FromAccount, now: Timestamp, out: &mut Transition) {
+    let FromAccount { account: name, event } = from;
+    match event {
+        BrokerEvent::Answer { op, answer } => answer::answered(book, &name, &op, answer, now, out),
+        BrokerEvent::LookedUp { op, found } => answer::looked_up(book, &name, &op, found, now, out),
+        BrokerEvent::Polled { orders, fills } => {
+            report::reports(book, &name, &orders, now, out);
+            report::fills(book, &name, &fills, now, out);
+        }
+        BrokerEvent::Picture(picture) => {
+            crate::reconcile::reconcile(book, &name, &picture, now, out);
+        }
+        BrokerEvent::Quotes(quotes) => quotes_read(book, &name, quotes),
+        other => account_event(book, &name, other, now, out),
+    }
+}
+
+fn quotes_read(book: &mut Book, name: &AccountName, quotes: Vec<Quote>) {
+    let Some(account) = book.accounts.get_mut(name) else { return };
+    for quote in quotes {
+        // An older price that overtook a newer one says nothing.
+        let newest = account.quotes.get(&quote.symbol).map(|q| q.at);
+        if newest.is_none_or(|newest| quote.at >= newest) {
+            account.quotes.insert(quote.symbol.clone(), quote);
+        }
+    }
+}
+
+fn account_event(
+    book: &mut Book,
+    name: &AccountName,
+    event: BrokerEvent,
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    let Some(account) = book.accounts.get_mut(name) else { return };
+    match event {
+        BrokerEvent::Up(info) => {
+            if !account.is_up {
+                let text = format!("{} {}", info.name, info.version);
+                account_fact(name, FactKind::AccountUp, "", text, now, out);
+            }
+            account.info = Some(info);
+            account.is_up = true;
+        }
+        BrokerEvent::Down(fault) => {
+            if account.is_up {
+                let text = fault.message.clone();
+                account_fact(name, FactKind::AccountDown, &fault.code, text, now, out);
+            }
+            account.is_up = false;
+            out.touched.extend(holders(book, name));
+        }
+        BrokerEvent::Instrument(instrument) => {
+            let symbol = instrument.symbol.clone();
+            let known = account.instruments.get(&symbol).is_some_and(|old| **old == *instrument);
+            if !known {
+                account.instruments.insert(symbol.clone(), Arc::new(*instrument));
+                out.instruments.insert((name.clone(), symbol));
+            }
+        }
+        BrokerEvent::Session { symbol, session } => {
+            account.sessions.insert(symbol, session);
+        }
+        BrokerEvent::Balance(balance) => account.balance = Some(balance),
+        // Bars and unknown instruments concern those who asked, outside of the book.
+        BrokerEvent::Bars { .. }
+        | BrokerEvent::NoInstrument { .. }
+        | BrokerEvent::Answer { .. }
+        | BrokerEvent::LookedUp { .. }
+        | BrokerEvent::Polled { .. }
+        | BrokerEvent::Picture(_)
+        | BrokerEvent::Quotes(_) => {}
+    }
+}
+
+fn account_fact(
+    name: &AccountName,
+    kind: FactKind,
+    code: &str,
+    text: String,
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    let mut fact = Fact::new(now, kind, Source::Broker);
+    fact.account = Some(name.clone());
+    fact.code = code.to_owned().into();
+    fact.text = text;
+    out.facts.push(fact);
+}
+
+fn holders(book: &Book, name: &AccountName) -> Vec<TransactionId> {
+    book.transactions
+        .values()
+        .filter(|tx| tx.account == *name && !tx.held().is_zero())
+        .map(|tx| tx.id)
+        .collect()
+}
+
+/// What a crash left in flight may have arrived: it is looked up before anything else is sent.
+pub fn recover(book: &mut Book, now: Timestamp, out: &mut Transition) {
+    let ids: Vec<TransactionId> = book
+        .transactions
+        .values()
+        .filter(|tx| tx.ops.iter().any(|op| op.state == OpState::InFlight))
+        .map(|tx| tx.id)
+        .collect();
+    for id in ids {
+        book.change(id, out, |tx, out| {
+            for at in 0..tx.ops.len() {
+                if tx.ops[at].state == OpState::InFlight {
+                    let evidence = "the daemon stopped before it read an answer";
+                    answer::doubt(tx, at, evidence.to_owned(), now, out);
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,295 @@
+//! An order as the broker tells it, merged into the transaction that owns it.
+//!
+//! Apart because reports arrive twice, late and in any order, and merging must not care: the
+//! status table decides, filled quantity never shrinks, a fill always wins.
+
+use super::holding::{Filled, filled};
+use super::settle::order_ended;
+use super::{Transition, settle};
+use crate::book::Book;
+use crate::broker::{Fill, OrderReport};
+use crate::command::{BracketLeg, OpLegs};
+use crate::fact::FactKind;
+use crate::ids::{AccountName, SliceNo};
+use crate::intent::Source;
+use crate::money::Price;
+use crate::order::{Order, OrderKind, OrderStatus, Role};
+use crate::time::Timestamp;
+use crate::transaction::Transaction;
+
+pub(super) fn reports(
+    book: &mut Book,
+    account: &AccountName,
+    all: &[OrderReport],
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    for one in all {
+        // An order that is not ours is left alone; reconciling lists it.
+        let Some(id) = book.owner_of(account, one) else { continue };
+        let known = book.transactions.get(&id).is_some_and(|tx| is_known(tx, one));
+        if !known {
+            book.change(id, out, |tx, out| {
+                merge(tx, one, now, out);
+                settle(tx, now, out);
+            });
+        }
+    }
+}
+
+/// Fills carry prices that order reports only average; quantities are counted from the reports,
+/// so that a fill seen twice, here and there, counts once.
+pub(super) fn fills(
+    book: &mut Book,
+    account: &AccountName,
+    all: &[Fill],
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    for fill in all {
+        let key = (account.clone(), fill.order.clone());
+        let Some(id) = book.orders.get(&key).copied() else { continue };
+        let Some(tx) = book.transactions.get(&id) else { continue };
+        let Some(order) = tx.orders.iter().find(|o| o.broker_id == fill.order) else { continue };
+        // The order's own report has not arrived yet: what this fill proves is held at once.
+        if order.filled.is_zero() {
+            let mut ahead = report_of(order, tx);
+            ahead.filled = fill.quantity;
+            ahead.avg_price = Some(fill.price);
+            book.change(id, out, |tx, out| {
+                merge(tx, &ahead, now, out);
+                settle(tx, now, out);
+            });
+        }
+    }
+}
+
+fn report_of(order: &Order, tx: &Transaction) -> OrderReport {
+    OrderReport {
+        broker_id: order.broker_id.clone(),
+        client_id: order.client_id.clone(),
+        group: order.group.clone(),
+        parent: None,
+        replaces: None,
+        replaced_by: None,
+        role: Some(order.role),
+        symbol: tx.symbol.clone(),
+        side: order.side,
+        kind: order.kind,
+        time_in_force: crate::order::TimeInForce::Other,
+        status: order.status,
+        quantity: order.quantity,
+        filled: order.filled,
+        avg_price: order.avg_price,
+        limit: order.limit,
+        trigger: order.trigger,
+        reject: None,
+        updated_at: order.updated_at,
+    }
+}
+
+/// Whether merging the report would change nothing.
+fn is_known(tx: &Transaction, report: &OrderReport) -> bool {
+    tx.orders.iter().any(|o| {
+        o.broker_id == report.broker_id
+            && o.status == report.status
+            && o.filled == report.filled
+            && o.quantity == report.quantity
+            && o.limit == report.limit
+            && o.trigger == report.trigger
+            && (o.group == report.group || report.group.is_none())
+    })
+}
+
+/// Merges a report into the transaction.
+pub(super) fn merge(
+    tx: &mut Transaction,
+    report: &OrderReport,
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    let known = tx.orders.iter().position(|o| o.broker_id == report.broker_id);
+    let at = match known {
+        Some(at) => at,
+        None => {
+            let order = first_seen(tx, report);
+            tx.orders.push(order);
+            tx.orders.len() - 1
+        }
+    };
+    let Some(order) = tx.orders.get_mut(at) else { return };
+    let before = order.status;
+    let is_newer = report.updated_at >= order.updated_at;
+    match order.status.after_report(report.status) {
+        Ok(next) => order.status = next,
+        // A page that was read before the end is no contradiction.
+        Err(_) if !is_newer => {}
+        Err(impossible) => {
+            let text = impossible.to_string();
+            let slice = order.slice;
+            out.fact(tx, now, FactKind::Difference, Source::Broker, |fact| {
+                fact.code = "IMPOSSIBLE_STATUS".into();
+                fact.slice = Some(slice);
+                fact.text = text;
+            });
+        }
+    }
+    let Some(order) = tx.orders.get_mut(at) else { return };
+    if is_newer {
+        order.quantity = report.quantity;
+        order.limit = report.limit.or(order.limit);
+        order.trigger = report.trigger.or(order.trigger);
+        order.updated_at = report.updated_at;
+    }
+    order.client_id = order.client_id.take().or_else(|| report.client_id.clone());
+    order.group = report.group.clone().or_else(|| order.group.take());
+    let fill = take_fill(order, report);
+    let (order_slice, order_role, after) = (order.slice, order.role, order.status);
+    if after != before || known.is_none() {
+        note_change(tx, at, after, report.reject.as_deref(), now, out);
+    }
+    if let Some((quantity, price)) = fill {
+        let fill = Filled { role: order_role, slice: order_slice, quantity, price };
+        filled(tx, &fill, now, out);
+    }
+    if after.is_terminal() && (known.is_none() || !before.is_terminal()) {
+        order_ended(tx, order_role, after, now, out);
+    }
+}
+
+fn note_change(
+    tx: &Transaction,
+    at: usize,
+    status: OrderStatus,
+    reject: Option<&str>,
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    let Some(order) = tx.orders.get(at) else { return };
+    out.fact(tx, now, FactKind::OrderChanged, Source::Broker, |fact| {
+        fact.code = status.as_str().into();
+        fact.slice = Some(order.slice);
+        fact.after = order.trigger.or(order.limit).map(Price::get);
+        fact.quantity = Some(order.quantity.get());
+        let words = reject.map(|words| format!(": {words}")).unwrap_or_default();
+        fact.text = format!("{} order {}{words}", order.role.as_str(), order.broker_id);
+    });
+}
+
+/// The increase of the filled quantity and its own price, from the two averages.
+fn take_fill(
+    order: &mut Order,
+    report: &OrderReport,
+) -> Option<(crate::money::Quantity, Option<Price>)> {
+    let more = report.filled.minus(order.filled);
+    if more.is_zero() {
+        return None;
+    }
+    let value = |avg: Option<Price>, quantity: crate::money::Quantity| {
+        avg.map_or(crate::Decimal::ZERO, |avg| avg.get().saturating_mul(quantity.get()))
+    };
+    let spent = value(report.avg_price, report.filled) - value(order.avg_price, order.filled);
+    let price = spent
+        .checked_div(more.get())
+        .and_then(|price| Price::new(price.round_dp(crate::money::SCALE_MAX)));
+    order.filled = report.filled;
+    order.avg_price = report.avg_price.or(order.avg_price);
+    Some((more, price.or(report.avg_price)))
+}
+
+/// An order seen for the first time: which slice and role has it?
+fn first_seen(tx: &Transaction, report: &OrderReport) -> Order {
+    let op = tx.ops.iter().find(|op| Some(&op.client_id) == report.client_id.as_ref());
+    let kin = |id: &Option<crate::ids::BrokerOrderId>| {
+        tx.orders.iter().find(|o| Some(&o.broker_id) == id.as_ref())
+    };
+    let replaced = kin(&report.replaces);
+    let slice = op
+        .map(|op| op.slice)
+        .or_else(|| replaced.map(|o| o.slice))
+        .or_else(|| kin(&report.parent).map(|o| o.slice))
+        .or_else(|| {
+            let group = report.group.as_ref()?;
+            tx.orders.iter().find(|o| o.group.as_ref() == Some(group)).map(|o| o.slice)
+        })
+        .unwrap_or(SliceNo(0));
+    let closes = op.is_some_and(|op| op.legs == OpLegs::Close);
+    let role = if closes { Role::Close } else { role_of(tx, report) };
+    Order {
+        broker_id: report.broker_id.clone(),
+        client_id: report.client_id.clone(),
+        group: report.group.clone(),
+        slice,
+        role: replaced.map_or(role, |o| o.role),
+        side: report.side,
+        kind: report.kind,
+        quantity: report.quantity,
+        filled: crate::money::Quantity::ZERO,
+        avg_price: None,
+        limit: report.limit,
+        trigger: report.trigger,
+        status: report.status,
+        updated_at: report.updated_at,
+    }
+}
+
+/// Side and kind say what an order of a transaction is for; the broker's word only where they
+/// do not.
+fn role_of(tx: &Transaction, report: &OrderReport) -> Role {
+    if report.side == tx.direction.entry_side() {
+        return Role::Entry;
+    }
+    match report.kind {
+        OrderKind::Market => Role::Close,
+        OrderKind::Limit => Role::Target,
+        OrderKind::Stop | OrderKind::StopLimit | OrderKind::TrailingStop => Role::Stop,
+        OrderKind::Other => report.role.unwrap_or(Role::Close),
+    }
+}
+
+/// Merges the legs that a plugin returned for a slice's bracket.
+pub(super) fn merge_legs(
+    tx: &mut Transaction,
+    slice: SliceNo,
+    legs: &[BracketLeg],
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    for leg in legs {
+        let known = tx.orders.iter().find(|o| o.broker_id == leg.broker_id);
+        let kind = match leg.role {
+            Role::Stop => OrderKind::Stop,
+            Role::Target | Role::Entry => OrderKind::Limit,
+            Role::Close => OrderKind::Market,
+        };
+        let mut order = known.cloned().unwrap_or_else(|| Order {
+            broker_id: leg.broker_id.clone(),
+            client_id: leg.client_id.clone(),
+            group: None,
+            slice,
+            role: leg.role,
+            side: tx.direction.exit_side(),
+            kind,
+            quantity: leg.quantity,
+            filled: crate::money::Quantity::ZERO,
+            avg_price: None,
+            limit: leg.limit,
+            trigger: leg.trigger,
+            status: leg.status,
+            updated_at: now,
+        });
+        let is_new = known.is_none();
+        if is_new {
+            tx.orders.push(order.clone());
+        }
+        order.updated_at = order.updated_at.max(now);
+        let mut report = report_of(&order, tx);
+        report.status = leg.status;
+        report.quantity = leg.quantity;
+        report.filled = if leg.filled > order.filled { leg.filled } else { order.filled };
+        report.avg_price = order.avg_price.or(leg.limit).or(leg.trigger);
+        report.limit = leg.limit;
+        report.trigger = leg.trigger;
+        merge(tx, &report, now, out);
+    }
+}

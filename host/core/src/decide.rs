@@ -1,0 +1,214 @@
+//! A request, decided and written into the book.
+//!
+//! Apart from the gate, which only reads: this is where an accepted wish becomes desired state and
+//! facts. It sends nothing; planning follows, as after every other change.
+
+use crate::apply::{NoticeKind, Transition, become_status};
+use crate::book::Book;
+use crate::broker::Fault;
+use crate::check::{Context, check, propose};
+use crate::fact::{Fact, FactKind};
+use crate::ids::{PolicyName, TransactionId};
+use crate::intent::{Intent, Open, Outcome, Request, Source, Verdict, Wish};
+use crate::money::Price;
+use crate::open::open;
+use crate::refusal::Refusal;
+use crate::time::Timestamp;
+use crate::transaction::{Transaction, TransactionEvent};
+
+/// Decides the request and writes what follows into the book.
+pub fn decide(
+    book: &mut Book,
+    request: &Request,
+    known_policy: &dyn Fn(&PolicyName) -> bool,
+    now: Timestamp,
+    out: &mut Transition,
+) -> Verdict {
+    if let Intent::Open(wish) = &request.intent {
+        return decide_open(book, wish, request, known_policy, now, out);
+    }
+    let Some(id) = request.intent.transaction() else { return missing(0) };
+    let Some(tx) = book.transactions.get(&id) else { return missing(id.0) };
+    let Some(account) = book.accounts.get(&tx.account) else { return missing(id.0) };
+    let context = Context {
+        account,
+        instrument: account.instruments.get(&tx.symbol).map(|i| &**i),
+        quote: account.quotes.get(&tx.symbol),
+        now,
+    };
+    let verdict = check(tx, &context, request);
+    match verdict.outcome {
+        Outcome::Unchanged => verdict,
+        Outcome::Refused(refusal) => {
+            refused(tx, request, refusal, &verdict.message, now, out);
+            verdict
+        }
+        Outcome::Stored | Outcome::Staged => accept(book, id, request, verdict, now, out),
+    }
+}
+
+fn missing(id: u64) -> Verdict {
+    Verdict {
+        outcome: Outcome::Refused(Refusal::UnknownTransaction),
+        message: format!("there is no transaction {id}; `bracketd tx list` shows those there are"),
+        transaction: None,
+        version: 0,
+    }
+}
+
+fn decide_open(
+    book: &mut Book,
+    wish: &Open,
+    request: &Request,
+    known_policy: &dyn Fn(&PolicyName) -> bool,
+    now: Timestamp,
+    out: &mut Transition,
+) -> Verdict {
+    let no = |refusal, message| Verdict {
+        outcome: Outcome::Refused(refusal),
+        message,
+        transaction: None,
+        version: 0,
+    };
+    let unknown = wish.policies.iter().flatten().find(|name| !known_policy(name));
+    let opened = match unknown {
+        Some(name) => Err((
+            Refusal::UnknownPolicy,
+            format!("there is no policy {name}; `bracketd policy list` shows those there are"),
+        )),
+        None => open(book, wish, now),
+    };
+    let tx = match opened {
+        Ok(tx) => tx,
+        Err((refusal, message)) => {
+            let mut fact = Fact::new(now, FactKind::Refused, request.source.clone());
+            fact.account = Some(wish.account.clone());
+            fact.symbol = Some(wish.symbol.clone());
+            fact.code = refusal.code().into();
+            fact.text = format!("{}: {message}", request.intent.verb());
+            out.facts.push(fact);
+            return no(refusal, message);
+        }
+    };
+    let (id, version) = (tx.id, tx.desired.version);
+    out.fact(&tx, now, FactKind::TransactionOpened, request.source.clone(), |fact| {
+        fact.code = tx.direction.as_str().into();
+        fact.quantity = Some(tx.entry.quantity.get());
+        fact.after = Some(tx.entry.reference.get());
+        fact.text.clone_from(&request.why);
+        fact.inputs.clone_from(&request.inputs);
+    });
+    out.notice(&tx, NoticeKind::Armed);
+    out.touched.insert(id);
+    book.insert(tx);
+    Verdict {
+        outcome: Outcome::Staged,
+        message: format!("transaction {id} is WAITING; its entry is being sent"),
+        transaction: Some(id),
+        version,
+    }
+}
+
+fn refused(
+    tx: &Transaction,
+    request: &Request,
+    refusal: Refusal,
+    message: &str,
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    out.fact(tx, now, FactKind::Refused, request.source.clone(), |fact| {
+        fact.code = refusal.code().into();
+        fact.text = format!("{}: {message}", request.intent.verb());
+        fact.inputs.clone_from(&request.inputs);
+        fact.after = wished_price(&request.intent).map(Price::get);
+    });
+    if !request.source.is_person() {
+        let fault = Fault::new(refusal.code(), message);
+        out.notice(tx, NoticeKind::Rejected { what: request.intent.verb(), fault });
+    }
+}
+
+fn wished_price(intent: &Intent) -> Option<Price> {
+    match intent {
+        Intent::Protect { stop: Wish::Set(price), .. }
+        | Intent::Protect { target: Wish::Set(price), .. }
+        | Intent::Ratchet { stop: price, .. } => Some(*price),
+        _ => None,
+    }
+}
+
+fn accept(
+    book: &mut Book,
+    id: TransactionId,
+    request: &Request,
+    mut verdict: Verdict,
+    now: Timestamp,
+    out: &mut Transition,
+) -> Verdict {
+    book.change(id, out, |tx, out| {
+        let before = tx.desired;
+        propose(tx, request);
+        verdict.version = tx.desired.version;
+        for (kind, from, to) in [
+            (FactKind::StopChanged, before.stop, tx.desired.stop),
+            (FactKind::TargetChanged, before.target, tx.desired.target),
+        ] {
+            if from != to {
+                accepted_fact(tx, kind, request, now, out, |fact| {
+                    fact.before = from.map(Price::get);
+                    fact.after = to.map(Price::get);
+                });
+            }
+        }
+        match &request.intent {
+            Intent::Close { .. } => {
+                accepted_fact(tx, FactKind::CloseAsked, request, now, out, |_| {});
+                if let Some(next) = tx.status.after(TransactionEvent::CloseAsked) {
+                    become_status(tx, next, "close_asked", now, out);
+                }
+            }
+            Intent::Resize { quantity, .. } => {
+                let (from, to) = (tx.held().get(), quantity.get());
+                accepted_fact(tx, FactKind::ResizeAsked, request, now, out, |fact| {
+                    fact.before = Some(from);
+                    fact.after = Some(to);
+                });
+            }
+            Intent::CancelEntry { .. } => {
+                accepted_fact(tx, FactKind::CancelAsked, request, now, out, |_| {});
+                if tx.entered.is_zero() && tx.steps.is_empty() {
+                    tx.entry.ended = true;
+                }
+            }
+            Intent::Lock { leg, locked, .. } => {
+                let (leg, locked) = (leg.as_str(), *locked);
+                accepted_fact(tx, FactKind::LockChanged, request, now, out, |fact| {
+                    fact.code = if locked { "locked" } else { "unlocked" }.into();
+                    fact.text = format!("{leg}: {}", request.why);
+                });
+            }
+            Intent::Open(_) | Intent::Protect { .. } | Intent::Ratchet { .. } => {}
+        }
+        crate::apply::settle(tx, now, out);
+    });
+    verdict
+}
+
+fn accepted_fact(
+    tx: &Transaction,
+    kind: FactKind,
+    request: &Request,
+    now: Timestamp,
+    out: &mut Transition,
+    fill_in: impl FnOnce(&mut Fact),
+) {
+    out.fact(tx, now, kind, request.source.clone(), |fact| {
+        fact.text.clone_from(&request.why);
+        fact.inputs.clone_from(&request.inputs);
+        if let Source::Policy { name, .. } = &request.source {
+            fact.code = name.to_string().into();
+        }
+        fill_in(fact);
+    });
+}

@@ -1,0 +1,111 @@
+//! The next step for the exits of one slice.
+//!
+//! Apart because this is where desired and working protection meet. The plugin knows how its
+//! broker gets there; this only says what shall rest in the end, one safe step at a time.
+
+use super::{Partial, Step, partial_rule};
+use crate::book::Account;
+use crate::command::{Change, OpKind, OpLegs};
+use crate::money::{Price, Quantity};
+use crate::order::{Order, OrderStatus, Role};
+use crate::time::Timestamp;
+use crate::transaction::{EntryGuard, Slice, Transaction};
+
+/// What the next operation on the slice's exits has to be, if any.
+pub(super) fn step(
+    tx: &Transaction,
+    account: &Account,
+    slice: &Slice,
+    now: Timestamp,
+) -> Option<Step> {
+    let busy = tx
+        .ops
+        .iter()
+        .any(|op| op.slice == slice.no && op.legs.overlaps(OpLegs::Pair) && !op.state.is_settled());
+    if busy || must_wait(tx, account, slice, now) {
+        return None;
+    }
+    let live = |role: Role| {
+        tx.exits(slice.no).find(|o| o.role == role && o.status != OrderStatus::Contingent)
+    };
+    let (stop, target) = (live(Role::Stop), live(Role::Target));
+    let is_over = slice.held.is_zero() || tx.status.is_ended();
+    let wanted = if is_over { (None, None) } else { (tx.desired.stop, tx.desired.target) };
+    let (legs, stop, target) = difference(slice.held, (stop, target), wanted)?;
+    Some(Step {
+        slice: slice.no,
+        legs,
+        kind: OpKind::Adjust { stop, target, quantity: slice.held },
+    })
+}
+
+/// Compares what rests with what is wanted.
+fn difference(
+    held: Quantity,
+    working: (Option<&Order>, Option<&Order>),
+    wanted: (Option<Price>, Option<Price>),
+) -> Option<(OpLegs, Change, Change)> {
+    let (stop, target) = working;
+    let set = |price: Option<Price>| price.map_or(Change::Clear, Change::Set);
+    let whole = Some((OpLegs::Pair, set(wanted.0), set(wanted.1)));
+    let shape = |rests: bool, wants: bool| rests == wants;
+    if !shape(stop.is_some(), wanted.0.is_some()) || !shape(target.is_some(), wanted.1.is_some()) {
+        return match (stop, target, wanted) {
+            // A single exit where nothing rests is a plain order of its own.
+            (None, None, (Some(price), None)) => {
+                Some((OpLegs::Stop, Change::Set(price), Change::Keep))
+            }
+            (None, None, (None, Some(price))) => {
+                Some((OpLegs::Target, Change::Keep, Change::Set(price)))
+            }
+            _ => whole,
+        };
+    }
+    let covers = |order: Option<&Order>| order.is_none_or(|o| o.leaves() == held);
+    if !covers(stop) || !covers(target) {
+        return whole;
+    }
+    // One write at a time; the stop first.
+    if stop.is_some() && stop.and_then(|o| o.trigger) != wanted.0 {
+        return Some((OpLegs::Stop, set(wanted.0), Change::Keep));
+    }
+    if target.is_some() && target.and_then(|o| o.limit) != wanted.1 {
+        return Some((OpLegs::Target, Change::Keep, set(wanted.1)));
+    }
+    None
+}
+
+/// Reasons not to touch the slice at this moment. Each of them has a timer or an event that ends
+/// it.
+fn must_wait(tx: &Transaction, account: &Account, slice: &Slice, now: Timestamp) -> bool {
+    let entry_rests = tx.resting_entry().is_some();
+    if entry_rests && !tx.entry.ended && partial_rule(tx, account) != Partial::Protect {
+        return true;
+    }
+    if carried_exits_are_expected(tx, account, now) {
+        return true;
+    }
+    // A change the broker is still making.
+    let settling = tx.exits(slice.no).any(|o| {
+        matches!(
+            o.status,
+            OrderStatus::PendingNew | OrderStatus::PendingReplace | OrderStatus::PendingCancel
+        )
+    });
+    let newly_wanted = slice.rejected_version.is_some_and(|v| v != tx.desired.version);
+    let pauses = slice.retry_at.is_some_and(|at| now < at) && !newly_wanted;
+    let gathers = now < slice.gather_until && entry_rests;
+    settling || pauses || gathers
+}
+
+/// Whether the entry filled completely and the exits that it carried have not been reported live
+/// yet. The broker sets them free by itself; only after the deadline is that not believed.
+fn carried_exits_are_expected(tx: &Transaction, account: &Account, now: Timestamp) -> bool {
+    if tx.entry.guard == EntryGuard::Plain || tx.entered < tx.entry.quantity {
+        return false;
+    }
+    let exits = || tx.orders.iter().filter(|o| matches!(o.role, Role::Stop | Role::Target));
+    let unseen = exits().all(|o| o.status == OrderStatus::Contingent);
+    let since = tx.opened_at.unwrap_or(now);
+    unseen && now.ms_since(since) < account.rules.protection_deadline_ms
+}
