@@ -1,1 +1,2 @@
+//! The `bracketd` program.
 fn main() {}

@@ -1,0 +1,120 @@
+//! From text to a checked configuration: syntax, shape, then meaning, every complaint at once.
+//!
+//! Apart from the three so that their order stands in one place. It never stops at the first
+//! mistake, and hands out a configuration only when there is none.
+
+use std::ops::Range;
+use std::path::Path;
+
+use bracketd_core::diagnostic::{Diagnostic, Severity};
+use toml::de::DeTable;
+
+use super::file::ConfigFile;
+use super::resolve::resolve;
+use super::resolved::Config;
+use super::shape;
+
+/// What is wrong at a place of the file, before the file's name and text are known.
+#[derive(Clone, Debug)]
+pub struct Complaint {
+    code: &'static str,
+    message: String,
+    span: Range<usize>,
+    label: String,
+    help: Option<String>,
+}
+
+impl Complaint {
+    /// A complaint without help.
+    pub fn new(
+        code: &'static str,
+        message: impl Into<String>,
+        span: Range<usize>,
+        label: impl Into<String>,
+    ) -> Self {
+        Self { code, message: message.into(), span, label: label.into(), help: None }
+    }
+
+    /// The same with what to do next.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// What a check of the configuration found.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// The configuration, when nothing is wrong.
+    pub config: Option<Config>,
+    /// What is wrong, in the order of the file.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads and checks a file.
+///
+/// # Errors
+/// Where the file cannot be read.
+pub fn check_file(path: &Path) -> std::io::Result<Checked> {
+    let text = std::fs::read_to_string(path)?;
+    Ok(check_text(path, &text))
+}
+
+/// Checks a text as if it stood in the file of that name.
+pub fn check_text(path: &Path, text: &str) -> Checked {
+    let (config, mut complaints) = read(path, text);
+    complaints.sort_by_key(|c| c.span.start);
+    let diagnostics: Vec<_> = complaints
+        .into_iter()
+        .map(|complaint| Diagnostic {
+            severity: Severity::Error,
+            code: complaint.code,
+            message: complaint.message,
+            file: path.display().to_string(),
+            source: text.to_owned(),
+            span: (complaint.span.start, complaint.span.end),
+            label: complaint.label,
+            help: complaint.help,
+        })
+        .collect();
+    Checked { config: config.filter(|_| diagnostics.is_empty()), diagnostics }
+}
+
+/// The JSON Schema of the file, for editors.
+pub fn schema() -> serde_json::Value {
+    let settings = schemars::generate::SchemaSettings::draft2020_12()
+        .with(|settings| settings.inline_subschemas = true);
+    settings.into_generator().into_root_schema_for::<ConfigFile>().to_value()
+}
+
+fn read(path: &Path, text: &str) -> (Option<Config>, Vec<Complaint>) {
+    let (tree, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        let complaints = errors.iter().map(|error| {
+            let span = error.span().unwrap_or(text.len()..text.len());
+            Complaint::new("C001", first_line(error.message()), span, "cannot be read as TOML")
+        });
+        return (None, complaints.collect());
+    }
+    let mut complaints = shape::compare(&tree, &schema());
+    let broken_before = complaints.len();
+    match toml::from_str::<ConfigFile>(text) {
+        Ok(file) => {
+            let config = resolve(&file, path, &mut complaints);
+            (Some(config), complaints)
+        }
+        Err(error) => {
+            // The shape is compared first and says more; this is left for what it cannot see.
+            if broken_before == 0 {
+                let span = error.span().unwrap_or(0..0);
+                complaints.push(Complaint::new("C004", first_line(error.message()), span, "here"));
+            }
+            (None, complaints)
+        }
+    }
+}
+
+fn first_line(message: &str) -> String {
+    message.lines().next().unwrap_or("not TOML").to_owned()
+}

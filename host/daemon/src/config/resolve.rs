@@ -1,0 +1,307 @@
+//! From the file as written to the configuration as used: units, words, defaults, references.
+//!
+//! Apart from the shape because this is about meaning. It fills in a safe value after each
+//! complaint so that the next one is found too; such a configuration is never handed out.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use bracketd_core::book::{AccountRules, OnBreached};
+use bracketd_core::ids::{AccountName, PolicyName};
+use bracketd_core::order::TimeInForce;
+use bracketd_core::transaction::OnPartial;
+
+use super::file::{
+    AccountTable, At, ConfigFile, GrantTable, OnBreachedWord, OnPartialWord, SchemeWord,
+    TimeInForceWord,
+};
+use super::load::Complaint;
+use super::resolved::{
+    AccountSettings, Config, GrantSettings, PolicySettings, SecretSource, VERBS,
+};
+use super::shape::nearest;
+use super::units::{percent, show_ms, span_ms};
+
+/// Where the API listens when the file does not say.
+pub const BIND: &str = "127.0.0.1:8741";
+const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE"];
+
+struct Resolver<'a> {
+    base: PathBuf,
+    out: &'a mut Vec<Complaint>,
+}
+
+/// The configuration that the file means; what is wrong goes to `out`.
+pub fn resolve(file: &ConfigFile, path: &Path, out: &mut Vec<Complaint>) -> Config {
+    let base = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let base = std::path::absolute(base).unwrap_or_else(|_| base.to_owned());
+    let mut r = Resolver { base, out };
+    if *file.schema.get() != 1 {
+        let message = format!("`schema` {} is not known", file.schema.get());
+        r.complain(Complaint::new("C005", message, file.schema.span(), "only 1 is known"));
+    }
+    let config = Config {
+        file: path.to_owned(),
+        data_dir: r.path(file.data_dir.as_ref(), "bracketd-data"),
+        bind: r.bind(file.server.bind.as_ref()),
+        policies_dir: r.path(file.policies.dir.as_ref(), "policies"),
+        policies_poll_ms: r.span("poll", file.policies.poll.as_ref(), 2_000, (500, 60_000)),
+        policies: file
+            .policy
+            .iter()
+            .map(|(name, table)| {
+                let verbs = table.verbs.as_ref().map(|verbs| r.verbs(verbs));
+                let settings = PolicySettings { params: table.params.clone(), verbs };
+                (PolicyName::new(name), settings)
+            })
+            .collect(),
+        accounts: file.account.iter().map(|table| r.account(table)).collect(),
+    };
+    r.names_differ(&file.account);
+    config
+}
+
+impl Resolver<'_> {
+    fn complain(&mut self, complaint: Complaint) {
+        self.out.push(complaint);
+    }
+
+    fn path(&self, written: Option<&At<String>>, default: &str) -> PathBuf {
+        self.base.join(written.map_or(default, |w| w.get()))
+    }
+
+    fn bind(&mut self, written: Option<&At<String>>) -> SocketAddr {
+        let default = SocketAddr::from(([127, 0, 0, 1], 8741));
+        let Some(written) = written else { return default };
+        match written.get().parse::<SocketAddr>() {
+            Ok(address) if address.ip().is_loopback() => address,
+            Ok(address) => {
+                let message = format!("`bind` must be a loopback address, not {}", address.ip());
+                self.complain(
+                    Complaint::new("C005", message, written.span(), "reachable from outside")
+                        .help(format!("write \"127.0.0.1:{}\"", address.port())),
+                );
+                default
+            }
+            Err(_) => {
+                let message = "`bind` must be an address and a port";
+                self.complain(
+                    Complaint::new("C005", message, written.span(), "cannot be read")
+                        .help(format!("write \"{BIND}\"")),
+                );
+                default
+            }
+        }
+    }
+
+    fn span(
+        &mut self,
+        key: &str,
+        written: Option<&At<String>>,
+        default: u64,
+        (min, max): (u64, u64),
+    ) -> u64 {
+        let Some(written) = written else { return default };
+        match span_ms(written.get()) {
+            Ok(ms) if (min..=max).contains(&ms) => ms,
+            Ok(_) => {
+                let message =
+                    format!("`{key}` must be between {} and {}", show_ms(min), show_ms(max));
+                self.complain(
+                    Complaint::new("C005", message, written.span(), "out of range")
+                        .help(format!("left out, it is \"{}\"", show_ms(default))),
+                );
+                default
+            }
+            Err(help) => {
+                let message = format!("`{key}` is not a span of time");
+                self.complain(
+                    Complaint::new("C005", message, written.span(), "cannot be read").help(help),
+                );
+                default
+            }
+        }
+    }
+
+    fn verbs(&mut self, written: &[At<String>]) -> Vec<String> {
+        for verb in written.iter().filter(|verb| !VERBS.contains(&verb.get().as_str())) {
+            let message = format!("there is no verb `{}`", verb.get());
+            let help = match nearest(verb.get(), VERBS.into_iter()) {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => format!("the verbs are: {}", VERBS.join(", ")),
+            };
+            self.complain(Complaint::new("C005", message, verb.span(), "not a verb").help(help));
+        }
+        written.iter().map(|verb| verb.get().clone()).collect()
+    }
+
+    fn account(&mut self, table: &AccountTable) -> AccountSettings {
+        let name = table.name.get();
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+        if name.is_empty() || name.len() > 32 || !name.chars().all(fits) {
+            let message = format!("\"{name}\" cannot be the name of an account");
+            self.complain(
+                Complaint::new("C005", message, table.name.span(), "not a name")
+                    .help("use 1 to 32 of a-z, 0-9, - and _, such as \"alpaca-main\""),
+            );
+        }
+        AccountSettings {
+            name: AccountName::new(name),
+            plugin: self.base.join(table.plugin.get()),
+            sha256: table.sha256.as_ref().map(|digest| self.sha256(digest)),
+            settings: table.settings.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+            secrets: table
+                .secrets
+                .iter()
+                .filter_map(|(name, secret)| Some((name.clone(), self.secret(name, secret)?)))
+                .collect(),
+            grants: table.grant.iter().map(|grant| self.grant(grant)).collect(),
+            rules: self.rules(table),
+            poll_fills_ms: self.span("poll_fills", table.poll_fills.as_ref(), 1_000, (200, 2_000)),
+            poll_prices_ms: self.span(
+                "poll_prices",
+                table.poll_prices.as_ref(),
+                1_000,
+                (200, 60_000),
+            ),
+            poll_picture_ms: self.span(
+                "poll_picture",
+                table.poll_picture.as_ref(),
+                60_000,
+                (5_000, 3_600_000),
+            ),
+        }
+    }
+
+    fn rules(&mut self, table: &AccountTable) -> AccountRules {
+        let default = AccountRules::default();
+        AccountRules {
+            policies: table.policies.iter().map(|p| PolicyName::new(p.get())).collect(),
+            stop_may_loosen: table.stop_may_loosen.unwrap_or(default.stop_may_loosen),
+            collar_percent: match table.collar.as_ref().map(|c| (c, percent(c.get()))) {
+                None => default.collar_percent,
+                Some((_, Ok(value))) => value,
+                Some((written, Err(help))) => {
+                    let message = "`collar` is not a percentage";
+                    let place = written.span();
+                    self.complain(
+                        Complaint::new("C005", message, place, "cannot be read").help(help),
+                    );
+                    default.collar_percent
+                }
+            },
+            quote_age_ms_max: self.span(
+                "stale_price",
+                table.stale_price.as_ref(),
+                default.quote_age_ms_max,
+                (500, 600_000),
+            ),
+            protection_deadline_ms: self.span(
+                "protection_deadline",
+                table.protection_deadline.as_ref(),
+                default.protection_deadline_ms,
+                (500, 60_000),
+            ),
+            on_breached: match table.on_breached {
+                None | Some(OnBreachedWord::Alert) => OnBreached::Alert,
+                Some(OnBreachedWord::Close) => OnBreached::Close,
+            },
+            on_partial: table.on_partial.map(|word| match word {
+                OnPartialWord::CancelRest => OnPartial::CancelRest,
+                OnPartialWord::Oco => OnPartial::Oco,
+                OnPartialWord::Wait => OnPartial::Wait,
+            }),
+            exit_time_in_force: match table.exit_time_in_force {
+                None | Some(TimeInForceWord::Gtc) => TimeInForce::Gtc,
+                Some(TimeInForceWord::Day) => TimeInForce::Day,
+            },
+            armed: table.armed.unwrap_or(false),
+        }
+    }
+
+    fn sha256(&mut self, written: &At<String>) -> String {
+        let text = written.get().to_ascii_lowercase();
+        if text.len() != 64 || !text.chars().all(|c| c.is_ascii_hexdigit()) {
+            let message = "`sha256` must be 64 hexadecimal digits";
+            self.complain(
+                Complaint::new("C005", message, written.span(), "cannot be a digest")
+                    .help("print it with: sha256sum FILE.wasm"),
+            );
+        }
+        text
+    }
+
+    fn secret(
+        &mut self,
+        name: &str,
+        written: &At<super::file::SecretTable>,
+    ) -> Option<SecretSource> {
+        match (&written.get().file, &written.get().env) {
+            (Some(file), None) => Some(SecretSource::File(self.base.join(file))),
+            (None, Some(variable)) => Some(SecretSource::Env(variable.clone())),
+            _ => {
+                let message = format!("the secret `{name}` needs a file or an env, not both");
+                self.complain(
+                    Complaint::new("C006", message, written.span(), "exactly one source")
+                        .help(format!("write {name} = {{ file = \"secrets/{name}\" }}")),
+                );
+                None
+            }
+        }
+    }
+
+    fn grant(&mut self, table: &GrantTable) -> GrantSettings {
+        let scheme = match table.scheme {
+            None | Some(SchemeWord::Https) => "https",
+            Some(SchemeWord::Http) => "http",
+        };
+        let host = table.host.get();
+        if host.is_empty() || host.contains(['/', '*', ' ', '@']) {
+            let message = format!("\"{host}\" is not one host");
+            self.complain(
+                Complaint::new("C005", message, table.host.span(), "not a host name")
+                    .help("write the name only, such as \"paper-api.alpaca.markets\""),
+            );
+        }
+        for path in table.paths.iter().flatten().filter(|path| !path.get().starts_with('/')) {
+            let message = format!("the path \"{}\" must start with a slash", path.get());
+            self.complain(Complaint::new("C005", message, path.span(), "not a path"));
+        }
+        let methods = table.methods.as_ref().map(|methods| self.methods(methods));
+        let usual = || ["GET", "POST", "PATCH", "PUT", "DELETE"].map(str::to_owned).to_vec();
+        GrantSettings {
+            scheme,
+            host: host.to_ascii_lowercase(),
+            port: table
+                .port
+                .as_ref()
+                .map_or(if scheme == "https" { 443 } else { 80 }, |p| *p.get()),
+            methods: methods.unwrap_or_else(usual),
+            paths: table.paths.iter().flatten().map(|path| path.get().clone()).collect(),
+            read: table.read,
+            private: table.private,
+        }
+    }
+
+    fn methods(&mut self, written: &[At<String>]) -> Vec<String> {
+        for method in written.iter().filter(|m| !METHODS.contains(&m.get().as_str())) {
+            let message = format!("\"{}\" is not a method", method.get());
+            self.complain(
+                Complaint::new("C005", message, method.span(), "not a method")
+                    .help(format!("write some of: {}", METHODS.join(", "))),
+            );
+        }
+        written.iter().map(|method| method.get().clone()).collect()
+    }
+
+    fn names_differ(&mut self, accounts: &[AccountTable]) {
+        let mut seen = BTreeSet::new();
+        for account in accounts {
+            if !seen.insert(account.name.get()) {
+                let message = format!("two accounts are named \"{}\"", account.name.get());
+                self.complain(Complaint::new("C006", message, account.name.span(), "used before"));
+            }
+        }
+    }
+}

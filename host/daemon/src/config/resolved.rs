@@ -1,0 +1,167 @@
+//! The configuration as the daemon uses it: paths absolute, units gone, defaults filled in.
+//!
+//! Apart from the file's shape so that no other module ever parses a unit. It holds where a secret
+//! is, never the secret.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use bracketd_core::book::AccountRules;
+use bracketd_core::ids::{AccountName, PolicyName};
+
+use super::file::ParamValue;
+
+/// The verbs that a policy may be allowed, by their script names.
+pub const VERBS: [&str; 9] = [
+    "update_stop_loss",
+    "ratchet_stop",
+    "update_take_profit",
+    "clear_take_profit",
+    "set_bracket",
+    "close_position",
+    "adjust_quantity",
+    "cancel_entry",
+    "open_position",
+];
+
+/// The whole configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file that it was read from.
+    pub file: PathBuf,
+    /// Where the ledger, the activity log and daemon.json live.
+    pub data_dir: PathBuf,
+    /// Where the local API listens.
+    pub bind: SocketAddr,
+    /// Directory of the policies.
+    pub policies_dir: PathBuf,
+    /// How often that directory is read without being told.
+    pub policies_poll_ms: u64,
+    /// What the file says of single policies.
+    pub policies: BTreeMap<PolicyName, PolicySettings>,
+    /// The accounts in the order of the file.
+    pub accounts: Vec<AccountSettings>,
+}
+
+/// What the file says of one policy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PolicySettings {
+    /// Values for its parameters.
+    pub params: BTreeMap<String, ParamValue>,
+    /// The verbs it may use; none is the default list.
+    pub verbs: Option<Vec<String>>,
+}
+
+/// One account.
+#[derive(Clone, Debug)]
+pub struct AccountSettings {
+    /// Its name.
+    pub name: AccountName,
+    /// The plugin's file.
+    pub plugin: PathBuf,
+    /// SHA-256 that the plugin's file must have, in lower-case hex.
+    pub sha256: Option<String>,
+    /// What the plugin is told at connect.
+    pub settings: Vec<(String, String)>,
+    /// Where its secrets come from.
+    pub secrets: BTreeMap<String, SecretSource>,
+    /// What it may reach.
+    pub grants: Vec<GrantSettings>,
+    /// What the core is told of it.
+    pub rules: AccountRules,
+    /// How often fills are asked for, in milliseconds.
+    pub poll_fills_ms: u64,
+    /// How often prices are asked for, in milliseconds.
+    pub poll_prices_ms: u64,
+    /// How often everything is compared, in milliseconds.
+    pub poll_picture_ms: u64,
+}
+
+/// What a plugin may reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrantSettings {
+    /// `https` or `http`.
+    pub scheme: &'static str,
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Upper-case methods.
+    pub methods: Vec<String>,
+    /// Path prefixes; empty allows every path.
+    pub paths: Vec<String>,
+    /// Whether every request under it only reads.
+    pub read: bool,
+    /// Whether the host may be private or this machine.
+    pub private: bool,
+}
+
+/// Where a secret comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    /// A file that only its owner can read.
+    File(PathBuf),
+    /// An environment variable.
+    Env(String),
+}
+
+/// Why a secret could not be had. Never says anything of its content.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// The file cannot be read.
+    #[error("cannot read the secret file {path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Others than the owner could read the file.
+    #[error(
+        "the secret file {path} can be read by others (mode {mode:04o}); run: chmod 600 {path}"
+    )]
+    TooOpen {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The variable is not set, or is not text.
+    #[error("the environment variable {0} is not set")]
+    NotSet(String),
+    /// There is nothing in it.
+    #[error("the secret from {0} is empty")]
+    Empty(String),
+}
+
+impl SecretSource {
+    /// Reads the secret; white space at its end is not part of it.
+    ///
+    /// # Errors
+    /// Where it is missing, empty, or in a file that others can read.
+    pub fn read(&self) -> Result<String, SecretError> {
+        let (text, from) = match self {
+            Self::File(path) => (read_private(path)?, path.display().to_string()),
+            Self::Env(name) => (
+                std::env::var(name).map_err(|_| SecretError::NotSet(name.clone()))?,
+                format!("${name}"),
+            ),
+        };
+        let text = text.trim_end();
+        if text.is_empty() { Err(SecretError::Empty(from)) } else { Ok(text.to_owned()) }
+    }
+}
+
+fn read_private(path: &Path) -> Result<String, SecretError> {
+    let fail = |source| SecretError::Unreadable { path: path.to_owned(), source };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(path).map_err(fail)?.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(SecretError::TooOpen { path: path.to_owned(), mode });
+        }
+    }
+    std::fs::read_to_string(path).map_err(fail)
+}

@@ -1,0 +1,177 @@
+//! What the configuration accepts, and what it says about each mistake.
+
+use std::path::Path;
+
+use super::{check_text, schema};
+
+const GOOD: &str = r#"
+schema = 1
+data_dir = "data"
+[server]
+bind = "127.0.0.1:9000"
+[policies]
+dir = "rules"
+poll = "1s"
+[policy.trailing_stop]
+params = { distance = "2.5", steps = 3, eager = true }
+verbs = ["ratchet_stop"]
+[[account]]
+name = "alpaca-main"
+plugin = "plugins/alpaca.wasm"
+sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
+policies = ["trailing_stop"]
+settings = { base_url = "https://paper-api.alpaca.markets" }
+secrets = { key_id = { file = "secrets/key" }, key = { env = "ALPACA_KEY" } }
+armed = true
+protection_deadline = "2500ms"
+on_breached = "close"
+on_partial = "cancel_rest"
+stop_may_loosen = false
+collar = "12.5%"
+stale_price = "5s"
+exit_time_in_force = "day"
+[[account.grant]]
+host = "paper-api.alpaca.markets"
+paths = ["/v2/"]
+"#;
+
+fn complaints(text: &str) -> Vec<(usize, &'static str, String, String)> {
+    check_text(Path::new("bracketd.toml"), text)
+        .diagnostics
+        .into_iter()
+        .map(|d| (d.position().0, d.code, d.message.clone(), d.help.unwrap_or_default()))
+        .collect()
+}
+
+#[test]
+fn a_good_file_becomes_a_configuration_without_units() {
+    let checked = check_text(Path::new("/etc/bracketd/bracketd.toml"), GOOD);
+    assert_eq!(checked.diagnostics, vec![]);
+    let config = checked.config.unwrap();
+    assert_eq!(config.data_dir, Path::new("/etc/bracketd/data"));
+    assert_eq!(config.bind.port(), 9000);
+    assert_eq!(config.policies_poll_ms, 1_000);
+    let account = &config.accounts[0];
+    assert_eq!(account.plugin, Path::new("/etc/bracketd/plugins/alpaca.wasm"));
+    assert_eq!(account.rules.protection_deadline_ms, 2_500);
+    assert_eq!(account.rules.collar_percent.to_string(), "12.5");
+    assert!(account.rules.armed);
+    assert_eq!((account.grants[0].scheme, account.grants[0].port), ("https", 443));
+}
+
+#[test]
+fn an_account_is_disarmed_unless_the_file_says_otherwise() {
+    let text = "schema = 1\n[[account]]\nname = \"a\"\nplugin = \"a.wasm\"\n";
+    let config = check_text(Path::new("x.toml"), text).config.unwrap();
+    assert!(!config.accounts[0].rules.armed);
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_in_the_order_of_the_file() {
+    let text = "schema = 1
+[servr]
+bind = 'x'
+[server]
+bind = '0.0.0.0:80'
+[policies]
+poll = 3
+[[account]]
+name = 'a'
+plugn = 'a.wasm'
+protection_deadline = '3'
+on_breached = 'closed'
+[[account]]
+name = 'a'
+plugin = 'b.wasm'
+";
+    // The shape has mistakes, so the meaning (the open bind, the unit, the names) waits for it.
+    let found = complaints(text);
+    let codes: Vec<_> = found.iter().map(|(line, code, ..)| (*line, *code)).collect();
+    assert_eq!(codes, [(2, "C002"), (7, "C004"), (8, "C003"), (10, "C002"), (12, "C005")]);
+    assert_eq!(found[0].3, "did you mean `server`?");
+    assert_eq!(found[3].3, "did you mean `plugin`?");
+    assert_eq!(found[4].3, "did you mean \"close\"?");
+}
+
+#[test]
+fn each_wrong_meaning_is_told_with_what_to_write_instead() {
+    let account = "[[account]]\nname = 'a'\nplugin = 'a.wasm'\n";
+    let rows = [
+        ("schema = 2\n", 1, "`schema` 2 is not known", ""),
+        ("schema = 1\nserver.bind = '0.0.0.0:80'\n", 2, "loopback", "127.0.0.1:80"),
+        ("schema = 1\npolicies.poll = '3'\n", 2, "not a span", "\"3s\""),
+        ("schema = 1\npolicies.poll = '1ms'\n", 2, "between 500ms and 1m", "\"2s\""),
+        ("schema = 1\npolicy.x.verbs = ['rachet_stop']\n", 2, "no verb", "\"ratchet_stop\""),
+        ("schema = 1\nACCOUNTcollar = '50'\n", 5, "not a percentage", "\"50%\""),
+        ("schema = 1\nACCOUNTsha256 = 'abc'\n", 5, "64 hexadecimal", "sha256sum"),
+        ("schema = 1\nACCOUNTsecrets = { k = {} }\n", 5, "secret `k`", "file = "),
+        ("schema = 1\nACCOUNTgrant = [{ host = 'https://x' }]\n", 5, "not one host", "name only"),
+        ("schema = 1\nACCOUNTACCOUNT", 6, "two accounts are named", ""),
+        ("schema = 1\nACCOUNTpoll_fills = '5s'\n", 5, "between 200ms and 2s", "\"1s\""),
+    ];
+    for (text, line, message, help) in rows {
+        let text = text.replace("ACCOUNT", account);
+        let found = complaints(&text);
+        assert_eq!(found.len(), 1, "{text}\n{found:?}");
+        assert_eq!(found[0].0, line, "{text}");
+        assert!(found[0].2.contains(message), "{:?} lacks {message:?}", found[0].2);
+        assert!(found[0].3.contains(help), "{:?} lacks {help:?}", found[0].3);
+    }
+}
+
+#[test]
+fn numbers_and_words_of_the_wrong_type_are_told_with_the_right_one() {
+    let rows = [
+        ("schema = 1\npolicy.x.params = { d = 2.5 }\n", "decimal numbers stand in quotes: \"2.5\""),
+        ("schema = 1\n[account]\nname = 'a'\n", "[[account]]"),
+        ("schema = '1'\n", ""),
+        ("schema = 1\n[[account]]\nname='a'\nplugin='p'\ngrant=[{host='h',port=70000}]\n", ""),
+    ];
+    for (text, help) in rows {
+        let found = complaints(text);
+        assert_eq!(found.len(), 1, "{text}\n{found:?}");
+        assert_eq!(found[0].1, "C004", "{text}");
+        assert!(found[0].3.contains(help), "{:?} lacks {help:?}", found[0].3);
+    }
+}
+
+#[test]
+fn broken_syntax_is_told_with_its_place() {
+    let found = complaints("schema = 1\n[server\nbind = \n");
+    assert!(found.iter().all(|f| f.1 == "C001"), "{found:?}");
+    assert!(found.iter().any(|f| f.0 == 2), "{found:?}");
+}
+
+#[test]
+fn a_typo_in_any_key_is_found_and_the_key_named() {
+    let mut keys = Vec::new();
+    collect_keys(&schema(), "", &mut keys);
+    assert!(keys.len() > 30, "{keys:?}");
+    for (path, key) in keys {
+        let typo = format!("{key}x");
+        let table = match path.as_str() {
+            "" => format!("schema = 1\n{typo} = 1\n"),
+            "account[].secrets.*" => wrap(&format!("secrets = {{ k = {{ {typo} = 'x' }} }}")),
+            "account[].grant[]" => wrap(&format!("grant = [{{ {typo} = 'x' }}]")),
+            "account[]" => wrap(&format!("{typo} = 1")),
+            "policy.*" => format!("schema = 1\n[policy.a]\n{typo} = 1\n"),
+            other => format!("schema = 1\n[{other}]\n{typo} = 1\n"),
+        };
+        let hint = format!("did you mean `{key}`?");
+        assert!(complaints(&table).iter().any(|f| f.3 == hint), "{path}.{typo}: no {hint}");
+    }
+}
+
+fn wrap(line: &str) -> String {
+    format!("schema = 1\n[[account]]\nname = 'a'\nplugin = 'p'\n{line}\n")
+}
+
+fn collect_keys(schema: &serde_json::Value, path: &str, out: &mut Vec<(String, String)>) {
+    for (key, inner) in schema["properties"].as_object().into_iter().flatten() {
+        out.push((path.to_owned(), key.clone()));
+        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        collect_keys(inner, &path, out);
+        collect_keys(&inner["items"], &format!("{path}[]"), out);
+        collect_keys(&inner["additionalProperties"], &format!("{path}.*"), out);
+    }
+}

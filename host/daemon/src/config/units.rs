@@ -1,0 +1,87 @@
+//! Values with units: spans of time and percentages. Apart so that each unit is read in one place;
+//! it never guesses a unit that is not written.
+
+use bracketd_core::Decimal;
+
+/// A span such as `500ms`, `3s`, `2m` or `1h`, in milliseconds; or what to write instead.
+pub fn span_ms(text: &str) -> Result<u64, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let factor = match unit.trim() {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "" if !number.is_empty() => {
+            return Err(format!("a span needs a unit: \"{number}s\" or \"{number}ms\""));
+        }
+        _ => return Err("write a whole number and ms, s, m or h, such as \"3s\"".to_owned()),
+    };
+    let number: u64 = number
+        .parse()
+        .map_err(|_| "write a whole number and ms, s, m or h, such as \"3s\"".to_owned())?;
+    number.checked_mul(factor).ok_or_else(|| "that span is too long".to_owned())
+}
+
+/// A percentage such as `2%` or `0.5%`, above zero; or what to write instead.
+pub fn percent(text: &str) -> Result<Decimal, String> {
+    let Some(number) = text.strip_suffix('%') else {
+        return Err(format!("a percentage needs its sign: \"{text}%\""));
+    };
+    match Decimal::from_str_exact(number.trim()) {
+        Ok(value) if value > Decimal::ZERO => Ok(value.normalize()),
+        Ok(_) => Err("the percentage must be above zero".to_owned()),
+        Err(_) => Err("write a decimal number and %, such as \"50%\"".to_owned()),
+    }
+}
+
+/// `ms` as people write it, in the largest unit that keeps it whole.
+pub fn show_ms(ms: u64) -> String {
+    for (factor, unit) in [(3_600_000, "h"), (60_000, "m"), (1_000, "s")] {
+        if ms >= factor && ms.is_multiple_of(factor) {
+            return format!("{}{unit}", ms / factor);
+        }
+    }
+    format!("{ms}ms")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{percent, show_ms, span_ms};
+
+    #[test]
+    fn spans_need_a_whole_number_and_a_unit() {
+        let rows: [(&str, Option<u64>); 10] = [
+            ("500ms", Some(500)),
+            ("3s", Some(3_000)),
+            ("2m", Some(120_000)),
+            ("1h", Some(3_600_000)),
+            ("3 s", Some(3_000)),
+            ("3", None),
+            ("", None),
+            ("1.5s", None),
+            ("-3s", None),
+            ("99999999999999999999s", None),
+        ];
+        for (text, wanted) in rows {
+            assert_eq!(span_ms(text).ok(), wanted, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_span_is_shown_as_it_is_written() {
+        for text in ["500ms", "3s", "90s", "2m", "1h"] {
+            assert_eq!(span_ms(&show_ms(span_ms(text).unwrap())).unwrap(), span_ms(text).unwrap());
+        }
+        assert_eq!(show_ms(60_000), "1m");
+    }
+
+    #[test]
+    fn percentages_need_their_sign_and_are_above_zero() {
+        assert_eq!(percent("50%").unwrap().to_string(), "50");
+        assert_eq!(percent("0.50 %").unwrap().to_string(), "0.5");
+        for text in ["50", "0%", "-1%", "half%", "%"] {
+            assert!(percent(text).is_err(), "{text:?}");
+        }
+    }
+}
