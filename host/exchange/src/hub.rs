@@ -1,0 +1,96 @@
+//! World and journal together: written down first, then applied, then answered.
+//!
+//! Separate so that no handler can forget the journal. It must never apply what it could not write.
+
+use crate::book::{ExchangeBook, Reject, RejectKind};
+use crate::config::{ExchangeConfig, Feed};
+use crate::journal::{Journal, JournalError};
+use crate::tape::{Tape, TapeError};
+use crate::world::{Command, Outcome, Source, World};
+use std::sync::Arc;
+
+/// Why an exchange cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The tape is unreadable.
+    #[error(transparent)]
+    Tape(#[from] TapeError),
+    /// The book file is unusable.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// There is nobody to trade.
+    #[error("an exchange needs at least one account")]
+    NoAccount,
+    /// Two accounts cannot be told apart.
+    #[error("key id \"{0}\" is given to two accounts")]
+    KeyTwice(String),
+    /// The address cannot be listened on, or no thread could be started.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Which.
+        address: std::net::SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+pub(crate) struct Hub {
+    pub(crate) world: World,
+    journal: Option<Journal>,
+}
+
+impl Hub {
+    /// Builds the world and brings it to where its book file left it.
+    pub(crate) fn open(config: &ExchangeConfig) -> Result<Self, StartError> {
+        if config.accounts.is_empty() {
+            return Err(StartError::NoAccount);
+        }
+        for (index, account) in config.accounts.iter().enumerate() {
+            if config.accounts.iter().skip(index + 1).any(|a| a.key_id == account.key_id) {
+                return Err(StartError::KeyTwice(account.key_id.clone()));
+            }
+        }
+        let source = match &config.feed {
+            Feed::Manual => Source::Manual,
+            Feed::Market(market) => Source::Market(market.clone()),
+            Feed::Tape { files, .. } => Source::Tape(Arc::new(Tape::load(files)?)),
+        };
+        let fingerprint = World::fingerprint(config, &source);
+        let mut world = World::new(config, source);
+        let Some(path) = &config.book_file else { return Ok(Self { world, journal: None }) };
+        let (journal, stored) = Journal::open(path, &fingerprint)?;
+        if let Some(state) = stored.state {
+            world.restore(state);
+        }
+        for command in &stored.commands {
+            // A command that was refused then is refused again, and changes nothing again.
+            let _same_as_then = world.apply(command);
+        }
+        Ok(Self { world, journal: Some(journal) })
+    }
+
+    /// Writes a command down and applies it.
+    pub(crate) fn run(&mut self, command: &Command) -> Result<Outcome, Reject> {
+        if let Some(journal) = &mut self.journal {
+            journal.write(command).map_err(|error| unwritable(&error))?;
+        }
+        let outcome = self.world.apply(command);
+        if let Some(journal) = &mut self.journal
+            && journal.is_long()
+        {
+            journal.rotate(&self.world.state).map_err(|error| unwritable(&error))?;
+        }
+        outcome
+    }
+
+    /// One account's book.
+    pub(crate) fn book(&self, account: usize) -> Result<&ExchangeBook, Reject> {
+        let missing = || Reject::new(RejectKind::NotFound, 404, 40_410_000, "no such account");
+        self.world.state.books.get(account).ok_or_else(missing)
+    }
+}
+
+fn unwritable(error: &std::io::Error) -> Reject {
+    let text = format!("the book file cannot be written: {error}");
+    Reject::new(RejectKind::Internal, 500, 50_010_000, text)
+}
