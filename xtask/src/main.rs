@@ -1,1 +1,26 @@
-fn main() {}
+//! The project's own chores: `cargo xtask VERB`. Only dispatch lives here, one file a verb; it must never hold a
+//! chore itself.
+
+mod plugins;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "\
+usage: cargo xtask VERB
+
+  plugins            build the plugins' components into plugins/dist
+  plugins --check    build them and compare with what plugins/dist holds";
+
+fn main() -> Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["plugins"] => plugins::build(),
+        ["plugins", "--check"] => plugins::check(),
+        [] | ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        other => bail!("no such chore: {}\n\n{USAGE}", other.join(" ")),
+    }
+}
