@@ -128,3 +128,10 @@ pub struct Book {
     /// Which transaction a client order id belongs to.
     pub(crate) clients: BTreeMap<crate::ids::ClientOrderId, TransactionId>,
 }
+
+impl Book {
+    /// An empty book of that ledger.
+    pub fn new(ledger_id: &str, epoch: u32) -> Self {
+        Self { ledger_id: ledger_id.to_owned(), epoch, ..Self::default() }
+    }
+}

@@ -23,6 +23,10 @@ pub const LOOKUP_MS_MIN: u64 = 250;
 /// Longest pause between two look-ups of an unknown outcome.
 pub const LOOKUP_MS_MAX: u64 = 30_000;
 
+/// A broker ends or shrinks the sibling of a linked exit by itself; the core waits so long before
+/// it does that.
+pub const SIBLING_GRACE_MS: u64 = 1_000;
+
 /// How old a write must be before two look-ups that find nothing prove that it did not arrive.
 pub const SETTLE_MS: u64 = 5_000;
 

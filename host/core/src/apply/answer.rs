@@ -9,7 +9,7 @@ use crate::book::{Book, OnBreached};
 use crate::broker::{Fault, Found, OrderReport};
 use crate::command::{Answer, BracketLeg, Change, How, Op, OpKind, OpLegs, OpState, Progress};
 use crate::fact::FactKind;
-use crate::ids::{AccountName, BrokerOrderId, OpId};
+use crate::ids::{AccountName, BrokerOrderId, OpId, SliceNo};
 use crate::intent::Source;
 use crate::limits;
 use crate::order::{OrderStatus, Role};
@@ -34,8 +34,10 @@ pub(super) fn answered(
                 if let Some(slice) = tx.slices.iter_mut().find(|s| s.no == slice) {
                     slice.memo = memo;
                 }
-                if how == How::ReplacedInPlace {
-                    retire_replaced(tx, at, &legs, now, out);
+                match how {
+                    How::ReplacedInPlace => retire_replaced(tx, at, &legs, now, out),
+                    How::CancelRequested => mark_pending_cancel(tx, slice, &legs, now),
+                    How::Unchanged | How::NewLeg => {}
                 }
                 merge_legs(tx, slice, &legs, now, out);
                 progressed(tx, at, progress, now, out);
@@ -95,6 +97,16 @@ fn retire_replaced(
             fact.slice = Some(slice);
             fact.text = format!("order {id} was replaced");
         });
+    }
+}
+
+/// Exits that the plugin asked to cancel and does not list any more: they are going, and still
+/// stand until the broker says that they are gone.
+fn mark_pending_cancel(tx: &mut Transaction, slice: SliceNo, legs: &[BracketLeg], now: Timestamp) {
+    let exits = tx.orders.iter_mut().filter(|o| o.slice == slice && o.is_working_exit());
+    for order in exits.filter(|o| legs.iter().all(|leg| leg.broker_id != o.broker_id)) {
+        order.status = OrderStatus::PendingCancel;
+        order.updated_at = order.updated_at.max(now);
     }
 }
 

@@ -6,15 +6,11 @@ use super::{NoticeKind, Transition};
 use crate::fact::FactKind;
 use crate::ids::SliceNo;
 use crate::intent::Source;
-use crate::limits::{GATHER_MS, SLICES_MAX};
+use crate::limits::{GATHER_MS, SIBLING_GRACE_MS, SLICES_MAX};
 use crate::money::{Price, Quantity};
 use crate::order::Role;
 use crate::time::Timestamp;
 use crate::transaction::{EntryGuard, Slice, Transaction, TransactionEvent};
-
-/// A broker cancels or shrinks the sibling of a filled exit by itself; the core waits so long
-/// before it does that.
-const SIBLING_GRACE_MS: u64 = 1_000;
 
 /// One increase of an order's filled quantity.
 pub(super) struct Filled {

@@ -153,7 +153,7 @@ pub(super) fn merge(
         filled(tx, &fill, now, out);
     }
     if after.is_terminal() && (known.is_none() || !before.is_terminal()) {
-        order_ended(tx, order_role, after, now, out);
+        order_ended(tx, order_role, order_slice, after, now, out);
     }
 }
 

@@ -6,7 +6,9 @@
 use super::{NoticeKind, Transition};
 use crate::command::{OpKind, OpState};
 use crate::fact::FactKind;
+use crate::ids::SliceNo;
 use crate::intent::Source;
+use crate::limits::SIBLING_GRACE_MS;
 use crate::order::{OrderStatus, Role};
 use crate::time::Timestamp;
 use crate::transaction::{Task, Transaction, TransactionEvent, TransactionStatus};
@@ -96,6 +98,7 @@ fn finish_task(tx: &mut Transaction) {
 pub(super) fn order_ended(
     tx: &mut Transaction,
     role: Role,
+    slice: SliceNo,
     status: OrderStatus,
     now: Timestamp,
     out: &mut Transition,
@@ -104,6 +107,11 @@ pub(super) fn order_ended(
         return;
     }
     match (role, &tx.task) {
+        (Role::Stop | Role::Target, _) if status != OrderStatus::Replaced => {
+            if let Some(slice) = tx.slices.iter_mut().find(|s| s.no == slice) {
+                slice.retry_at = slice.retry_at.max(Some(now.plus_ms(SIBLING_GRACE_MS)));
+            }
+        }
         (Role::Close, Some(Task::Close { .. })) => {
             tx.task = None;
             if let Some(next) = tx.status.after(TransactionEvent::CloseFailed) {

@@ -93,7 +93,9 @@ fn must_wait(tx: &Transaction, account: &Account, slice: &Slice, now: Timestamp)
         )
     });
     let newly_wanted = slice.rejected_version.is_some_and(|v| v != tx.desired.version);
-    let pauses = slice.retry_at.is_some_and(|at| now < at) && !newly_wanted;
+    // The sibling of an exit that ended is given time to end by itself.
+    let has_reason = slice.rejections > 0 || tx.exits(slice.no).next().is_some();
+    let pauses = has_reason && slice.retry_at.is_some_and(|at| now < at) && !newly_wanted;
     let gathers = now < slice.gather_until && entry_rests;
     settling || pauses || gathers
 }
@@ -105,7 +107,7 @@ fn carried_exits_are_expected(tx: &Transaction, account: &Account, now: Timestam
         return false;
     }
     let exits = || tx.orders.iter().filter(|o| matches!(o.role, Role::Stop | Role::Target));
-    let unseen = exits().all(|o| o.status == OrderStatus::Contingent);
+    let unseen = exits().next().is_none() || exits().any(|o| o.status == OrderStatus::Contingent);
     let since = tx.opened_at.unwrap_or(now);
     unseen && now.ms_since(since) < account.rules.protection_deadline_ms
 }

@@ -1,0 +1,369 @@
+//! Lives of transactions, told as what was asked, what the broker said and what was sent.
+
+use bracketd_core::broker::{BrokerEvent, Fault};
+use bracketd_core::command::{Answer, How, Progress};
+use bracketd_core::intent::{GuardWish, Intent, Open, Outcome};
+use bracketd_core::order::{Direction, Leg, OrderStatus};
+use bracketd_core::protection::{Exposed, Protection};
+use bracketd_core::transaction::{EntryKind, OnPartial, TransactionStatus};
+
+use crate::bench_book::{ALPACA, Bench, price, quantity, set_stop, wish, words};
+
+#[test]
+fn law_1_a_stop_changed_while_waiting_is_the_one_that_rests_after_the_fill() {
+    let mut b = Bench::new(ALPACA);
+    let id = b.open(wish());
+    let entry = b.command();
+    assert_eq!(words(&entry), "buy 10 at 100");
+    let order = b.accept(&entry);
+
+    assert_eq!(b.person(set_stop(id, "96.5")).outcome, Outcome::Stored);
+    assert!(b.sent.is_empty(), "WAITING: the ledger only");
+
+    b.fill(&order, "10", "99.98");
+    assert_eq!(b.tx(id).status, TransactionStatus::Opened);
+    assert!(matches!(b.tx(id).protection, Protection::Pending { .. }));
+    let pair = b.command();
+    assert_eq!(words(&pair), "exits of 10: stop 96.5, target 110");
+    b.adjusted(&pair);
+    assert_eq!(b.tx(id).protection, Protection::Protected);
+    assert_eq!(b.tx(id).working(Leg::Stop), Some(price("96.5")));
+}
+
+#[test]
+fn law_1_a_guarded_entry_s_own_pair_is_moved_one_leg_at_a_time() {
+    let mut b = Bench::new(ALPACA);
+    let id = b.open(Open { guard: GuardWish::Native, ..wish() });
+    let entry = b.command();
+    assert_eq!(words(&entry), "buy 10 at 100 stop 95 target 110");
+    let order = b.accept(&entry);
+    for (name, limit, trigger) in [("t", Some("110"), None), ("s", None, Some("95"))] {
+        let mut leg = order.clone();
+        leg.broker_id = name.into();
+        leg.client_id = None;
+        leg.parent = Some(order.broker_id.clone());
+        leg.side = Direction::Long.exit_side();
+        leg.limit = limit.map(price);
+        leg.trigger = trigger.map(price);
+        leg.kind = if trigger.is_some() {
+            bracketd_core::order::OrderKind::Stop
+        } else {
+            bracketd_core::order::OrderKind::Limit
+        };
+        leg.status = OrderStatus::Contingent;
+        b.report(leg);
+    }
+    b.person(set_stop(id, "96"));
+    assert!(b.sent.is_empty(), "contingent legs are left alone while WAITING");
+
+    b.fill(&order, "10", "100");
+    assert!(b.sent.is_empty(), "the broker sets the carried pair free by itself");
+    let legs: Vec<_> = b.tx(id).orders.iter().skip(1).cloned().collect();
+    for leg in legs {
+        let mut report = order.clone();
+        report.broker_id = leg.broker_id;
+        report.client_id = None;
+        report.side = leg.side;
+        report.kind = leg.kind;
+        report.limit = leg.limit;
+        report.trigger = leg.trigger;
+        report.status =
+            if leg.trigger.is_some() { OrderStatus::Held } else { OrderStatus::Working };
+        b.report(report);
+    }
+    let moved = b.command();
+    assert_eq!(words(&moved), "exits of 10: stop 96, target keep");
+    b.adjusted(&moved);
+    assert!(b.sent.is_empty());
+    assert_eq!(b.tx(id).protection, Protection::Protected);
+}
+
+#[test]
+fn the_newest_wish_is_what_the_next_command_carries() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    b.person(set_stop(id, "96"));
+    let first = b.command();
+    b.person(set_stop(id, "97"));
+    b.person(set_stop(id, "98"));
+    assert!(b.sent.is_empty(), "i4: one in flight");
+    b.adjusted(&first);
+    let second = b.command();
+    assert_eq!(words(&second), "exits of 10: stop 98, target keep");
+    assert_ne!(first.client_id, second.client_id);
+}
+
+#[test]
+fn partial_fills_beside_a_resting_entry() {
+    // on_partial, stop only? -> what is sent at a fill of 4 of 10
+    let rows = [
+        (None, true, "exits of 4: stop 95, target 110"),
+        (Some(OnPartial::CancelRest), true, "cancel o1"),
+        (Some(OnPartial::Oco), false, "cancel o1"),
+        (Some(OnPartial::Wait), true, ""),
+    ];
+    for (on_partial, with_target, expected) in rows {
+        let mut b = Bench::new(ALPACA);
+        let target = with_target.then(|| price("110"));
+        let id = b.open(Open { on_partial, target, ..wish() });
+        let entry = b.command();
+        let order = b.accept(&entry);
+        b.fill(&order, "4", "100");
+        let sent: Vec<String> = b.sent.iter().map(words).collect();
+        assert_eq!(sent.join("; "), expected, "{on_partial:?} {with_target}");
+        assert_eq!(b.tx(id).held(), quantity("4"));
+        assert!(b.tx(id).protection.gap_since().is_some(), "i5: the clock runs");
+    }
+}
+
+#[test]
+fn a_canceled_rest_is_protected_once_the_cancel_is_confirmed() {
+    let mut b = Bench::new(ALPACA);
+    let id = b.open(Open { on_partial: Some(OnPartial::CancelRest), ..wish() });
+    let entry = b.command();
+    let order = b.accept(&entry);
+    b.fill(&order, "4", "100");
+    let cancel = b.command();
+    b.answer(&cancel, Answer::Placed { order: None, progress: Progress::Accepted });
+    assert!(b.sent.is_empty(), "a cancel that was asked for has not happened");
+    let mut ended = order.clone();
+    ended.status = OrderStatus::Canceled;
+    ended.filled = quantity("4");
+    ended.avg_price = Some(price("100"));
+    b.report(ended);
+    assert_eq!(words(&b.command()), "exits of 4: stop 95, target 110");
+    assert_eq!(b.tx(id).status, TransactionStatus::Opened);
+}
+
+#[test]
+fn later_partial_fills_gather_into_slices_of_their_own() {
+    let mut b = Bench::new(ALPACA);
+    let id = b.open(wish());
+    let entry = b.command();
+    let order = b.accept(&entry);
+    b.fill(&order, "2", "100");
+    let first = b.command();
+    b.adjusted(&first);
+    b.fill(&order, "3", "100");
+    b.fill(&order, "5", "100");
+    assert!(b.sent.is_empty(), "they gather");
+    b.pass_ms(300);
+    let second = b.command();
+    assert_eq!(words(&second), "exits of 3: stop 95, target 110");
+    b.adjusted(&second);
+    assert_eq!(b.tx(id).slices.len(), 2);
+    assert_eq!(b.tx(id).protection, Protection::Protected);
+}
+
+#[test]
+fn one_leg_only_is_a_plain_exit_and_no_leg_is_nothing() {
+    for (stop, target, expected) in [
+        (Some("95"), None, "exits of 10: stop 95, target keep"),
+        (None, Some("110"), "exits of 10: stop keep, target 110"),
+        (None, None, ""),
+    ] {
+        let mut b = Bench::new(ALPACA);
+        b.open(Open { stop: stop.map(price), target: target.map(price), ..wish() });
+        let entry = b.command();
+        let order = b.accept(&entry);
+        b.fill(&order, "10", "100");
+        let sent: Vec<String> = b.sent.iter().map(words).collect();
+        assert_eq!(sent.join("; "), expected);
+    }
+}
+
+#[test]
+fn a_close_frees_the_shares_confirms_and_sells() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    assert_eq!(b.person(Intent::Close { transaction: id }).outcome, Outcome::Staged);
+    let free = b.command();
+    assert_eq!(words(&free), "exits of 10: stop clear, target clear");
+    let progress = Progress::WaitingFor(b.tx(id).orders[1].broker_id.clone());
+    let answer =
+        Answer::Adjusted { legs: vec![], how: How::CancelRequested, progress, memo: vec![] };
+    b.answer(&free, answer);
+    assert!(b.sent.is_empty(), "not before the cancel is confirmed");
+    b.cancel_exits(id);
+    let close = b.command();
+    assert_eq!(words(&close), "sell 10 at market");
+    let order = b.accept(&close);
+    b.fill(&order, "10", "101");
+    assert_eq!(b.tx(id).status, TransactionStatus::Closed);
+    assert_eq!(b.tx(id).close_reason.as_deref(), Some("closed"));
+}
+
+#[test]
+fn a_rejected_close_protects_again_and_returns_to_opened() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    b.person(Intent::Close { transaction: id });
+    let free = b.command();
+    b.adjusted(&free);
+    b.cancel_exits(id);
+    let close = b.command();
+    b.answer(&close, Answer::Rejected(Fault::new("INSUFFICIENT_QTY", "no")));
+    assert_eq!(b.tx(id).status, TransactionStatus::Opened);
+    assert_eq!(words(&b.command()), "exits of 10: stop 95, target 110");
+}
+
+#[test]
+fn a_smaller_quantity_frees_sells_the_part_and_protects_the_rest() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    let intent = Intent::Resize { transaction: id, quantity: quantity("6") };
+    assert_eq!(b.person(intent).outcome, Outcome::Staged);
+    let free = b.command();
+    assert_eq!(words(&free), "exits of 10: stop clear, target clear");
+    b.adjusted(&free);
+    b.cancel_exits(id);
+    let part = b.command();
+    assert_eq!(words(&part), "sell 4 at market");
+    let order = b.accept(&part);
+    b.fill(&order, "4", "101");
+    let again = b.command();
+    assert_eq!(words(&again), "exits of 6: stop 95, target 110");
+    b.adjusted(&again);
+    assert_eq!(b.tx(id).held(), quantity("6"));
+    assert_eq!(b.tx(id).protection, Protection::Protected);
+}
+
+#[test]
+fn a_larger_quantity_is_bought_beside_the_pair_and_gets_its_own() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    b.person(Intent::Resize { transaction: id, quantity: quantity("13") });
+    let more = b.command();
+    assert_eq!(words(&more), "buy 3 at market");
+    let order = b.accept(&more);
+    b.fill(&order, "3", "101");
+    b.pass_ms(300);
+    let pair = b.command();
+    assert_eq!(words(&pair), "exits of 3: stop 95, target 110");
+    b.adjusted(&pair);
+    assert_eq!(b.tx(id).held(), quantity("13"));
+    assert_eq!(b.tx(id).protection, Protection::Protected);
+}
+
+#[test]
+fn i13_an_unknown_entry_is_looked_up_and_sent_again_only_under_its_own_id() {
+    use bracketd_core::broker::Found;
+    use bracketd_core::command::Read;
+    let mut b = Bench::new(ALPACA);
+    let id = b.open(wish());
+    let entry = b.command();
+    b.answer(&entry, Answer::Unknown(Fault::new("TIMEOUT", "no answer")));
+    for pause_ms in [0, 1_000, 5_000] {
+        b.pass_ms(pause_ms);
+        let asked: Vec<_> = b.last.reads.drain(..).map(|(_, read)| read).collect();
+        let read = Read::Order { op: entry.op.clone(), client_id: entry.client_id.clone() };
+        assert_eq!(asked, [read]);
+        b.tell(BrokerEvent::LookedUp { op: entry.op.clone(), found: Found::Absent });
+    }
+    b.pass_ms(0);
+    let again = b.command();
+    assert_eq!((again.client_id, again.attempt), (entry.client_id, 2));
+    assert_eq!(b.tx(id).status, TransactionStatus::Waiting);
+}
+
+#[test]
+fn i5_a_rejected_stop_is_unprotected_with_a_reason_and_tried_again_later() {
+    let mut b = Bench::new(ALPACA);
+    let id = b.open(wish());
+    let entry = b.command();
+    let order = b.accept(&entry);
+    b.fill(&order, "10", "100");
+    let pair = b.command();
+    b.answer(&pair, Answer::Rejected(Fault::new("STOP_THROUGH_MARKET", "too late")));
+    let exposed = b.tx(id).protection;
+    assert!(
+        matches!(exposed, Protection::Unprotected { why: Exposed::Rejected, .. }),
+        "{exposed:?}"
+    );
+    assert!(b.sent.is_empty(), "no blind retry");
+    b.pass_ms(1_100);
+    assert_eq!(words(&b.command()), "exits of 10: stop 95, target 110");
+}
+
+#[test]
+fn an_exit_s_fill_ends_the_transaction_and_its_sibling() {
+    for (leg, reason) in [(1, "stop"), (2, "target")] {
+        let mut b = Bench::new(ALPACA);
+        let id = opened(&mut b);
+        let order = b.tx(id).orders[leg].clone();
+        let mut report = sold(&b, id, leg);
+        report.status = OrderStatus::Filled;
+        report.filled = order.quantity;
+        report.avg_price = order.trigger.or(order.limit);
+        b.report(report);
+        assert_eq!(b.tx(id).status, TransactionStatus::Closed);
+        assert_eq!(b.tx(id).close_reason.as_deref(), Some(reason));
+        b.pass_ms(1_100);
+        assert_eq!(words(&b.command()), "exits of 0: stop clear, target clear");
+    }
+}
+
+#[test]
+fn a_fill_after_a_cancel_counts() {
+    let mut b = Bench::new(ALPACA);
+    let id = b.open(wish());
+    let entry = b.command();
+    let order = b.accept(&entry);
+    let mut ended = order.clone();
+    ended.status = OrderStatus::Canceled;
+    b.report(ended);
+    assert_eq!(b.tx(id).status, TransactionStatus::Closed);
+    b.fill(&order, "10", "100");
+    assert_eq!(b.tx(id).status, TransactionStatus::Opened);
+    assert_eq!(words(&b.command()), "exits of 10: stop 95, target 110");
+}
+
+#[test]
+fn what_the_wish_was_is_what_a_market_entry_gets_too() {
+    let mut b = Bench::new(ALPACA);
+    let id = b.open(Open { entry: EntryKind::Market, ..wish() });
+    assert_eq!(b.tx(id).entry.reference, price("100.01"));
+    assert_eq!(words(&b.command()), "buy 10 at market");
+}
+
+/// An open transaction with its pair at rest: orders are entry, stop, target.
+pub(crate) fn opened(b: &mut Bench) -> bracketd_core::ids::TransactionId {
+    let id = b.open(wish());
+    let entry = b.command();
+    let order = b.accept(&entry);
+    b.fill(&order, "10", "100");
+    let pair = b.command();
+    b.adjusted(&pair);
+    assert_eq!(b.tx(id).protection, Protection::Protected);
+    id
+}
+
+fn sold(
+    b: &Bench,
+    id: bracketd_core::ids::TransactionId,
+    at: usize,
+) -> bracketd_core::broker::OrderReport {
+    let tx = b.tx(id);
+    let order = &tx.orders[at];
+    bracketd_core::broker::OrderReport {
+        broker_id: order.broker_id.clone(),
+        client_id: None,
+        group: None,
+        parent: None,
+        replaces: None,
+        replaced_by: None,
+        role: Some(order.role),
+        symbol: tx.symbol.clone(),
+        side: order.side,
+        kind: order.kind,
+        time_in_force: bracketd_core::order::TimeInForce::Gtc,
+        status: order.status,
+        quantity: order.quantity,
+        filled: order.filled,
+        avg_price: None,
+        limit: order.limit,
+        trigger: order.trigger,
+        reject: None,
+        updated_at: b.now,
+    }
+}
