@@ -94,3 +94,53 @@ fn unwritable(error: &std::io::Error) -> Reject {
     let text = format!("the book file cannot be written: {error}");
     Reject::new(RejectKind::Internal, 500, 50_010_000, text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Hub;
+    use crate::book::NewOrder;
+    use crate::book::Side::Buy;
+    use crate::config::{AccountConfig, ExchangeConfig, Feed};
+    use crate::market::MarketConfig;
+    use crate::world::Command;
+    use rust_decimal::Decimal;
+
+    fn trade(hub: &mut Hub, from: i64, to: i64) {
+        for at_ns in from..to {
+            hub.run(&Command::Advance { at_ns }).unwrap();
+            let order = NewOrder::market("ACME", Buy, Decimal::ONE)
+                .with_bracket(Decimal::from(1_000), Decimal::from(10));
+            // Refused once the first bracket is held: refusals are written down too.
+            let _taken_or_refused = hub.run(&Command::Submit { account: 0, at_ns, order });
+        }
+    }
+
+    fn text(hub: &Hub) -> String {
+        serde_json::to_string(&hub.world.state).unwrap()
+    }
+
+    #[test]
+    fn a_state_and_the_lines_after_it_are_the_whole_story() {
+        let dir = tempfile::tempdir().unwrap();
+        let account = AccountConfig::new("key", "secret", Decimal::from(100_000));
+        let config = ExchangeConfig {
+            feed: Feed::Market(MarketConfig::default()),
+            book_file: Some(dir.path().join("book")),
+            ..ExchangeConfig::manual(account)
+        };
+        let mut hub = Hub::open(&config).unwrap();
+        trade(&mut hub, 0, 20);
+        let state = hub.world.state.clone();
+        hub.journal.as_mut().unwrap().rotate(&state).unwrap();
+        trade(&mut hub, 20, 40);
+        let before = text(&hub);
+        drop(hub);
+        let mut hub = Hub::open(&config).unwrap();
+        assert_eq!(text(&hub), before);
+        trade(&mut hub, 40, 45);
+        let legs = hub.book(0).unwrap().live_orders().count();
+        assert_eq!(legs, 2, "the bracket's exits were found again");
+        let lines = std::fs::read_to_string(dir.path().join("book")).unwrap().lines().count();
+        assert_eq!(lines, 1 + 2 * 25, "nothing from before the state is kept");
+    }
+}

@@ -93,8 +93,10 @@ impl World {
             }
             Source::Tape(tape) => assets.extend(tape.assets().iter().cloned()),
         }
-        let books = config.accounts.iter().map(|account| {
+        let books = config.accounts.iter().zip(0_u64..).map(|(account, place)| {
             let mut book = account.book.clone();
+            // Accounts given the same seed must still not share ids.
+            book.seed = book.seed.wrapping_add(place.wrapping_mul(0x9e6c_63d0_676a_9a99));
             book.assets.extend(assets.iter().cloned());
             ExchangeBook::new(book)
         });

@@ -19,6 +19,9 @@ mod validate;
 mod view;
 mod wash;
 
+#[cfg(test)]
+mod tests;
+
 pub use incident::{Incident, IncidentRole};
 pub use order::{
     GroupRole, Order, OrderClass, OrderId, OrderStatus, OrderType, PositionIntent, Side,

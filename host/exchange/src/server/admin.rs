@@ -135,7 +135,8 @@ enum IncidentKind {
     RejectNext,
 }
 
-/// `POST /admin/incident` `{kind: "reject_next", symbol?, role?, error?}`, for the caller's account.
+/// `POST /admin/incident` `{kind: "reject_next", symbol?, role?, error?}`, for the caller's own
+/// account.
 pub(super) async fn incident(
     State(shared): Place,
     Extension(caller): Extension<Caller>,

@@ -13,12 +13,15 @@
 //!   first day are divided by its ratio and rounded to the order price step, so that the tape is
 //!   continuous; volumes, orders and positions are left alone.
 //!
-//! A symbol's order prices follow the equity rule, unless its file has finer prices than cents:
-//! then the step is the finest decimal in the file.
+//! A symbol's order prices follow the equity rule, unless its file of ticks or bars has finer
+//! prices than cents: then the step is the finest decimal in the file.
 
 mod error;
 mod field;
 mod read;
+
+#[cfg(test)]
+mod tests;
 
 pub use error::TapeError;
 

@@ -121,23 +121,23 @@ fn days(
     records: &[StringRecord],
     splits: &BTreeMap<String, Vec<(i64, Decimal)>>,
 ) -> Result<Vec<Series>, TapeError> {
-    let mut found: BTreeMap<String, (u32, Vec<Bar>)> = BTreeMap::new();
+    let mut found: BTreeMap<String, Vec<Bar>> = BTreeMap::new();
     for record in records {
         let line = Line { path, columns: DAYS, record };
         let symbol = line.symbol(0)?;
         let bar =
             Bar { start_ns: line.day(1)?, prices: prices(&line, 2)?, volume: line.volume(6)? };
         let known = splits.get(&symbol);
-        let (scale, bars) = found.entry(symbol).or_default();
+        let bars = found.entry(symbol).or_default();
         if bars.last().is_some_and(|last| last.start_ns >= bar.start_ns) {
             return Err(line.wrong(1, "after the day of this symbol's row before"));
         }
-        *scale = bar.prices.into_iter().map(decimals).fold(*scale, u32::max);
-        bars.push(unsplit(bar, *scale, known));
+        bars.push(unsplit(bar, known));
     }
-    let series = |(symbol, (scale, bars)): (String, (u32, Vec<Bar>))| {
+    let series = |(symbol, bars): (String, Vec<Bar>)| {
         let rows = bars.iter().flat_map(|bar| play(bar, &DAY_PHASES_NS)).collect();
-        (symbol, scale, rows)
+        // Shares have trades finer than a cent, but no orders.
+        (symbol, 0, rows)
     };
     Ok(found.into_iter().map(series).collect())
 }
@@ -178,14 +178,13 @@ fn prices(line: &Line<'_>, first: usize) -> Result<[Decimal; 4], TapeError> {
 }
 
 /// Divides by the splits that were still to come.
-fn unsplit(mut bar: Bar, scale: u32, splits: Option<&Vec<(i64, Decimal)>>) -> Bar {
+fn unsplit(mut bar: Bar, splits: Option<&Vec<(i64, Decimal)>>) -> Bar {
     let coming = splits.into_iter().flatten().filter(|(day_ns, _)| bar.start_ns < *day_ns);
     let ratio: Decimal = coming.map(|(_, ratio)| *ratio).product();
     if ratio != Decimal::ONE {
         for price in &mut bar.prices {
             let adjusted = *price / ratio;
-            let penny = TickRule::Equity.tick_at(adjusted).scale();
-            *price = adjusted.round_dp(penny.max(if scale > 2 { scale } else { 0 }));
+            *price = adjusted.round_dp(TickRule::Equity.tick_at(adjusted).scale());
         }
     }
     bar
