@@ -1,0 +1,144 @@
+//! File events, reduced to "something may have changed" and "somebody is still writing".
+//!
+//! Apart because no meaning may be read into an event: kinds and paths differ with the editor, the
+//! file system and the kernel. Losing any of them only delays a look until the next scan.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, Sender, bounded, select};
+use notify::event::{AccessKind, AccessMode, ModifyKind};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+
+/// Hints about one directory. Holds watches on the directory and on its parent, because a directory
+/// that is moved away takes its own watch with it.
+pub(super) struct Hints {
+    dir: PathBuf,
+    watcher: Option<RecommendedWatcher>,
+    heard: Receiver<()>,
+    writing: Arc<Mutex<HashSet<PathBuf>>>,
+}
+
+impl Hints {
+    pub(super) fn new(dir: &Path) -> Self {
+        // One slot: a second hint before the first is read adds nothing.
+        let (hint, heard) = bounded(1);
+        let writing = Arc::new(Mutex::new(HashSet::new()));
+        let (inner, own) = (Arc::clone(&writing), dir.to_owned());
+        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            take(event, &own, &inner, &hint);
+        });
+        let watcher = watcher
+            .inspect_err(|error| {
+                tracing::warn!(%error, "no file events; the policy directory is only scanned");
+            })
+            .ok();
+        let mut hints = Self { dir: dir.to_owned(), watcher, heard, writing };
+        if let (Some(parent), Some(watcher)) = (dir.parent(), hints.watcher.as_mut()) {
+            // Without it, replacing the directory is found by the next scan.
+            drop(watcher.watch(parent, RecursiveMode::NonRecursive));
+        }
+        hints.arm();
+        hints
+    }
+
+    /// Watches what stands at the path now. A watch stays with the directory it was put on, so it
+    /// is put anew before each look; what happens in between is found by that look.
+    pub(super) fn arm(&mut self) {
+        let Some(watcher) = self.watcher.as_mut() else { return };
+        // The event that ends a write may fall between the two calls.
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        drop(watcher.unwatch(&self.dir));
+        drop(watcher.watch(&self.dir, RecursiveMode::Recursive));
+    }
+
+    /// Waits for a hint; false when none came in time. Breaks when the watch is to end.
+    pub(super) fn wait_until(
+        &self,
+        until: Instant,
+        stopped: &Receiver<()>,
+    ) -> ControlFlow<(), bool> {
+        select! {
+            recv(self.heard) -> hint => match hint {
+                Ok(()) => ControlFlow::Continue(true),
+                // No watcher: nothing will ever be heard, so this must not spin.
+                Err(_) => match stopped.recv_deadline(until) {
+                    Err(crossbeam_channel::RecvTimeoutError::Timeout) => ControlFlow::Continue(false),
+                    _ => ControlFlow::Break(()),
+                },
+            },
+            recv(stopped) -> _ => ControlFlow::Break(()),
+            default(until.saturating_duration_since(Instant::now())) => ControlFlow::Continue(false),
+        }
+    }
+
+    /// Whether a file was changed and not closed since.
+    pub(super) fn is_being_written(&self) -> bool {
+        !self.writing.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+}
+
+fn take(
+    event: notify::Result<Event>,
+    dir: &Path,
+    writing: &Mutex<HashSet<PathBuf>>,
+    hint: &Sender<()>,
+) {
+    if let Ok(event) = &event {
+        let is_beside = |path: &PathBuf| path != dir && path.parent() == dir.parent();
+        if !event.paths.is_empty() && event.paths.iter().all(is_beside) {
+            // The watch on the parent is for the directory's own name; a ledger may live beside it.
+            return;
+        }
+        let mut writing = writing.lock().unwrap_or_else(PoisonError::into_inner);
+        match event.kind {
+            EventKind::Modify(ModifyKind::Data(_)) => writing.extend(event.paths.iter().cloned()),
+            EventKind::Access(AccessKind::Close(AccessMode::Write)) => {
+                writing.retain(|path| !event.paths.contains(path));
+            }
+            // Our own reads come back as these; taking them as changes would never end.
+            EventKind::Access(_) => return,
+            _ => writing.retain(|path| !event.paths.contains(path)),
+        }
+    }
+    // A full slot already says that something changed.
+    let _ = hint.try_send(());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use notify::event::{CreateKind, DataChange, RenameMode};
+
+    #[test]
+    fn what_counts_as_a_hint() {
+        let data = EventKind::Modify(ModifyKind::Data(DataChange::Any));
+        let moved = EventKind::Modify(ModifyKind::Name(RenameMode::To));
+        let read = EventKind::Access(AccessKind::Open(AccessMode::Read));
+        let closed = EventKind::Access(AccessKind::Close(AccessMode::Write));
+        let made = EventKind::Create(CreateKind::File);
+        let rows = [
+            ("/a/policies/p.rhai", made, true),
+            ("/a/policies/..data", moved, true),
+            ("/a/policies/p.rhai", closed, true),
+            ("/a/policies/p.rhai", read, false),
+            ("/a/policies", moved, true),
+            ("/a/ledger.db-wal", data, false),
+            ("/private/a/policies/p.rhai", made, true),
+            ("", EventKind::Other, true),
+        ];
+        for (path, kind, is_hint) in rows {
+            let (hint, heard) = bounded(1);
+            let mut event = Event::new(kind);
+            if !path.is_empty() {
+                event = event.add_path(path.into());
+            }
+            let writing = Mutex::new(HashSet::new());
+            take(Ok(event), Path::new("/a/policies"), &writing, &hint);
+            assert_eq!(heard.try_recv().is_ok(), is_hint, "{path} {kind:?}");
+        }
+    }
+}
