@@ -1,0 +1,144 @@
+//! Draws complaints about files: text with the line and a caret, or JSON with the same content.
+//!
+//! Apart so that configuration, policies and tapes look the same everywhere. It decides nothing,
+//! and colors only what it is told to color.
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use bracketd_core::diagnostic::{Diagnostic, Severity};
+use serde_json::{Value, json};
+
+/// One complaint as text: title, place, line, caret, help; without a line end.
+pub fn text(diagnostic: &Diagnostic, is_colored: bool) -> String {
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let message = printable(&diagnostic.message);
+    let label = printable(&diagnostic.label);
+    let file = printable(&diagnostic.file);
+    let source = drawable(&diagnostic.source);
+    let (from, to) = span_within(&source, diagnostic.span);
+    let snippet = Snippet::source(source.as_str())
+        .path(file.as_str())
+        .annotation(AnnotationKind::Primary.span(from..to).label(label.as_str()));
+    let mut groups =
+        vec![level.primary_title(message.as_str()).id(diagnostic.code).element(snippet)];
+    let help = diagnostic.help.as_deref().map(printable);
+    if let Some(help) = &help {
+        groups.push(Group::with_title(Level::HELP.secondary_title(help.as_str())));
+    }
+    let renderer = if is_colored { Renderer::styled() } else { Renderer::plain() };
+    renderer.render(&groups)
+}
+
+/// All complaints as text, an empty line between two.
+pub fn texts(diagnostics: &[Diagnostic], is_colored: bool) -> String {
+    diagnostics.iter().map(|d| text(d, is_colored)).collect::<Vec<_>>().join("\n\n")
+}
+
+/// One complaint as JSON.
+pub fn json(diagnostic: &Diagnostic) -> Value {
+    let (line, column) = diagnostic.position();
+    json!({
+        "severity": match diagnostic.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        },
+        "code": diagnostic.code,
+        "message": diagnostic.message,
+        "file": diagnostic.file,
+        "line": line,
+        "column": column,
+        "span": [diagnostic.span.0, diagnostic.span.1],
+        "label": diagnostic.label,
+        "help": diagnostic.help,
+    })
+}
+
+/// The text without control characters, so that a file or a broker cannot steer a terminal.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect()
+}
+
+/// Same length in bytes as the source, so that spans still fit.
+fn drawable(source: &str) -> String {
+    let mut out = String::with_capacity(source.len());
+    for c in source.chars() {
+        if c.is_control() && c != '\n' && c != '\t' {
+            out.extend(std::iter::repeat_n(' ', c.len_utf8()));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// The span cut to the text and to whole characters; at least one character wide where there is
+/// one, and never over the end of the line, for a multi-line region hides the place.
+fn span_within(source: &str, (from, to): (usize, usize)) -> (usize, usize) {
+    let from = source.floor_char_boundary(from.min(source.len()));
+    let rest = source.get(from..).unwrap_or("");
+    let line = rest.find('\n').unwrap_or(rest.len());
+    let first = rest.chars().next().filter(|c| *c != '\n').map_or(0, char::len_utf8);
+    let to = source.ceil_char_boundary(to.min(source.len()));
+    (from, to.clamp(from + first, (from + line).max(from + first)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{json, text};
+    use bracketd_core::diagnostic::{Diagnostic, Severity};
+
+    fn complaint(source: &str, span: (usize, usize)) -> Diagnostic {
+        Diagnostic {
+            severity: Severity::Error,
+            code: "C002",
+            message: "unknown key `bnd`".to_owned(),
+            file: "bracketd.toml".to_owned(),
+            source: source.to_owned(),
+            span,
+            label: "not a key here".to_owned(),
+            help: Some("did you mean `bind`?".to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_complaint_shows_place_line_caret_and_help() {
+        let drawn = text(&complaint("a = 1\nbnd = 2\n", (6, 9)), false);
+        let wanted = "\
+error[C002]: unknown key `bnd`
+ --> bracketd.toml:2:1
+  |
+2 | bnd = 2
+  | ^^^ not a key here
+  |
+help: did you mean `bind`?";
+        assert_eq!(drawn, wanted);
+    }
+
+    #[test]
+    fn colors_are_there_only_when_asked_for() {
+        let complaint = complaint("bnd = 2\n", (0, 3));
+        assert!(!text(&complaint, false).contains('\u{1b}'));
+        assert!(text(&complaint, true).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn any_span_can_be_drawn() {
+        for source in ["", "x", "ü\n\nü", "a\u{1b}[31m\r\nb", "\u{9b}31m"] {
+            for from in 0..10 {
+                for to in 0..10 {
+                    let drawn = text(&complaint(source, (from, to)), false);
+                    assert!(drawn.contains("C002") && !drawn.contains(['\u{1b}', '\u{9b}']));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn json_says_the_same() {
+        let value = json(&complaint("a = 1\nbnd = 2\n", (6, 9)));
+        assert_eq!((&value["line"], &value["column"]), (&2.into(), &1.into()));
+        assert_eq!(value["help"], "did you mean `bind`?");
+    }
+}
