@@ -3,4 +3,13 @@
 //! This crate is the outermost floor: configuration, command line, local HTTP API, file watching
 //! and threads. What may be done to a trade is decided in `bracketd-core`, never here.
 
+pub mod clock;
 pub mod config;
+pub mod daemon_file;
+#[cfg(test)]
+mod fixtures;
+pub mod log;
+pub mod message;
+pub mod render;
+pub mod view;
+pub mod watch;

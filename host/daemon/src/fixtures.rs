@@ -1,0 +1,121 @@
+//! A few transactions for this crate's tests. Apart so that each test states only what it is about.
+
+use std::sync::Arc;
+
+use bracketd_core::Decimal;
+use bracketd_core::broker::Quote;
+use bracketd_core::ids::{SliceNo, TransactionId};
+use bracketd_core::money::{Price, Quantity};
+use bracketd_core::order::{Direction, Order, OrderKind, OrderStatus, Role, Side, TimeInForce};
+use bracketd_core::protection::Protection;
+use bracketd_core::time::Timestamp;
+use bracketd_core::transaction::{
+    Desired, Entry, EntryGuard, EntryKind, Locks, OnPartial, Slice, Transaction, TransactionStatus,
+};
+
+use crate::message::Seen;
+
+/// A price that a test writes down.
+pub(crate) fn price(text: &str) -> Option<Price> {
+    Price::new(Decimal::from_str_exact(text).unwrap())
+}
+
+/// A quantity that a test writes down.
+pub(crate) fn quantity(text: &str) -> Quantity {
+    Quantity::new(Decimal::from_str_exact(text).unwrap()).unwrap()
+}
+
+/// Number 7: long 10 ACME planned at 100, stop 95, target 110; the entry rests.
+pub(crate) fn waiting() -> Transaction {
+    Transaction {
+        id: TransactionId(7),
+        account: "paper".into(),
+        owner: "paper".into(),
+        symbol: "ACME".into(),
+        direction: Direction::Long,
+        status: TransactionStatus::Waiting,
+        entry: Entry {
+            kind: EntryKind::Limit(price("100").unwrap()),
+            quantity: quantity("10"),
+            time_in_force: TimeInForce::Gtc,
+            reference: price("100").unwrap(),
+            on_partial: OnPartial::CancelRest,
+            guard: EntryGuard::Bracket,
+            cancel_asked: false,
+            ended: false,
+        },
+        desired: Desired { stop: price("95"), target: price("110"), version: 2 },
+        locks: Locks::default(),
+        policies: vec!["trailing_stop".into()],
+        slices: Vec::new(),
+        orders: Vec::new(),
+        ops: Vec::new(),
+        steps: Vec::new(),
+        task: None,
+        protection: Protection::NotWanted,
+        initial_stop: None,
+        entered: Quantity::ZERO,
+        entered_value: Decimal::ZERO,
+        exited: Quantity::ZERO,
+        exited_value: Decimal::ZERO,
+        created_at: Timestamp(0),
+        opened_at: None,
+        closed_at: None,
+        close_reason: None,
+    }
+}
+
+/// The same, filled at 100, with both exits working.
+pub(crate) fn opened() -> Transaction {
+    let mut tx = waiting();
+    tx.status = TransactionStatus::Opened;
+    tx.entry.ended = true;
+    tx.entered = quantity("10");
+    tx.entered_value = Decimal::from(1_000);
+    tx.opened_at = Some(Timestamp(1));
+    tx.protection = Protection::Protected;
+    tx.slices = vec![Slice {
+        no: SliceNo(0),
+        held: quantity("10"),
+        gather_until: Timestamp(0),
+        retry_at: None,
+        rejections: 0,
+        rejected_version: None,
+        memo: Vec::new(),
+    }];
+    tx.orders = vec![exit(SliceNo(0), Role::Stop, "95"), exit(SliceNo(0), Role::Target, "110")];
+    tx
+}
+
+/// A working exit of a slice.
+pub(crate) fn exit(slice: SliceNo, role: Role, at: &str) -> Order {
+    let is_stop = role == Role::Stop;
+    Order {
+        broker_id: format!("{}-{slice}", role.as_str()).into(),
+        client_id: None,
+        group: None,
+        slice,
+        role,
+        side: Side::Sell,
+        kind: if is_stop { OrderKind::Stop } else { OrderKind::Limit },
+        quantity: quantity("10"),
+        filled: Quantity::ZERO,
+        avg_price: None,
+        limit: if is_stop { None } else { price(at) },
+        trigger: if is_stop { price(at) } else { None },
+        status: OrderStatus::Working,
+        updated_at: Timestamp(0),
+    }
+}
+
+/// The transaction with ACME at 102.
+pub(crate) fn seen(transaction: Arc<Transaction>) -> Seen {
+    let quote = Quote {
+        symbol: "ACME".into(),
+        bid: price("102"),
+        ask: price("102.02"),
+        last: None,
+        at: Timestamp(0),
+    };
+    Seen { transaction, instrument: None, quote: Some(quote), now: Timestamp(0) }
+}

@@ -1,0 +1,240 @@
+//! Everything that other threads may say to the engine thread, and its answers, as plain data.
+//!
+//! Apart because this is the only door into that thread: one bounded channel of these. No lock and
+//! no reference to its state ever crosses it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bracketd_core::broker::{Balance, FromAccount, Position, Quote};
+use bracketd_core::diagnostic::Diagnostic;
+use bracketd_core::ids::{AccountName, PolicyName, Symbol, TransactionId};
+use bracketd_core::instrument::Instrument;
+use bracketd_core::intent::{Request, Verdict};
+use bracketd_core::metrics::{Portfolio, SymbolSummary};
+use bracketd_core::protection::Exposed;
+use bracketd_core::time::Timestamp;
+use bracketd_core::transaction::{Transaction, TransactionStatus};
+use crossbeam_channel::Sender;
+
+use crate::watch::Snapshot;
+
+/// A message to the engine thread.
+#[derive(Debug)]
+pub enum ToEngine {
+    /// Somebody wants something done.
+    Request {
+        /// What.
+        request: Box<Request>,
+        /// Where the verdict goes; sent after the commit.
+        reply: Sender<Verdict>,
+    },
+    /// Somebody wants to know something.
+    Query {
+        /// What.
+        query: Query,
+        /// Where the answer goes.
+        reply: Sender<Reply>,
+    },
+    /// Somebody wants the policies read again now.
+    Reload {
+        /// Where the result goes.
+        reply: Sender<Reloaded>,
+    },
+    /// An account told something.
+    Broker(Box<FromAccount>),
+    /// The policy directory has a new stable content.
+    PoliciesChanged(Arc<Snapshot>),
+    /// The daemon ends.
+    Stop,
+}
+
+/// A question to the engine thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Query {
+    /// How the daemon is.
+    Status,
+    /// The transactions that have this status; all that are in memory when none is named.
+    Transactions(Option<TransactionStatus>),
+    /// One transaction.
+    Transaction(TransactionId),
+    /// What the accounts hold and risk.
+    Portfolio,
+    /// Latest prices.
+    Prices,
+    /// The policies.
+    Policies,
+    /// Quantities by account and symbol.
+    TradeSummary,
+}
+
+/// The answer to a [`Query`], one kind for each.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// How the daemon is.
+    Status(Box<Status>),
+    /// Transactions by rising number.
+    Transactions(Vec<Seen>),
+    /// One transaction, where it is in memory.
+    Transaction(Option<Seen>),
+    /// What each account holds and risks.
+    Portfolio(Vec<Holding>),
+    /// Latest prices.
+    Prices(Vec<(AccountName, Quote)>),
+    /// The policies by name.
+    Policies(Vec<PolicyState>),
+    /// Quantities by account and symbol.
+    TradeSummary(Vec<(AccountName, BTreeMap<Symbol, SymbolSummary>)>),
+}
+
+/// A transaction with what is needed to show its figures.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The transaction.
+    pub transaction: Arc<Transaction>,
+    /// Its instrument's rules, once read.
+    pub instrument: Option<Arc<Instrument>>,
+    /// Its latest price.
+    pub quote: Option<Quote>,
+    /// The engine's time when it was looked at.
+    pub now: Timestamp,
+}
+
+/// What an account holds and risks.
+#[derive(Clone, Debug)]
+pub struct Holding {
+    /// The figures.
+    pub portfolio: Portfolio,
+    /// Money as the broker says.
+    pub balance: Option<Balance>,
+    /// Positions as the broker says.
+    pub positions: Vec<Position>,
+}
+
+/// What kind of run this is; people must never mistake one for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The built-in demo: nothing can reach a broker.
+    Demo,
+    /// Recorded prices: nothing can reach a broker.
+    Tape,
+    /// Accounts as configured.
+    Accounts,
+}
+
+impl Mode {
+    /// Lower-case name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Demo => "demo",
+            Self::Tape => "tape",
+            Self::Accounts => "accounts",
+        }
+    }
+}
+
+/// How the daemon is.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// What kind of run this is.
+    pub mode: Mode,
+    /// The engine's time.
+    pub now: Timestamp,
+    /// When the engine started.
+    pub started_at: Timestamp,
+    /// The accounts by name.
+    pub accounts: Vec<AccountState>,
+    /// How many transactions have each status.
+    pub transactions: BTreeMap<TransactionStatus, usize>,
+    /// How many that hold something have their wanted stop, all of it working.
+    pub protected: usize,
+    /// Transactions that lack it, longest first.
+    pub gaps: Vec<Gap>,
+    /// Commands whose outcome is unknown.
+    pub unknown_ops: usize,
+    /// Resting entries that would fill without a stop if the daemon were down.
+    pub unguarded_entries: Vec<TransactionId>,
+    /// Policies whose newest version was refused.
+    pub policies_refused: usize,
+    /// The activity writer.
+    pub activity: ActivityState,
+    /// Why the daemon is not ready; empty when it is.
+    pub not_ready: Vec<String>,
+}
+
+/// How one account is.
+#[derive(Clone, Debug)]
+pub struct AccountState {
+    /// Its name.
+    pub name: AccountName,
+    /// Its plugin with version, once connected.
+    pub plugin: Option<String>,
+    /// SHA-256 of the plugin's file.
+    pub digest: String,
+    /// Whether it is connected.
+    pub is_up: bool,
+    /// Whether it was compared with the broker since the start.
+    pub is_reconciled: bool,
+    /// Whether commands go out.
+    pub is_armed: bool,
+    /// What went wrong last, where something did.
+    pub last_error: Option<String>,
+}
+
+/// A transaction that lacks its wanted stop, wholly or in part (I5).
+#[derive(Clone, Debug)]
+pub struct Gap {
+    /// Which.
+    pub transaction: TransactionId,
+    /// At which account.
+    pub account: AccountName,
+    /// In which instrument.
+    pub symbol: Symbol,
+    /// Since when.
+    pub since: Timestamp,
+    /// Why, once it is more than pending.
+    pub why: Option<Exposed>,
+}
+
+/// How the activity writer is.
+#[derive(Clone, Debug, Default)]
+pub struct ActivityState {
+    /// Rows written since the start.
+    pub written: u64,
+    /// Records lost since the start.
+    pub lost: u64,
+    /// Records that wait.
+    pub queued: u64,
+    /// What went wrong last, where something did.
+    pub last_error: Option<String>,
+}
+
+/// How one policy is.
+#[derive(Clone, Debug)]
+pub struct PolicyState {
+    /// Its name.
+    pub name: PolicyName,
+    /// Content hash of the version that decides; none while none was ever good.
+    pub digest: Option<String>,
+    /// The label the script gives itself.
+    pub version: String,
+    /// When that version was taken.
+    pub loaded_at: Option<Timestamp>,
+    /// The events it handles.
+    pub events: Vec<String>,
+    /// Transactions it looks after.
+    pub transactions: usize,
+    /// Why the newest content was refused; empty when the newest decides.
+    pub refused: Vec<Diagnostic>,
+    /// Whether its overruns froze it.
+    pub is_frozen: bool,
+}
+
+/// What came of reading the policies again.
+#[derive(Clone, Debug)]
+pub struct Reloaded {
+    /// Policies with a new version, with its content hash.
+    pub changed: Vec<(PolicyName, String)>,
+    /// Why new content was refused; the versions before it go on.
+    pub refused: Vec<Diagnostic>,
+}

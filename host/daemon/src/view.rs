@@ -1,0 +1,189 @@
+//! JSON shapes of what the engine thread answers.
+//!
+//! Apart so that the API's form is written by hand in one place and no inner type can leak into it
+//! by accident. Decimal numbers and ids are strings, times RFC 3339 in UTC.
+
+pub mod status;
+pub mod transaction;
+pub mod words;
+
+#[cfg(test)]
+mod tests;
+
+use bracketd_core::Decimal;
+use bracketd_core::broker::Quote;
+use bracketd_core::ids::{AccountName, Symbol};
+use bracketd_core::metrics::SymbolSummary;
+use bracketd_core::money::Price;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::clock::rfc3339;
+use crate::message::{Holding, PolicyState, Reloaded};
+use crate::render;
+
+/// A decimal as the API writes it.
+pub fn decimal(value: Decimal) -> String {
+    value.normalize().to_string()
+}
+
+/// A price as the API writes it.
+pub fn price(value: Option<Price>) -> Option<String> {
+    value.map(|p| decimal(p.get()))
+}
+
+/// A latest price with its age.
+#[derive(Debug, Serialize)]
+pub struct QuoteView {
+    account: String,
+    symbol: String,
+    bid: Option<String>,
+    ask: Option<String>,
+    last: Option<String>,
+    at: String,
+}
+
+/// Latest prices.
+pub fn prices(quotes: &[(AccountName, Quote)]) -> Vec<QuoteView> {
+    let view = |(account, quote): &(AccountName, Quote)| QuoteView {
+        account: account.to_string(),
+        symbol: quote.symbol.to_string(),
+        bid: price(quote.bid),
+        ask: price(quote.ask),
+        last: price(quote.last),
+        at: rfc3339(quote.at),
+    };
+    quotes.iter().map(view).collect()
+}
+
+/// What an account holds and risks.
+#[derive(Debug, Serialize)]
+pub struct HoldingView {
+    account: String,
+    equity: Option<String>,
+    buying_power: Option<String>,
+    cash: Option<String>,
+    currency: Option<String>,
+    exposure: String,
+    unrealized: String,
+    risk_at_stops: String,
+    largest_percent: Option<String>,
+    opened: Vec<String>,
+    waiting: Vec<String>,
+    unprotected: Vec<String>,
+    without_stop: Vec<String>,
+    without_price: Vec<String>,
+    positions: Vec<PositionView>,
+}
+
+#[derive(Debug, Serialize)]
+struct PositionView {
+    symbol: String,
+    quantity: String,
+    avg_price: Option<String>,
+}
+
+/// What each account holds and risks.
+pub fn portfolio(holdings: &[Holding]) -> Vec<HoldingView> {
+    holdings.iter().map(holding).collect()
+}
+
+fn holding(holding: &Holding) -> HoldingView {
+    let all = &holding.portfolio;
+    let ids = |ids: &[bracketd_core::ids::TransactionId]| {
+        ids.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let position = |p: &bracketd_core::broker::Position| PositionView {
+        symbol: p.symbol.to_string(),
+        quantity: decimal(p.quantity),
+        avg_price: price(p.avg_price),
+    };
+    HoldingView {
+        account: all.account.to_string(),
+        equity: all.equity.map(decimal),
+        buying_power: all.buying_power.map(decimal),
+        cash: holding.balance.as_ref().map(|b| decimal(b.cash)),
+        currency: holding.balance.as_ref().map(|b| b.currency.clone()),
+        exposure: decimal(all.exposure),
+        unrealized: decimal(all.unrealized),
+        risk_at_stops: decimal(all.risk_at_stops),
+        largest_percent: all.largest_percent.map(decimal),
+        opened: all.opened.iter().map(|(id, _)| id.to_string()).collect(),
+        waiting: ids(&all.waiting),
+        unprotected: ids(&all.unprotected),
+        without_stop: ids(&all.without_stop),
+        without_price: ids(&all.without_price),
+        positions: holding.positions.iter().map(position).collect(),
+    }
+}
+
+/// Quantities of one account and symbol.
+#[derive(Debug, Serialize)]
+pub struct SummaryView {
+    account: String,
+    symbol: String,
+    long: String,
+    short: String,
+}
+
+/// Quantities by account and symbol.
+pub fn summary(
+    accounts: &[(AccountName, std::collections::BTreeMap<Symbol, SymbolSummary>)],
+) -> Vec<SummaryView> {
+    let rows = accounts.iter().flat_map(|(account, symbols)| {
+        symbols.iter().map(move |(symbol, sum)| SummaryView {
+            account: account.to_string(),
+            symbol: symbol.to_string(),
+            long: decimal(sum.long.get()),
+            short: decimal(sum.short.get()),
+        })
+    });
+    rows.collect()
+}
+
+/// How a policy is.
+#[derive(Debug, Serialize)]
+pub struct PolicyView {
+    name: String,
+    /// `active`, `refused` (an older version goes on), `frozen` or `none` (never good).
+    state: &'static str,
+    digest: Option<String>,
+    version: String,
+    loaded_at: Option<String>,
+    events: Vec<String>,
+    transactions: usize,
+    diagnostics: Vec<Value>,
+    rendered: Option<String>,
+}
+
+/// The policies.
+pub fn policies(states: &[PolicyState]) -> Vec<PolicyView> {
+    let view = |state: &PolicyState| PolicyView {
+        name: state.name.to_string(),
+        state: match (&state.digest, state.is_frozen, state.refused.is_empty()) {
+            (None, ..) => "none",
+            (_, true, _) => "frozen",
+            (_, false, false) => "refused",
+            (_, false, true) => "active",
+        },
+        digest: state.digest.clone(),
+        version: state.version.clone(),
+        loaded_at: state.loaded_at.map(rfc3339),
+        events: state.events.clone(),
+        transactions: state.transactions,
+        diagnostics: state.refused.iter().map(render::json).collect(),
+        rendered: (!state.refused.is_empty()).then(|| render::texts(&state.refused, false)),
+    };
+    states.iter().map(view).collect()
+}
+
+/// What came of a reload.
+pub fn reloaded(reloaded: &Reloaded) -> Value {
+    json!({
+        "changed": reloaded.changed.iter()
+            .map(|(name, digest)| json!({ "name": name.as_str(), "digest": digest }))
+            .collect::<Vec<_>>(),
+        "diagnostics": reloaded.refused.iter().map(render::json).collect::<Vec<_>>(),
+        "rendered": (!reloaded.refused.is_empty()).then(|| render::texts(&reloaded.refused, false)),
+    })
+}

@@ -1,0 +1,125 @@
+//! JSON shape of the daemon's own state.
+//!
+//! Apart because `status`, `/livez` and `/readyz` must tell the same. It judges nothing: what is not
+//! ready is decided by the engine thread.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::words::STATUSES;
+use crate::clock::rfc3339;
+use crate::message::{AccountState, Gap, Status};
+
+/// The daemon's state.
+#[derive(Debug, Serialize)]
+pub struct StatusView {
+    version: &'static str,
+    mode: &'static str,
+    now: String,
+    started_at: String,
+    ready: bool,
+    not_ready: Vec<String>,
+    protection: ProtectionCounts,
+    gaps: Vec<GapView>,
+    transactions: BTreeMap<&'static str, usize>,
+    unknown_ops: usize,
+    unguarded_entries: Vec<String>,
+    policies_refused: usize,
+    accounts: Vec<AccountView>,
+    activity: ActivityView,
+}
+
+#[derive(Debug, Serialize)]
+struct ProtectionCounts {
+    protected: usize,
+    pending: usize,
+    unprotected: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct GapView {
+    transaction: String,
+    account: String,
+    symbol: String,
+    state: &'static str,
+    since: String,
+    gap_ms: u64,
+    why: Option<&'static str>,
+}
+
+#[derive(Debug, Serialize)]
+struct AccountView {
+    name: String,
+    plugin: Option<String>,
+    digest: String,
+    up: bool,
+    reconciled: bool,
+    armed: bool,
+    last_error: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct ActivityView {
+    written: u64,
+    lost: u64,
+    queued: u64,
+    last_error: Option<String>,
+}
+
+/// The daemon's state as JSON.
+pub fn view(status: &Status) -> StatusView {
+    let pending = status.gaps.iter().filter(|gap| gap.why.is_none()).count();
+    StatusView {
+        version: env!("CARGO_PKG_VERSION"),
+        mode: status.mode.as_str(),
+        now: rfc3339(status.now),
+        started_at: rfc3339(status.started_at),
+        ready: status.not_ready.is_empty(),
+        not_ready: status.not_ready.clone(),
+        protection: ProtectionCounts {
+            protected: status.protected,
+            pending,
+            unprotected: status.gaps.len() - pending,
+        },
+        gaps: status.gaps.iter().map(|gap| gap_view(gap, status)).collect(),
+        transactions: STATUSES
+            .iter()
+            .map(|s| (s.as_str(), status.transactions.get(s).copied().unwrap_or(0)))
+            .collect(),
+        unknown_ops: status.unknown_ops,
+        unguarded_entries: status.unguarded_entries.iter().map(ToString::to_string).collect(),
+        policies_refused: status.policies_refused,
+        accounts: status.accounts.iter().map(account_view).collect(),
+        activity: ActivityView {
+            written: status.activity.written,
+            lost: status.activity.lost,
+            queued: status.activity.queued,
+            last_error: status.activity.last_error.clone(),
+        },
+    }
+}
+
+fn gap_view(gap: &Gap, status: &Status) -> GapView {
+    GapView {
+        transaction: gap.transaction.to_string(),
+        account: gap.account.to_string(),
+        symbol: gap.symbol.to_string(),
+        state: if gap.why.is_some() { "unprotected" } else { "pending" },
+        since: rfc3339(gap.since),
+        gap_ms: status.now.ms_since(gap.since),
+        why: gap.why.map(bracketd_core::protection::Exposed::as_str),
+    }
+}
+
+fn account_view(account: &AccountState) -> AccountView {
+    AccountView {
+        name: account.name.to_string(),
+        plugin: account.plugin.clone(),
+        digest: account.digest.clone(),
+        up: account.is_up,
+        reconciled: account.is_reconciled,
+        armed: account.is_armed,
+        last_error: account.last_error.clone(),
+    }
+}
