@@ -1,5 +1,5 @@
-//! The project's own chores: `cargo xtask VERB`. Only dispatch lives here, one file a verb; it must never hold a
-//! chore itself.
+//! The project's own chores: `cargo xtask VERB`. Only dispatch lives here, one file a verb; it must
+//! never hold a chore itself.
 
 mod plugins;
 

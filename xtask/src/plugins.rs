@@ -1,5 +1,6 @@
-//! `cargo xtask plugins`: sources -> core module -> component -> `plugins/dist`. The committed components are what
-//! runs on machines without a wasm compiler, so this verb must never write one that it did not just check.
+//! `cargo xtask plugins`: sources -> core module -> component -> `plugins/dist`. The committed
+//! components are what runs on machines without a wasm compiler, so this verb must never write one
+//! that it did not just check.
 
 mod component;
 mod manifest;

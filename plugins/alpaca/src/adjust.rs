@@ -1,5 +1,5 @@
-//! `adjust-*`: takes the planned step and tells what rests now. Separate from the plan because this half talks to the
-//! broker; it must never report a change the answer does not show.
+//! `adjust-*`: takes the planned step and tells what rests now. Separate from the plan because this
+//! half talks to the broker; it must never report a change the answer does not show.
 
 use bracketd_plugin_sdk::Dec;
 use bracketd_plugin_sdk::http::{Transport, encode};
@@ -132,8 +132,8 @@ fn cancel<T: Transport>(
     })
 }
 
-/// The new order of a replaced leg. The answer shows it without its family, so role, link and group are the old
-/// leg's, and `held` is read beside the sibling.
+/// The new order of a replaced leg. The answer shows it without its family, so role, link and group
+/// are the old leg's, and `held` is read beside the sibling.
 fn successor(answer: &wire::Order, old: &Leg, bracket: &Bracket) -> Leg {
     let mut leg = orders::family(answer)
         .iter()

@@ -1,5 +1,5 @@
-//! One request to Alpaca and its judged answer. Separate because headers, statuses and unreadable bodies are treated
-//! the same everywhere; it must never send twice.
+//! One request to Alpaca and its judged answer. Separate because headers, statuses and unreadable
+//! bodies are treated the same everywhere; it must never send twice.
 
 use bracketd_plugin_sdk::fault::{Purpose, detail, of_transport, unclear};
 use bracketd_plugin_sdk::http::{Effect, Request, Response, Transport, encode};

@@ -1,5 +1,5 @@
-//! The settings `connect` is given. Separate so that the rest never sees raw pairs; it must never hold a secret: the
-//! headers carry placeholders that the host fills in.
+//! The settings `connect` is given. Separate so that the rest never sees raw pairs; it must never
+//! hold a secret: the headers carry placeholders that the host fills in.
 
 use bracketd_plugin_sdk::fault::invalid;
 use bracketd_plugin_sdk::types::Fault;
@@ -21,8 +21,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads `base_url`, `data_url` (the base URL unless given; `data.alpaca.markets` for Alpaca's own hosts) and
-    /// `feed`. Other keys are the host's business and ignored.
+    /// Reads `base_url`, `data_url` (the base URL unless given; `data.alpaca.markets` for Alpaca's
+    /// own hosts) and `feed`. Other keys are the host's business and ignored.
     ///
     /// # Errors
     /// `invalid` when there is no `base_url` or an address is not http or https.

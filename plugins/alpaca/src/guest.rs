@@ -1,5 +1,5 @@
-//! The component's exports. Only glue: it keeps the settings of `connect` in the instance and hands every call to the
-//! pure modules; it must never decide anything.
+//! The component's exports. Only glue: it keeps the settings of `connect` in the instance and hands
+//! every call to the pure modules; it must never decide anything.
 
 use std::cell::RefCell;
 

@@ -1,5 +1,5 @@
-//! What the plugin says about itself. Separate because `describe` runs without any import; it must never promise what
-//! the broker does not keep.
+//! What the plugin says about itself. Separate because `describe` runs without any import; it must
+//! never promise what the broker does not keep.
 
 use bracketd_plugin_sdk::account::Info;
 
@@ -10,7 +10,8 @@ const CLIENT_ID_CHARS: &str = "abcdefghijklmnopqrstuvwxyz0123456789-_";
 /// The plugin's card.
 #[must_use]
 pub fn describe() -> Info {
-    // client-id-unique-forever: the broker refuses a client order id it has ever seen, so a resend cannot double.
+    // client-id-unique-forever: the broker refuses a client order id it has ever seen, so a resend
+    // cannot double.
     let features =
         ["concurrent-writes", "client-id-unique-forever", "client-id-lookup", "batch-prices"];
     Info {

@@ -1,5 +1,6 @@
-//! From Alpaca's nested orders to flat ones with roles, links and honest states. Separate because what `held` means
-//! depends on the whole family; it must never call an exit of an unfilled entry protection.
+//! From Alpaca's nested orders to flat ones with roles, links and honest states. Separate because
+//! what `held` means depends on the whole family; it must never call an exit of an unfilled entry
+//! protection.
 
 use bracketd_plugin_sdk::types::{Leg, LegRole, Link, Order, OrderState, Side, UnixNanos};
 use bracketd_plugin_sdk::{Dec, time};
@@ -43,8 +44,8 @@ pub fn family(top: &wire::Order) -> Vec<Order> {
     orders
 }
 
-/// Every order of a page, children after their parent. A pair whose entry is no longer listed is recognized by its
-/// shared group.
+/// Every order of a page, children after their parent. A pair whose entry is no longer listed is
+/// recognized by its shared group.
 #[must_use]
 pub fn page(tops: &[wire::Order]) -> Vec<Order> {
     let mut orders: Vec<Order> = tops.iter().flat_map(family).collect();

@@ -1,5 +1,6 @@
-//! The next safe step from what rests to what is wanted. Separate because it is the plugin's whole judgement, pure and
-//! tested as a table; it must never plan two writes, and never take protection away where a change in place will do.
+//! The next safe step from what rests to what is wanted. Separate because it is the plugin's whole
+//! judgement, pure and tested as a table; it must never plan two writes, and never take protection
+//! away where a change in place will do.
 
 use bracketd_plugin_sdk::Dec;
 use bracketd_plugin_sdk::fault::invalid;
@@ -108,8 +109,8 @@ fn pair(target: &Live<'_>, stop: &Live<'_>, wanted: Exits, protect: Dec) -> Step
         let keeps_target = wanted.target.is_some() && !linked;
         return cancel(if keeps_target { stop } else { target });
     };
-    // The broker shrinks the stop after the target's partial fill, and news of the two come apart: the pair covers
-    // the quantity as soon as one of them says so.
+    // The broker shrinks the stop after the target's partial fill, and news of the two come apart:
+    // the pair covers the quantity as soon as one of them says so.
     if !linked || (target.rest != protect && stop.rest != protect) {
         return cancel(target);
     }
@@ -128,7 +129,8 @@ fn single(live: &Live<'_>, price: Dec, protect: Dec) -> Step {
     if new_price.is_none() && !resized {
         return Step::Nothing;
     }
-    // Exits of an OTO cannot be replaced; a partly filled or fractional order cannot be resized safely.
+    // Exits of an OTO cannot be replaced; a partly filled or fractional order cannot be resized
+    // safely.
     let in_place = live.leg.link != Link::Oto && live.rest.is_whole();
     let resizable = live.leg.link == Link::Alone && live.filled.is_zero() && protect.is_whole();
     match (in_place, resized) {

@@ -1,5 +1,5 @@
-//! Reads of prices, bars, instruments, sessions and money. Separate from orders because nothing here decides about
-//! one; it must never fill in a price nobody quoted.
+//! Reads of prices, bars, instruments, sessions and money. Separate from orders because nothing
+//! here decides about one; it must never fill in a price nobody quoted.
 
 use bracketd_plugin_sdk::account::Balance;
 use bracketd_plugin_sdk::fault::{detail, invalid, retryable};
@@ -78,8 +78,8 @@ pub fn bars<T: Transport>(
     bars.iter().map(read_bar).collect()
 }
 
-/// What a symbol trades like. Alpaca lists no tick for equities: the rule is its own (two decimals from one dollar on,
-/// four below, by the order's price).
+/// What a symbol trades like. Alpaca lists no tick for equities: the rule is its own (two decimals
+/// from one dollar on, four below, by the order's price).
 ///
 /// # Errors
 /// The judged fault.

@@ -1,5 +1,5 @@
-//! Reads of orders and fills. Separate from writes, because the host denies writes here; it must never call an order
-//! absent that it did not ask for.
+//! Reads of orders and fills. Separate from writes, because the host denies writes here; it must
+//! never call an order absent that it did not ask for.
 
 use bracketd_plugin_sdk::account::{FillPage, OrderPage};
 use bracketd_plugin_sdk::fault::{detail, retryable};
@@ -76,8 +76,8 @@ pub fn bracket<T: Transport>(client: &Client<'_, T>, b: &Bracket) -> Result<Adju
     Ok(Adjusted { legs, how, progress: Progress::Confirmed, memo: b.memo.clone(), ext })
 }
 
-/// One page of orders, oldest first. Alpaca pages orders by time, so the next page starts just before the last order
-/// of this one and repeats it.
+/// One page of orders, oldest first. Alpaca pages orders by time, so the next page starts just
+/// before the last order of this one and repeats it.
 ///
 /// # Errors
 /// The judged fault.
@@ -157,7 +157,8 @@ fn has_family(order: &wire::Order) -> bool {
     matches!(order.order_class.as_deref(), Some("bracket" | "oco" | "oto"))
 }
 
-/// An exit of a bracket, read alone, does not show whether its entry has filled: its symbol's orders do.
+/// An exit of a bracket, read alone, does not show whether its entry has filled: its symbol's
+/// orders do.
 fn in_family<T: Transport>(
     client: &Client<'_, T>,
     lone: &Order,

@@ -1,5 +1,6 @@
-//! What a refusal means. One of Alpaca's codes stands for opposite remedies, so the judgement takes status, code,
-//! message and extra fields together; it must never call a write harmless when the answer leaves that open.
+//! What a refusal means. One of Alpaca's codes stands for opposite remedies, so the judgement takes
+//! status, code, message and extra fields together; it must never call a write harmless when the
+//! answer leaves that open.
 
 use bracketd_plugin_sdk::fault::{Purpose, retryable, unclear};
 use bracketd_plugin_sdk::http::{Response, header};
@@ -12,8 +13,8 @@ const LONGEST_WAIT_MS: u64 = 60_000;
 /// A replacement that is still settling takes this long, by what integrators report.
 const SETTLE_MS: u64 = 250;
 
-/// Message fragment -> neutral code, most specific first. Messages "can change without notice", so what is not found
-/// here falls back to the code's own meaning.
+/// Message fragment -> neutral code, most specific first. Messages "can change without notice", so
+/// what is not found here falls back to the code's own meaning.
 const BY_MESSAGE: &[(&str, &str)] = &[
     ("client_order_id must be unique", "DUPLICATE_CLIENT_ID"),
     ("order parameters are not changed", "NOT_CHANGED"),

@@ -1,5 +1,5 @@
-//! Alpaca's words and ours. Separate because this table is what an integrator checks first; it must never guess: a
-//! word that is not in it is `unknown`.
+//! Alpaca's words and ours. Separate because this table is what an integrator checks first; it must
+//! never guess: a word that is not in it is `unknown`.
 
 use bracketd_plugin_sdk::types::{Link, OrderKind, OrderState, Side, Tif};
 

@@ -1,5 +1,5 @@
-//! Plain orders: submit, replace, cancel. Separate from `adjust`, which knows brackets; it must never let an order
-//! that should close open something.
+//! Plain orders: submit, replace, cancel. Separate from `adjust`, which knows brackets; it must
+//! never let an order that should close open something.
 
 use bracketd_plugin_sdk::fault::invalid;
 use bracketd_plugin_sdk::http::{Transport, encode};

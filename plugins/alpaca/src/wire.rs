@@ -1,5 +1,5 @@
-//! Alpaca's JSON as it comes. Separate from the ABI types because the broker's words are kept until they are judged;
-//! it must never fail on a field or a word it does not know.
+//! Alpaca's JSON as it comes. Separate from the ABI types because the broker's words are kept until
+//! they are judged; it must never fail on a field or a word it does not know.
 
 use bracketd_plugin_sdk::Dec;
 use serde::de::{Deserialize, Deserializer, Error as _};
@@ -27,8 +27,7 @@ pub struct Order {
     pub symbol: Option<String>,
     /// `buy`, `sell`.
     pub side: Option<String>,
-    /// `market`, `limit`, `stop`, `stop_limit`, `trailing_stop`.
-    #[serde(alias = "order_type")]
+    /// `market`, `limit`, `stop`, `stop_limit`, `trailing_stop`; `order_type` repeats it.
     pub r#type: Option<String>,
     /// `""`, `simple`, `bracket`, `oco`, `oto`, `mleg`.
     pub order_class: Option<String>,

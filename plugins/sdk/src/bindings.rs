@@ -1,5 +1,5 @@
-//! The generated bindings of `bracketd:broker`. Separate, because generated code keeps neither our lints nor our
-//! doc rules; nothing is written here by hand.
+//! The generated bindings of `bracketd:broker`. Separate, because generated code keeps neither our
+//! lints nor our doc rules; nothing is written here by hand.
 #![allow(
     unsafe_code,
     missing_docs,

@@ -1,5 +1,5 @@
-//! Exact decimals for guests. Separate from the wire record because that one has neither order nor arithmetic; it
-//! must never round: what does not fit is an error.
+//! Exact decimals for guests. Separate from the wire record because that one has neither order nor
+//! arithmetic; it must never round: what does not fit is an error.
 
 use std::cmp::Ordering;
 use std::fmt;

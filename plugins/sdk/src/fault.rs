@@ -1,5 +1,5 @@
-//! Faults, and the rule that decides how a missing answer is told. Separate because every plugin needs the same rule;
-//! it must never call a write harmless that may have left.
+//! Faults, and the rule that decides how a missing answer is told. Separate because every plugin
+//! needs the same rule; it must never call a write harmless that may have left.
 
 use crate::http::{HttpFault, Sent, Why};
 use crate::types::{Detail, Doubt, Fault, OrderKey, Wait};
@@ -48,8 +48,8 @@ pub fn unclear(detail: Detail, purpose: &Purpose) -> Fault {
     }
 }
 
-/// The fault behind a request that got no answer. What provably did not leave is retryable, whatever it was for;
-/// what the host refused to send is the operator's grant, not the broker.
+/// The fault behind a request that got no answer. What provably did not leave is retryable,
+/// whatever it was for; what the host refused to send is the operator's grant, not the broker.
 #[must_use]
 pub fn of_transport(fault: &HttpFault, purpose: &Purpose) -> Fault {
     let code = match fault.why {

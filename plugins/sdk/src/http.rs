@@ -1,5 +1,5 @@
-//! The one way out, as a trait. Separate so that a plugin's requests and parsing run natively against canned
-//! answers; it must never retry or remember.
+//! The one way out, as a trait. Separate so that a plugin's requests and parsing run natively
+//! against canned answers; it must never retry or remember.
 
 pub use crate::bindings::bracketd::broker::http::{
     Effect, HttpFault, Request, Response, Sent, Why,

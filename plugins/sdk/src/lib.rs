@@ -1,7 +1,8 @@
-//! What a broker plugin needs: the bindings of `bracketd:broker`, decimals, times, requests and faults.
+//! What a broker plugin needs: the bindings of `bracketd:broker`, decimals, times, requests and
+//! faults.
 //!
-//! A crate of its own so that every plugin shares it. It must never know a broker, keep state, or reach anything
-//! but the host's imports.
+//! A crate of its own so that every plugin shares it. It must never know a broker, keep state, or
+//! reach anything but the host's imports.
 
 pub mod bindings;
 pub mod decimal;

@@ -1,5 +1,5 @@
-//! RFC 3339 to Unix nanoseconds and back. Own code, because a calendar crate would be most of a small plugin; it
-//! must never ask what time it is.
+//! RFC 3339 to Unix nanoseconds and back. Own code, because a calendar crate would be most of a
+//! small plugin; it must never ask what time it is.
 
 use crate::types::UnixNanos;
 

@@ -1,5 +1,5 @@
-//! From a core module to a checked component. Separate because the checks are the promise the host relies on: a
-//! component must never import anything but `bracketd:broker`.
+//! From a core module to a checked component. Separate because the checks are the promise the host
+//! relies on: a component must never import anything but `bracketd:broker`.
 
 use anyhow::{Context, Result, bail, ensure};
 use wasmparser::{Encoding, Parser, Payload};

@@ -1,5 +1,6 @@
-//! `plugins/dist/manifest.json`: what each committed component is and what it was built from. Separate so that its
-//! form is in one place; it must never hold a time or a path, which would differ between machines.
+//! `plugins/dist/manifest.json`: what each committed component is and what it was built from.
+//! Separate so that its form is in one place; it must never hold a time or a path, which would
+//! differ between machines.
 
 use std::fs;
 use std::path::Path;

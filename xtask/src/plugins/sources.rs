@@ -1,6 +1,6 @@
-//! The digest of what a component is made of: the ABI, the SDK, the plugin, and the locked versions of what they
-//! depend on. Test files are left out, since they change no component. It must never depend on anything outside the
-//! repository, or the stale check would fail on a clean checkout.
+//! The digest of what a component is made of: the ABI, the SDK, the plugin, and the locked versions
+//! of what they depend on. Test files are left out, since they change no component. It must never
+//! depend on anything outside the repository, or the stale check would fail on a clean checkout.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -34,7 +34,8 @@ struct Package {
     version: String,
 }
 
-/// Digest over every source file of the plugin (path and content, in path order) and its locked dependencies.
+/// Digest over every source file of the plugin (path and content, in path order) and its locked
+/// dependencies.
 pub(crate) fn digest(root: &Path, package: &str, plugin: &str) -> Result<String> {
     let mut hash = Sha256::new();
     for path in files(root, plugin)? {

@@ -1,5 +1,5 @@
-//! What is committed in `plugins/dist` is what the sources say, and imports nothing foreign. These tests need no
-//! wasm compiler.
+//! What is committed in `plugins/dist` is what the sources say, and imports nothing foreign. These
+//! tests need no wasm compiler.
 
 use super::*;
 

@@ -1,6 +1,6 @@
-//! The compiler for plugins: Debian's `rustc-web`, the one packaged compiler that can make wasm without a target from
-//! rustup. Separate because everything about it is a fact of that packaging; it must never touch the compiler of the
-//! rest of the project.
+//! The compiler for plugins: Debian's `rustc-web`, the one packaged compiler that can make wasm
+//! without a target from rustup. Separate because everything about it is a fact of that packaging;
+//! it must never touch the compiler of the rest of the project.
 
 use std::ffi::OsString;
 use std::fs;
