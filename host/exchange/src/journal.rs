@@ -6,7 +6,7 @@
 
 use crate::world::{Command, State};
 use serde::{Deserialize, Serialize};
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -23,6 +23,12 @@ pub enum JournalError {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// Another exchange has the file.
+    #[error("{path}: in use by another exchange", path = path.display())]
+    InUse {
+        /// Which.
+        path: PathBuf,
     },
     /// A line inside the file is damaged.
     #[error("{path}:{line}: {source}", path = path.display())]
@@ -83,6 +89,13 @@ impl Journal {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let mut file = options.open(path).map_err(io)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(JournalError::InUse { path: path.to_owned() });
+            }
+            Err(TryLockError::Error(source)) => return Err(io(source)),
+        }
         let (lines, bytes) = whole_lines(&mut file).map_err(io)?;
         file.set_len(bytes).map_err(io)?;
         file.seek(SeekFrom::Start(bytes)).map_err(io)?;
@@ -160,8 +173,11 @@ impl Journal {
 
     /// Starts a new file from `state`; the old one stays until the new one is whole.
     pub(crate) fn rotate(&mut self, state: &State) -> std::io::Result<()> {
-        let fresh_path = self.path.with_extension("new");
+        let mut fresh_name = self.path.clone().into_os_string();
+        fresh_name.push(".new");
+        let fresh_path = PathBuf::from(fresh_name);
         let mut fresh = File::create(&fresh_path)?;
+        fresh.lock()?;
         let mut text = serde_json::to_vec(&self.header(Some(state.clone())))?;
         text.push(b'\n');
         fresh.write_all(&text)?;

@@ -220,8 +220,9 @@ impl ExchangeBook {
         book
     }
 
-    /// Repairs what is not stored; to be called once on a deserialized book.
-    pub(crate) fn reindex(&mut self) {
+    /// Finds orders by their ids again; to be called once on a deserialized book, which does not
+    /// store how to.
+    pub fn reindex(&mut self) {
         for (index, order) in self.orders.iter().enumerate() {
             self.by_id.insert(order.id, index);
             self.by_client.insert(order.client_order_id.clone(), index);

@@ -102,8 +102,12 @@ impl ExchangeBook {
         validate::price(rule, "stop_price", new.stop_price)?;
         self.admit_pair(old, new)?;
         let held = self.held(&old.symbol);
-        if new.status != OrderStatus::Held && super::admit::reduces(new.side, held) {
+        let exits = super::admit::reduces(new.side, held);
+        if exits && new.status != OrderStatus::Held {
             self.admit_exit_qty(&new.symbol, new.side, new.qty, Some(old.id))?;
+        }
+        if !exits && matches!(new.group_role, None | Some(GroupRole::Entry)) {
+            self.admit_new_cost(old, new)?;
         }
         let candidate =
             Candidate { class: new.order_class, side: new.side, limit_price: new.limit_price };
@@ -114,9 +118,12 @@ impl ExchangeBook {
         Ok(())
     }
 
-    /// The exits of a pair must stay on their sides of each other.
+    /// The members of a group must stay on their sides of each other.
     fn admit_pair(&self, old: &Order, new: &Order) -> Result<(), Reject> {
         let Some(index) = self.by_id.get(&old.id).copied() else { return Ok(()) };
+        if new.group_role == Some(GroupRole::Entry) {
+            return self.admit_entry(new);
+        }
         let Some(sibling) = self.sibling(index).map(|index| &self.orders[index]) else {
             return Ok(());
         };
@@ -130,6 +137,32 @@ impl ExchangeBook {
         let Some(state) = self.symbols.get(&old.symbol) else { return Ok(()) };
         let leg = StopLoss { stop_price, limit_price: stop.limit_price };
         validate::geometry(new.side, state.asset.tick, base, None, Some(leg))
+    }
+
+    /// A moved entry is the new base price of its exits.
+    fn admit_entry(&self, new: &Order) -> Result<(), Reject> {
+        let group = new.group.map(|group| &self.groups[group]);
+        let (Some(group), Some(base)) = (group, new.limit_price) else { return Ok(()) };
+        let Some(state) = self.symbols.get(&new.symbol) else { return Ok(()) };
+        let target = group.take_profit.and_then(|index| self.orders[index].limit_price);
+        let stop = group.stop_loss.and_then(|index| {
+            let leg = &self.orders[index];
+            Some(StopLoss { stop_price: leg.stop_price?, limit_price: leg.limit_price })
+        });
+        validate::geometry(new.side.opposite(), state.asset.tick, base, target, stop)
+    }
+
+    /// A changed entry may cost no more than the old one's money and what is free.
+    fn admit_new_cost(&self, old: &Order, new: &Order) -> Result<(), Reject> {
+        let cost = |order: &Order| {
+            order.limit_price.or(order.stop_price).unwrap_or_default() * order.remaining()
+        };
+        let (before, after) = (cost(old), cost(new));
+        let free = self.funds().buying_power + before;
+        if after <= before || after <= free {
+            return Ok(());
+        }
+        Err(Reject::buying_power(free, after))
     }
 
     /// A stop leg whose entry still rests cannot be touched yet.

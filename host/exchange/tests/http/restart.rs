@@ -82,10 +82,14 @@ fn a_line_cut_short_was_never_answered() {
 }
 
 #[test]
-fn a_book_of_other_prices_is_refused() {
+fn a_book_in_use_or_of_other_prices_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("book");
-    start(&tape("btc-perp-1m.csv", Some(path.clone()))).0.shutdown();
+    let config = tape("btc-perp-1m.csv", Some(path.clone()));
+    let (exchange, _client) = start(&config);
+    let refused = Exchange::spawn(&config).unwrap_err();
+    assert!(matches!(refused, StartError::Journal(JournalError::InUse { .. })), "{refused}");
+    exchange.shutdown();
     let other = tape("usdjpy-ticks.csv", Some(path.clone()));
     let refused = Exchange::spawn(&other).unwrap_err();
     assert!(matches!(refused, StartError::Journal(JournalError::Foreign { .. })), "{refused}");

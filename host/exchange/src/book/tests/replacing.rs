@@ -118,6 +118,23 @@ fn the_status_decides_1_3() {
 }
 
 #[test]
+fn a_moved_entry_answers_for_its_legs_and_its_cost() {
+    let rows = [
+        ("under its stop", Replace::limit_price(d("90")), K::Geometry),
+        ("over its target", Replace::limit_price(d("110")), K::Geometry),
+        ("too dear", Replace::limit_price(d("109")), K::InsufficientBuyingPower),
+    ];
+    for (case, change, kind) in rows {
+        let mut book = book();
+        let entry = NewOrder::limit("ACME", Side::Buy, d("2000"), d("98"));
+        let id = put(&mut book, &entry.with_bracket(d("110"), d("90")));
+        assert_eq!(book.replace(id, &change, 2).expect_err(case).kind, kind, "{case}");
+        book.replace(id, &Replace::limit_price(d("99")), 2).unwrap();
+        assert_eq!(book.live_orders().count(), 3, "{case}: the legs stay");
+    }
+}
+
+#[test]
 fn oto_orders_are_not_replaced_1_3() {
     let mut book = book();
     put(&mut book, &NewOrder::market("ACME", Side::Buy, d("10")).with_oto_stop(d("90")));
