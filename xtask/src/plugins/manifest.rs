@@ -16,7 +16,7 @@ pub(crate) struct Manifest {
 }
 
 /// One component.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Entry {
     /// The plugin's name, as `describe` says it.
     pub(crate) name: String,
