@@ -7,13 +7,13 @@ use bracketd_core::broker::Quote;
 use bracketd_core::ids::{SliceNo, TransactionId};
 use bracketd_core::money::{Price, Quantity};
 use bracketd_core::order::{Direction, Order, OrderKind, OrderStatus, Role, Side, TimeInForce};
-use bracketd_core::protection::Protection;
+use bracketd_core::protection::{Exposed, Protection};
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{
     Desired, Entry, EntryGuard, EntryKind, Locks, OnPartial, Slice, Transaction, TransactionStatus,
 };
 
-use crate::message::Seen;
+use crate::message::{AccountState, ActivityState, Gap, Mode, Seen, Status};
 
 /// A price that a test writes down.
 pub(crate) fn price(text: &str) -> Option<Price> {
@@ -118,4 +118,36 @@ pub(crate) fn seen(transaction: Arc<Transaction>) -> Seen {
         at: Timestamp(0),
     };
     Seen { transaction, instrument: None, quote: Some(quote), now: Timestamp(0) }
+}
+
+/// A daemon that is not ready, with one transaction of two unprotected for four seconds.
+pub(crate) fn status() -> Status {
+    Status {
+        mode: Mode::Demo,
+        now: Timestamp(5_000_000),
+        started_at: Timestamp(0),
+        accounts: vec![AccountState {
+            name: "paper".into(),
+            plugin: Some("alpaca 0.1.0".to_owned()),
+            digest: "00".to_owned(),
+            is_up: true,
+            is_reconciled: false,
+            is_armed: true,
+            last_error: None,
+        }],
+        transactions: [(TransactionStatus::Opened, 2)].into(),
+        protected: 1,
+        gaps: vec![Gap {
+            transaction: TransactionId(7),
+            account: "paper".into(),
+            symbol: "ACME".into(),
+            since: Timestamp(1_000_000),
+            why: Some(Exposed::Rejected),
+        }],
+        unknown_ops: 0,
+        unguarded_entries: Vec::new(),
+        policies_refused: 0,
+        activity: ActivityState::default(),
+        not_ready: vec!["account paper is not reconciled".to_owned()],
+    }
 }

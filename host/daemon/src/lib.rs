@@ -8,6 +8,7 @@ pub mod config;
 pub mod daemon_file;
 #[cfg(test)]
 mod fixtures;
+pub mod http;
 pub mod log;
 pub mod message;
 pub mod render;

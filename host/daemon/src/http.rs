@@ -1,0 +1,115 @@
+//! The local HTTP API under `/api/v1`.
+//!
+//! Apart because it is the only place with an asynchronous runtime: one named thread. It holds no
+//! trading state; every request becomes a message to the engine thread or a read of the ledger.
+
+mod admit;
+mod ask;
+mod body;
+mod problem;
+mod read;
+mod serve;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use axum::Router;
+use axum::routing::{get, post};
+use crossbeam_channel::Sender;
+use tokio::sync::watch;
+
+use crate::message::ToEngine;
+use admit::Admission;
+use ask::Engine;
+
+/// The thread that serves the API. Dropping it ends the thread, open requests included.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    stop: Option<watch::Sender<bool>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What every handler can reach.
+#[derive(Clone, Debug)]
+struct App {
+    engine: Engine,
+}
+
+impl Server {
+    /// Serves the API on the listener; each request must carry the token.
+    ///
+    /// # Errors
+    /// Where the listener cannot be used or the thread cannot be started.
+    pub fn start(
+        listener: TcpListener,
+        token: &str,
+        engine: Sender<ToEngine>,
+    ) -> std::io::Result<Self> {
+        let address = listener.local_addr()?;
+        listener.set_nonblocking(true)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .thread_name("http-wait")
+            .max_blocking_threads(serve::CONNECTIONS_MAX)
+            .build()?;
+        let admission = Arc::new(Admission::new(address, token));
+        let app = router(App { engine: Engine::new(engine) }, admission);
+        let (stop, stopped) = watch::channel(false);
+        let thread = std::thread::Builder::new().name("http".to_owned()).spawn(move || {
+            if let Err(error) = runtime.block_on(serve::serve(listener, app, stopped)) {
+                tracing::error!(%error, "the HTTP API has ended");
+            }
+            // Threads that wait for the engine are not waited for: they end with their deadline.
+            runtime.shutdown_background();
+        })?;
+        Ok(Self { address, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(true);
+        }
+        if let Some(thread) = self.thread.take() {
+            // A panic there was logged by the thread itself; nothing is left to clean up.
+            drop(thread.join());
+        }
+    }
+}
+
+fn router(app: App, admission: Arc<Admission>) -> Router {
+    let v1 = Router::new()
+        .route("/status", get(read::status))
+        .route("/transactions", get(read::transactions).post(write::open))
+        .route("/transactions/{id}", get(read::transaction))
+        .route("/transactions/{id}/protection", post(write::protection))
+        .route("/transactions/{id}/close", post(write::close))
+        .route("/transactions/{id}/quantity", post(write::quantity))
+        .route("/transactions/{id}/cancel-entry", post(write::cancel_entry))
+        .route("/transactions/{id}/locks", post(write::locks))
+        .route("/portfolio", get(read::portfolio))
+        .route("/prices", get(read::prices))
+        .route("/trade-summary", get(read::trade_summary))
+        .route("/policies", get(read::policies))
+        .route("/policies/reload", post(write::reload));
+    Router::new()
+        .nest("/api/v1", v1)
+        .route("/livez", get(read::livez))
+        .route("/readyz", get(read::readyz))
+        .fallback(problem::not_found)
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        .layer(axum::middleware::from_fn_with_state(admission, admit::admit))
+        .with_state(app)
+}

@@ -1,0 +1,319 @@
+//! The engine thread: it waits for whatever comes first, steps, and hands out what follows.
+//!
+//! Apart because it is the only thread that touches book and ledger. It must never wait for an
+//! account, a client or the activity log.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use bracketd_account::{AccountHandle, PollRequest, ToAccount};
+use bracketd_core::broker::FromAccount;
+use bracketd_core::command::{Command, Read};
+use bracketd_core::ids::{AccountName, Symbol};
+use bracketd_core::intent::Verdict;
+use bracketd_core::time::Timestamp;
+use bracketd_engine::{Dispatch, Engine, Input, Ticket};
+use bracketd_store::activity::Recorder;
+use crossbeam_channel::{Receiver, Sender};
+
+use super::budget::WallBudget;
+use super::policies::PolicyBuilder;
+use super::records;
+use super::report::TapeReport;
+use crate::message::{Mode, Query, Reload, Reply, ToEngine};
+
+/// Messages of one kind that go into one step.
+const BATCH_MAX: usize = 512;
+/// Longest sleep: so often the daemon looks around even when nothing happens.
+const IDLE_MS_MAX: u64 = 500;
+
+/// Where the engine's time comes from.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    /// The machine's clock.
+    Wall,
+    /// A tape's time, in microseconds since 1970, as its driver sets it.
+    Tape(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// The present moment.
+    pub fn now(&self) -> Timestamp {
+        match self {
+            Self::Wall => crate::clock::now(),
+            Self::Tape(at) => Timestamp(at.load(Ordering::Acquire)),
+        }
+    }
+}
+
+/// What the daemon says of itself.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// What kind of run this is.
+    pub mode: Mode,
+    /// SHA-256 of each account's plugin.
+    pub digests: BTreeMap<AccountName, String>,
+}
+
+/// Everything that the engine thread owns.
+pub struct EngineThread {
+    pub(super) engine: Engine,
+    pub(super) accounts: BTreeMap<AccountName, AccountHandle>,
+    pub(super) recorder: Recorder,
+    pub(super) activity: Box<dyn Fn() -> crate::message::ActivityState + Send>,
+    pub(super) policies: PolicyBuilder,
+    pub(super) identity: Identity,
+    pub(super) started_at: Timestamp,
+    pub(super) report: TapeReport,
+    clock: Clock,
+    inbox: Receiver<ToEngine>,
+    heard: Receiver<FromAccount>,
+    waiting: BTreeMap<Ticket, Sender<Verdict>>,
+    tickets: u64,
+    unsent_reads: Vec<(AccountName, Read)>,
+    pending: Vec<Input>,
+    timer: Option<Timestamp>,
+    has_more: bool,
+    ledger_error: Option<String>,
+    tape: Option<super::tape::Waiting>,
+}
+
+/// What the thread is built from.
+pub struct Parts {
+    /// The engine.
+    pub engine: Engine,
+    /// The accounts, started.
+    pub accounts: BTreeMap<AccountName, AccountHandle>,
+    /// Where activity goes.
+    pub recorder: Recorder,
+    /// How the activity writer is.
+    pub activity: Box<dyn Fn() -> crate::message::ActivityState + Send>,
+    /// Who builds policies.
+    pub policies: PolicyBuilder,
+    /// What the daemon says of itself.
+    pub identity: Identity,
+    /// Where its time comes from.
+    pub clock: Clock,
+    /// What other threads say.
+    pub inbox: Receiver<ToEngine>,
+    /// What accounts tell.
+    pub heard: Receiver<FromAccount>,
+}
+
+impl EngineThread {
+    /// The thread's state before its first step.
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            engine: parts.engine,
+            accounts: parts.accounts,
+            recorder: parts.recorder,
+            activity: parts.activity,
+            policies: parts.policies,
+            identity: parts.identity,
+            started_at: parts.clock.now(),
+            report: TapeReport::default(),
+            clock: parts.clock,
+            inbox: parts.inbox,
+            heard: parts.heard,
+            waiting: BTreeMap::new(),
+            tickets: 0,
+            unsent_reads: Vec::new(),
+            pending: Vec::new(),
+            timer: None,
+            has_more: true,
+            ledger_error: None,
+            tape: None,
+        }
+    }
+
+    /// Runs until it is told to stop. Gives the report of a tape run.
+    pub fn run(mut self) -> TapeReport {
+        loop {
+            let mut inputs = std::mem::take(&mut self.pending);
+            if self.wait(&mut inputs).is_break() {
+                break;
+            }
+            let dispatch = self.engine.step(self.clock.now(), inputs, &WallBudget::new());
+            self.dispatch(dispatch);
+            self.tape_turn();
+        }
+        self.report
+    }
+
+    /// Waits for the first of: a message, an account's word, a timer. Then takes what else is there.
+    fn wait(&mut self, inputs: &mut Vec<Input>) -> std::ops::ControlFlow<()> {
+        let idle = if self.has_more || !inputs.is_empty() { 0 } else { self.sleep_ms() };
+        let mut said = Vec::new();
+        crossbeam_channel::select! {
+            recv(self.heard) -> word => {
+                inputs.extend(word.ok().map(Input::Account));
+            }
+            recv(self.inbox) -> message => match message {
+                Ok(message) => said.push(message),
+                Err(_) => return std::ops::ControlFlow::Break(()),
+            },
+            default(Duration::from_millis(idle)) => {}
+        }
+        inputs.extend(self.heard.try_iter().take(BATCH_MAX).map(Input::Account));
+        said.extend(self.inbox.try_iter().take(BATCH_MAX));
+        for message in said {
+            self.hear(message, inputs)?;
+        }
+        std::ops::ControlFlow::Continue(())
+    }
+
+    fn sleep_ms(&self) -> u64 {
+        let now = self.clock.now();
+        let timer_ms = self.timer.map_or(IDLE_MS_MAX, |at| at.ms_since(now) + 1);
+        // A tape's time stands still while it waits for its driver.
+        let is_tape = matches!(self.clock, Clock::Tape(_));
+        if is_tape || !self.unsent_reads.is_empty() { timer_ms.clamp(1, 5) } else { timer_ms.min(IDLE_MS_MAX) }
+    }
+
+    fn hear(&mut self, message: ToEngine, inputs: &mut Vec<Input>) -> std::ops::ControlFlow<()> {
+        match message {
+            ToEngine::Request { request, reply } => {
+                let ticket = self.ticket();
+                self.waiting.insert(ticket, reply);
+                inputs.push(Input::Request { ticket, request });
+            }
+            ToEngine::Query { query, reply } => {
+                // Who asked may have gone; an answer nobody waits for harms nobody.
+                drop(reply.try_send(self.answer(&query)));
+            }
+            ToEngine::Reload { reply } => self.policies.ask(Some(reply)),
+            ToEngine::PoliciesChanged(snapshot) => self.policies.offer(snapshot),
+            ToEngine::PoliciesBuilt(built) => {
+                self.policies.is_taken(&built);
+                inputs.push(Input::Policies(built));
+            }
+            ToEngine::TapeStep(step) => self.tape = Some(self.begin_tape_step(step)),
+            ToEngine::Stop => return std::ops::ControlFlow::Break(()),
+        }
+        std::ops::ControlFlow::Continue(())
+    }
+
+    pub(super) fn ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        Ticket(self.tickets)
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    fn dispatch(&mut self, dispatch: Dispatch) {
+        self.timer = dispatch.next_timer;
+        self.has_more = dispatch.has_more;
+        self.note_ledger(dispatch.ledger_error);
+        for command in dispatch.commands {
+            self.send(command);
+        }
+        self.unsent_reads.extend(dispatch.reads);
+        self.send_reads();
+        if let Some(watch) = dispatch.watch {
+            self.watch(watch);
+        }
+        for (ticket, verdict) in dispatch.verdicts {
+            if let Some(reply) = self.waiting.remove(&ticket) {
+                drop(reply.try_send(verdict));
+            }
+        }
+        let now = self.clock.now();
+        for (seq, fact) in dispatch.facts {
+            self.report.heard(&fact);
+            records::log(&fact);
+            self.recorder.record(bracketd_store::activity::Record::from_fact(&fact, seq));
+        }
+        for noise in dispatch.noise {
+            self.recorder.record(records::of_noise(&noise, now));
+        }
+    }
+
+    /// Says once that the ledger cannot be written, and once that it can again.
+    fn note_ledger(&mut self, error: Option<String>) {
+        match (&self.ledger_error, &error) {
+            (None, Some(why)) => {
+                tracing::error!(%why, "the ledger cannot be written; nothing is sent until it can");
+            }
+            (Some(_), None) => tracing::info!("the ledger is written again"),
+            _ => {}
+        }
+        self.ledger_error = error;
+    }
+
+    pub(super) fn ledger_error(&self) -> Option<&str> {
+        self.ledger_error.as_deref()
+    }
+
+    fn send(&mut self, command: Command) {
+        let (account, op) = (command.account.clone(), command.op.clone());
+        self.report.sent();
+        let taken = self
+            .accounts
+            .get(&account)
+            .is_some_and(|handle| handle.try_send(ToAccount::Write(command)).is_ok());
+        if !taken {
+            self.pending.push(Input::NotTaken { account, op });
+        }
+    }
+
+    fn send_reads(&mut self) {
+        let reads = std::mem::take(&mut self.unsent_reads);
+        for (name, read) in reads {
+            let Some(handle) = self.accounts.get(&name) else { continue };
+            if let Err(ToAccount::Read(read)) = handle.try_send(ToAccount::Read(read)) {
+                self.unsent_reads.push((name, read));
+            }
+        }
+    }
+
+    fn watch(&mut self, all: BTreeMap<AccountName, Vec<Symbol>>) {
+        for (name, handle) in &self.accounts {
+            let symbols = all.get(name).cloned().unwrap_or_default();
+            if handle.try_send(ToAccount::Watch(symbols)).is_err() {
+                tracing::warn!(account = %name, "no room to change the watched symbols");
+            }
+        }
+    }
+
+    /// Whether accounts, inbox and engine have nothing left to do.
+    pub(super) fn is_quiet(&self) -> bool {
+        let accounts = self.accounts.values().all(|handle| handle.status().in_flight == 0);
+        self.engine.is_quiet()
+            && self.pending.is_empty()
+            && self.unsent_reads.is_empty()
+            && self.heard.is_empty()
+            && self.inbox.is_empty()
+            && accounts
+    }
+
+    /// The reads of a tape step.
+    pub(super) fn poll_all(&self) -> usize {
+        self.accounts.values().filter(|handle| handle.poll_now(PollRequest::Step)).count()
+    }
+
+    pub(super) fn next_timer(&self) -> Option<Timestamp> {
+        self.timer
+    }
+
+    fn tape_turn(&mut self) {
+        if let Some(waiting) = self.tape.take() {
+            self.tape = self.go_on_with_tape(waiting);
+        }
+    }
+
+    pub(super) fn push(&mut self, input: Input) {
+        self.pending.push(input);
+    }
+
+    /// The status of a query that only this thread can answer.
+    pub(super) fn reply(&self, query: &Query) -> Reply {
+        self.answer(query)
+    }
+}
+
+/// The answer that a reload is waiting for.
+pub(super) type ReloadReply = Sender<Reload>;

@@ -1,0 +1,19 @@
+//! The running daemon: its threads, and what passes between them.
+//!
+//! Apart from the crates below because this is the only place with threads and channels around
+//! them. It decides nothing about a trade.
+
+mod answers;
+mod budget;
+mod engine_thread;
+mod entries;
+mod policies;
+mod records;
+mod report;
+mod tape;
+
+pub use engine_thread::{Clock, EngineThread, Identity};
+pub use entries::{Entries, EntriesError};
+pub use policies::{PolicyBuilder, sources};
+pub use report::TapeReport;
+pub use tape::{TapeDriver, TapeError};
