@@ -12,8 +12,9 @@ mod orders;
 mod pace;
 mod positions;
 
-use crate::config::ExchangeConfig;
+use crate::config::{ExchangeConfig, Feed};
 use crate::hub::{Hub, StartError};
+use crate::world::Command;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
@@ -34,8 +35,13 @@ pub(crate) struct Shared {
 
 impl Shared {
     fn new(config: &ExchangeConfig) -> Result<Self, StartError> {
-        let hub = Hub::open(config)?;
+        let mut hub = Hub::open(config)?;
         let clock = Clock::new(&config.feed, hub.world.state.clock_ns);
+        if let Feed::Market(_) = config.feed {
+            // A market shows a price at once: a reader must never find it empty, or stale after a
+            // restart. A failed write shows again at the first request that changes anything.
+            let _written_or_said_later = hub.run(&Command::Advance { at_ns: clock.now_ns() });
+        }
         Ok(Self { hub: Mutex::new(hub), clock, gate: Gate::new(config) })
     }
 

@@ -63,12 +63,9 @@ impl Clock {
 
 /// Moves prices for as long as the source has any; then waits forever.
 pub(super) async fn run(shared: Arc<Shared>) {
-    // A market shows its first price at once: a reader must never find it empty.
-    let mut first = true;
     loop {
         let wait = match &shared.clock {
             Clock::Tape | Clock::Wall { step_ms: None } => None,
-            Clock::Wall { step_ms: Some(_) } if first => Some(Duration::ZERO),
             Clock::Wall { step_ms: Some(step_ms) } => Some(Duration::from_millis(*step_ms)),
             Clock::Scaled { .. } => {
                 let next_ns = shared.hub().world.next_price_ns();
@@ -76,7 +73,6 @@ pub(super) async fn run(shared: Arc<Shared>) {
             }
         };
         let Some(wait) = wait else { return std::future::pending().await };
-        first = false;
         tokio::time::sleep(wait).await;
         let mut hub = shared.hub();
         let at_ns = match hub.world.source {
