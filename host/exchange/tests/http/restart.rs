@@ -70,7 +70,8 @@ fn a_line_cut_short_was_never_answered() {
     let before = look(&client);
     exchange.shutdown();
     let mut file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
-    file.write_all(b"{\"ack\":{\"step\":6,").unwrap();
+    // Longer than what will be written over it.
+    file.write_all(format!("{{\"price\":{{\"symbol\":\"{}", "X".repeat(500)).as_bytes()).unwrap();
     drop(file);
     let (exchange, client) = start(&config);
     assert_eq!(look(&client), before);
