@@ -1,0 +1,126 @@
+//! What the engine hands over to be written, and what it gets back at the start.
+//!
+//! Apart because this is the border between engine and store: plain data, nothing of SQL.
+
+use bracketd_core::command::Op;
+use bracketd_core::fact::Fact;
+use bracketd_core::ids::{AccountName, PolicyName, TransactionId};
+use bracketd_core::instrument::Instrument;
+use bracketd_core::time::Timestamp;
+use bracketd_core::transaction::Transaction;
+
+/// Everything that one step changed: all of it is written, or nothing.
+#[derive(Clone, Debug)]
+pub struct Batch<'a> {
+    /// When the step ran.
+    pub at: Timestamp,
+    /// Transactions that changed, each once; their slices, orders, step counts and unsettled
+    /// outbox rows are written with them, as far as those changed.
+    pub transactions: Vec<&'a Transaction>,
+    /// Outbox rows that are new or changed. A row that is settled now and so no longer stands in
+    /// its transaction must be here; the others may be.
+    pub ops: Vec<(TransactionId, &'a Op)>,
+    /// What happened, in order.
+    pub facts: &'a [Fact],
+    /// What policies keep.
+    pub policy_states: Vec<PolicyState>,
+    /// Policy versions that were loaded or became active.
+    pub policy_versions: Vec<PolicyVersion>,
+    /// Instruments as they were read.
+    pub instruments: Vec<(AccountName, &'a Instrument)>,
+    /// Orders and fills of an account were read completely up to then.
+    pub watermarks: Vec<(AccountName, Timestamp)>,
+}
+
+impl Batch<'_> {
+    /// A batch without anything in it.
+    pub fn new(at: Timestamp) -> Self {
+        Self {
+            at,
+            transactions: Vec::new(),
+            ops: Vec::new(),
+            facts: &[],
+            policy_states: Vec::new(),
+            policy_versions: Vec::new(),
+            instruments: Vec::new(),
+            watermarks: Vec::new(),
+        }
+    }
+}
+
+/// What a commit gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The number of the batch's first fact; the others follow without a gap. Without facts in the
+    /// batch, the number that the next one will get.
+    pub first_fact_seq: u64,
+}
+
+/// What a policy keeps of a transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyState {
+    /// The transaction.
+    pub transaction: TransactionId,
+    /// The policy.
+    pub policy: PolicyName,
+    /// Its state, as JSON.
+    pub state_json: String,
+    /// Content hash of the version that wrote it.
+    pub digest: String,
+}
+
+/// One version of a policy with its whole source, so that it can run again without its file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyVersion {
+    /// The policy.
+    pub name: PolicyName,
+    /// Content hash of script and libraries.
+    pub digest: String,
+    /// Script and libraries in one text.
+    pub source: String,
+    /// When it was loaded.
+    pub loaded_at: Timestamp,
+    /// Whether it decides from now on. Making one active makes the policy's others inactive.
+    pub active: bool,
+}
+
+/// What the ledger keeps of an account by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountMeta {
+    /// The account.
+    pub account: AccountName,
+    /// Whether commands may go out; none before anybody decided.
+    pub armed: Option<bool>,
+    /// The broker's own account behind the name, as it was when that was decided.
+    pub broker_account: Option<String>,
+}
+
+/// The ledger as it stands at the start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// Drawn when the ledger was made; part of every op id.
+    pub ledger_id: String,
+    /// How often the ledger was restored from a backup; part of every op id.
+    pub epoch: u32,
+    /// The number of the newest transaction; 0 before the first.
+    pub last_transaction: u64,
+    /// The newest [`ENDED_KEPT`] ended transactions, the first to end first; then all that have
+    /// not ended, by number.
+    pub transactions: Vec<Transaction>,
+    /// What is kept of each account.
+    pub accounts: Vec<AccountMeta>,
+    /// What policies keep of those transactions.
+    pub policy_states: Vec<PolicyState>,
+    /// The active version of each policy.
+    pub policy_versions: Vec<PolicyVersion>,
+    /// Instruments as they were last read.
+    pub instruments: Vec<(AccountName, Instrument)>,
+    /// The number of the newest fact; 0 before the first.
+    pub last_fact_seq: u64,
+    /// Up to when each account's orders and fills were read completely.
+    pub watermarks: Vec<(AccountName, Timestamp)>,
+}
+
+/// How many ended transactions are loaded at the start: late fills and questions about yesterday
+/// find them in memory.
+pub const ENDED_KEPT: usize = 1_000;

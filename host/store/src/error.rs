@@ -1,0 +1,119 @@
+//! Everything that can go wrong with the two files, by name.
+//!
+//! Apart because the engine decides by kind: a busy or full disk is tried again, a damaged ledger
+//! ends the start. It must never be printed here.
+
+use std::path::PathBuf;
+
+/// Why the store could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process holds the data directory.
+    #[error("{} is in use by {}; stop that one first", path.display(), holder(*pid))]
+    AlreadyRunning {
+        /// The process that holds it, as far as the lock file tells.
+        pid: Option<u32>,
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// A newer bracketd wrote this file.
+    #[error(
+        "{} has schema {found}, this bracketd knows up to {known}; run the newer one",
+        path.display()
+    )]
+    NewerSchema {
+        /// The schema in the file.
+        found: i64,
+        /// The newest schema that this program knows.
+        known: i64,
+        /// The file.
+        path: PathBuf,
+    },
+    /// Somebody else holds the write lock; nothing was written, the same may be tried again.
+    #[error("the database is locked by another connection")]
+    Busy,
+    /// The disk is full; nothing was written, the same may be tried again.
+    #[error("the disk is full")]
+    Full,
+    /// The file is not a sound database.
+    #[error("the database is damaged: {0}")]
+    Damaged(String),
+    /// A cell holds something that its type has no meaning for.
+    #[error("table {table}, row {row}, column {column}: {text:?} is not valid")]
+    BadValue {
+        /// The table.
+        table: &'static str,
+        /// The key of the row, its parts joined by `/`.
+        row: String,
+        /// The column.
+        column: &'static str,
+        /// What stands there.
+        text: String,
+    },
+    /// A number that does not fit into a column; nothing was written.
+    #[error("{0} is too large for the ledger")]
+    TooLarge(u64),
+    /// Two outbox rows claim the same step of a leg; nothing was written (I3).
+    #[error(
+        "outbox row {transaction}/{slice}/{legs}/{step} belongs to another operation than {op}"
+    )]
+    OpConflict {
+        /// The transaction.
+        transaction: u64,
+        /// The slice.
+        slice: u8,
+        /// The legs.
+        legs: &'static str,
+        /// The step.
+        step: u32,
+        /// The operation that was to be written.
+        op: String,
+    },
+    /// A file could not be made, read or locked.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The schema could not be brought up to date.
+    #[error("the schema could not be brought up to date: {0}")]
+    Migration(#[from] rusqlite_migration::Error),
+    /// Anything else the database says.
+    #[error(transparent)]
+    Sqlite(rusqlite::Error),
+}
+
+impl StoreError {
+    /// Whether the very same call can succeed later.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Busy | Self::Full)
+    }
+
+    pub(crate) fn file(path: &std::path::Path, source: std::io::Error) -> Self {
+        Self::File { path: path.to_owned(), source }
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode as Code;
+        match error.sqlite_error_code() {
+            Some(Code::DatabaseBusy | Code::DatabaseLocked) => Self::Busy,
+            Some(Code::DiskFull) => Self::Full,
+            Some(Code::DatabaseCorrupt | Code::NotADatabase) => Self::Damaged(error.to_string()),
+            _ if is_shm_size(&error) => Self::Full,
+            _ => Self::Sqlite(error),
+        }
+    }
+}
+
+/// Growing the WAL's index on a full disk has an error code of its own.
+fn is_shm_size(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
+}
+
+fn holder(pid: Option<u32>) -> String {
+    pid.map_or("another process".to_owned(), |pid| format!("process {pid}"))
+}

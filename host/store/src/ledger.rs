@@ -1,0 +1,201 @@
+//! The owner of the ledger file and of its only writing connection.
+//!
+//! Apart because there is one per daemon: it holds the directory's lock, the ballast and what it
+//! remembers of its own writes. It must never be shared between threads.
+
+use std::path::Path;
+
+use bracketd_core::fact::Fact;
+use bracketd_core::time::Timestamp;
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::ballast::Ballast;
+use crate::batch::{AccountMeta, Batch, Committed, Loaded};
+use crate::error::StoreError;
+use crate::facts::{self, FactFilter, StoredFact};
+use crate::lock::DirLock;
+use crate::open::{self, LEDGER_FILE, OpenOptions};
+use crate::rows::instrument;
+use crate::shadow::Shadows;
+use crate::{commit, load};
+
+/// The ledger. See the module's documentation.
+#[derive(Debug)]
+pub struct Ledger {
+    pub(crate) sql: Connection,
+    shadows: Shadows,
+    next_fact_seq: u64,
+    ballast: Option<Ballast>,
+    _lock: Option<DirLock>,
+}
+
+impl Ledger {
+    /// Opens the ledger of a data directory, making both if there are none.
+    ///
+    /// # Errors
+    /// [`StoreError::AlreadyRunning`] while another process holds the directory,
+    /// [`StoreError::NewerSchema`] when a newer program wrote the file, [`StoreError::Damaged`]
+    /// when the file is not sound, and what the disk says.
+    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        Self::open_with(dir, OpenOptions::default())
+    }
+
+    /// As [`Ledger::open`], with other limits.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`].
+    pub fn open_with(dir: &Path, options: OpenOptions) -> Result<Self, StoreError> {
+        std::fs::create_dir_all(dir).map_err(|source| StoreError::file(dir, source))?;
+        let lock = DirLock::take(dir)?;
+        let ballast = Ballast::open(dir, options.ballast_bytes)?;
+        let sql = open::open(&dir.join(LEDGER_FILE), options)?;
+        Self::new(sql, Some(ballast), Some(lock))
+    }
+
+    /// A ledger without a file, for simulation and tests: the same schema and the same SQL. Its
+    /// ledger id is always the same.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        Self::new(open::open_in_memory()?, None, None)
+    }
+
+    fn new(
+        sql: Connection,
+        ballast: Option<Ballast>,
+        lock: Option<DirLock>,
+    ) -> Result<Self, StoreError> {
+        let next_fact_seq = load::last_fact_seq(&sql)? + 1;
+        Ok(Self { sql, shadows: Shadows::default(), next_fact_seq, ballast, _lock: lock })
+    }
+
+    /// Everything that is needed to go on where the last process stopped.
+    ///
+    /// # Errors
+    /// [`StoreError::BadValue`] when a cell has no meaning, and what SQLite says.
+    pub fn load(&self) -> Result<Loaded, StoreError> {
+        load::load(&self.sql)
+    }
+
+    /// Writes all of the batch, durably, or nothing. On a full disk the ballast is given back and
+    /// the commit tried once more.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] and [`StoreError::Full`] may be tried again with the same batch; the
+    /// others cannot succeed. After any error nothing of the batch is in the ledger.
+    pub fn commit(&mut self, batch: &Batch<'_>) -> Result<Committed, StoreError> {
+        let first = self.next_fact_seq;
+        self.write(|sql, shadows| commit::write(sql, shadows, first, batch))?;
+        self.next_fact_seq += batch.facts.len() as u64;
+        self.shadows.remember(&batch.transactions);
+        Ok(Committed { first_fact_seq: first })
+    }
+
+    /// Keeps whether an account is armed, with the facts that say who did it.
+    ///
+    /// # Errors
+    /// As [`Ledger::commit`].
+    pub fn set_account(
+        &mut self,
+        at: Timestamp,
+        meta: &AccountMeta,
+        facts: &[Fact],
+    ) -> Result<Committed, StoreError> {
+        let first = self.next_fact_seq;
+        self.write(|sql, _| {
+            instrument::write_meta(sql, meta)?;
+            commit::write_facts(sql, first, at, facts)
+        })?;
+        self.next_fact_seq += facts.len() as u64;
+        Ok(Committed { first_fact_seq: first })
+    }
+
+    /// Makes the next epoch begin and disarms every account: the ledger was restored from a backup,
+    /// and order ids that its lost part may have used must never be used again (I3).
+    ///
+    /// # Errors
+    /// As [`Ledger::commit`].
+    pub fn begin_epoch(&mut self) -> Result<u32, StoreError> {
+        self.write(|sql, _| {
+            sql.execute("UPDATE ledger SET epoch = epoch + 1", [])?;
+            sql.execute("UPDATE accounts SET armed = 0 WHERE armed IS NOT NULL", [])?;
+            Ok(())
+        })?;
+        Ok(load::identity(&self.sql)?.1)
+    }
+
+    /// Facts, from the owner's own connection.
+    ///
+    /// # Errors
+    /// [`StoreError::BadValue`] when a cell has no meaning, and what SQLite says.
+    pub fn facts(&self, filter: &FactFilter) -> Result<Vec<StoredFact>, StoreError> {
+        facts::read(&self.sql, filter)
+    }
+
+    fn write(
+        &mut self,
+        mut change: impl FnMut(&Connection, &Shadows) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let (sql, shadows) = (&mut self.sql, &self.shadows);
+        let mut once = || -> Result<(), StoreError> {
+            let unit = sql.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            change(&unit, shadows)?;
+            Ok(unit.commit()?)
+        };
+        match self.ballast.as_mut() {
+            Some(ballast) => with_room(ballast, once),
+            None => once(),
+        }
+    }
+}
+
+/// Tries; when the disk is full and there is ballast to give back, tries once more.
+fn with_room(
+    ballast: &mut Ballast,
+    mut once: impl FnMut() -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    match once() {
+        Err(StoreError::Full) if ballast.free() => once(),
+        Ok(()) => {
+            ballast.refill_if_due();
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ballast::BALLAST_FILE;
+
+    #[test]
+    fn a_full_disk_gets_the_ballast_back_and_the_commit_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join(BALLAST_FILE);
+        let mut ballast = Ballast::open(dir.path(), 1_000_000).unwrap();
+        let is_full = || std::fs::metadata(&file).unwrap().len() > 0;
+        let mut tries = 0;
+        let mut once = || {
+            tries += 1;
+            if is_full() { Err(StoreError::Full) } else { Ok(()) }
+        };
+        with_room(&mut ballast, &mut once).unwrap();
+        assert_eq!(tries, 2);
+    }
+
+    #[test]
+    fn without_ballast_left_a_full_disk_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut ballast = Ballast::open(dir.path(), 1_000_000).unwrap();
+        let mut tries = 0;
+        let mut once = || {
+            tries += 1;
+            Err(StoreError::Full)
+        };
+        assert!(matches!(with_room(&mut ballast, &mut once), Err(StoreError::Full)));
+        assert!(matches!(with_room(&mut ballast, &mut once), Err(StoreError::Full)));
+        assert_eq!(tries, 3, "twice while there was ballast, once without");
+    }
+}

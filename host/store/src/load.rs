@@ -1,0 +1,136 @@
+//! The ledger, read back.
+//!
+//! Apart because crash recovery is this path and nothing else: what it returns is all that the
+//! next process knows.
+
+use bracketd_core::ids::{AccountName, TransactionId};
+use bracketd_core::time::Timestamp;
+use bracketd_core::transaction::Transaction;
+use rusqlite::{Connection, Params};
+
+use crate::batch::{AccountMeta, ENDED_KEPT, Loaded, PolicyState};
+use crate::error::StoreError;
+use crate::rows::cells::Cells;
+use crate::rows::{Table, instrument, int, op, order, policy, slice, transaction};
+
+const LIVE: &str = "WHERE status NOT IN ('CLOSED', 'FAILED') ORDER BY id";
+const ENDED: &str = "WHERE status IN ('CLOSED', 'FAILED') \
+     ORDER BY ifnull(closed_at, created_at) DESC, id DESC LIMIT ?";
+const ENDED_BEFORE: &str = "WHERE status IN ('CLOSED', 'FAILED') \
+     AND (ifnull(closed_at, created_at), id) < \
+         (SELECT ifnull(closed_at, created_at), id FROM transactions WHERE id = ?) \
+     ORDER BY ifnull(closed_at, created_at) DESC, id DESC LIMIT ?";
+
+pub(crate) fn load(sql: &Connection) -> Result<Loaded, StoreError> {
+    let (ledger_id, epoch) = identity(sql)?;
+    let mut transactions = ended(sql, None, ENDED_KEPT as u64)?;
+    transactions.reverse();
+    transactions.extend(with_lists(sql, LIVE, [])?);
+    let (accounts, watermarks) = accounts(sql)?;
+    Ok(Loaded {
+        ledger_id,
+        epoch,
+        last_transaction: newest(sql, "SELECT max(id) FROM transactions")?,
+        policy_states: policy_states(sql, &transactions)?,
+        transactions,
+        accounts,
+        policy_versions: list(
+            sql,
+            &policy::POLICY_VERSIONS,
+            "WHERE active = 1 ORDER BY name",
+            [],
+            policy::read_version,
+        )?,
+        instruments: list(
+            sql,
+            &instrument::INSTRUMENTS,
+            "ORDER BY account, symbol",
+            [],
+            instrument::read,
+        )?,
+        last_fact_seq: last_fact_seq(sql)?,
+        watermarks,
+    })
+}
+
+/// Ended transactions, the last to end first, that ended before that one.
+pub(crate) fn ended(
+    sql: &Connection,
+    before: Option<TransactionId>,
+    limit: u64,
+) -> Result<Vec<Transaction>, StoreError> {
+    let limit = int(limit)?;
+    match before {
+        None => with_lists(sql, ENDED, [limit]),
+        Some(id) => with_lists(sql, ENDED_BEFORE, [int(id.0)?, limit]),
+    }
+}
+
+/// Ledger id and epoch.
+pub(crate) fn identity(sql: &Connection) -> Result<(String, u32), StoreError> {
+    Ok(sql.query_row("SELECT ledger_id, epoch FROM ledger", [], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })?)
+}
+
+pub(crate) fn last_fact_seq(sql: &Connection) -> Result<u64, StoreError> {
+    newest(sql, "SELECT max(seq) FROM facts")
+}
+
+fn newest(sql: &Connection, query: &str) -> Result<u64, StoreError> {
+    let found: Option<i64> = sql.query_row(query, [], |row| row.get(0))?;
+    Ok(found.map_or(0, i64::unsigned_abs))
+}
+
+fn with_lists(
+    sql: &Connection,
+    tail: &str,
+    values: impl Params,
+) -> Result<Vec<Transaction>, StoreError> {
+    let mut all = list(sql, &transaction::TRANSACTIONS, tail, values, transaction::read)?;
+    let by_place = "WHERE transaction_id = ? ORDER BY place";
+    for tx in &mut all {
+        let id = [int(tx.id.0)?];
+        tx.slices = list(sql, &slice::SLICES, by_place, id, slice::read_slice)?;
+        tx.orders = list(sql, &order::ORDERS, by_place, id, order::read)?;
+        tx.steps = list(sql, &slice::STEPS, by_place, id, slice::read_step)?;
+        tx.ops = list(sql, &op::OUTBOX, op::UNSETTLED, id, op::read)?;
+    }
+    Ok(all)
+}
+
+type Accounts = (Vec<AccountMeta>, Vec<(AccountName, Timestamp)>);
+
+fn accounts(sql: &Connection) -> Result<Accounts, StoreError> {
+    let all = list(sql, &instrument::ACCOUNTS, "ORDER BY name", [], instrument::read_account)?;
+    let mark = |(meta, until): &(AccountMeta, Option<Timestamp>)| {
+        until.map(|until| (meta.account.clone(), until))
+    };
+    let watermarks = all.iter().filter_map(mark).collect();
+    Ok((all.into_iter().map(|(meta, _)| meta).collect(), watermarks))
+}
+
+fn policy_states(
+    sql: &Connection,
+    transactions: &[Transaction],
+) -> Result<Vec<PolicyState>, StoreError> {
+    let mut all = Vec::new();
+    for tx in transactions {
+        let tail = "WHERE transaction_id = ? ORDER BY policy";
+        let table = &policy::POLICY_STATES;
+        all.extend(list(sql, table, tail, [int(tx.id.0)?], policy::read_state)?);
+    }
+    Ok(all)
+}
+
+fn list<T>(
+    sql: &Connection,
+    table: &'static Table,
+    tail: &str,
+    values: impl Params,
+    read: impl Fn(&Cells<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement = sql.prepare_cached(&table.select(tail))?;
+    let rows = statement.query_and_then(values, |row| read(&Cells::new(row, table)))?;
+    rows.collect()
+}

@@ -1,0 +1,103 @@
+//! How a ledger file is opened: settings, soundness, schema.
+//!
+//! Apart because all of it happens once, before anything is read, and every refusal names its
+//! reason. It must never repair a file silently.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use rusqlite_migration::{M, Migrations};
+
+use crate::error::StoreError;
+
+/// Name of the ledger in the data directory.
+pub const LEDGER_FILE: &str = "ledger.db";
+
+const BALLAST_BYTES: u64 = 32 << 20;
+const BUSY_MS: u64 = 5_000;
+/// Prepared statements that are kept; the ledger uses about thirty.
+const STATEMENTS_KEPT: usize = 64;
+
+static STEPS: &[M<'static>] = &[M::up(include_str!("../migrations/0001_first.sql"))];
+/// Every step from an empty file to the schema of this program.
+pub(crate) const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
+
+/// How a ledger is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenOptions {
+    /// How long a commit waits for somebody else's write lock, in milliseconds.
+    pub busy_ms: u64,
+    /// Size of the ballast file; 0 for none.
+    pub ballast_bytes: u64,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self { busy_ms: BUSY_MS, ballast_bytes: BALLAST_BYTES }
+    }
+}
+
+/// Opens or makes the ledger file and brings its schema up to date.
+pub(crate) fn open(path: &Path, options: OpenOptions) -> Result<Connection, StoreError> {
+    let mut sql = Connection::open(path)?;
+    sql.busy_timeout(Duration::from_millis(options.busy_ms))?;
+    check_sound(&sql)?;
+    check_version(&sql, path)?;
+    sql.pragma_update(None, "journal_mode", "WAL")?;
+    sql.pragma_update(None, "synchronous", "FULL")?;
+    migrate(&mut sql)?;
+    draw_ledger_id(&sql)?;
+    Ok(sql)
+}
+
+/// A ledger that lives as long as its connection; its id is always the same, so that a simulation
+/// with the same seed derives the same order ids (I15).
+pub(crate) fn open_in_memory() -> Result<Connection, StoreError> {
+    let mut sql = Connection::open_in_memory()?;
+    migrate(&mut sql)?;
+    sql.execute("INSERT INTO ledger (one, ledger_id, epoch) VALUES (1, 'in-memory', 0)", [])?;
+    Ok(sql)
+}
+
+/// Opens an existing ledger for reading only.
+pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let flags =
+        rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let sql = Connection::open_with_flags(path, flags)?;
+    sql.busy_timeout(Duration::from_millis(BUSY_MS))?;
+    check_version(&sql, path)?;
+    sql.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    Ok(sql)
+}
+
+fn migrate(sql: &mut Connection) -> Result<(), StoreError> {
+    sql.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    MIGRATIONS.to_latest(sql)?;
+    sql.pragma_update(None, "foreign_keys", true)?;
+    Ok(())
+}
+
+fn check_sound(sql: &Connection) -> Result<(), StoreError> {
+    let said: String = sql.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if said == "ok" { Ok(()) } else { Err(StoreError::Damaged(said)) }
+}
+
+fn check_version(sql: &Connection, path: &Path) -> Result<(), StoreError> {
+    let found: i64 = sql.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    if found > known {
+        return Err(StoreError::NewerSchema { found, known, path: path.to_owned() });
+    }
+    Ok(())
+}
+
+/// Sixteen random bytes, drawn once: two ledgers never derive the same order ids (I3).
+fn draw_ledger_id(sql: &Connection) -> Result<(), StoreError> {
+    sql.execute(
+        "INSERT INTO ledger (one, ledger_id, epoch) VALUES (1, lower(hex(randomblob(16))), 0) \
+         ON CONFLICT (one) DO NOTHING",
+        [],
+    )?;
+    Ok(())
+}

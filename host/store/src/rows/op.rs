@@ -1,0 +1,115 @@
+//! Outbox rows (I3).
+//!
+//! Apart because a row must hold all that is needed to look for its effect after a crash, and must
+//! never become another operation's row.
+
+use std::sync::LazyLock;
+
+use bracketd_core::command::{Op, OpState};
+use bracketd_core::ids::SliceNo;
+use rusqlite::{Connection, params};
+
+use super::cells::Cells;
+use super::words::Word;
+use super::{Table, int, op_body};
+use crate::error::StoreError;
+
+pub(crate) static OUTBOX: Table = Table {
+    name: "outbox",
+    key: &["transaction_id", "slice", "legs", "step"],
+    columns: &[
+        "transaction_id",
+        "slice",
+        "legs",
+        "step",
+        "op",
+        "client_id",
+        "attempt",
+        "kind",
+        "body",
+        "state",
+        "state_at",
+        "lookups",
+        "awaits",
+        "version",
+        "planned_at",
+        "evidence",
+    ],
+};
+
+static UPSERT: LazyLock<String> =
+    LazyLock::new(|| format!("{} WHERE outbox.op = excluded.op", OUTBOX.upsert()));
+
+/// The rest of the statement that reads a transaction's unsettled rows, as planned.
+pub(crate) const UNSETTLED: &str = "WHERE transaction_id = ? \
+     AND state IN ('in_flight', 'not_sent', 'unknown', 'awaiting') ORDER BY rowid";
+
+pub(crate) fn write(sql: &Connection, transaction: i64, op: &Op) -> Result<(), StoreError> {
+    let (state_at, lookups, awaits) = match &op.state {
+        OpState::NotSent { retry_at } => (Some(retry_at.0), None, None),
+        OpState::Unknown { lookups, next_at } => (Some(next_at.0), Some(*lookups), None),
+        OpState::Awaiting { order } => (None, None, Some(order.as_str())),
+        OpState::InFlight | OpState::Done | OpState::Rejected | OpState::Stale => {
+            (None, None, None)
+        }
+    };
+    let changed = sql.prepare_cached(&UPSERT)?.execute(params![
+        transaction,
+        op.slice.0,
+        op.legs.word(),
+        op.step,
+        op.id.as_str(),
+        op.client_id.as_str(),
+        op.attempt,
+        op.kind.as_str(),
+        op_body::write(&op.kind),
+        op.state.as_str(),
+        state_at,
+        lookups,
+        awaits,
+        int(op.version)?,
+        op.planned_at.0,
+        op.evidence,
+    ])?;
+    if changed == 0 {
+        return Err(StoreError::OpConflict {
+            transaction: transaction.unsigned_abs(),
+            slice: op.slice.0,
+            legs: op.legs.word(),
+            step: op.step,
+            op: op.id.to_string(),
+        });
+    }
+    Ok(())
+}
+
+pub(crate) fn read(row: &Cells<'_>) -> Result<Op, StoreError> {
+    Ok(Op {
+        id: row.name("op")?,
+        client_id: row.name("client_id")?,
+        slice: SliceNo(row.int("slice")?),
+        legs: row.word("legs")?,
+        step: row.int("step")?,
+        attempt: row.int("attempt")?,
+        kind: op_body::read(row)?,
+        state: read_state(row)?,
+        version: row.int("version")?,
+        planned_at: row.time("planned_at")?,
+        evidence: row.opt_name("evidence")?,
+    })
+}
+
+fn read_state(row: &Cells<'_>) -> Result<OpState, StoreError> {
+    Ok(match row.str("state")? {
+        "in_flight" => OpState::InFlight,
+        "not_sent" => OpState::NotSent { retry_at: row.time("state_at")? },
+        "unknown" => {
+            OpState::Unknown { lookups: row.int("lookups")?, next_at: row.time("state_at")? }
+        }
+        "awaiting" => OpState::Awaiting { order: row.name("awaits")? },
+        "done" => OpState::Done,
+        "rejected" => OpState::Rejected,
+        "stale" => OpState::Stale,
+        other => return Err(row.bad("state", other)),
+    })
+}
