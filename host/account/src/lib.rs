@@ -1,1 +1,41 @@
-//! bracketd-account
+//! The account host of bracketd: broker plugins as WebAssembly components.
+//!
+//! A plugin is compiled once ([`Host::load`]) and run in several instances per account
+//! ([`AccountHandle::start`]), each owned by one thread. Commands and reads go in as plain data of
+//! the core, events come out over a bounded channel. A guest reaches nothing but five imports; it
+//! has a budget of time, CPU and memory, and what it says is checked before it is believed (I9).
+//!
+//! Reading order: [`Host`], [`Plugin`], [`AccountConfig`], [`Grant`], [`AccountHandle`]; inside:
+//! `guest` (what a plugin can touch), `wire` (how a request leaves), `actor` (the threads),
+//! `convert` (the border between the ABI and the core).
+
+#![allow(
+    clippy::result_large_err,
+    reason = "messages are given back whole, and a fault is as rare as the broker's no"
+)]
+
+mod account;
+mod actor;
+mod bindings;
+mod config;
+mod convert;
+mod grant;
+mod guest;
+mod host;
+mod instance;
+mod lock;
+mod plugin;
+mod secret;
+mod shared;
+mod slot;
+mod wire;
+
+pub use account::{AccountHandle, AccountStatus, StartError, ToAccount, WRITE_INSTANCES};
+pub use actor::poller::{PollRequest, StepRead};
+pub use config::{AccountConfig, ClockSource, Drive, FILLS_MS_MAX, Limits, PollConfig};
+pub use grant::{Grant, Scheme};
+pub use guest::kv::KvEntry;
+pub use guest::{LogLevel, LogLine};
+pub use host::{Host, HostError};
+pub use plugin::{ABI, LoadError, PLUGIN_BYTES_MAX, Plugin};
+pub use secret::{SECRET_BYTES_MIN, Secret};

@@ -1,0 +1,276 @@
+//! One running account: its threads, and the way in for the daemon.
+//!
+//! Apart because starting and ending is where threads could be lost: every one of them ends when
+//! the handle is dropped, and a guest that does not end in time is left to its own limits.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+
+use bracketd_core::broker::FromAccount;
+use bracketd_core::command::{Command, Read};
+use bracketd_core::ids::Symbol;
+use bracketd_core::instrument::{AccountInfo, Features};
+
+use crate::actor::poller::{PollRequest, Poller};
+use crate::actor::queue::WriteQueue;
+use crate::actor::{pricer, reader, writer};
+use crate::config::{AccountConfig, Drive, PollConfig, ms};
+use crate::convert;
+use crate::guest::kv::KvEntry;
+use crate::host::Host;
+use crate::lock::lock;
+use crate::plugin::Plugin;
+use crate::secret::{SECRET_BYTES_MIN, Secrets};
+use crate::shared::Shared;
+use crate::slot::Slot;
+use crate::wire::{Client, Senders};
+
+/// Write instances of an account whose plugin allows several writes at once.
+pub const WRITE_INSTANCES: usize = 4;
+/// Sending threads beyond the write instances: for writes that outlived their guest.
+const SENDERS_SPARE: usize = 4;
+/// Reads that may wait; one more is given back to the caller.
+const READS_WAITING_MAX: usize = 256;
+/// How long dropping a handle waits for its threads.
+const JOIN_MAX: Duration = Duration::from_secs(2);
+
+/// A message to an account.
+#[derive(Clone, Debug)]
+pub enum ToAccount {
+    /// One write, already in the ledger.
+    Write(Command),
+    /// Something to find out.
+    Read(Read),
+    /// The symbols whose prices are read from now on.
+    Watch(Vec<Symbol>),
+    /// The account ends: what waits is not sent.
+    Shutdown,
+}
+
+/// Why an account does not start.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// A secret could not be kept out of answers.
+    #[error("secret {0} is shorter than {SECRET_BYTES_MIN} bytes")]
+    SecretTooShort(String),
+    /// The plugin does not describe itself.
+    #[error("the plugin does not describe itself: {0}")]
+    Describe(String),
+    /// A thread could not be started.
+    #[error("a thread does not start: {0}")]
+    Thread(String),
+}
+
+/// How an account is doing, for people.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountStatus {
+    /// Whether it is connected and its polls come through.
+    pub up: bool,
+    /// Calls into the plugin.
+    pub calls: u64,
+    /// Calls that trapped or ended at a limit.
+    pub traps: u64,
+    /// Instances that were built again.
+    pub restarts: u64,
+    /// Values from the plugin that could not be true.
+    pub lies: u64,
+    /// Commands and reads whose outcome was not told yet.
+    pub in_flight: usize,
+    /// The last thing that went wrong.
+    pub last_error: Option<String>,
+}
+
+/// One running account. Dropping it hangs up and waits a bounded time for its threads.
+#[derive(Debug)]
+pub struct AccountHandle {
+    shared: Arc<Shared>,
+    queue: Arc<WriteQueue>,
+    info: AccountInfo,
+    reads: Sender<Read>,
+    polls: Sender<PollRequest>,
+    wake: Sender<()>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl AccountHandle {
+    /// Starts the threads of an account. They connect on their own: [`BrokerEvent::Up`] tells when
+    /// the first one has.
+    ///
+    /// [`BrokerEvent::Up`]: bracketd_core::broker::BrokerEvent::Up
+    ///
+    /// # Errors
+    /// [`StartError`] when the configuration, the plugin's description or the machine forbids it.
+    pub fn start(
+        host: &Host,
+        plugin: &Plugin,
+        config: AccountConfig,
+        events: Sender<FromAccount>,
+    ) -> Result<Self, StartError> {
+        let poll = config.poll.clone();
+        let secrets = Secrets::new(config.secrets.clone()).map_err(StartError::SecretTooShort)?;
+        let (secrets, client) = (
+            Arc::new(secrets),
+            Arc::new(Client::new(&config.grants, config.limits.response_bytes)),
+        );
+        let senders = Senders::start(
+            WRITE_INSTANCES + SENDERS_SPARE,
+            ms(u64::from(config.limits.write_hard_ms)),
+            config.name.as_str(),
+            &client,
+            &secrets,
+        )
+        .map_err(|e| StartError::Thread(e.to_string()))?;
+        let parts = (secrets, client, senders);
+        let shared = Arc::new(Shared::new(config, parts, host.next_generation(), events));
+        let slot = || Slot::new(plugin.clone(), shared.clone());
+        let told = slot().describe().map_err(|e| StartError::Describe(e.to_string()))?;
+        let info =
+            convert::account_info(&told).map_err(|lie| StartError::Describe(lie.to_string()))?;
+        let concurrent = info.features.has(Features::CONCURRENT_WRITES);
+        let instances = if concurrent { WRITE_INSTANCES } else { 1 };
+        let queue = Arc::new(WriteQueue::new(instances, shared.limits.queue));
+        let (reads, reads_in) = bounded(READS_WAITING_MAX);
+        let (polls, polls_in) = bounded(16);
+        let (wake, wake_in) = bounded(1);
+        let threads = Vec::new();
+        let mut handle = Self { shared: shared.clone(), queue, info, reads, polls, wake, threads };
+        handle.spawn_readers(slot, &poll, (reads_in, polls_in, wake_in))?;
+        for number in 0..instances {
+            let (slot, queue) = (slot(), handle.queue.clone());
+            let limits = &shared.limits;
+            let budget_ms =
+                if concurrent { limits.write_budget_ms } else { limits.single_write_budget_ms };
+            handle.spawn(&format!("write{number}"), move || {
+                writer::run(slot, &queue, budget_ms);
+            })?;
+        }
+        Ok(handle)
+    }
+
+    /// What the plugin says of itself.
+    pub fn info(&self) -> &AccountInfo {
+        &self.info
+    }
+
+    /// Hands over a message without waiting.
+    ///
+    /// # Errors
+    /// The message, when there is no room: the row or the wish waits with the caller.
+    pub fn try_send(&self, message: ToAccount) -> Result<(), ToAccount> {
+        match message {
+            ToAccount::Write(command) => {
+                self.shared.begun();
+                self.queue.push(command).map_err(|command| {
+                    self.shared.ended();
+                    ToAccount::Write(command)
+                })
+            }
+            ToAccount::Read(read) => {
+                self.shared.begun();
+                self.reads.try_send(read).map_err(|refused| {
+                    self.shared.ended();
+                    ToAccount::Read(refused.into_inner())
+                })
+            }
+            ToAccount::Watch(symbols) => {
+                *lock(&self.shared.watched) = symbols;
+                // One wake-up that waits is enough.
+                let _ = self.wake.try_send(());
+                Ok(())
+            }
+            ToAccount::Shutdown => {
+                self.hang_up();
+                Ok(())
+            }
+        }
+    }
+
+    /// Asks for a read now, without waiting for it.
+    ///
+    /// # Errors
+    /// The request, when there is no room or the account has ended.
+    pub fn poll_now(&self, request: PollRequest) -> Result<(), PollRequest> {
+        self.polls.try_send(request).map_err(|refused| match refused {
+            TrySendError::Full(back) | TrySendError::Disconnected(back) => back,
+        })
+    }
+
+    /// How the account is doing.
+    pub fn status(&self) -> AccountStatus {
+        let counters = &self.shared.counters;
+        AccountStatus {
+            up: counters.up.load(Ordering::Acquire),
+            calls: counters.calls.load(Ordering::Relaxed),
+            traps: counters.traps.load(Ordering::Relaxed),
+            restarts: counters.restarts.load(Ordering::Relaxed),
+            lies: counters.lies.load(Ordering::Relaxed),
+            in_flight: counters.in_flight.load(Ordering::Acquire),
+            last_error: lock(&counters.last_error).clone(),
+        }
+    }
+
+    /// The plugin's `kv` memory, when it changed since the last call: for the ledger.
+    pub fn kv_dirty(&self) -> Option<Vec<KvEntry>> {
+        self.shared.kv.changed()
+    }
+
+    /// Puts back the `kv` memory of an earlier run.
+    pub fn kv_restore(&self, entries: Vec<KvEntry>) {
+        self.shared.kv.restore(entries);
+    }
+
+    fn spawn_readers(
+        &mut self,
+        slot: impl Fn() -> Slot,
+        poll: &PollConfig,
+        inboxes: (Receiver<Read>, Receiver<PollRequest>, Receiver<()>),
+    ) -> Result<(), StartError> {
+        let (reads_in, polls_in, wake_in) = inboxes;
+        let poller = Poller::new(slot(), self.info.clone(), poll.clone(), polls_in);
+        self.spawn("fills", move || poller.run())?;
+        let (reader_slot, reader_poll) = (slot(), poll.clone());
+        self.spawn("reads", move || reader::run(reader_slot, &reader_poll, &reads_in))?;
+        if poll.drive == Drive::Timer {
+            let (slot, prices_ms) = (slot(), poll.prices_ms);
+            self.spawn("prices", move || pricer::run(slot, prices_ms, &wake_in))?;
+        }
+        Ok(())
+    }
+
+    fn spawn(&mut self, what: &str, run: impl FnOnce() + Send + 'static) -> Result<(), StartError> {
+        let name = format!("{}/{what}", self.shared.name);
+        let thread = thread::Builder::new().name(name).spawn(run);
+        self.threads.push(thread.map_err(|e| StartError::Thread(e.to_string()))?);
+        Ok(())
+    }
+
+    fn hang_up(&self) {
+        self.shared.stop.store(true, Ordering::Release);
+        self.queue.close();
+        let _ = self.wake.try_send(());
+    }
+}
+
+impl Drop for AccountHandle {
+    fn drop(&mut self) {
+        self.hang_up();
+        // Their receivers see the other end gone.
+        self.polls = bounded(0).0;
+        self.reads = bounded(0).0;
+        self.wake = bounded(0).0;
+        let deadline = Instant::now() + JOIN_MAX;
+        for thread in self.threads.drain(..) {
+            while !thread.is_finished() && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(2));
+            }
+            if thread.is_finished() {
+                // A thread that panicked has nothing left to clean up.
+                drop(thread.join());
+            }
+        }
+    }
+}

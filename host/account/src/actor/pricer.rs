@@ -1,0 +1,79 @@
+//! Reads the prices of the watched symbols, and tells those that changed.
+//!
+//! A thread of its own, so that prices never wait for fills, nor fills for prices. Prices may be
+//! lost when the daemon is behind: the next read tells newer ones.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+
+use bracketd_core::broker::{BrokerEvent, Quote};
+use bracketd_core::ids::Symbol;
+
+use crate::actor::reads;
+use crate::config::ms;
+use crate::lock::lock;
+use crate::slot::Slot;
+
+/// Shortest interval in milliseconds.
+const INTERVAL_MS_MIN: u64 = 20;
+
+/// Leaves out prices that are as they were.
+#[derive(Debug, Default)]
+pub(crate) struct QuoteFilter {
+    last: HashMap<Symbol, Quote>,
+}
+
+impl QuoteFilter {
+    /// The quotes that differ from the last ones of their symbols.
+    pub(crate) fn changed(&mut self, quotes: Vec<Quote>) -> Vec<Quote> {
+        let mut changed = quotes;
+        changed.retain(|quote| self.last.get(&quote.symbol) != Some(quote));
+        for quote in &changed {
+            self.last.insert(quote.symbol.clone(), quote.clone());
+        }
+        changed
+    }
+
+    /// Forgets quotes that did not arrive.
+    fn forget(&mut self) {
+        self.last.clear();
+    }
+}
+
+/// Runs until the account ends; a message on `wake` means that other symbols are watched.
+pub(crate) fn run(mut slot: Slot, interval_ms: u64, wake: &Receiver<()>) {
+    let interval = ms(interval_ms.max(INTERVAL_MS_MIN));
+    let mut filter = QuoteFilter::default();
+    while !slot.shared.stopping() {
+        let began = Instant::now();
+        let pause = match slot.ensure() {
+            Err(not_ready) => not_ready.after,
+            Ok(_) => {
+                read(&mut slot, &mut filter);
+                interval.saturating_sub(began.elapsed())
+            }
+        };
+        match wake.recv_timeout(pause.max(Duration::from_millis(1))) {
+            Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+fn read(slot: &mut Slot, filter: &mut QuoteFilter) {
+    let watched = lock(&slot.shared.watched).clone();
+    if watched.is_empty() {
+        return;
+    }
+    match reads::prices(slot, &watched) {
+        Err(fault) => slot.shared.note_error(&format!("{}: {}", fault.code, fault.message)),
+        Ok(quotes) => {
+            let changed = filter.changed(quotes);
+            if !changed.is_empty() && !slot.shared.try_tell(BrokerEvent::Quotes(changed)) {
+                filter.forget();
+            }
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Answers the daemon's reads: look-ups that settle a doubt, pictures, instruments, bars.
+//!
+//! A thread of its own, because a complete picture is many pages. Look-ups come before the rest:
+//! a stop may wait for them (I14).
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+
+use bracketd_core::broker::{BrokerEvent, Fault, Found, OrderReport, Picture};
+use bracketd_core::command::{Bracket, BracketLeg, Read};
+use bracketd_core::ids::{BrokerOrderId, ClientOrderId, Symbol};
+use bracketd_core::order::Role;
+use bracketd_core::time::Timestamp;
+
+use crate::actor::reads::{self, Key, Whole};
+use crate::actor::writer::told_bracket;
+use crate::config::{Drive, PollConfig, ms};
+use crate::convert::{self, plain_fault};
+use crate::slot::Slot;
+
+/// A periodic picture reaches back so far.
+const PICTURE_BACK_MS: u64 = 120_000;
+/// Longest wait between two looks at the clock.
+const WAIT_MAX: Duration = Duration::from_millis(500);
+
+/// Runs until the account ends.
+pub(crate) fn run(mut slot: Slot, config: &PollConfig, inbox: &Receiver<Read>) {
+    let interval = ms(config.picture_ms.max(1_000));
+    let mut picture_due = Instant::now() + interval;
+    let mut waiting: VecDeque<Read> = VecDeque::new();
+    while !slot.shared.stopping() {
+        // Connected ahead of the first look-up; a failure is told with the reads it fails.
+        let ready = slot.ensure().is_ok();
+        waiting.extend(inbox.try_iter());
+        if let Some(read) = next(&mut waiting) {
+            answer(&mut slot, read);
+            slot.shared.ended();
+            continue;
+        }
+        if config.drive == Drive::Timer && ready && Instant::now() >= picture_due {
+            picture_due = Instant::now() + interval;
+            let now = Timestamp(i64::try_from(slot.shared.clock.now_ns() / 1_000).unwrap_or(0));
+            let back = i64::try_from(PICTURE_BACK_MS + config.picture_ms).unwrap_or(i64::MAX);
+            let since = Timestamp(now.0.saturating_sub(back.saturating_mul(1_000)));
+            tell_picture(&mut slot, since);
+        }
+        match inbox.recv_timeout(WAIT_MAX) {
+            Ok(read) => waiting.push_back(read),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// The next read: those that settle something first.
+fn next(waiting: &mut VecDeque<Read>) -> Option<Read> {
+    let settles = |read: &Read| match read {
+        Read::Order { .. } | Read::BrokerOrder { .. } | Read::Bracket { .. } => true,
+        Read::Refresh { .. } => true,
+        Read::Instrument(_) | Read::Bars { .. } | Read::Picture { .. } => false,
+    };
+    let at = waiting.iter().position(settles).unwrap_or(0);
+    waiting.remove(at)
+}
+
+fn answer(slot: &mut Slot, read: Read) {
+    let event = match read {
+        Read::Order { op, client_id } => {
+            let found = found_order(slot, Key::Client(&client_id));
+            BrokerEvent::LookedUp { op, found }
+        }
+        Read::BrokerOrder { op, order } => {
+            let found = found_order(slot, Key::Broker(&order));
+            BrokerEvent::LookedUp { op, found }
+        }
+        Read::Bracket { op, client_id, bracket } => {
+            let found = found_legs(slot, &client_id, &bracket).unwrap_or_else(Found::Failed);
+            BrokerEvent::LookedUp { op, found }
+        }
+        Read::Refresh { orders } => return refresh(slot, &orders),
+        Read::Instrument(symbol) => return tell_instrument(slot, symbol),
+        Read::Bars { symbol, seconds, since, limit } => {
+            match ready(slot).and_then(|()| reads::bars(slot, &symbol, seconds, since, limit)) {
+                Ok(bars) => BrokerEvent::Bars { symbol, seconds, bars },
+                Err(fault) => return note(slot, &fault),
+            }
+        }
+        Read::Picture { since } => return tell_picture(slot, since),
+    };
+    slot.shared.tell(event);
+}
+
+fn ready(slot: &mut Slot) -> Result<(), Fault> {
+    slot.ensure().map(|_| ()).map_err(|not_ready| not_ready.fault)
+}
+
+fn note(slot: &Slot, fault: &Fault) {
+    slot.shared.warn(&format!("{}: {}", fault.code, fault.message));
+}
+
+fn found_order(slot: &mut Slot, key: Key<'_>) -> Found {
+    match ready(slot).and_then(|()| reads::order(slot, key)) {
+        Err(fault) => Found::Failed(fault),
+        Ok(reports) => {
+            let mut reports = reports.into_iter();
+            let Some(first) = reports.next() else { return Found::Absent };
+            let children: Vec<OrderReport> = reports.collect();
+            if !children.is_empty() {
+                slot.shared.tell(BrokerEvent::Polled { orders: children, fills: Vec::new() });
+            }
+            Found::Order(Box::new(first))
+        }
+    }
+}
+
+/// The bracket's legs, and the order that the adjustment may have made.
+fn found_legs(
+    slot: &mut Slot,
+    client_id: &ClientOrderId,
+    bracket: &Bracket,
+) -> Result<Found, Fault> {
+    ready(slot)?;
+    let told = told_bracket(slot, bracket)?;
+    let read = slot.read("read-bracket", |guest, store, context| {
+        guest.call_read_bracket(store, context, &told)
+    })?;
+    let (mut legs, memo, ties) =
+        convert::found_legs(&read).map_err(|lie| reads::lied(slot, &lie))?;
+    slot.shared.note_ties(ties);
+    if !legs.iter().any(|leg| leg.client_id.as_ref() == Some(client_id)) {
+        for report in reads::order(slot, Key::Client(client_id))? {
+            let known = legs.iter().any(|leg| leg.broker_id == report.broker_id);
+            if !known && !report.status.is_terminal() {
+                legs.extend(leg_of(report));
+            }
+        }
+    }
+    Ok(Found::Legs { legs, memo })
+}
+
+fn leg_of(report: OrderReport) -> Option<BracketLeg> {
+    let by_price = match (report.trigger, report.limit) {
+        (Some(_), _) => Some(Role::Stop),
+        (None, Some(_)) => Some(Role::Target),
+        (None, None) => None,
+    };
+    Some(BracketLeg {
+        role: report.role.or(by_price)?,
+        broker_id: report.broker_id,
+        client_id: report.client_id,
+        status: report.status,
+        limit: report.limit,
+        trigger: report.trigger,
+        quantity: report.quantity,
+        filled: report.filled,
+    })
+}
+
+fn refresh(slot: &mut Slot, orders: &[BrokerOrderId]) {
+    let mut told = Vec::new();
+    for id in orders {
+        match ready(slot).and_then(|()| reads::order(slot, Key::Broker(id))) {
+            Ok(reports) => told.extend(reports),
+            Err(fault) => note(slot, &fault),
+        }
+    }
+    if !told.is_empty() {
+        slot.shared.tell(BrokerEvent::Polled { orders: told, fills: Vec::new() });
+    }
+}
+
+fn tell_instrument(slot: &mut Slot, symbol: Symbol) {
+    match ready(slot).and_then(|()| reads::instrument(slot, &symbol)) {
+        Err(fault) => slot.shared.tell(BrokerEvent::NoInstrument { symbol, fault }),
+        Ok(instrument) => {
+            slot.shared.tell(BrokerEvent::Instrument(Box::new(instrument)));
+            match reads::session(slot, &symbol) {
+                Ok(session) => slot.shared.tell(BrokerEvent::Session { symbol, session }),
+                Err(fault) => note(slot, &fault),
+            }
+        }
+    }
+}
+
+fn tell_picture(slot: &mut Slot, since: Timestamp) {
+    let picture = ready(slot).and_then(|()| picture(slot, since));
+    let picture = picture.unwrap_or_else(|fault| {
+        note(slot, &fault);
+        // Told all the same: the daemon asked, and learns that nothing is proven.
+        Picture {
+            orders: Vec::new(),
+            fills: Vec::new(),
+            positions: Vec::new(),
+            balance: None,
+            complete: false,
+            as_of: since,
+        }
+    });
+    slot.shared.tell(BrokerEvent::Picture(picture));
+}
+
+fn picture(slot: &mut Slot, since: Timestamp) -> Result<Picture, Fault> {
+    let from = convert::nanos(since);
+    let recent = reads::orders(slot, false, Some(from))?;
+    let open = reads::orders(slot, true, None)?;
+    let fills = reads::fills(slot, from)?;
+    let positions = reads::positions(slot)?;
+    let balance = reads::balance(slot)?;
+    let complete = recent.complete && open.complete && fills.complete && positions.complete;
+    let as_of = recent.as_of;
+    if as_of == Timestamp::default() {
+        return Err(plain_fault("PLUGIN_LIED", "get-orders.as-of is 1970"));
+    }
+    Ok(Picture {
+        orders: merge(recent, open),
+        fills: fills.items,
+        positions: positions.items,
+        balance: Some(balance),
+        complete,
+        as_of,
+    })
+}
+
+/// Both lists without doubles; the one that was read later wins.
+fn merge(earlier: Whole<OrderReport>, later: Whole<OrderReport>) -> Vec<OrderReport> {
+    let mut all = later.items;
+    for order in earlier.items {
+        if !all.iter().any(|other| other.broker_id == order.broker_id) {
+            all.push(order);
+        }
+    }
+    all
+}

@@ -1,0 +1,221 @@
+//! Carries commands to the broker: one call of a write export each.
+//!
+//! Every command gets exactly one answer. When the guest is gone and its write is still on the
+//! way, the sender's thread gives that answer once the write has landed.
+
+use std::sync::Arc;
+
+use bracketd_core::broker::{BrokerEvent, Fault, OrderReport};
+use bracketd_core::command::{Answer, Bracket, Call, Change, Command, How, Progress};
+use bracketd_core::ids::BrokerOrderId;
+
+use crate::actor::outcome::{self, Wire};
+use crate::actor::queue::WriteQueue;
+use crate::actor::reads::{self, Key};
+use crate::bindings::bracketd::broker::types as abi;
+use crate::convert::{self, Tie, fault_of, plain_fault};
+use crate::guest::{Mode, WriteSeen};
+use crate::instance::{Budget, CallError, Instance};
+use crate::lock::lock;
+use crate::slot::{Slot, code};
+
+/// What a write export answered.
+enum Told {
+    Adjusted(Result<abi::Adjusted, abi::Fault>),
+    Placed(Result<abi::Placed, abi::Fault>),
+}
+
+/// Runs until the queue is closed.
+pub(crate) fn run(mut slot: Slot, queue: &WriteQueue, budget_ms: u32) {
+    // Connected ahead of the first command; a failure is told with the commands it fails.
+    drop(slot.ensure());
+    while let Some(command) = queue.take() {
+        let transaction = command.transaction;
+        carry_out(&mut slot, command, budget_ms);
+        queue.done(transaction);
+        drop(slot.ensure());
+    }
+}
+
+fn carry_out(slot: &mut Slot, command: Command, budget_ms: u32) {
+    if let Err(not_ready) = slot.ensure() {
+        let after_ms = u64::try_from(not_ready.after.as_millis()).unwrap_or(u64::MAX).max(1);
+        return answer(slot, &command, Answer::NotSent { fault: not_ready.fault, after_ms });
+    }
+    let bracket = match &command.call {
+        Call::Adjust { bracket, .. } => match told_bracket(slot, bracket) {
+            Ok(told) => Some(told),
+            Err(fault) => {
+                let after_ms = 500;
+                return answer(slot, &command, Answer::NotSent { fault, after_ms });
+            }
+        },
+        Call::Submit(_) | Call::Cancel { .. } => None,
+    };
+    let (told, write) = call(slot, &command, bracket, budget_ms);
+    match told {
+        Ok(Told::Adjusted(Ok(adjusted))) => adjusted_well(slot, &command, &adjusted),
+        Ok(Told::Placed(Ok(placed))) => placed_well(slot, &command, &placed),
+        Ok(Told::Adjusted(Err(fault)) | Told::Placed(Err(fault))) => {
+            if let Some(wire) = wire_or_later(slot, &command, write, || fault_of(&fault)) {
+                answer(slot, &command, outcome::of_fault(&fault, &wire));
+            }
+        }
+        Err(error) => {
+            let fault = || plain_fault(code(&error), error.to_string());
+            if let Some(wire) = wire_or_later(slot, &command, write, fault) {
+                answer(slot, &command, outcome::of_error(&error, &wire));
+            }
+        }
+    }
+}
+
+fn call(
+    slot: &mut Slot,
+    command: &Command,
+    bracket: Option<abi::Bracket>,
+    budget_ms: u32,
+) -> (Result<Told, CallError>, Option<WriteSeen>) {
+    let (op, client_id) = (command.op.as_str(), command.client_id.as_str());
+    let context = Instance::context(&slot.shared, op, client_id, command.attempt, budget_ms);
+    let budget = Budget { mode: Mode::Write, total_ms: budget_ms };
+    slot.call(budget, |guest, store| {
+        Ok(match (&command.call, bracket) {
+            (Call::Submit(order), _) => {
+                let order = convert::new_order(order);
+                Told::Placed(guest.call_submit_order(store, &context, &order)?)
+            }
+            (Call::Cancel { order }, _) => {
+                Told::Placed(guest.call_cancel_order(store, &context, order.as_str())?)
+            }
+            (Call::Adjust { stop, target, .. }, Some(bracket)) => {
+                let (tp, sl) = (convert::tell_target(*target), convert::tell_target(*stop));
+                Told::Adjusted(match (target, stop) {
+                    (Change::Keep, _) => guest.call_adjust_sl(store, &context, &bracket, sl)?,
+                    (_, Change::Keep) => guest.call_adjust_tp(store, &context, &bracket, tp)?,
+                    _ => guest.call_adjust_tp_sl(store, &context, &bracket, tp, sl)?,
+                })
+            }
+            (Call::Adjust { .. }, None) => {
+                let message = "an adjustment without its bracket".to_owned();
+                Told::Adjusted(Err(abi::Fault::NotSupported(message)))
+            }
+        })
+    })
+}
+
+/// What the host knows of the write; while it is on the way the answer is left to its sender.
+fn wire_or_later(
+    slot: &Slot,
+    command: &Command,
+    write: Option<WriteSeen>,
+    fault: impl FnOnce() -> Fault,
+) -> Option<Wire> {
+    match write {
+        None => Some(Wire::Nothing),
+        Some(WriteSeen::NotSent) => Some(Wire::NotSent),
+        Some(WriteSeen::Handed(flight)) => {
+            let (shared, op, fault) = (Arc::clone(&slot.shared), command.op.clone(), fault());
+            let landed = flight.landed_or(move |landed| {
+                let answer = outcome::of_late(fault, &landed);
+                shared.tell(BrokerEvent::Answer { op, answer });
+                shared.ended();
+            });
+            landed.map(|landed| Wire::of(&landed))
+        }
+    }
+}
+
+fn adjusted_well(slot: &Slot, command: &Command, told: &abi::Adjusted) {
+    let (answered, ties) = match convert::adjusted(told) {
+        Ok(good) => good,
+        Err(lie) => return lied(slot, command, &lie),
+    };
+    let Answer::Adjusted { legs, how, progress, .. } = &answered else { return };
+    if let Call::Adjust { bracket, .. } = &command.call
+        && matches!(how, How::NewLeg | How::ReplacedInPlace)
+    {
+        let known = |id: &BrokerOrderId| bracket.legs.iter().any(|leg| leg.broker_id == *id);
+        let mut fresh = legs.iter().filter(|leg| !known(&leg.broker_id)).peekable();
+        // The broker names the second leg of a pair itself; the first one carries our id.
+        let ours = |leg: &bracketd_core::command::BracketLeg| {
+            leg.client_id.as_ref().is_none_or(|id| *id == command.client_id)
+        };
+        if fresh.peek().is_some() && !fresh.any(ours) {
+            let lie = convert::Lie::new("leg.client-id", "none of them the one given");
+            return lied(slot, command, &lie);
+        }
+    }
+    for leg in legs {
+        slot.shared.expect_order(&leg.broker_id);
+    }
+    expect_progress(slot, progress);
+    slot.shared.note_ties(ties);
+    answer(slot, command, answered);
+}
+
+fn placed_well(slot: &Slot, command: &Command, told: &abi::Placed) {
+    let asked = match &command.call {
+        Call::Submit(order) => Some((&command.client_id, &order.symbol)),
+        Call::Adjust { .. } | Call::Cancel { .. } => None,
+    };
+    let (answered, reports, ties) = match convert::placed(told, asked) {
+        Ok(good) => good,
+        Err(lie) => return lied(slot, command, &lie),
+    };
+    if let Answer::Placed { progress, .. } = &answered {
+        expect_progress(slot, progress);
+    }
+    slot.shared.note_ties(ties);
+    for report in &reports {
+        slot.shared.expect_order(&report.broker_id);
+    }
+    let children: Vec<OrderReport> = reports.into_iter().skip(1).collect();
+    if !children.is_empty() {
+        slot.shared.tell(BrokerEvent::Polled { orders: children, fills: Vec::new() });
+    }
+    answer(slot, command, answered);
+}
+
+fn lied(slot: &Slot, command: &Command, lie: &convert::Lie) {
+    slot.shared.note_lie(lie);
+    answer(slot, command, outcome::of_lie(lie.to_string()));
+}
+
+fn expect_progress(slot: &Slot, progress: &Progress) {
+    if let Progress::WaitingFor(id) = progress {
+        slot.shared.expect_order(id);
+    }
+}
+
+fn answer(slot: &Slot, command: &Command, answer: Answer) {
+    slot.shared.tell(BrokerEvent::Answer { op: command.op.clone(), answer });
+    slot.shared.ended();
+}
+
+/// The bracket in the ABI's words: with its instrument, and each leg with its tie. What is not
+/// known yet is read.
+pub(crate) fn told_bracket(slot: &mut Slot, bracket: &Bracket) -> Result<abi::Bracket, Fault> {
+    let known = lock(&slot.shared.instruments).get(&bracket.symbol).cloned();
+    let instrument = match known {
+        Some(instrument) => instrument,
+        None => {
+            reads::instrument(slot, &bracket.symbol)?;
+            let missing = || plain_fault("NO_INSTRUMENT", bracket.symbol.as_str());
+            let read = lock(&slot.shared.instruments).get(&bracket.symbol).cloned();
+            read.ok_or_else(missing)?
+        }
+    };
+    for leg in &bracket.legs {
+        let known = lock(&slot.shared.ties).get(&leg.broker_id).is_some();
+        if !known {
+            // Its ties come with the order; one that the broker does not know has none.
+            reads::order(slot, Key::Broker(&leg.broker_id))?;
+        }
+    }
+    let ties = lock(&slot.shared.ties);
+    let alone = || Tie { group: None, link: abi::Link::Alone };
+    Ok(convert::bracket(bracket, instrument, |leg| {
+        ties.get(&leg.broker_id).cloned().unwrap_or_else(alone)
+    }))
+}

@@ -1,0 +1,260 @@
+//! Grants: where a plugin may send a request, and which requests are writes.
+//!
+//! Apart because this is the one gate between a guest and the network. The grant decides, never
+//! the guest's word; a denial names the lines of the configuration that would allow it.
+
+use std::net::IpAddr;
+
+use url::{Host, Url};
+
+/// The scheme of a grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// `https`.
+    Https,
+    /// `http`: for a broker on this machine.
+    Http,
+}
+
+impl Scheme {
+    /// Lower-case name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Https => "https",
+            Self::Http => "http",
+        }
+    }
+}
+
+/// One place a plugin may send requests to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// `https` or `http`.
+    pub scheme: Scheme,
+    /// Exact host name or address, lower case; there is no wildcard.
+    pub host: String,
+    /// Port; none = the scheme's own.
+    pub port: Option<u16>,
+    /// Methods, upper case; empty = every method.
+    pub methods: Vec<String>,
+    /// Path prefixes on segment borders; empty = every path.
+    pub paths: Vec<String>,
+    /// Path prefixes whose POST is a read (a search, a token): everything else but GET and HEAD is
+    /// a write.
+    pub reads: Vec<String>,
+    /// Whether the host may be loopback or in a private range.
+    pub private: bool,
+    /// Whether `{{secret:NAME}}` is also filled in bodies.
+    pub secrets_in_body: bool,
+}
+
+impl Grant {
+    /// Everything at an origin, public addresses only.
+    ///
+    /// # Errors
+    /// The text, when it is not `http(s)://host[:port]`.
+    pub fn origin(text: &str) -> Result<Self, String> {
+        let url = Url::parse(text).map_err(|e| format!("{text}: {e}"))?;
+        let scheme = match url.scheme() {
+            "https" => Scheme::Https,
+            "http" => Scheme::Http,
+            other => return Err(format!("{text}: scheme {other}, expected https or http")),
+        };
+        let host = url.host_str().ok_or_else(|| format!("{text}: no host"))?.to_owned();
+        Ok(Self {
+            scheme,
+            host,
+            port: url.port(),
+            methods: Vec::new(),
+            paths: Vec::new(),
+            reads: Vec::new(),
+            private: false,
+            secrets_in_body: false,
+        })
+    }
+
+    /// The same, with loopback and private ranges allowed.
+    #[must_use]
+    pub fn with_private(mut self) -> Self {
+        self.private = true;
+        self
+    }
+
+    fn is_origin_of(&self, url: &Url) -> bool {
+        let port = self.port.or(match self.scheme {
+            Scheme::Https => Some(443),
+            Scheme::Http => Some(80),
+        });
+        url.scheme() == self.scheme.as_str()
+            && url.host_str().is_some_and(|h| h.eq_ignore_ascii_case(&self.host))
+            && url.port_or_known_default() == port
+    }
+
+    fn covers(&self, method: &str, path: &str) -> bool {
+        (self.methods.is_empty() || self.methods.iter().any(|m| m == method))
+            && (self.paths.is_empty() || self.paths.iter().any(|p| is_under(path, p)))
+    }
+}
+
+/// What the grants say of one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Permit {
+    /// Whether it counts as a write.
+    pub write: bool,
+    /// Whether the address may be private.
+    pub private: bool,
+    /// Whether secrets are filled in its body.
+    pub secrets_in_body: bool,
+}
+
+/// Finds the grant of a request, or says which lines would allow it.
+pub(crate) fn permit(grants: &[Grant], method: &str, url: &Url) -> Result<Permit, String> {
+    let path = url.path();
+    let found = grants.iter().find(|g| g.is_origin_of(url) && g.covers(method, path));
+    let Some(grant) = found else { return Err(denial(method, url, false)) };
+    let read = matches!(method, "GET" | "HEAD")
+        || (method == "POST" && grant.reads.iter().any(|p| is_under(path, p)));
+    let literal = match url.host() {
+        Some(Host::Ipv4(ip)) => Some(IpAddr::V4(ip)),
+        Some(Host::Ipv6(ip)) => Some(IpAddr::V6(ip)),
+        Some(Host::Domain(_)) | None => None,
+    };
+    if !grant.private && literal.is_some_and(is_private) {
+        return Err(denial(method, url, true));
+    }
+    Ok(Permit { write: !read, private: grant.private, secrets_in_body: grant.secrets_in_body })
+}
+
+/// The text of a denial, with the configuration that would lift it.
+pub(crate) fn denial(method: &str, url: &Url, private: bool) -> String {
+    let host = url.host_str().unwrap_or("?");
+    let port = url.port().map(|p| format!("\nport = {p}")).unwrap_or_default();
+    let (what, extra) =
+        if private { ("is a private address", "\nprivate = true") } else { ("is not granted", "") };
+    format!(
+        "{method} {scheme}://{host}{path} {what}; to allow it:\n[[account.grant]]\nscheme = \
+         \"{scheme}\"\nhost = \"{host}\"{port}\nmethods = [\"{method}\"]\npaths = \
+         [\"{path}\"]{extra}",
+        scheme = url.scheme(),
+        path = url.path(),
+    )
+}
+
+/// Whether an address is not on the public internet, metadata services included.
+pub(crate) fn is_private(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(v4) => {
+            let [a, b, c, _] = v4.octets();
+            v4.is_private()
+                || v4.is_loopback()
+                || v4.is_link_local()
+                || v4.is_unspecified()
+                || v4.is_broadcast()
+                || v4.is_multicast()
+                || v4.is_documentation()
+                || a == 0
+                || a >= 240
+                || (a == 100 && (64..128).contains(&b))
+                || (a == 192 && b == 0 && c == 0)
+                || (a == 198 && (18..20).contains(&b))
+        }
+        IpAddr::V6(v6) => {
+            let [a, b, ..] = v6.segments();
+            v6.to_ipv4().is_some_and(|v4| is_private(IpAddr::V4(v4)))
+                || v6.is_loopback()
+                || v6.is_unspecified()
+                || v6.is_multicast()
+                || (a & 0xfe00) == 0xfc00
+                || (a & 0xffc0) == 0xfe80
+                || (a & 0xffc0) == 0xfec0
+                || a == 0x2002
+                || (a == 0x64 && b == 0xff9b)
+                || (a == 0x2001 && b < 0x200)
+                || (a == 0x2001 && b == 0xdb8)
+        }
+    }
+}
+
+fn is_under(path: &str, prefix: &str) -> bool {
+    let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grants() -> Vec<Grant> {
+        let mut broker = Grant::origin("https://api.broker.example").unwrap();
+        broker.paths = vec!["/v2".to_owned()];
+        broker.reads = vec!["/v2/search".to_owned()];
+        let mut data = Grant::origin("https://data.broker.example").unwrap();
+        data.methods = vec!["GET".to_owned()];
+        vec![broker, data, Grant::origin("http://127.0.0.1:9").unwrap()]
+    }
+
+    #[test]
+    fn the_grant_decides_what_is_allowed_and_what_is_a_write() {
+        for (method, url, want) in [
+            ("GET", "https://api.broker.example/v2/orders", Some(false)),
+            ("POST", "https://api.broker.example/v2/orders", Some(true)),
+            ("DELETE", "https://api.broker.example/v2/orders/1", Some(true)),
+            ("POST", "https://api.broker.example/v2/search", Some(false)),
+            ("POST", "https://api.broker.example/v2/searches", Some(true)),
+            ("PUT", "https://api.broker.example/v2/search", Some(true)),
+            ("GET", "https://API.BROKER.EXAMPLE/v2/x", Some(false)),
+            ("GET", "https://api.broker.example/v1/orders", None),
+            ("GET", "https://api.broker.example/v2/../v1", None),
+            ("GET", "https://api.broker.example/v22", None),
+            ("GET", "http://api.broker.example/v2/x", None),
+            ("GET", "https://api.broker.example:444/v2/x", None),
+            ("GET", "https://api.broker.example.evil.example/v2/x", None),
+            ("POST", "https://data.broker.example/x", None),
+            ("GET", "http://127.0.0.1:9/x", None),
+        ] {
+            let got = permit(&grants(), method, &Url::parse(url).unwrap());
+            assert_eq!(got.as_ref().ok().map(|p| p.write), want, "{method} {url}: {got:?}");
+        }
+    }
+
+    #[test]
+    fn a_denial_names_the_lines_that_would_lift_it() {
+        let url = Url::parse("https://other.example:8443/v1/x").unwrap();
+        let text = permit(&grants(), "PATCH", &url).unwrap_err();
+        for line in [
+            "[[account.grant]]",
+            "host = \"other.example\"",
+            "port = 8443",
+            "methods = [\"PATCH\"]",
+            "paths = [\"/v1/x\"]",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
+        let loopback = Url::parse("http://127.0.0.1:9/").unwrap();
+        assert!(permit(&grants(), "GET", &loopback).unwrap_err().contains("private = true"));
+    }
+
+    #[test]
+    fn private_ranges_in_every_spelling() {
+        for (ip, want) in [
+            ("127.0.0.1", true),
+            ("10.1.2.3", true),
+            ("172.16.0.1", true),
+            ("192.168.1.1", true),
+            ("169.254.169.254", true),
+            ("100.64.0.1", true),
+            ("0.0.0.0", true),
+            ("::1", true),
+            ("::ffff:127.0.0.1", true),
+            ("::ffff:169.254.169.254", true),
+            ("fd00:ec2::254", true),
+            ("fe80::1", true),
+            ("64:ff9b::7f00:1", true),
+            ("8.8.8.8", false),
+            ("100.128.0.1", false),
+            ("2606:4700::1", false),
+        ] {
+            assert_eq!(is_private(ip.parse().unwrap()), want, "{ip}");
+        }
+    }
+}

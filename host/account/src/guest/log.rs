@@ -1,0 +1,167 @@
+//! The `log` import: lines for the operator, bounded and rate-limited.
+//!
+//! It never waits: a full channel or a chatty guest loses lines, which are counted.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use crossbeam_channel::Sender;
+
+use bracketd_core::ids::AccountName;
+
+use crate::bindings::bracketd::broker::log;
+use crate::guest::GuestState;
+use crate::lock::lock;
+
+/// Longest message in bytes; the rest is cut.
+const MESSAGE_BYTES_MAX: usize = 2_048;
+/// Most fields of a line.
+const FIELDS_MAX: usize = 16;
+/// Longest field name or value in bytes.
+const FIELD_BYTES_MAX: usize = 256;
+
+/// How important a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// For the plugin's author.
+    Trace,
+    /// For the plugin's author.
+    Debug,
+    /// Worth knowing.
+    Info,
+    /// Worth a look.
+    Warn,
+    /// Something does not work.
+    Error,
+}
+
+/// One line of a plugin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// The account whose plugin wrote it.
+    pub account: AccountName,
+    /// How important it is.
+    pub level: LogLevel,
+    /// The message, cut and scrubbed.
+    pub message: String,
+    /// Its fields, cut and scrubbed.
+    pub fields: Vec<(String, String)>,
+    /// Lines lost since the last one that arrived.
+    pub lost: u64,
+}
+
+/// The account's way out for lines.
+#[derive(Debug)]
+pub(crate) struct LogSink {
+    out: Option<Sender<LogLine>>,
+    per_second: u32,
+    bucket: Mutex<(Instant, u32)>,
+    lost: AtomicU64,
+}
+
+impl LogSink {
+    /// A sink; without a channel every line is counted as lost.
+    pub(crate) fn new(out: Option<Sender<LogLine>>, per_second: u32) -> Self {
+        let bucket = Mutex::new((Instant::now(), per_second));
+        Self { out, per_second, bucket, lost: AtomicU64::new(0) }
+    }
+
+    /// Hands a line over, or counts it.
+    pub(crate) fn write(&self, mut line: LogLine) {
+        let Some(out) = self.out.as_ref().filter(|_| self.take()) else {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        line.lost = self.lost.swap(0, Ordering::Relaxed);
+        let lost = line.lost;
+        if out.try_send(line).is_err() {
+            self.lost.fetch_add(lost + 1, Ordering::Relaxed);
+        }
+    }
+
+    fn take(&self) -> bool {
+        let mut bucket = lock(&self.bucket);
+        let (since, left) = &mut *bucket;
+        if since.elapsed().as_secs() >= 1 {
+            (*since, *left) = (Instant::now(), self.per_second);
+        }
+        *left = match left.checked_sub(1) {
+            Some(rest) => rest,
+            None => return false,
+        };
+        true
+    }
+}
+
+impl log::Host for GuestState {
+    fn emit(
+        &mut self,
+        level: log::Level,
+        message: String,
+        fields: Vec<(String, String)>,
+    ) -> wasmtime::Result<()> {
+        self.enter()?;
+        let secrets = &self.shared.secrets;
+        let clean = |text: &str, max: usize| secrets.scrub_text(cut(text, max));
+        let line = LogLine {
+            account: self.shared.name.clone(),
+            level: match level {
+                log::Level::Trace => LogLevel::Trace,
+                log::Level::Debug => LogLevel::Debug,
+                log::Level::Info => LogLevel::Info,
+                log::Level::Warn => LogLevel::Warn,
+                log::Level::Error => LogLevel::Error,
+            },
+            message: clean(&message, MESSAGE_BYTES_MAX),
+            fields: fields
+                .iter()
+                .take(FIELDS_MAX)
+                .map(|(k, v)| (clean(k, FIELD_BYTES_MAX), clean(v, FIELD_BYTES_MAX)))
+                .collect(),
+            lost: 0,
+        };
+        self.shared.log.write(line);
+        Ok(())
+    }
+}
+
+/// The longest start of `text` that fits and ends on a character.
+pub(crate) fn cut(text: &str, max: usize) -> &str {
+    text.get(..text.floor_char_boundary(max)).unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(message: &str) -> LogLine {
+        LogLine {
+            account: "a".into(),
+            level: LogLevel::Info,
+            message: message.to_owned(),
+            fields: Vec::new(),
+            lost: 0,
+        }
+    }
+
+    #[test]
+    fn lines_beyond_the_rate_are_counted_and_told_with_the_next() {
+        let (out, lines) = crossbeam_channel::bounded(16);
+        let sink = LogSink::new(Some(out), 2);
+        for text in ["1", "2", "3", "4"] {
+            sink.write(line(text));
+        }
+        *lock(&sink.bucket) = (Instant::now(), 1);
+        sink.write(line("5"));
+        let got: Vec<_> = lines.try_iter().map(|l| (l.message, l.lost)).collect();
+        assert_eq!(got, [("1".into(), 0), ("2".into(), 0), ("5".into(), 2)]);
+    }
+
+    #[test]
+    fn a_cut_ends_on_a_character() {
+        for (text, max, want) in [("abc", 2, "ab"), ("aé", 2, "a"), ("ab", 9, "ab")] {
+            assert_eq!(cut(text, max), want);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What a guest finds inside its instance: five imports, a budget and a memory limit.
+//!
+//! Apart because this is all a plugin can touch. Nothing here may hold something of another
+//! account, and every import asks for the remaining budget before it works.
+
+mod clock;
+pub(crate) mod http;
+pub(crate) mod kv;
+mod limiter;
+pub(crate) mod log;
+mod sign;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::bindings::bracketd::broker::types;
+use crate::shared::Shared;
+use crate::wire::flight::Flight;
+
+pub(crate) use limiter::Limiter;
+pub use log::{LogLevel, LogLine};
+
+/// What the export that is running may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Nothing: no import may be called.
+    Pure,
+    /// Requests that the grant calls reads.
+    Read,
+    /// One request that the grant calls a write, and reads.
+    Write,
+}
+
+/// Why the host ended a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Cut {
+    /// The CPU budget is used up.
+    #[error("the call used up its CPU budget")]
+    Cpu,
+    /// The total budget is used up.
+    #[error("the call used up its time")]
+    Deadline,
+    /// More memory was asked for than the instance may have.
+    #[error("the instance asked for more memory than it may have")]
+    Memory,
+    /// An import was called where none may be.
+    #[error("a host import was called in `describe`, which must be pure")]
+    Pure,
+}
+
+/// The budget of the call that is running, and what the host saw of its requests.
+#[derive(Debug)]
+pub(crate) struct Call {
+    /// What the export may do.
+    pub mode: Mode,
+    /// When the host stops waiting.
+    pub deadline: Instant,
+    /// Epoch ticks of CPU time left.
+    pub ticks_left: u64,
+    /// The one write of this call.
+    pub write: Option<WriteSeen>,
+    /// Why the host ended it.
+    pub cut: Option<Cut>,
+}
+
+/// What the host saw of a call's write.
+#[derive(Clone, Debug)]
+pub(crate) enum WriteSeen {
+    /// It was refused or no connection was made: the broker saw nothing.
+    NotSent,
+    /// It was handed to a sender.
+    Handed(Arc<Flight>),
+}
+
+impl Call {
+    /// A call that has not begun.
+    pub(crate) fn idle() -> Self {
+        Self { mode: Mode::Pure, deadline: Instant::now(), ticks_left: 0, write: None, cut: None }
+    }
+
+    /// The time left; none = the call is over.
+    pub(crate) fn remaining(&mut self) -> Result<Duration, Cut> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            self.cut = Some(Cut::Deadline);
+            return Err(Cut::Deadline);
+        }
+        Ok(left)
+    }
+}
+
+/// The data of one Store.
+#[derive(Debug)]
+pub(crate) struct GuestState {
+    /// What the account's instances share.
+    pub shared: Arc<Shared>,
+    /// The call that is running.
+    pub call: Call,
+    /// Memory and tables.
+    pub limiter: Limiter,
+    started: Instant,
+}
+
+impl GuestState {
+    /// The data of a fresh instance.
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        let limiter = Limiter::new(shared.limits.memory_bytes, shared.limits.table_elements);
+        Self { shared, call: Call::idle(), limiter, started: Instant::now() }
+    }
+
+    /// The entry of every import: ends the call when it may not go on.
+    fn enter(&mut self) -> wasmtime::Result<Duration> {
+        if self.call.mode == Mode::Pure {
+            self.call.cut = Some(Cut::Pure);
+            return Err(wasmtime::Error::new(Cut::Pure));
+        }
+        self.call.remaining().map_err(wasmtime::Error::new)
+    }
+}
+
+impl types::Host for GuestState {}

@@ -1,0 +1,98 @@
+//! The one wasmtime engine of the process and its clock of epochs.
+//!
+//! Apart because every limit of the sandbox that holds for all guests is set here, once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use wasmtime::{Config, Engine};
+
+use crate::plugin::{LoadError, Plugin};
+
+/// The length of an epoch in milliseconds: the resolution of CPU budgets.
+pub(crate) const EPOCH_MS: u64 = 5;
+/// Stack of a guest, in bytes.
+const STACK_BYTES: usize = 512 << 10;
+
+/// The engine that runs all plugins of the process.
+#[derive(Clone, Debug)]
+pub struct Host {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    engine: Engine,
+    generation: AtomicU64,
+    stop: Arc<AtomicBool>,
+    ticker: Option<JoinHandle<()>>,
+}
+
+/// Why no host could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// This machine or its configuration cannot run the sandbox.
+    #[error("the WebAssembly engine does not start: {0}")]
+    Engine(String),
+    /// The thread that counts epochs could not be started.
+    #[error("the epoch thread does not start: {0}")]
+    Ticker(#[source] std::io::Error),
+}
+
+impl Host {
+    /// Makes the engine and starts the thread that counts epochs of 5 ms.
+    ///
+    /// # Errors
+    /// [`HostError`] when the machine cannot run the sandbox or start a thread.
+    pub fn new() -> Result<Self, HostError> {
+        let mut config = Config::new();
+        config
+            .wasm_component_model(true)
+            .concurrency_support(false)
+            .epoch_interruption(true)
+            .wasm_memory64(false)
+            .wasm_relaxed_simd(false)
+            .cranelift_nan_canonicalization(true)
+            .max_wasm_stack(STACK_BYTES)
+            .parallel_compilation(true);
+        let engine = Engine::new(&config).map_err(|e| HostError::Engine(format!("{e:#}")))?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let (weak, stopped) = (engine.weak(), stop.clone());
+        let ticker = thread::Builder::new().name("account/epoch".to_owned()).spawn(move || {
+            while !stopped.load(Ordering::Acquire) {
+                thread::sleep(Duration::from_millis(EPOCH_MS));
+                let Some(engine) = weak.upgrade() else { return };
+                engine.increment_epoch();
+            }
+        });
+        let ticker = Some(ticker.map_err(HostError::Ticker)?);
+        let generation = AtomicU64::new(0);
+        Ok(Self { inner: Arc::new(Inner { engine, generation, stop, ticker }) })
+    }
+
+    /// Parses, validates and compiles a plugin. `name` is for messages. Takes as long as the
+    /// compiler takes: call it off the trading path.
+    ///
+    /// # Errors
+    /// [`LoadError`] says what was expected, what was found and what to do next.
+    pub fn load(&self, wasm: &[u8], name: &str) -> Result<Plugin, LoadError> {
+        Plugin::load(&self.inner.engine, wasm, name)
+    }
+
+    /// A number for the next set of instances.
+    pub(crate) fn next_generation(&self) -> u64 {
+        self.inner.generation.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        if let Some(ticker) = self.ticker.take() {
+            // A ticker that panicked has nothing left to clean up.
+            drop(ticker.join());
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! One running instance of a plugin: a Store and its exports, owned by one thread.
+//!
+//! Apart because the rule is hard: after a trap the Store is dropped and never entered again (I9).
+//! [`Instance::call`] takes the instance and gives it back only when it is still sound.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use wasmtime::{Store, UpdateDeadline};
+
+use crate::bindings::BrokerAccount;
+use crate::bindings::bracketd::broker::types as abi;
+use crate::bindings::exports::bracketd::broker::account::Guest;
+use crate::config::ms;
+use crate::guest::{Call, Cut, GuestState, Mode, WriteSeen};
+use crate::host::EPOCH_MS;
+use crate::plugin::Plugin;
+use crate::shared::Shared;
+
+/// CPU time of building an instance: its start functions, in milliseconds.
+const START_CPU_MS: u64 = 500;
+
+/// One running instance.
+pub(crate) struct Instance {
+    store: Store<GuestState>,
+    exports: BrokerAccount,
+}
+
+/// Why a call has no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum CallError {
+    /// The host ended it.
+    #[error("{0}")]
+    Cut(#[from] Cut),
+    /// The guest trapped.
+    #[error("the plugin trapped: {0}")]
+    Trap(String),
+}
+
+/// What came of a call.
+pub(crate) struct Called<R> {
+    /// The answer; without one the instance is gone.
+    pub result: Result<(Instance, R), CallError>,
+    /// The write that the host saw.
+    pub write: Option<WriteSeen>,
+}
+
+/// The arguments of one call that are not the plugin's business to know.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    /// What the export may do.
+    pub mode: Mode,
+    /// What it may take altogether, in milliseconds.
+    pub total_ms: u32,
+}
+
+impl Instance {
+    /// Instantiates the plugin; runs its start functions within limits.
+    pub(crate) fn build(plugin: &Plugin, shared: &Arc<Shared>) -> Result<Self, CallError> {
+        let mut store = Store::new(plugin.engine(), GuestState::new(shared.clone()));
+        store.limiter(|state| &mut state.limiter);
+        store.set_hostcall_fuel(shared.limits.hostcall_bytes);
+        store.epoch_deadline_callback(|mut context| Ok(on_epoch(&mut context.data_mut().call)));
+        begin(&mut store, Mode::Pure, u32::MAX, START_CPU_MS);
+        match plugin.pre().instantiate(&mut store) {
+            Ok(exports) => Ok(Self { store, exports }),
+            Err(error) => Err(call_error(&store, &error)),
+        }
+    }
+
+    /// Calls an export within its budget. Takes the instance, since a trap ends it.
+    pub(crate) fn call<R>(
+        mut self,
+        budget: Budget,
+        export: impl FnOnce(&Guest, &mut Store<GuestState>) -> wasmtime::Result<R>,
+    ) -> Called<R> {
+        let limits = &self.store.data().shared.limits;
+        let cpu_ms = limits.cpu_ms;
+        begin(&mut self.store, budget.mode, budget.total_ms, cpu_ms);
+        self.store.data().shared.counters.calls.fetch_add(1, Ordering::Relaxed);
+        let outcome = export(self.exports.bracketd_broker_account(), &mut self.store);
+        let write = self.store.data_mut().call.write.take();
+        let result = match outcome {
+            Ok(answer) => Ok((self, answer)),
+            Err(error) => {
+                self.store.data().shared.counters.traps.fetch_add(1, Ordering::Relaxed);
+                Err(call_error(&self.store, &error))
+            }
+        };
+        Called { result, write }
+    }
+
+    /// The context of a call; `client_id` is empty in reads.
+    pub(crate) fn context(
+        shared: &Shared,
+        op: &str,
+        client_id: &str,
+        attempt: u32,
+        budget_ms: u32,
+    ) -> abi::CallCtx {
+        abi::CallCtx {
+            op_id: op.to_owned(),
+            client_id: client_id.to_owned(),
+            attempt,
+            budget_ms,
+            generation: shared.generation,
+        }
+    }
+}
+
+fn begin(store: &mut Store<GuestState>, mode: Mode, total_ms: u32, cpu_ms: u64) {
+    store.data_mut().call = Call {
+        mode,
+        deadline: Instant::now() + ms(u64::from(total_ms)),
+        ticks_left: cpu_ms.div_ceil(EPOCH_MS),
+        write: None,
+        cut: None,
+    };
+    store.set_epoch_deadline(1);
+}
+
+/// Asked once for each epoch in which the guest ran.
+fn on_epoch(call: &mut Call) -> UpdateDeadline {
+    if call.remaining().is_err() {
+        return UpdateDeadline::Interrupt;
+    }
+    match call.ticks_left.checked_sub(1) {
+        Some(rest) => {
+            call.ticks_left = rest;
+            UpdateDeadline::Continue(1)
+        }
+        None => {
+            call.cut = Some(Cut::Cpu);
+            UpdateDeadline::Interrupt
+        }
+    }
+}
+
+fn call_error(store: &Store<GuestState>, error: &wasmtime::Error) -> CallError {
+    let state = store.data();
+    let cut = if state.limiter.refused { Some(Cut::Memory) } else { state.call.cut };
+    match cut {
+        Some(cut) => CallError::Cut(cut),
+        // The root says what trapped; the frames above it are for the plugin's author.
+        None => CallError::Trap(state.shared.secrets.scrub_text(&error.root_cause().to_string())),
+    }
+}

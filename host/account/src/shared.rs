@@ -1,0 +1,202 @@
+//! What the instances and threads of one account share.
+//!
+//! Apart so that it is visible in one place: nothing here belongs to two accounts, and everything
+//! that changes is behind its own lock or counter, never held over a call into a guest.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crossbeam_channel::{SendTimeoutError, Sender, TrySendError};
+
+use bracketd_core::broker::{BrokerEvent, FromAccount};
+use bracketd_core::ids::{AccountName, BrokerOrderId, Symbol};
+
+use crate::bindings::bracketd::broker::types;
+use crate::config::{AccountConfig, ClockSource, Limits};
+use crate::convert::{Lie, Tie, Ties};
+use crate::grant::Grant;
+use crate::guest::kv::Kv;
+use crate::guest::log::{LogSink, cut};
+use crate::guest::{LogLevel, LogLine};
+use crate::lock::lock;
+use crate::secret::Secrets;
+use crate::wire::{Client, Senders};
+
+/// How often a thread that waits for the daemon looks whether it shall stop.
+const STOP_CHECK: Duration = Duration::from_millis(100);
+/// Most orders that are remembered for the next poll to look after.
+const EXPECTED_MAX: usize = 4_096;
+/// Longest text of the last error, in bytes.
+const ERROR_BYTES_MAX: usize = 500;
+
+/// What the instances and threads of one account share.
+pub(crate) struct Shared {
+    /// The account's name.
+    pub name: AccountName,
+    /// Handed to `connect`.
+    pub settings: Vec<(String, String)>,
+    /// Its secrets.
+    pub secrets: Arc<Secrets>,
+    /// Where requests may go.
+    pub grants: Vec<Grant>,
+    /// Its limits.
+    pub limits: Limits,
+    /// Its clock.
+    pub clock: ClockSource,
+    /// Its connection pool.
+    pub client: Arc<Client>,
+    /// The threads that send writes.
+    pub senders: Senders,
+    /// The `kv` memory.
+    pub kv: Kv,
+    /// Where log lines go.
+    pub log: LogSink,
+    /// Names this set of instances in logs and to the plugin.
+    pub generation: u64,
+    /// Symbols whose prices are read.
+    pub watched: Mutex<Vec<Symbol>>,
+    /// Rules of the instruments that were read.
+    pub instruments: Mutex<HashMap<Symbol, types::Instrument>>,
+    /// How the broker tied the orders that were seen.
+    pub ties: Mutex<Ties>,
+    /// Orders that our writes made or touched: the next poll looks after those it does not see.
+    pub expected: Mutex<HashSet<BrokerOrderId>>,
+    /// Counters for people.
+    pub counters: Counters,
+    /// Whether the account shall end.
+    pub stop: AtomicBool,
+    events: Sender<FromAccount>,
+}
+
+/// Counters for people.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    /// Whether the plugin is connected.
+    pub up: AtomicBool,
+    /// Calls into the plugin.
+    pub calls: AtomicU64,
+    /// Calls that ended in a trap or at a limit.
+    pub traps: AtomicU64,
+    /// Instances built after the first.
+    pub restarts: AtomicU64,
+    /// Values from the plugin that could not be true.
+    pub lies: AtomicU64,
+    /// Commands and reads that wait or run.
+    pub in_flight: AtomicUsize,
+    /// The last thing that went wrong.
+    pub last_error: Mutex<Option<String>>,
+}
+
+impl Shared {
+    /// The shared part of an account that starts.
+    pub(crate) fn new(
+        config: AccountConfig,
+        parts: (Arc<Secrets>, Arc<Client>, Senders),
+        generation: u64,
+        events: Sender<FromAccount>,
+    ) -> Self {
+        let (secrets, client, senders) = parts;
+        let AccountConfig { name, settings, grants, limits, clock, log, .. } = config;
+        Self {
+            name,
+            settings,
+            secrets,
+            grants,
+            clock,
+            client,
+            senders,
+            kv: Kv::new(limits.kv_keys, limits.kv_bytes),
+            log: LogSink::new(log, limits.log_lines_per_second),
+            limits,
+            generation,
+            watched: Mutex::default(),
+            instruments: Mutex::default(),
+            ties: Mutex::default(),
+            expected: Mutex::default(),
+            counters: Counters::default(),
+            stop: AtomicBool::new(false),
+            events,
+        }
+    }
+
+    /// Whether the account shall end.
+    pub(crate) fn stopping(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    /// Tells the daemon something that may not be lost: waits for it.
+    pub(crate) fn tell(&self, event: BrokerEvent) {
+        let mut message = FromAccount { account: self.name.clone(), event };
+        loop {
+            match self.events.send_timeout(message, STOP_CHECK) {
+                Ok(()) | Err(SendTimeoutError::Disconnected(_)) => return,
+                Err(SendTimeoutError::Timeout(_)) if self.stopping() => return,
+                Err(SendTimeoutError::Timeout(back)) => message = back,
+            }
+        }
+    }
+
+    /// Tells the daemon something that the next read tells better: `false` when it has no room.
+    pub(crate) fn try_tell(&self, event: BrokerEvent) -> bool {
+        let message = FromAccount { account: self.name.clone(), event };
+        !matches!(self.events.try_send(message), Err(TrySendError::Full(_)))
+    }
+
+    /// Notes the last thing that went wrong, for status.
+    pub(crate) fn note_error(&self, text: &str) {
+        *lock(&self.counters.last_error) = Some(cut(text, ERROR_BYTES_MAX).to_owned());
+    }
+
+    /// A value from the plugin could not be true and was left out.
+    pub(crate) fn note_lie(&self, lie: &Lie) {
+        self.counters.lies.fetch_add(1, Ordering::Relaxed);
+        self.warn(&lie.to_string());
+    }
+
+    /// Remembers how orders are tied.
+    pub(crate) fn note_ties(&self, told: Vec<(BrokerOrderId, Tie)>) {
+        let mut ties = lock(&self.ties);
+        for (id, tie) in told {
+            ties.note(id, tie);
+        }
+    }
+
+    /// Counts work that came in.
+    pub(crate) fn begun(&self) {
+        self.counters.in_flight.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Counts work whose outcome was told.
+    pub(crate) fn ended(&self) {
+        self.counters.in_flight.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Notes something for the operator, in status and in the log.
+    pub(crate) fn warn(&self, text: &str) {
+        self.note_error(text);
+        self.log.write(LogLine {
+            account: self.name.clone(),
+            level: LogLevel::Warn,
+            message: text.to_owned(),
+            fields: Vec::new(),
+            lost: 0,
+        });
+    }
+
+    /// The next poll shall look after this order.
+    pub(crate) fn expect_order(&self, id: &BrokerOrderId) {
+        let mut expected = lock(&self.expected);
+        if expected.len() < EXPECTED_MAX {
+            expected.insert(id.clone());
+        }
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("name", &self.name).finish_non_exhaustive()
+    }
+}

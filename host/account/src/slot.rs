@@ -1,0 +1,203 @@
+//! The place of one instance: builds it, connects it, and builds it again after a trap.
+//!
+//! Apart because every thread that owns an instance needs the same ladder: one trap costs one
+//! instance, three within a minute cost a pause, and the pause doubles up to 30 s.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use wasmtime::Store;
+
+use bracketd_core::broker::{Balance, Fault};
+
+use crate::bindings::bracketd::broker::types as abi;
+use crate::bindings::exports::bracketd::broker::account::{Guest, Info};
+use crate::convert::{self, fault_of, plain_fault};
+use crate::guest::{GuestState, Mode, WriteSeen};
+use crate::instance::{Budget, CallError, Instance};
+use crate::plugin::Plugin;
+use crate::shared::Shared;
+
+/// First pause after a failed connect or a series of traps.
+const PAUSE_MIN: Duration = Duration::from_secs(1);
+/// Longest pause.
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// So many traps within [`TRAP_WINDOW`] are a series.
+const TRAPS_MAX: usize = 3;
+/// See [`TRAPS_MAX`].
+const TRAP_WINDOW: Duration = Duration::from_secs(60);
+
+/// The place of one instance.
+pub(crate) struct Slot {
+    plugin: Plugin,
+    /// What the account's instances share.
+    pub shared: Arc<Shared>,
+    instance: Option<Instance>,
+    built: bool,
+    traps: VecDeque<Instant>,
+    pause: Duration,
+    not_before: Option<Instant>,
+    why: Fault,
+}
+
+/// The slot has no instance that can be called.
+#[derive(Clone, Debug)]
+pub(crate) struct NotReady {
+    /// Why.
+    pub fault: Fault,
+    /// When to try again.
+    pub after: Duration,
+}
+
+/// What came of a read call.
+pub(crate) type ReadResult<R> = Result<R, Fault>;
+
+impl Slot {
+    /// A slot without an instance.
+    pub(crate) fn new(plugin: Plugin, shared: Arc<Shared>) -> Self {
+        Self {
+            plugin,
+            shared,
+            instance: None,
+            built: false,
+            traps: VecDeque::new(),
+            pause: PAUSE_MIN,
+            not_before: None,
+            why: Fault::default(),
+        }
+    }
+
+    /// Whether an instance stands ready.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.instance.is_some()
+    }
+
+    /// What the plugin says of itself, from an instance that is thrown away.
+    pub(crate) fn describe(&self) -> Result<Info, CallError> {
+        let instance = Instance::build(&self.plugin, &self.shared)?;
+        let budget = Budget { mode: Mode::Pure, total_ms: self.shared.limits.read_budget_ms };
+        let called = instance.call(budget, |guest, store| guest.call_describe(store));
+        called.result.map(|(_, info)| info)
+    }
+
+    /// Builds and connects an instance when there is none and the pause is over. The balance comes
+    /// with a fresh connect.
+    pub(crate) fn ensure(&mut self) -> Result<Option<Balance>, NotReady> {
+        if self.instance.is_some() {
+            return Ok(None);
+        }
+        if let Some(at) = self.not_before {
+            let after = at.saturating_duration_since(Instant::now());
+            if !after.is_zero() {
+                return Err(NotReady { fault: self.why.clone(), after });
+            }
+        }
+        match self.connect() {
+            Ok(balance) => {
+                self.not_before = None;
+                // A plugin that connects and then traps again keeps its pause.
+                if self.traps.is_empty() {
+                    self.pause = PAUSE_MIN;
+                }
+                Ok(Some(balance))
+            }
+            Err(fault) => Err(self.rest(fault)),
+        }
+    }
+
+    /// Calls an export. A trap drops the instance.
+    pub(crate) fn call<R>(
+        &mut self,
+        budget: Budget,
+        export: impl FnOnce(&Guest, &mut Store<GuestState>) -> wasmtime::Result<R>,
+    ) -> (Result<R, CallError>, Option<WriteSeen>) {
+        let Some(instance) = self.instance.take() else {
+            return (Err(CallError::Trap("there is no instance".to_owned())), None);
+        };
+        let called = instance.call(budget, export);
+        let result = match called.result {
+            Ok((instance, answer)) => {
+                self.instance = Some(instance);
+                Ok(answer)
+            }
+            Err(error) => {
+                self.shared.warn(&error.to_string());
+                self.trapped(&error);
+                Err(error)
+            }
+        };
+        (result, called.write)
+    }
+
+    /// Calls a read export with the account's read budget.
+    pub(crate) fn read<R>(
+        &mut self,
+        op: &str,
+        export: impl FnOnce(
+            &Guest,
+            &mut Store<GuestState>,
+            &abi::CallCtx,
+        ) -> wasmtime::Result<Result<R, abi::Fault>>,
+    ) -> ReadResult<R> {
+        let total_ms = self.shared.limits.read_budget_ms;
+        let context = Instance::context(&self.shared, op, "", 1, total_ms);
+        let budget = Budget { mode: Mode::Read, total_ms };
+        match self.call(budget, |guest, store| export(guest, store, &context)).0 {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(fault)) => Err(fault_of(&fault)),
+            Err(error) => Err(plain_fault(code(&error), error.to_string())),
+        }
+    }
+
+    fn connect(&mut self) -> Result<Balance, Fault> {
+        let of = |error: CallError| plain_fault(code(&error), error.to_string());
+        let instance = Instance::build(&self.plugin, &self.shared).map_err(of)?;
+        if std::mem::replace(&mut self.built, true) {
+            self.shared.counters.restarts.fetch_add(1, Ordering::Relaxed);
+        }
+        self.instance = Some(instance);
+        let settings = self.shared.settings.clone();
+        let told = self.read("connect", |g, s, c| g.call_connect(s, c, &settings));
+        let balance = told.and_then(|told| {
+            convert::balance(&told).map_err(|lie| plain_fault("PLUGIN_LIED", lie.to_string()))
+        });
+        if balance.is_err() {
+            self.instance = None;
+        }
+        balance
+    }
+
+    fn trapped(&mut self, error: &CallError) {
+        let now = Instant::now();
+        self.traps.push_back(now);
+        while self.traps.front().is_some_and(|t| now.duration_since(*t) > TRAP_WINDOW) {
+            self.traps.pop_front();
+        }
+        if self.traps.len() >= TRAPS_MAX {
+            self.traps.clear();
+            let text = format!("{TRAPS_MAX} calls ended badly within a minute; last: {error}");
+            self.rest(plain_fault("PLUGIN_UNSOUND", text));
+        }
+    }
+
+    fn rest(&mut self, fault: Fault) -> NotReady {
+        let after = self.pause;
+        self.pause = (self.pause * 2).min(PAUSE_MAX);
+        self.not_before = Some(Instant::now() + after);
+        self.shared.note_error(&format!("{}: {}", fault.code, fault.message));
+        self.why = fault;
+        NotReady { fault: self.why.clone(), after }
+    }
+}
+
+/// The neutral word for a call without an answer.
+pub(crate) fn code(error: &CallError) -> &'static str {
+    match error {
+        CallError::Cut(crate::guest::Cut::Cpu) => "PLUGIN_CPU",
+        CallError::Cut(crate::guest::Cut::Deadline) => "DEADLINE",
+        CallError::Cut(crate::guest::Cut::Memory) => "PLUGIN_MEMORY",
+        CallError::Cut(crate::guest::Cut::Pure) | CallError::Trap(_) => "PLUGIN_TRAP",
+    }
+}
