@@ -1,0 +1,200 @@
+//! The engine's state and its start.
+//!
+//! Apart from the step so that a reader sees on one screen what the engine holds. Start and crash
+//! recovery are the same path: load, doubt what was in flight, read the accounts, reconcile.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bracketd_core::apply::{Transition, recover};
+use bracketd_core::book::{Account, Book};
+use bracketd_core::ids::{AccountName, PolicyName, Symbol, TransactionId};
+use bracketd_core::time::Timestamp;
+use bracketd_policy::PolicySet;
+use bracketd_store::{Ledger, PolicyState, StoreError};
+
+use crate::input::{Dispatch, Input, Ticket};
+use crate::market::Market;
+use crate::parked::Parking;
+use crate::runs::Runs;
+use crate::settings::{PolicySettings, Settings};
+use crate::timers::Timers;
+
+/// Why the engine could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The ledger could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The ledger holds live transactions of an account that the configuration does not name.
+    #[error(
+        "transaction {transaction} belongs to account {account}, which the configuration does not \
+         name; add the account, or its stops would be looked after by nobody"
+    )]
+    UnknownAccount {
+        /// The account.
+        account: AccountName,
+        /// The first such transaction.
+        transaction: TransactionId,
+    },
+}
+
+/// The one owner of the book and the ledger.
+pub struct Engine {
+    pub(crate) book: Book,
+    pub(crate) ledger: Ledger,
+    pub(crate) policies: PolicySet,
+    pub(crate) policy_settings: BTreeMap<PolicyName, PolicySettings>,
+    pub(crate) market: Market,
+    pub(crate) runs: Runs,
+    pub(crate) timers: Timers,
+    pub(crate) parking: Parking,
+    pub(crate) always_watched: BTreeMap<AccountName, Vec<Symbol>>,
+    pub(crate) watched: BTreeMap<AccountName, Vec<Symbol>>,
+    pub(crate) by_symbol: BTreeMap<(AccountName, Symbol), BTreeSet<TransactionId>>,
+    /// A batch whose commit failed, kept whole; nothing is applied before it is written.
+    pub(crate) unsaved: Option<(Transition, Dispatch)>,
+    /// What arrived meanwhile.
+    pub(crate) held_back: Vec<Input>,
+    /// Ended transactions in the order of their end: the oldest leave memory first.
+    pub(crate) ended: std::collections::VecDeque<TransactionId>,
+    /// What every start has to do first.
+    pub(crate) recovered: Option<Transition>,
+    pub(crate) states: PolicyStates,
+}
+
+/// What policies keep of each transaction.
+#[derive(Debug, Default)]
+pub(crate) struct PolicyStates {
+    pub(crate) kept: BTreeMap<(TransactionId, PolicyName), PolicyState>,
+    pub(crate) unsaved: BTreeSet<(TransactionId, PolicyName)>,
+    pub(crate) unsaved_since: Option<Timestamp>,
+}
+
+impl Engine {
+    /// Loads the ledger and doubts what was in flight when it was last written.
+    ///
+    /// # Errors
+    /// [`StartError`] when the ledger cannot be read or names an account that is not configured.
+    pub fn start(
+        ledger: Ledger,
+        settings: Settings,
+        policies: PolicySet,
+        now: Timestamp,
+    ) -> Result<Self, StartError> {
+        let loaded = ledger.load()?;
+        let mut book = Book::new(&loaded.ledger_id, loaded.epoch);
+        for (name, rules) in settings.accounts {
+            book.accounts.insert(name.clone(), Account::new(name, rules));
+        }
+        for (name, instrument) in loaded.instruments {
+            if let Some(account) = book.accounts.get_mut(&name) {
+                let symbol = instrument.symbol.clone();
+                account.instruments.insert(symbol, std::sync::Arc::new(instrument));
+            }
+        }
+        let mut ended = std::collections::VecDeque::new();
+        for tx in loaded.transactions {
+            if tx.status.is_ended() {
+                ended.push_back(tx.id);
+            } else if !book.accounts.contains_key(&tx.account) {
+                let (account, transaction) = (tx.account, tx.id);
+                return Err(StartError::UnknownAccount { account, transaction });
+            }
+            book.insert(tx);
+        }
+        book.last_id = book.last_id.max(loaded.last_transaction);
+        let mut recovered = Transition::default();
+        recover(&mut book, now, &mut recovered);
+        let kept = loaded
+            .policy_states
+            .into_iter()
+            .map(|state| ((state.transaction, state.policy.clone()), state))
+            .collect();
+        let states = PolicyStates { kept, ..PolicyStates::default() };
+        let mut engine = Self {
+            book,
+            ledger,
+            policies,
+            policy_settings: settings.policies,
+            market: Market::default(),
+            runs: Runs::default(),
+            timers: Timers::default(),
+            parking: Parking::default(),
+            always_watched: settings.watch,
+            watched: BTreeMap::new(),
+            by_symbol: BTreeMap::new(),
+            unsaved: None,
+            held_back: Vec::new(),
+            ended,
+            recovered: Some(recovered),
+            states,
+        };
+        engine.index_all(now);
+        Ok(engine)
+    }
+
+    fn index_all(&mut self, now: Timestamp) {
+        let ids: Vec<TransactionId> = self.book.transactions.keys().copied().collect();
+        for id in ids {
+            self.index(id, now);
+        }
+    }
+
+    /// Keeps timers and the symbol index true for a transaction.
+    pub(crate) fn index(&mut self, id: TransactionId, now: Timestamp) {
+        let timer = bracketd_core::plan::next_timer(&self.book, id, now);
+        self.timers.set(id, timer);
+        let Some(tx) = self.book.transactions.get(&id) else { return };
+        let key = (tx.account.clone(), tx.symbol.clone());
+        let rests = tx.orders.iter().any(|order| !order.status.is_terminal());
+        if tx.status.is_ended() && !rests {
+            if let Some(ids) = self.by_symbol.get_mut(&key) {
+                ids.remove(&id);
+                if ids.is_empty() {
+                    self.by_symbol.remove(&key);
+                }
+            }
+        } else {
+            self.by_symbol.entry(key).or_default().insert(id);
+        }
+    }
+
+    /// The book, to look at.
+    pub fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// What is remembered of prices.
+    pub fn market(&self) -> &Market {
+        &self.market
+    }
+
+    /// The policies that decide now.
+    pub fn policies(&self) -> &PolicySet {
+        &self.policies
+    }
+
+    /// The ledger, to read facts from.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Whether nothing is left to do before something new arrives: no run waits, no command is
+    /// unanswered, nothing is unsaved.
+    pub fn is_quiet(&self) -> bool {
+        let in_flight = || {
+            self.book.transactions.values().any(|tx| {
+                tx.ops.iter().any(|op| op.state == bracketd_core::command::OpState::InFlight)
+            })
+        };
+        self.unsaved.is_none() && self.runs.is_empty() && !in_flight()
+    }
+
+    /// The verdict for somebody who asked while the ledger cannot be written.
+    pub(crate) fn ledger_failed(ticket: Ticket, why: &str) -> (Ticket, bracketd_core::intent::Verdict) {
+        let message = format!("the ledger cannot be written ({why}); nothing was done or sent");
+        let outcome =
+            bracketd_core::intent::Outcome::Refused(bracketd_core::refusal::Refusal::LedgerFailed);
+        (ticket, bracketd_core::intent::Verdict { outcome, message, transaction: None, version: 0 })
+    }
+}

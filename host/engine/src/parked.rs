@@ -1,0 +1,88 @@
+//! Opening requests that wait for an instrument's rules or its first price.
+//!
+//! Apart because the gate never waits: somebody has to ask the broker first, once, and answer the
+//! asker when it takes too long.
+
+use bracketd_core::book::Book;
+use bracketd_core::ids::{AccountName, Symbol};
+use bracketd_core::intent::{Intent, Request};
+use bracketd_core::time::Timestamp;
+
+use crate::input::Ticket;
+
+/// How long an opening request waits for the broker's word on its instrument.
+const PATIENCE_MS: u64 = 5_000;
+
+/// One waiting request.
+#[derive(Debug)]
+pub(crate) struct Parked {
+    pub(crate) ticket: Option<Ticket>,
+    pub(crate) request: Request,
+    pub(crate) account: AccountName,
+    pub(crate) symbol: Symbol,
+    until: Timestamp,
+    refused: Option<String>,
+}
+
+/// All of them, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Parking {
+    waiting: Vec<Parked>,
+}
+
+/// What a request would have to wait for.
+pub(crate) fn needs(book: &Book, request: &Request) -> Option<(AccountName, Symbol)> {
+    let Intent::Open(open) = &request.intent else { return None };
+    let account = book.accounts.get(&open.account)?;
+    let ready = account.instruments.contains_key(&open.symbol)
+        && account.quotes.contains_key(&open.symbol);
+    (account.is_up && account.is_reconciled && !ready)
+        .then(|| (open.account.clone(), open.symbol.clone()))
+}
+
+impl Parking {
+    pub(crate) fn park(
+        &mut self,
+        ticket: Option<Ticket>,
+        request: Request,
+        needs: (AccountName, Symbol),
+        now: Timestamp,
+    ) {
+        let (account, symbol) = needs;
+        let until = now.plus_ms(PATIENCE_MS);
+        self.waiting.push(Parked { ticket, request, account, symbol, until, refused: None });
+    }
+
+    /// The broker knows no such instrument: those who wait for it need not.
+    pub(crate) fn unknown(&mut self, account: &AccountName, symbol: &Symbol, why: &str) {
+        for one in &mut self.waiting {
+            if one.account == *account && one.symbol == *symbol {
+                one.refused = Some(why.to_owned());
+            }
+        }
+    }
+
+    /// Those that need not wait any longer, with the broker's refusal where there was one.
+    pub(crate) fn ready(&mut self, book: &Book, now: Timestamp) -> Vec<(Parked, Option<String>)> {
+        let (ready, waiting) = std::mem::take(&mut self.waiting).into_iter().partition(|one| {
+            one.refused.is_some() || one.until <= now || needs(book, &one.request).is_none()
+        });
+        self.waiting = waiting;
+        let ready: Vec<Parked> = ready;
+        ready
+            .into_iter()
+            .map(|mut one| {
+                let refused = one.refused.take();
+                (one, refused)
+            })
+            .collect()
+    }
+
+    pub(crate) fn symbols(&self) -> impl Iterator<Item = (AccountName, Symbol)> + '_ {
+        self.waiting.iter().map(|one| (one.account.clone(), one.symbol.clone()))
+    }
+
+    pub(crate) fn next_timer(&self) -> Option<Timestamp> {
+        self.waiting.iter().map(|one| one.until).min()
+    }
+}

@@ -1,0 +1,383 @@
+//! The run queue: which policy has to be asked about which transaction, and what comes of it.
+//!
+//! Apart because scripts must never hold up people, fills or stops: they run after those, in
+//! slices, newest price only, and a failed run changes nothing (I10).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bracketd_core::apply::{Notice, NoticeKind, Transition};
+use bracketd_core::fact::{Fact, FactKind};
+use bracketd_core::ids::{AccountName, PolicyName, Symbol, TransactionId};
+use bracketd_core::intent::Source;
+use bracketd_core::time::Timestamp;
+use bracketd_core::transaction::{Transaction, TransactionStatus};
+use bracketd_policy::{BuildReport, Event, Failure, History, Ran, Run, RunBudget, RunOutcome};
+use bracketd_store::{PolicyState, PolicyVersion};
+
+use crate::engine::Engine;
+use crate::input::{Budget, Dispatch, Noise};
+use crate::settings::PolicySettings;
+
+/// Two overruns of a version within this freeze it.
+const FREEZE_MS: u64 = 60_000;
+
+/// The order in which runs of one step go: what was lost first, prices last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Reject,
+    Fill,
+    Close,
+    Other,
+    Tick,
+}
+
+/// A run that waits. Two of the same key are one: only the newest price counts.
+type Key = (Rank, u64, TransactionId, PolicyName);
+
+/// What waits, and what is known of versions.
+#[derive(Debug, Default)]
+pub(crate) struct Runs {
+    waiting: BTreeMap<Key, NoticeKind>,
+    ticks: BTreeSet<(TransactionId, PolicyName)>,
+    next_number: u64,
+    overruns: BTreeMap<(PolicyName, String), Timestamp>,
+    frozen: BTreeSet<(PolicyName, String)>,
+    said: BTreeMap<(TransactionId, PolicyName), String>,
+    versions: Vec<PolicyVersion>,
+    defaults: PolicySettings,
+}
+
+impl Runs {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.ticks.is_empty()
+    }
+
+    /// New versions that the next commit has to keep.
+    pub(crate) fn take_versions(&mut self) -> Vec<PolicyVersion> {
+        std::mem::take(&mut self.versions)
+    }
+
+    pub(crate) fn keep_versions(&mut self, versions: Vec<PolicyVersion>) {
+        self.versions = versions;
+    }
+
+    /// Whether overruns froze this version.
+    pub(crate) fn is_frozen(&self, policy: &PolicyName, digest: &str) -> bool {
+        self.frozen.contains(&(policy.clone(), digest.to_owned()))
+    }
+
+    fn put(&mut self, transaction: TransactionId, policy: &PolicyName, kind: NoticeKind) {
+        let rank = match kind {
+            NoticeKind::Rejected { .. } => Rank::Reject,
+            NoticeKind::EntryFilled { .. } | NoticeKind::ExitFilled { .. } | NoticeKind::Opened => {
+                Rank::Fill
+            }
+            NoticeKind::Closed => Rank::Close,
+            NoticeKind::Armed | NoticeKind::Acknowledged { .. } => Rank::Other,
+        };
+        self.next_number += 1;
+        self.waiting.insert((rank, self.next_number, transaction, policy.clone()), kind);
+    }
+
+    /// The next run: events by rank, then prices.
+    fn next(&mut self) -> Option<(TransactionId, PolicyName, Option<NoticeKind>)> {
+        if let Some(((_, _, transaction, policy), kind)) = self.waiting.pop_first() {
+            return Some((transaction, policy, Some(kind)));
+        }
+        let (transaction, policy) = self.ticks.pop_first()?;
+        Some((transaction, policy, None))
+    }
+}
+
+impl Engine {
+    /// Whether overruns froze the version of that policy that decides now.
+    pub fn is_frozen(&self, policy: &PolicyName) -> bool {
+        let Some(known) = self.policies.policy(policy) else { return false };
+        self.runs.is_frozen(policy, known.digest())
+    }
+
+    /// A new price: the policies of the symbol's transactions are asked, each at most once.
+    pub(crate) fn wake_policies_of(&mut self, account: &AccountName, symbol: &Symbol) {
+        let Some(ids) = self.by_symbol.get(&(account.clone(), symbol.clone())) else { return };
+        for id in ids {
+            let Some(tx) = self.book.transactions.get(id) else { continue };
+            let event = match tx.status {
+                TransactionStatus::Waiting => "on_waiting",
+                TransactionStatus::Opened => "on_tick",
+                TransactionStatus::Closing
+                | TransactionStatus::Closed
+                | TransactionStatus::Failed => continue,
+            };
+            for policy in &tx.policies {
+                if self.policies.policy(policy).is_some_and(|p| p.handles(event)) {
+                    self.runs.ticks.insert((*id, policy.clone()));
+                }
+            }
+        }
+    }
+
+    /// Something happened to a transaction: its policies that handle it are asked.
+    pub(crate) fn notify_policies(&mut self, notice: &Notice) {
+        let Some(tx) = self.book.transactions.get(&notice.transaction) else { return };
+        let event = event_name(&notice.kind);
+        for policy in &tx.policies {
+            if self.policies.policy(policy).is_some_and(|p| p.handles(event)) {
+                self.runs.put(notice.transaction, policy, notice.kind.clone());
+            }
+        }
+    }
+
+    /// Runs what waits until the slice is over.
+    pub(crate) fn run_policies(
+        &mut self,
+        now: Timestamp,
+        budget: &dyn Budget,
+        out: &mut Transition,
+        sent: &mut Dispatch,
+    ) {
+        let mut first = true;
+        while first || !budget.slice_over() {
+            first = false;
+            let Some((id, policy, kind)) = self.runs.next() else { return };
+            let Some(tx) = self.book.transactions.get(&id).cloned() else { continue };
+            if let Some(ran) = self.run_one(&tx, &policy, kind.as_ref(), now, budget) {
+                self.ran(&tx, &policy, ran, now, out, sent);
+            }
+        }
+    }
+
+    fn run_one(
+        &self,
+        tx: &Arc<Transaction>,
+        policy: &PolicyName,
+        kind: Option<&NoticeKind>,
+        now: Timestamp,
+        budget: &dyn Budget,
+    ) -> Option<Ran> {
+        let known = self.policies.policy(policy)?;
+        if self.runs.is_frozen(policy, known.digest()) {
+            return None;
+        }
+        let account = self.book.accounts.get(&tx.account)?;
+        let instrument = account.instruments.get(&tx.symbol)?;
+        let track = self.market.track(&tx.account, &tx.symbol);
+        let since = tx.opened_at.unwrap_or(tx.created_at);
+        let history = History {
+            bars: track.map(crate::market::Track::bars),
+            peak: track.and_then(|t| t.peak_since(since)),
+            trough: track.and_then(|t| t.trough_since(since)),
+        };
+        let settings = self.policy_settings.get(policy).unwrap_or(&self.runs.defaults);
+        let state = self.states.kept.get(&(tx.id, policy.clone()));
+        let shim = BudgetOfRun(budget);
+        budget.run_begins();
+        Some(self.policies.run(policy, Run {
+            event: event_of(tx, kind),
+            transaction: Arc::clone(tx),
+            account,
+            instrument: Arc::clone(instrument),
+            quote: account.quotes.get(&tx.symbol).cloned(),
+            history,
+            params: &settings.params,
+            state: state.map_or("", |s| s.state_json.as_str()),
+            now,
+            allowed: &settings.verbs,
+            budget: &shim,
+        }))
+    }
+
+    fn ran(
+        &mut self,
+        tx: &Arc<Transaction>,
+        policy: &PolicyName,
+        ran: Ran,
+        now: Timestamp,
+        out: &mut Transition,
+        sent: &mut Dispatch,
+    ) {
+        let digest = self.policies.policy(policy).map_or("", |p| p.digest()).to_owned();
+        let source = Source::Policy { name: policy.clone(), digest: digest.clone() };
+        let (transaction, policy_name) = (tx.id, policy.clone());
+        for (level, text) in &ran.alerts {
+            let mut fact = Fact::about(tx, now, FactKind::PolicyAlert, source.clone());
+            fact.code = level.clone().into();
+            fact.text.clone_from(text);
+            out.facts.push(fact);
+        }
+        for (key, value) in &ran.notes {
+            let text = format!("{key}: {value}");
+            sent.noise.push(Noise::Note { transaction, policy: policy_name.clone(), text });
+        }
+        match &ran.outcome {
+            RunOutcome::Done => {}
+            RunOutcome::Skipped(missing) => {
+                let missing = missing.clone();
+                sent.noise.push(Noise::Skipped { transaction, policy: policy_name, missing });
+                return;
+            }
+            RunOutcome::Failed(failure) => {
+                self.run_failed(tx, policy, &digest, failure, source, now, out);
+                return;
+            }
+        }
+        self.note_refused(tx, policy, &ran, now, out);
+        if let Some(state_json) = ran.state {
+            self.keep_state(tx.id, policy, state_json, digest, now);
+        }
+        let intents = ran.requests.len();
+        for request in ran.requests {
+            self.decide_for_policy(request, now, out);
+        }
+        sent.noise.push(Noise::Ran { transaction, policy: policy_name, intents });
+    }
+
+    fn keep_state(
+        &mut self,
+        transaction: TransactionId,
+        policy: &PolicyName,
+        state_json: String,
+        digest: String,
+        now: Timestamp,
+    ) {
+        let key = (transaction, policy.clone());
+        let state = PolicyState { transaction, policy: policy.clone(), state_json, digest };
+        self.states.kept.insert(key.clone(), state);
+        self.states.unsaved.insert(key);
+        self.states.unsaved_since.get_or_insert(now);
+    }
+
+    /// Refusals inside a run are facts, but a script that asks for the same thing at every price
+    /// is told once.
+    fn note_refused(
+        &mut self,
+        tx: &Arc<Transaction>,
+        policy: &PolicyName,
+        ran: &Ran,
+        now: Timestamp,
+        out: &mut Transition,
+    ) {
+        let key = (tx.id, policy.clone());
+        if ran.refused.is_empty() && !ran.requests.is_empty() {
+            self.runs.said.remove(&key);
+        }
+        for (request, verdict) in &ran.refused {
+            let said = format!("{} {}", request.intent.verb(), verdict.code());
+            if self.runs.said.insert(key.clone(), said.clone()).as_ref() == Some(&said) {
+                continue;
+            }
+            let mut fact = Fact::about(tx, now, FactKind::Refused, request.source.clone());
+            fact.code = verdict.code().into();
+            fact.text = format!("{}: {}", request.intent.verb(), verdict.message);
+            fact.inputs.clone_from(&request.inputs);
+            out.facts.push(fact);
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one failure has this many sides")]
+    fn run_failed(
+        &mut self,
+        tx: &Arc<Transaction>,
+        policy: &PolicyName,
+        digest: &str,
+        failure: &Failure,
+        source: Source,
+        now: Timestamp,
+        out: &mut Transition,
+    ) {
+        let key = (policy.clone(), digest.to_owned());
+        let text = failure.one_line();
+        if failure.is_overrun() {
+            let before = self.runs.overruns.insert(key.clone(), now);
+            if before.is_some_and(|before| now.ms_since(before) <= FREEZE_MS) {
+                self.runs.frozen.insert(key);
+                let text = format!(
+                    "{policy} overran twice within a minute; this version is frozen, stops stay: {text}"
+                );
+                let mut fact = Self::host_fact(now, FactKind::PolicyFailed, text);
+                fact.code = "FROZEN".into();
+                out.facts.push(fact);
+            }
+        }
+        let said = format!("failed {text}");
+        let place = (tx.id, policy.clone());
+        if self.runs.said.insert(place, said.clone()).as_ref() == Some(&said) {
+            return;
+        }
+        let mut fact = Fact::about(tx, now, FactKind::PolicyFailed, source);
+        fact.code = failure.code().into();
+        fact.text = text;
+        out.facts.push(fact);
+    }
+
+    /// The policy files were built anew: good versions decide from the next run on (I11).
+    pub(crate) fn policies_changed(
+        &mut self,
+        report: BuildReport,
+        now: Timestamp,
+        out: &mut Transition,
+    ) {
+        for change in &report.changed {
+            let old = change.old.as_deref().unwrap_or("none");
+            let source = Source::Policy { name: change.name.clone(), digest: change.new.clone() };
+            let mut fact = Fact::new(now, FactKind::PolicyLoaded, source);
+            fact.code = change.name.to_string().into();
+            fact.text = format!("{}: {old} -> {}", change.name, change.new);
+            out.facts.push(fact);
+            self.runs.versions.push(PolicyVersion {
+                name: change.name.clone(),
+                digest: change.new.clone(),
+                source: change.source.clone(),
+                loaded_at: now,
+                active: true,
+            });
+        }
+        for refused in &report.refused {
+            let mut fact = Self::host_fact(now, FactKind::PolicyRefused, String::new());
+            fact.code = refused.name.to_string().into();
+            fact.text = refused
+                .diagnostics
+                .first()
+                .map_or_else(String::new, bracketd_core::diagnostic::Diagnostic::one_line);
+            out.facts.push(fact);
+        }
+        self.policies = report.set;
+    }
+}
+
+fn event_name(kind: &NoticeKind) -> &'static str {
+    match kind {
+        NoticeKind::Armed => "on_arm",
+        NoticeKind::Opened => "on_open",
+        NoticeKind::EntryFilled { .. } => "on_fill",
+        NoticeKind::ExitFilled { .. } => "on_exit_fill",
+        NoticeKind::Acknowledged { .. } => "on_ack",
+        NoticeKind::Rejected { .. } => "on_reject",
+        NoticeKind::Closed => "on_close",
+    }
+}
+
+fn event_of<'a>(tx: &Transaction, kind: Option<&'a NoticeKind>) -> Event<'a> {
+    match kind {
+        None if tx.status == TransactionStatus::Waiting => Event::OnWaiting,
+        None => Event::OnTick,
+        Some(NoticeKind::Armed) => Event::OnArm,
+        Some(NoticeKind::Opened) => Event::OnOpen,
+        Some(NoticeKind::EntryFilled { quantity }) => Event::OnFill { quantity: *quantity },
+        Some(NoticeKind::ExitFilled { quantity }) => Event::OnExitFill { quantity: *quantity },
+        Some(NoticeKind::Acknowledged { what }) => Event::OnAck { what },
+        Some(NoticeKind::Rejected { what, fault }) => {
+            Event::OnReject { what, code: &fault.code, message: &fault.message }
+        }
+        Some(NoticeKind::Closed) => Event::OnClose,
+    }
+}
+
+/// The policy host's view of the engine's budget.
+struct BudgetOfRun<'a>(&'a dyn Budget);
+
+impl RunBudget for BudgetOfRun<'_> {
+    fn over(&self, operations: u64) -> bool {
+        self.0.run_over(operations)
+    }
+}

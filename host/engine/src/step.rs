@@ -1,0 +1,335 @@
+//! One step: people, fills and answers first, then policy runs, then one commit, then dispatch.
+//!
+//! Apart because the order of these phases is the engine's promise (I3): nothing leaves before the
+//! commit that records it, and a failed commit keeps its batch whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bracketd_core::apply::{NoticeKind, Transition, apply};
+use bracketd_core::broker::{Answer, BrokerEvent, Fault, FromAccount};
+use bracketd_core::command::Read;
+use bracketd_core::decide::decide;
+use bracketd_core::fact::{Fact, FactKind};
+use bracketd_core::ids::{AccountName, Symbol, TransactionId};
+use bracketd_core::intent::{Outcome, Request, Source, Verdict};
+use bracketd_core::plan::{plan, wake};
+use bracketd_core::refusal::Refusal;
+use bracketd_core::time::Timestamp;
+use bracketd_store::Batch;
+
+use crate::engine::Engine;
+use crate::input::{Budget, Dispatch, Input, Ticket};
+use crate::market::BASE_SECONDS;
+use crate::parked::needs;
+
+/// Policy state that changed without an intent is written at the latest after this.
+const STATE_MS_MAX: u64 = 1_000;
+/// A command that an account had no room for is offered again after this.
+const NOT_TAKEN_MS: u64 = 50;
+/// Bars asked for when a symbol is first watched.
+const BARS_WANTED: u32 = 300;
+/// Ended transactions kept in memory, for people who look.
+const ENDED_KEPT: usize = 1_000;
+
+impl Engine {
+    /// Takes what arrived, decides, commits once, and returns what is to be sent.
+    pub fn step(&mut self, now: Timestamp, inputs: Vec<Input>, budget: &dyn Budget) -> Dispatch {
+        if let Some(stalled) = self.write_unsaved(now, &inputs) {
+            self.held_back.extend(inputs.into_iter().filter(|i| !matches!(i, Input::Request { .. })));
+            return stalled;
+        }
+        let mut out = self.recovered.take().unwrap_or_default();
+        let mut sent = Dispatch::default();
+        let held_back = std::mem::take(&mut self.held_back);
+        for input in held_back.into_iter().chain(inputs) {
+            self.take_in(input, now, &mut out, &mut sent);
+        }
+        self.let_parked_go(now, &mut out, &mut sent);
+        for id in self.timers.due(now) {
+            wake(&mut self.book, id, now, &mut out);
+            out.touched.insert(id);
+        }
+        self.plan_touched(now, &mut out);
+        self.run_policies(now, budget, &mut out, &mut sent);
+        self.plan_touched(now, &mut out);
+        self.commit(now, out, sent)
+    }
+
+    fn take_in(&mut self, input: Input, now: Timestamp, out: &mut Transition, sent: &mut Dispatch) {
+        match input {
+            Input::Account(from) => self.heard(from, now, out),
+            Input::Request { ticket, request } => match needs(&self.book, &request) {
+                Some(needed) => self.park(Some(ticket), *request, needed, now, out),
+                None => {
+                    let verdict = self.decide(&request, now, out);
+                    sent.verdicts.push((ticket, verdict));
+                }
+            },
+            Input::NotTaken { account, op } => {
+                let fault = Fault::new("QUEUE_FULL", "the account had no room for the command");
+                let answer = Answer::NotSent { fault, after_ms: NOT_TAKEN_MS };
+                let event = BrokerEvent::Answer { op, answer };
+                apply(&mut self.book, FromAccount { account, event }, now, out);
+            }
+            Input::Policies(report) => self.policies_changed(*report, now, out),
+        }
+    }
+
+    fn heard(&mut self, from: FromAccount, now: Timestamp, out: &mut Transition) {
+        let account = from.account.clone();
+        match &from.event {
+            BrokerEvent::Quotes(quotes) => {
+                for quote in quotes {
+                    self.market.quoted(&account, quote);
+                    self.wake_policies_of(&account, &quote.symbol);
+                }
+            }
+            BrokerEvent::Bars { symbol, seconds, bars } => {
+                self.market.filled_in(&account, symbol, *seconds, bars);
+            }
+            BrokerEvent::NoInstrument { symbol, fault } => {
+                self.parking.unknown(&account, symbol, &fault.message);
+            }
+            _ => {}
+        }
+        let came_up = matches!(from.event, BrokerEvent::Up(_));
+        let read_whole = matches!(from.event, BrokerEvent::Picture(_));
+        apply(&mut self.book, from, now, out);
+        if came_up {
+            self.ask_for_picture(&account, now, out);
+        }
+        if came_up || read_whole {
+            // What could not be planned while the account was away is planned now.
+            let all = self.book.transactions.values().filter(|tx| tx.account == account);
+            out.touched.extend(all.filter(|tx| !tx.status.is_ended()).map(|tx| tx.id));
+        }
+    }
+
+    fn ask_for_picture(&self, account: &AccountName, now: Timestamp, out: &mut Transition) {
+        let live = self.book.transactions.values().filter(|tx| tx.account == *account);
+        let since = live.filter(|tx| !tx.status.is_ended()).map(|tx| tx.created_at).min();
+        let since = Timestamp(since.unwrap_or(now).0.saturating_sub(60_000_000));
+        out.reads.push((account.clone(), Read::Picture { since }));
+        let held = self.by_symbol.keys().filter(|(name, _)| name == account).map(|(_, s)| s);
+        let always = self.always_watched.get(account).into_iter().flatten();
+        let symbols: BTreeSet<&Symbol> = held.chain(always).collect();
+        for symbol in symbols {
+            out.reads.push((account.clone(), Read::Instrument(symbol.clone())));
+        }
+    }
+
+    fn decide(&mut self, request: &Request, now: Timestamp, out: &mut Transition) -> Verdict {
+        let policies = &self.policies;
+        decide(&mut self.book, request, &|name| policies.policy(name).is_some(), now, out)
+    }
+
+    fn park(
+        &mut self,
+        ticket: Option<Ticket>,
+        request: Request,
+        needed: (AccountName, Symbol),
+        now: Timestamp,
+        out: &mut Transition,
+    ) {
+        out.reads.push((needed.0.clone(), Read::Instrument(needed.1.clone())));
+        self.parking.park(ticket, request, needed, now);
+    }
+
+    fn let_parked_go(&mut self, now: Timestamp, out: &mut Transition, sent: &mut Dispatch) {
+        for (parked, refused) in self.parking.ready(&self.book, now) {
+            let verdict = match refused {
+                Some(why) => Verdict {
+                    outcome: Outcome::Refused(Refusal::UnknownInstrument),
+                    message: format!("{} is not known at {}: {why}", parked.symbol, parked.account),
+                    transaction: None,
+                    version: 0,
+                },
+                None => self.decide(&parked.request, now, out),
+            };
+            if let Some(ticket) = parked.ticket {
+                sent.verdicts.push((ticket, verdict));
+            }
+        }
+    }
+
+    /// A request that a policy run made, decided against the book as it is now.
+    pub(crate) fn decide_for_policy(
+        &mut self,
+        request: Request,
+        now: Timestamp,
+        out: &mut Transition,
+    ) {
+        match needs(&self.book, &request) {
+            Some(needed) => self.park(None, request, needed, now, out),
+            None => {
+                self.decide(&request, now, out);
+            }
+        }
+    }
+
+    fn plan_touched(&mut self, now: Timestamp, out: &mut Transition) {
+        let touched: Vec<TransactionId> = out.touched.iter().copied().collect();
+        for id in touched {
+            plan(&mut self.book, id, now, out);
+        }
+        for notice in std::mem::take(&mut out.notices) {
+            self.notify_policies(&notice);
+            if notice.kind == NoticeKind::Closed {
+                self.ended.push_back(notice.transaction);
+            }
+        }
+    }
+
+    /// Writes the batch and hands out what follows from it; on failure everything is kept.
+    fn commit(&mut self, now: Timestamp, out: Transition, mut sent: Dispatch) -> Dispatch {
+        let touched: Vec<TransactionId> = out.touched.iter().copied().collect();
+        for id in touched {
+            self.index(id, now);
+        }
+        if let Err(why) = self.write(now, &out, &mut sent) {
+            let waits = Dispatch {
+                ledger_error: Some(why),
+                next_timer: Some(now.plus_ms(NOT_TAKEN_MS)),
+                ..Dispatch::default()
+            };
+            self.unsaved = Some((out, sent));
+            return waits;
+        }
+        self.finish(now, out, sent)
+    }
+
+    fn write(&mut self, now: Timestamp, out: &Transition, sent: &mut Dispatch) -> Result<(), String> {
+        let state_is_late = self
+            .states
+            .unsaved_since
+            .is_some_and(|since| now.ms_since(since) >= STATE_MS_MAX);
+        if out.is_empty() && out.instruments.is_empty() && !state_is_late {
+            return Ok(());
+        }
+        let instruments = out.instruments.iter().filter_map(|(name, symbol)| {
+            let account = self.book.accounts.get(name)?;
+            Some((name.clone(), &**account.instruments.get(symbol)?))
+        });
+        let states = self.states.unsaved.iter().filter_map(|key| self.states.kept.get(key));
+        let touched = out.touched.iter().filter_map(|id| self.book.transactions.get(id));
+        let batch = Batch {
+            at: now,
+            transactions: touched.map(|tx| &**tx).collect(),
+            ops: out.ops.iter().map(|(id, op)| (*id, op)).collect(),
+            facts: &out.facts,
+            policy_states: states.cloned().collect(),
+            policy_versions: self.runs.take_versions(),
+            instruments: instruments.collect(),
+            watermarks: Vec::new(),
+        };
+        let versions = batch.policy_versions.clone();
+        match self.ledger.commit(&batch) {
+            Ok(committed) => {
+                let first = committed.first_fact_seq;
+                sent.facts = (first..).zip(out.facts.iter().cloned()).collect();
+                self.states.unsaved.clear();
+                self.states.unsaved_since = None;
+                Ok(())
+            }
+            Err(error) => {
+                self.runs.keep_versions(versions);
+                Err(error.to_string())
+            }
+        }
+    }
+
+    fn finish(&mut self, now: Timestamp, out: Transition, mut sent: Dispatch) -> Dispatch {
+        sent.commands = out.commands;
+        sent.reads = out.reads;
+        sent.watch = self.watch_changed(&mut sent.reads, now);
+        sent.has_more = !self.runs.is_empty();
+        let state_due = self.states.unsaved_since.map(|since| since.plus_ms(STATE_MS_MAX));
+        sent.next_timer = [self.timers.next(), self.parking.next_timer(), state_due]
+            .into_iter()
+            .flatten()
+            .min();
+        while self.ended.len() > ENDED_KEPT {
+            if let Some(oldest) = self.ended.pop_front() {
+                self.forget(oldest);
+            }
+        }
+        sent
+    }
+
+    fn forget(&mut self, id: TransactionId) {
+        let rests = self.book.transactions.get(&id).is_some_and(|tx| {
+            !tx.status.is_ended() || tx.orders.iter().any(|o| !o.status.is_terminal())
+        });
+        if !rests {
+            self.book.forget(id);
+            self.timers.set(id, None);
+            self.states.kept.retain(|(owner, _), _| *owner != id);
+        }
+    }
+
+    /// Retries a batch that could not be written. Gives the answer of this step while it cannot.
+    fn write_unsaved(&mut self, now: Timestamp, inputs: &[Input]) -> Option<Dispatch> {
+        let (out, mut sent) = self.unsaved.take()?;
+        let why = match self.write(now, &out, &mut sent) {
+            Ok(()) => {
+                let done = self.finish(now, out, sent);
+                return Some(Dispatch { has_more: true, ..done });
+            }
+            Err(why) => why,
+        };
+        self.unsaved = Some((out, sent));
+        let verdicts = inputs.iter().filter_map(|input| match input {
+            Input::Request { ticket, .. } => Some(Self::ledger_failed(*ticket, &why)),
+            _ => None,
+        });
+        Some(Dispatch {
+            verdicts: verdicts.collect(),
+            next_timer: Some(now.plus_ms(NOT_TAKEN_MS)),
+            ledger_error: Some(why.clone()),
+            ..Dispatch::default()
+        })
+    }
+
+    /// The symbols whose prices are needed: those of live transactions and of waiting requests.
+    fn watch_changed(
+        &mut self,
+        reads: &mut Vec<(AccountName, Read)>,
+        now: Timestamp,
+    ) -> Option<BTreeMap<AccountName, Vec<Symbol>>> {
+        let mut wanted: BTreeMap<AccountName, BTreeSet<Symbol>> = BTreeMap::new();
+        let always = self
+            .always_watched
+            .iter()
+            .flat_map(|(name, all)| all.iter().map(|symbol| (name.clone(), symbol.clone())));
+        let live = self.by_symbol.keys().cloned().chain(self.parking.symbols()).chain(always);
+        for (account, symbol) in live {
+            wanted.entry(account).or_default().insert(symbol);
+        }
+        let wanted: BTreeMap<AccountName, Vec<Symbol>> =
+            wanted.into_iter().map(|(name, all)| (name, all.into_iter().collect())).collect();
+        if wanted == self.watched {
+            return None;
+        }
+        for (account, symbols) in &wanted {
+            let before = self.watched.get(account);
+            let span_us = i64::from(BASE_SECONDS) * i64::from(BARS_WANTED) * 1_000_000;
+            for symbol in symbols.iter().filter(|s| before.is_none_or(|b| !b.contains(s))) {
+                reads.push((account.clone(), Read::Bars {
+                    symbol: symbol.clone(),
+                    seconds: BASE_SECONDS,
+                    since: Timestamp(now.0.saturating_sub(span_us)),
+                    limit: BARS_WANTED,
+                }));
+            }
+        }
+        self.watched.clone_from(&wanted);
+        Some(wanted)
+    }
+
+    /// A note of the host itself, committed with the step.
+    pub(crate) fn host_fact(now: Timestamp, kind: FactKind, text: String) -> Fact {
+        let mut fact = Fact::new(now, kind, Source::Host);
+        fact.text = text;
+        fact
+    }
+}
