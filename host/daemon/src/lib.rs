@@ -3,6 +3,7 @@
 //! This crate is the outermost floor: configuration, command line, local HTTP API, file watching
 //! and threads. What may be done to a trade is decided in `bracketd-core`, never here.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod daemon_file;

@@ -1,0 +1,82 @@
+//! `bracketd config`: checks the file without starting anything, or prints its schema.
+//!
+//! Apart because it never needs a daemon.
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::Common;
+use super::client::CONFIG_FILE;
+use super::exit::{Exit, Failure};
+use super::output::Out;
+use crate::config::{Checked, Config, check_file, schema};
+use crate::render;
+
+/// Verbs about the configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigVerb {
+    /// Tell everything that is wrong in the file
+    #[command(after_help = "Example:\n  bracketd config check --config /etc/bracketd.toml")]
+    Check,
+    /// Print the JSON Schema of the file, for editors
+    #[command(after_help = "Example:\n  bracketd config schema > bracketd.schema.json")]
+    Schema,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// Where the file cannot be read.
+pub fn run(verb: &ConfigVerb, common: &Common, out: &Out) -> Result<Exit, Failure> {
+    match verb {
+        ConfigVerb::Schema => {
+            out.json(&schema());
+            Ok(Exit::Done)
+        }
+        ConfigVerb::Check => {
+            let path = path(common);
+            let checked = read(&path)?;
+            let diagnostics = &checked.diagnostics;
+            if out.is_json() {
+                let all: Vec<_> = diagnostics.iter().map(render::json).collect();
+                out.json(&json!({ "file": path, "ok": all.is_empty(), "diagnostics": all }));
+            } else if diagnostics.is_empty() {
+                out.line(&format!("{}: ok", path.display()));
+            } else {
+                out.note(&render::texts(diagnostics, true));
+            }
+            Ok(if diagnostics.is_empty() { Exit::Done } else { Exit::Findings })
+        }
+    }
+}
+
+/// The configuration file that the command line means.
+pub fn path(common: &Common) -> PathBuf {
+    common.config.clone().unwrap_or_else(|| CONFIG_FILE.into())
+}
+
+/// The configuration; what is wrong with it goes to standard error.
+///
+/// # Errors
+/// Where the file cannot be read or is not right.
+pub fn load(path: &Path, out: &Out) -> Result<Config, Failure> {
+    let checked = read(path)?;
+    match checked.config {
+        Some(config) => Ok(config),
+        None => {
+            out.note(&render::texts(&checked.diagnostics, true));
+            let message = format!("{} has {} mistakes", path.display(), checked.diagnostics.len());
+            Err(Failure::new(Exit::Findings, "BAD_CONFIG", message)
+                .hint("`bracketd config check` tells them again, without starting anything"))
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Checked, Failure> {
+    check_file(path).map_err(|error| {
+        Failure::usage(format!("cannot read {}: {error}", path.display()))
+            .hint("write one with `bracketd init`, or name it with --config")
+    })
+}

@@ -1,0 +1,163 @@
+//! `bracketd exchange`: the paper exchange as a process of its own.
+//!
+//! Apart because it is the other side: it shares nothing with the daemon but the wire.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use bracketd_core::Decimal;
+use bracketd_exchange::{
+    AccountConfig, Exchange, ExchangeConfig, Feed, MarketConfig, TapeFile, TapeSpeed,
+};
+use clap::Args;
+use serde_json::json;
+
+use super::exit::{Exit, Failure};
+use super::output::Out;
+use super::run::Speed;
+
+/// What the exchange is started with.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bracketd exchange --bind 127.0.0.1:8742 --account PKTEST:secret
+  bracketd exchange --tape btc.csv --speed max --book btc.book
+  bracketd exchange --manual      prices only by POST /admin/price")]
+pub struct ExchangeArgs {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
+    bind: SocketAddr,
+    /// An account; may be repeated
+    #[arg(
+        long = "account", default_value = "PKTEST:secret", value_name = "KEY:SECRET[:CASH]",
+        value_parser = account
+    )]
+    accounts: Vec<AccountConfig>,
+    /// Prices only by hand
+    #[arg(long, conflicts_with = "tape")]
+    manual: bool,
+    /// Recorded prices; may be repeated; left out, a simulated market
+    #[arg(long, value_name = "FILE")]
+    tape: Vec<PathBuf>,
+    /// Splits to undo in daily bars
+    #[arg(long, value_name = "FILE", requires = "tape")]
+    splits: Option<PathBuf>,
+    /// Pace: "max" waits for acknowledgments (tapes only), N is so many times
+    #[arg(long, value_name = "max|N")]
+    speed: Option<Speed>,
+    /// Seed of the simulated market
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+    /// Where the state is kept across restarts; left out, in memory
+    #[arg(long, value_name = "FILE")]
+    book: Option<PathBuf>,
+    /// Requests per account and minute; left out, as many as come
+    #[arg(long, value_name = "N")]
+    requests_per_minute: Option<u32>,
+}
+
+/// Runs the exchange until the process is ended.
+///
+/// # Errors
+/// Where it cannot be started.
+pub fn run(args: &ExchangeArgs, out: &Out) -> Result<Exit, Failure> {
+    let config = config(args)?;
+    let told = |url: &str| {
+        if out.is_json() {
+            out.json_line(&json!({ "url": url }));
+        } else {
+            out.line(url);
+        }
+    };
+    Exchange::run_blocking(&config, told).map_err(|error| {
+        Failure::new(Exit::Usage, "NOT_STARTED", error.to_string())
+            .hint("`bracketd exchange --help` lists what can be set")
+    })?;
+    Ok(Exit::Done)
+}
+
+fn config(args: &ExchangeArgs) -> Result<ExchangeConfig, Failure> {
+    let feed = if args.manual {
+        Feed::Manual
+    } else if args.tape.is_empty() {
+        let speed = match args.speed {
+            None => 1,
+            Some(Speed::Times(times)) => times,
+            Some(Speed::Max) => {
+                return Err(Failure::usage("only a tape can be run at --speed max")
+                    .hint("add --tape FILE, or write a number"));
+            }
+        };
+        Feed::Market(MarketConfig { seed: args.seed, speed, ..MarketConfig::default() })
+    } else {
+        let file = |path: &PathBuf| TapeFile {
+            path: path.clone(),
+            symbol: None,
+            splits: args.splits.clone(),
+        };
+        let speed = match args.speed {
+            None | Some(Speed::Max) => TapeSpeed::Max,
+            Some(Speed::Times(times)) => TapeSpeed::Factor(times),
+        };
+        Feed::Tape { files: args.tape.iter().map(file).collect(), speed }
+    };
+    Ok(ExchangeConfig {
+        bind: args.bind,
+        accounts: args.accounts.clone(),
+        feed,
+        assets: Vec::new(),
+        book_file: args.book.clone(),
+        requests_per_minute: args.requests_per_minute,
+    })
+}
+
+fn account(text: &str) -> Result<AccountConfig, String> {
+    let mut parts = text.splitn(3, ':');
+    let (key, secret) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
+    if key.is_empty() || secret.is_empty() {
+        return Err("write KEY:SECRET or KEY:SECRET:CASH".to_owned());
+    }
+    let cash = match parts.next() {
+        None => Decimal::from(100_000),
+        Some(cash) => Decimal::from_str_exact(cash)
+            .map_err(|_| format!("\"{cash}\" is not an amount of money"))?,
+    };
+    Ok(AccountConfig::new(key, secret, cash))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ExchangeArgs, Exit, account, config};
+    use bracketd_exchange::{Feed, TapeSpeed};
+    use clap::{Args, FromArgMatches};
+
+    fn parse(line: &str) -> ExchangeArgs {
+        let command = ExchangeArgs::augment_args(clap::Command::new("exchange"));
+        let words = std::iter::once("exchange").chain(line.split_whitespace());
+        ExchangeArgs::from_arg_matches(&command.get_matches_from(words)).unwrap()
+    }
+
+    #[test]
+    fn flags_choose_where_prices_come_from() {
+        assert!(matches!(config(&parse("")).unwrap().feed, Feed::Market(m) if m.seed == 42));
+        assert_eq!(config(&parse("--manual")).unwrap().feed, Feed::Manual);
+        let fast = |feed| match feed {
+            Feed::Tape { files, speed } => (files.len(), speed),
+            other => panic!("{other:?}"),
+        };
+        let feed = config(&parse("--tape a.csv --tape b.csv")).unwrap().feed;
+        assert_eq!(fast(feed), (2, TapeSpeed::Max));
+        let feed = config(&parse("--tape a.csv --speed 60")).unwrap().feed;
+        assert_eq!(fast(feed), (1, TapeSpeed::Factor(60)));
+        assert_eq!(config(&parse("--speed max")).unwrap_err().exit, Exit::Usage);
+    }
+
+    #[test]
+    fn an_account_needs_a_key_and_a_secret() {
+        assert_eq!(account("k:s:5.50").unwrap().book.cash.to_string(), "5.50");
+        assert_eq!(account("k:s").unwrap().secret, "s");
+        for text in ["", "k", "k:", ":s", "k:s:much"] {
+            assert!(account(text).is_err(), "{text}");
+        }
+    }
+}

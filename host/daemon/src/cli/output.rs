@@ -1,0 +1,150 @@
+//! Where a verb's words go: data to standard output, messages to standard error, both plain enough
+//! for a pipe.
+//!
+//! Apart so that JSON, color and closed pipes are handled once. Text from a broker or a file never
+//! reaches a terminal with its control characters.
+
+use std::io::Write;
+
+use clap::builder::styling::{AnsiColor, Style};
+use comfy_table::{Table, presets};
+use serde_json::{Value, json};
+
+use super::exit::Failure;
+use crate::render::printable;
+
+/// How loud a word is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// As it should be.
+    Good,
+    /// Worth a look.
+    Warning,
+    /// Somebody has to act.
+    Bad,
+}
+
+/// The two ways out.
+#[derive(Debug)]
+pub struct Out {
+    is_json: bool,
+}
+
+impl Out {
+    /// Output as JSON, or for people.
+    pub fn new(is_json: bool) -> Self {
+        Self { is_json }
+    }
+
+    /// Whether JSON is wanted.
+    pub fn is_json(&self) -> bool {
+        self.is_json
+    }
+
+    /// A line of data.
+    pub fn line(&self, text: &str) {
+        // A reader that has gone away wants no more; that is no failure of the verb.
+        let _ = writeln!(anstream::stdout(), "{text}");
+    }
+
+    /// A value as JSON, on several lines.
+    pub fn json(&self, value: &Value) {
+        let _ = writeln!(anstream::stdout(), "{value:#}");
+    }
+
+    /// A value as JSON, on one line: for streams.
+    pub fn json_line(&self, value: &Value) {
+        let _ = writeln!(anstream::stdout(), "{value}");
+    }
+
+    /// Rows under their titles, in columns.
+    pub fn table(&self, titles: &[&str], rows: Vec<Vec<String>>) {
+        self.line(&table(titles, rows));
+    }
+
+    /// A message for people.
+    pub fn note(&self, text: &str) {
+        let _ = writeln!(anstream::stderr(), "{text}");
+    }
+
+    /// A failure: what went wrong and what to do next.
+    pub fn failure(&self, failure: &Failure) {
+        if self.is_json {
+            let error = json!({
+                "code": failure.code, "message": failure.message, "hint": failure.hint,
+                "exit": failure.exit.code(),
+            });
+            let _ = writeln!(anstream::stderr(), "{}", json!({ "error": error }));
+            return;
+        }
+        let (bad, bold) = (paint("error", Tone::Bad), printable(&failure.message));
+        self.note(&format!("{bad}: {bold} [{}]", failure.code));
+        if !failure.hint.is_empty() {
+            self.note(&format!("hint: {}", printable(&failure.hint)));
+        }
+    }
+}
+
+/// Rows under their titles, in columns two spaces apart, without spaces at line ends.
+pub fn table(titles: &[&str], rows: Vec<Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(titles.iter().map(|title| title.to_uppercase()).collect::<Vec<_>>());
+    for row in rows {
+        table
+            .add_row(row.iter().map(|cell| printable(cell).replace('\n', " ")).collect::<Vec<_>>());
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table.trim_fmt()
+}
+
+/// The word in the color of its tone; the color is dropped where nobody wants it.
+pub fn paint(word: &str, tone: Tone) -> String {
+    let color = match tone {
+        Tone::Good => AnsiColor::Green,
+        Tone::Warning => AnsiColor::Yellow,
+        Tone::Bad => AnsiColor::Red,
+    };
+    let style = Style::new().bold().fg_color(Some(color.into()));
+    format!("{style}{word}{style:#}")
+}
+
+/// The text at a path such as `/legs/stop/desired`; a dash where there is none.
+pub fn text(value: &Value, path: &str) -> String {
+    match value.pointer(path) {
+        None | Some(Value::Null) => "-".to_owned(),
+        Some(Value::String(text)) => printable(text),
+        Some(other) => other.to_string(),
+    }
+}
+
+/// The list at a path; empty where there is none.
+pub fn list<'a>(value: &'a Value, path: &str) -> &'a [Value] {
+    value.pointer(path).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{list, table, text};
+    use serde_json::json;
+
+    #[test]
+    fn columns_line_up_and_controls_are_dropped() {
+        let rows = vec![
+            vec!["1".to_owned(), "ACME".to_owned()],
+            vec!["200".to_owned(), "a\u{1b}[31m\nb".to_owned()],
+        ];
+        let wanted = "ID   SYMBOL\n1    ACME\n200  a [31m b";
+        assert_eq!(table(&["id", "symbol"], rows), wanted);
+    }
+
+    #[test]
+    fn what_is_missing_is_a_dash_and_an_empty_list() {
+        let value = json!({ "a": { "b": "x" }, "c": null, "d": 3, "e": [1] });
+        let found: Vec<_> = ["/a/b", "/c", "/d", "/z"].map(|path| text(&value, path)).into();
+        assert_eq!(found, ["x", "-", "3", "-"]);
+        assert_eq!((list(&value, "/e").len(), list(&value, "/z").len()), (1, 0));
+    }
+}

@@ -1,0 +1,58 @@
+//! `bracketd portfolio`: what the accounts hold and risk. Apart because it is a verb; it only
+//! shows, and shows no figure that the daemon did not give.
+
+use serde_json::Value;
+
+use super::client::Client;
+use super::exit::{Exit, Failure};
+use super::output::{Out, list, text};
+
+/// Runs the verb.
+///
+/// # Errors
+/// Where the daemon is not reached.
+pub fn run(client: &Client, out: &Out) -> Result<Exit, Failure> {
+    let portfolio = client.get("/api/v1/portfolio")?;
+    if out.is_json() {
+        out.json(&portfolio);
+        return Ok(Exit::Done);
+    }
+    let count = |account: &Value, path: &str| list(account, path).len().to_string();
+    let rows = list(&portfolio, "/accounts").iter().map(|account| {
+        vec![
+            text(account, "/account"),
+            text(account, "/equity"),
+            text(account, "/exposure"),
+            text(account, "/unrealized"),
+            text(account, "/risk_at_stops"),
+            count(account, "/opened"),
+            count(account, "/waiting"),
+            count(account, "/unprotected"),
+            count(account, "/without_stop"),
+        ]
+    });
+    let titles = [
+        "account",
+        "equity",
+        "exposure",
+        "unrealized",
+        "risk",
+        "open",
+        "waiting",
+        "unprotected",
+        "no stop",
+    ];
+    out.table(&titles, rows.collect());
+    let positions = list(&portfolio, "/accounts").iter().flat_map(|account| {
+        list(account, "/positions").iter().map(move |position| {
+            let of = |path: &str| text(position, path);
+            vec![text(account, "/account"), of("/symbol"), of("/quantity"), of("/avg_price")]
+        })
+    });
+    let positions: Vec<_> = positions.collect();
+    if !positions.is_empty() {
+        out.line("");
+        out.table(&["account", "symbol", "quantity", "average price"], positions);
+    }
+    Ok(Exit::Done)
+}

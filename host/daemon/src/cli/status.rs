@@ -1,0 +1,93 @@
+//! `bracketd status`: how the daemon is, what is not protected first.
+//!
+//! Apart because at 3 a.m. this is the one that gets typed. It only shows.
+
+use serde_json::Value;
+
+use super::client::Client;
+use super::exit::{Exit, Failure};
+use super::output::{Out, Tone, list, paint, text};
+
+/// Runs the verb. Ends with findings when something held is unprotected or an outcome is unknown.
+///
+/// # Errors
+/// Where the daemon is not reached.
+pub fn run(client: &Client, out: &Out) -> Result<Exit, Failure> {
+    let status = client.get("/api/v1/status")?;
+    if out.is_json() {
+        out.json(&status);
+    } else {
+        show(&status, out);
+    }
+    let count = |path: &str| status.pointer(path).and_then(Value::as_u64).unwrap_or(0);
+    let is_bad = count("/protection/unprotected") > 0 || count("/unknown_ops") > 0;
+    Ok(if is_bad { Exit::Findings } else { Exit::Done })
+}
+
+fn show(status: &Value, out: &Out) {
+    let of = |path: &str| text(status, path);
+    out.line(&format!(
+        "bracketd {}  {}  since {}",
+        of("/version"),
+        of("/mode").to_uppercase(),
+        of("/started_at")
+    ));
+    out.line(&format!("protection    {}", protection(status)));
+    let counts = ["WAITING", "OPENED", "CLOSING"]
+        .map(|name| format!("{} {name}", of(&format!("/transactions/{name}"))));
+    out.line(&format!("transactions  {}", counts.join(" · ")));
+    match list(status, "/not_ready") {
+        [] => out.line(&format!("ready         {}", paint("yes", Tone::Good))),
+        reasons => {
+            let reasons: Vec<_> = reasons.iter().map(|reason| text(reason, "")).collect();
+            out.line(&format!("ready         {}: {}", paint("no", Tone::Bad), reasons.join("; ")));
+        }
+    }
+    if of("/policies_refused") != "0" {
+        let count = paint(&of("/policies_refused"), Tone::Warning);
+        out.line(&format!("policies      {count} refused, older versions go on: policy list"));
+    }
+    let lost = if of("/activity/lost") == "0" { Tone::Good } else { Tone::Bad };
+    let lost = paint(&format!("{} lost", of("/activity/lost")), lost);
+    out.line(&format!("activity      {} written, {lost}", of("/activity/written")));
+    let unguarded = list(status, "/unguarded_entries");
+    if !unguarded.is_empty() {
+        let ids: Vec<_> = unguarded.iter().map(|id| text(id, "")).collect();
+        out.line(&format!(
+            "entries       {} would fill without a stop if this daemon were down",
+            ids.join(", ")
+        ));
+    }
+    tables(status, out);
+}
+
+fn protection(status: &Value) -> String {
+    let of = |path: &str| text(status, path);
+    let part = |word: &str, path: &str, tone: Tone| {
+        let count = of(path);
+        let words = format!("{count} {word}");
+        if count == "0" { words } else { paint(&words, tone) }
+    };
+    [
+        part("protected", "/protection/protected", Tone::Good),
+        part("pending", "/protection/pending", Tone::Warning),
+        part("unprotected", "/protection/unprotected", Tone::Bad),
+        part("unknown", "/unknown_ops", Tone::Bad),
+    ]
+    .join(" · ")
+}
+
+fn tables(status: &Value, out: &Out) {
+    let row = |value: &Value, paths: &[&str]| paths.iter().map(|path| text(value, path)).collect();
+    let gaps = list(status, "/gaps");
+    if !gaps.is_empty() {
+        let paths = ["/transaction", "/account", "/symbol", "/state", "/gap_ms", "/why"];
+        let rows = gaps.iter().map(|gap| row(gap, &paths)).collect();
+        out.line("");
+        out.table(&["id", "account", "symbol", "state", "gap ms", "why"], rows);
+    }
+    let paths = ["/name", "/plugin", "/up", "/reconciled", "/armed", "/last_error"];
+    let rows = list(status, "/accounts").iter().map(|account| row(account, &paths)).collect();
+    out.line("");
+    out.table(&["account", "plugin", "up", "reconciled", "armed", "last error"], rows);
+}

@@ -1,0 +1,239 @@
+//! The verbs that change a transaction, and how each tells what truly came of it.
+//!
+//! Apart from showing because these can move orders. "Accepted" is never printed as "done".
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use super::HowArgs;
+use crate::cli::client::Client;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output::{Out, Tone, paint, text};
+
+/// A new wanted stop, target or both.
+#[derive(Debug, Args)]
+pub struct SetArgs {
+    /// The transaction's number
+    id: u64,
+    /// The stop wanted; "none" takes it away
+    #[arg(long, value_name = "PRICE|none", required_unless_present = "target")]
+    stop: Option<String>,
+    /// The target wanted; "none" takes it away
+    #[arg(long, value_name = "PRICE|none")]
+    target: Option<String>,
+    /// Refuse if somebody has changed it since this version
+    #[arg(long, value_name = "VERSION")]
+    if_version: Option<u64>,
+    #[command(flatten)]
+    how: HowArgs,
+}
+
+/// A close or a cancel.
+#[derive(Debug, Args)]
+pub struct ChangeArgs {
+    /// The transaction's number
+    id: u64,
+    /// Refuse if somebody has changed it since this version
+    #[arg(long, value_name = "VERSION")]
+    if_version: Option<u64>,
+    #[command(flatten)]
+    how: HowArgs,
+}
+
+/// A new quantity.
+#[derive(Debug, Args)]
+pub struct ResizeArgs {
+    /// The transaction's number
+    id: u64,
+    /// What is to be held afterwards
+    quantity: String,
+    /// Refuse if somebody has changed it since this version
+    #[arg(long, value_name = "VERSION")]
+    if_version: Option<u64>,
+    #[command(flatten)]
+    how: HowArgs,
+}
+
+/// A leg to lock or unlock.
+#[derive(Debug, Args)]
+pub struct LockArgs {
+    /// The transaction's number
+    id: u64,
+    /// The leg
+    #[arg(value_enum)]
+    leg: LegWord,
+    /// Why; kept in the ledger
+    #[arg(long, default_value = "", hide_default_value = true)]
+    why: String,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LegWord {
+    Stop,
+    Target,
+}
+
+pub(super) fn set(args: &SetArgs, client: &Client, out: &Out) -> Result<Exit, Failure> {
+    let body = set_body(args);
+    send(args.id, "protection", &body, args.how.wait, client, out)
+}
+
+pub(super) fn plain(
+    args: &ChangeArgs,
+    what: &str,
+    client: &Client,
+    out: &Out,
+) -> Result<Exit, Failure> {
+    let body = json!({ "why": args.how.why, "if_version": args.if_version });
+    send(args.id, what, &body, args.how.wait, client, out)
+}
+
+pub(super) fn resize(args: &ResizeArgs, client: &Client, out: &Out) -> Result<Exit, Failure> {
+    let body = json!({
+        "quantity": args.quantity, "why": args.how.why, "if_version": args.if_version,
+    });
+    send(args.id, "quantity", &body, args.how.wait, client, out)
+}
+
+pub(super) fn lock(
+    args: &LockArgs,
+    locked: bool,
+    client: &Client,
+    out: &Out,
+) -> Result<Exit, Failure> {
+    let leg = match args.leg {
+        LegWord::Stop => "stop",
+        LegWord::Target => "target",
+    };
+    let body = json!({ "leg": leg, "locked": locked, "why": args.why });
+    send(args.id, "locks", &body, None, client, out)
+}
+
+fn send(
+    id: u64,
+    what: &str,
+    body: &Value,
+    wait: Option<u64>,
+    client: &Client,
+    out: &Out,
+) -> Result<Exit, Failure> {
+    let answer = client.post(&format!("/api/v1/transactions/{id}/{what}"), body, wait)?;
+    Ok(finish(&answer, wait, out))
+}
+
+/// Tells what came of an accepted request. Not settled within the wait is "unknown", unless the
+/// broker said no.
+pub(super) fn finish(answer: &Value, wait: Option<u64>, out: &Out) -> Exit {
+    let exit = exit_of(answer, wait.is_some());
+    if out.is_json() {
+        out.json(answer);
+        return exit;
+    }
+    let of = |path: &str| text(answer, path);
+    out.line(&format!(
+        "transaction {}: {} ({}, version {})",
+        of("/transaction"),
+        of("/message"),
+        of("/outcome").to_lowercase(),
+        of("/version")
+    ));
+    for leg in ["stop", "target"] {
+        let at = |member: &str| of(&format!("/waited/transaction/legs/{leg}/{member}"));
+        if answer.pointer("/waited/transaction").is_some() {
+            let state = match at("state").as_str() {
+                state @ ("none" | "stored" | "working") => paint(state, Tone::Good),
+                state @ ("rejected" | "unknown") => paint(state, Tone::Bad),
+                state => paint(state, Tone::Warning),
+            };
+            out.line(&format!(
+                "  {leg:<6}  wanted {}  working {}  {state}",
+                at("desired"),
+                at("working")
+            ));
+        }
+    }
+    if exit == Exit::Unknown {
+        out.note("not done yet; look again with `bracketd tx show`");
+    }
+    exit
+}
+
+fn exit_of(answer: &Value, is_waited_for: bool) -> Exit {
+    let outcome = text(answer, "/outcome");
+    if !is_waited_for || outcome != "STAGED" {
+        return Exit::Done;
+    }
+    let is = |leg: &str, state: &str| {
+        text(answer, &format!("/waited/transaction/legs/{leg}/state")) == state
+    };
+    match answer.pointer("/waited/settled").and_then(Value::as_bool) {
+        Some(true) => Exit::Done,
+        _ if is("stop", "rejected") || is("target", "rejected") => Exit::Refused,
+        _ => Exit::Unknown,
+    }
+}
+
+fn set_body(args: &SetArgs) -> Value {
+    let mut body = json!({ "why": args.how.why, "if_version": args.if_version });
+    for (name, given) in [("stop", &args.stop), ("target", &args.target)] {
+        if let (Some(price), Some(members)) = (given, body.as_object_mut()) {
+            let wanted = if price == "none" { Value::Null } else { json!(price) };
+            members.insert(name.to_owned(), wanted);
+        }
+    }
+    body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Exit, SetArgs, exit_of, set_body};
+    use clap::{Args, FromArgMatches};
+    use serde_json::json;
+
+    fn parse(line: &str) -> Option<serde_json::Value> {
+        let command = SetArgs::augment_args(clap::Command::new("set").no_binary_name(true));
+        let matches = command.try_get_matches_from(line.split(' ')).ok()?;
+        Some(set_body(&SetArgs::from_arg_matches(&matches).ok()?))
+    }
+
+    #[test]
+    fn a_leg_that_is_not_named_is_not_touched() {
+        let rows = [
+            ("7 --stop 96.5", Some(json!({ "why": "", "if_version": null, "stop": "96.5" }))),
+            ("7 --stop none", Some(json!({ "why": "", "if_version": null, "stop": null }))),
+            (
+                "7 --target 110 --if-version 3 --why w --wait",
+                Some(json!({ "why": "w", "if_version": 3, "target": "110" })),
+            ),
+            ("7", None),
+            ("seven --stop 1", None),
+        ];
+        for (line, wanted) in rows {
+            assert_eq!(parse(line), wanted, "{line}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_settled_ends_as_done_when_it_was_waited_for() {
+        let leg = |state: &str| json!({ "state": state });
+        let waited = |settled: bool, state: &str| {
+            let legs = json!({ "stop": leg(state), "target": leg("none") });
+            json!({
+                "outcome": "STAGED",
+                "waited": { "settled": settled, "transaction": { "legs": legs } },
+            })
+        };
+        let rows = [
+            (json!({ "outcome": "STORED" }), true, Exit::Done),
+            (json!({ "outcome": "STAGED", "waited": null }), false, Exit::Done),
+            (json!({ "outcome": "STAGED", "waited": null }), true, Exit::Unknown),
+            (waited(true, "working"), true, Exit::Done),
+            (waited(false, "in_flight"), true, Exit::Unknown),
+            (waited(false, "unknown"), true, Exit::Unknown),
+            (waited(false, "rejected"), true, Exit::Refused),
+        ];
+        for (answer, is_waited_for, exit) in rows {
+            assert_eq!(exit_of(&answer, is_waited_for), exit, "{answer}");
+        }
+    }
+}

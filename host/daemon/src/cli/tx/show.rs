@@ -1,0 +1,188 @@
+//! `bracketd tx list`, `show` and `why`. Apart from the verbs that change; wanted and working always
+//! stand side by side.
+
+use clap::ValueEnum;
+use serde_json::Value;
+
+use super::StatusWord;
+use crate::cli::activity;
+use crate::cli::client::Client;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output::{Out, Tone, list, paint, text};
+
+pub(super) fn list_all(
+    status: Option<StatusWord>,
+    client: &Client,
+    out: &Out,
+) -> Result<Exit, Failure> {
+    let word = status.and_then(|status| status.to_possible_value());
+    let path = match &word {
+        None => "/api/v1/transactions".to_owned(),
+        Some(word) => format!("/api/v1/transactions?status={}", word.get_name()),
+    };
+    let answer = client.get(&path)?;
+    if out.is_json() {
+        out.json(&answer);
+        return Ok(Exit::Done);
+    }
+    let all = list(&answer, "/transactions");
+    if all.is_empty() {
+        out.note("no transactions; open one with `bracketd tx open`");
+        return Ok(Exit::Done);
+    }
+    let titles = [
+        "id",
+        "symbol",
+        "side",
+        "status",
+        "held",
+        "entry",
+        "price",
+        "stop",
+        "works",
+        "target",
+        "works",
+        "protection",
+        "profit",
+    ];
+    out.table(&titles, all.iter().map(row).collect());
+    Ok(Exit::Done)
+}
+
+fn row(tx: &Value) -> Vec<String> {
+    let of = |path: &str| text(tx, path);
+    let entry = if of("/entry/average") == "-" { "/entry/reference" } else { "/entry/average" };
+    let paths = [
+        "/id",
+        "/symbol",
+        "/direction",
+        "/status",
+        "/held",
+        entry,
+        "/metrics/price",
+        "/legs/stop/desired",
+        "/legs/stop/working",
+        "/legs/target/desired",
+        "/legs/target/working",
+        "/protection/state",
+        "/metrics/unrealized",
+    ];
+    paths.map(of).into()
+}
+
+pub(super) fn one(id: u64, client: &Client, out: &Out) -> Result<Exit, Failure> {
+    let tx = client.get(&format!("/api/v1/transactions/{id}"))?;
+    if out.is_json() {
+        out.json(&tx);
+        return Ok(Exit::Done);
+    }
+    let of = |path: &str| text(&tx, path);
+    out.line(&format!(
+        "transaction {}  {} {} {}  {}  version {}",
+        of("/id"),
+        of("/direction"),
+        of("/entry/quantity"),
+        of("/symbol"),
+        of("/status"),
+        of("/version")
+    ));
+    out.line(&format!("account     {} (book {})", of("/account"), of("/owner")));
+    out.line(&format!(
+        "entry       {} at {}, {} of {} filled, average {}, guard {}",
+        of("/entry/kind"),
+        of("/entry/reference"),
+        of("/entry/entered"),
+        of("/entry/quantity"),
+        of("/entry/average"),
+        of("/entry/guard")
+    ));
+    out.line(&format!("protection  {}", protection(&tx)));
+    out.line(&format!(
+        "figures     price {}, profit {} ({} %), R {}, at risk {}, realized {}",
+        of("/metrics/price"),
+        of("/metrics/unrealized"),
+        of("/metrics/percent"),
+        of("/metrics/r_multiple"),
+        of("/metrics/risk"),
+        of("/metrics/realized")
+    ));
+    let policies: Vec<_> = list(&tx, "/policies").iter().map(|name| text(name, "")).collect();
+    out.line(&format!(
+        "policies    {}",
+        if policies.is_empty() { "none".to_owned() } else { policies.join(", ") }
+    ));
+    for (name, path) in [("under way", "/task"), ("closed", "/close_reason")] {
+        if of(path) != "-" {
+            out.line(&format!("{name:<10}  {}", of(path)));
+        }
+    }
+    parts(&tx, out);
+    Ok(Exit::Done)
+}
+
+fn protection(tx: &Value) -> String {
+    let state = text(tx, "/protection/state");
+    let gap = text(tx, "/protection/gap_ms");
+    match state.as_str() {
+        "protected" => paint(&state, Tone::Good),
+        "pending" => format!("{} for {gap} ms", paint(&state, Tone::Warning)),
+        "unprotected" => {
+            let why = text(tx, "/protection/why");
+            format!("{} for {gap} ms: {why}", paint(&state, Tone::Bad))
+        }
+        _ => state,
+    }
+}
+
+fn parts(tx: &Value, out: &Out) {
+    let legs = ["stop", "target"].map(|leg| {
+        let of = |member: &str| text(tx, &format!("/legs/{leg}/{member}"));
+        let locked = if of("locked") == "true" { "locked" } else { "" };
+        vec![leg.to_owned(), of("desired"), of("working"), of("state"), locked.to_owned()]
+    });
+    out.line("");
+    out.table(&["leg", "wanted", "works", "state", ""], legs.into());
+    let rows = |path: &str, members: &[&str]| -> Vec<Vec<String>> {
+        let row = |value: &Value| members.iter().map(|m| text(value, &format!("/{m}"))).collect();
+        list(tx, path).iter().map(row).collect()
+    };
+    let tables: [(&str, &[&str]); 3] = [
+        ("/slices", &["no", "held", "stop", "target", "rejections"]),
+        (
+            "/orders",
+            &[
+                "role",
+                "slice",
+                "side",
+                "kind",
+                "quantity",
+                "filled",
+                "limit",
+                "trigger",
+                "status",
+                "broker_id",
+            ],
+        ),
+        ("/ops", &["kind", "legs", "slice", "step", "attempt", "state", "client_id"]),
+    ];
+    for (path, members) in tables {
+        let rows = rows(path, members);
+        if !rows.is_empty() {
+            out.line("");
+            let titles: Vec<_> = members.iter().map(|member| member.replace('_', " ")).collect();
+            out.table(&titles.iter().map(String::as_str).collect::<Vec<_>>(), rows);
+        }
+    }
+}
+
+pub(super) fn why(id: u64, client: &Client, out: &Out) -> Result<Exit, Failure> {
+    let answer = client.get(&format!("/api/v1/transactions/{id}/facts"))?;
+    if out.is_json() {
+        out.json(&answer);
+        return Ok(Exit::Done);
+    }
+    for fact in list(&answer, "/facts") {
+        out.line(&activity::line(fact));
+    }
+    Ok(Exit::Done)
+}
