@@ -1,0 +1,136 @@
+//! What the ledger proves is never missing from the log for good.
+
+use bracketd_core::Decimal;
+use bracketd_core::fact::{Fact, FactKind};
+use bracketd_core::intent::Source;
+
+use super::*;
+use crate::open::OpenOptions;
+use crate::{Batch, Ledger};
+
+fn open_ledger(dir: &Path) -> Ledger {
+    Ledger::open_with(dir, OpenOptions { ballast_bytes: 0, ..OpenOptions::default() }).unwrap()
+}
+
+fn fact(n: i64) -> Fact {
+    let mut fact = Fact::new(Timestamp(n), FactKind::StopChanged, Source::Host);
+    fact.text = format!("fact {n}");
+    fact
+}
+
+/// Commits facts `from..=to` and records them, as the daemon does after each commit.
+fn commit_and_record(ledger: &mut Ledger, recorder: &Recorder, from: i64, to: i64) {
+    let facts: Vec<Fact> = (from..=to).map(fact).collect();
+    let batch = Batch { facts: &facts, ..Batch::new(Timestamp(to)) };
+    let first = ledger.commit(&batch).unwrap().first_fact_seq;
+    for (seq, fact) in (first..).zip(&facts) {
+        recorder.record(Record::from_fact(fact, seq));
+    }
+}
+
+fn fact_seqs(dir: &Path) -> Vec<u64> {
+    rows(dir).iter().filter_map(|row| row.fact_seq).collect()
+}
+
+fn upto(count: u64) -> Vec<u64> {
+    (1..=count).collect()
+}
+
+#[test]
+fn facts_that_a_crash_took_are_filled_in_at_the_next_start_before_live_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut ledger = open_ledger(dir.path());
+    let log = start(dir.path());
+    commit_and_record(&mut ledger, &log.recorder(), 1, 10);
+    wait_until("the first are written", || log.status().written == 10);
+    let outsider = Connection::open(dir.path().join(ACTIVITY_FILE)).unwrap();
+    outsider.execute_batch("BEGIN IMMEDIATE").unwrap();
+    commit_and_record(&mut ledger, &log.recorder(), 11, 2_500);
+    drop(log);
+    outsider.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(fact_seqs(dir.path()), upto(10), "the crash took the rest");
+
+    let log = start(dir.path());
+    commit_and_record(&mut ledger, &log.recorder(), 2_501, 2_600);
+    log.recorder().record(note(1));
+    assert_eq!(log.shutdown(30_000), 0);
+    assert_eq!(fact_seqs(dir.path()), upto(2_600), "each once, in order");
+    let rows = rows(dir.path());
+    assert_eq!(rows.len(), 2_601);
+    assert!(rows.iter().all(
+        |row| row.run == if row.fact_seq <= Some(10) && row.fact_seq.is_some() { 1 } else { 2 }
+    ));
+    assert!(rows.iter().filter(|row| row.fact_seq.is_some()).all(|row| {
+        row.at.0.unsigned_abs() == row.fact_seq.unwrap() && row.text == format!("fact {}", row.at.0)
+    }));
+}
+
+#[test]
+fn a_lost_file_is_rebuilt_from_the_ledger() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut ledger = open_ledger(dir.path());
+    let log = start(dir.path());
+    commit_and_record(&mut ledger, &log.recorder(), 1, 1_200);
+    assert_eq!(log.shutdown(30_000), 0);
+    std::fs::remove_file(dir.path().join(ACTIVITY_FILE)).unwrap();
+    assert_eq!(start(dir.path()).shutdown(30_000), 0);
+    assert_eq!(fact_seqs(dir.path()), upto(1_200));
+}
+
+#[test]
+fn i12_facts_that_found_the_queue_full_come_back_from_the_ledger() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut ledger = open_ledger(dir.path());
+    let outsider = outsider_with_the_lock(dir.path());
+    let options = ActivityOptions { queue: 16, ..ActivityOptions::default() };
+    let log = ActivityLog::start(dir.path(), options).unwrap();
+    commit_and_record(&mut ledger, &log.recorder(), 1, 4_000);
+    let lost = log.status().lost;
+    assert!(lost > 0);
+    outsider.execute_batch("ROLLBACK").unwrap();
+    wait_until("the queue is empty", || log.status().queued == 0);
+    commit_and_record(&mut ledger, &log.recorder(), 4_001, 4_010);
+    assert_eq!(log.shutdown(30_000), 0);
+    assert_eq!(fact_seqs(dir.path()), upto(4_010), "each once, in order");
+    let counted: u64 = rows(dir.path()).iter().filter_map(|row| row.lost).sum();
+    assert_eq!(counted, lost);
+}
+
+#[test]
+fn a_fact_keeps_what_people_read_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = Source::Policy { name: "trail".into(), digest: "d".to_owned() };
+    let mut fact = Fact::new(Timestamp(7), FactKind::Protected, source);
+    fact.account = Some("paper".into());
+    fact.transaction = Some(TransactionId(3));
+    fact.symbol = Some("BRK.B".into());
+    fact.code = "STOP_THROUGH_MARKET".into();
+    fact.before = Some(Decimal::new(9_500, 2));
+    fact.after = Some(Decimal::new(-1, 8));
+    fact.quantity = Some(Decimal::TEN);
+    fact.span_ms = Some(u64::MAX);
+    fact.text = "é".repeat(100);
+    let log = start(dir.path());
+    log.recorder().record(Record::from_fact(&fact, 9));
+    assert_eq!(log.shutdown(30_000), 0);
+    let expected = ActivityRow {
+        id: 1,
+        run: 1,
+        seq: 1,
+        at: fact.at,
+        kind: ActivityKind::Fact(fact.kind),
+        lost: None,
+        fact_seq: Some(9),
+        transaction: fact.transaction,
+        account: fact.account,
+        symbol: fact.symbol,
+        source: "policy(trail)".to_owned(),
+        code: fact.code.into_owned(),
+        before: fact.before,
+        after: fact.after,
+        quantity: fact.quantity,
+        span_ms: Some(u32::MAX),
+        text: "é".repeat(42),
+    };
+    assert_eq!(rows(dir.path()), [expected]);
+}
