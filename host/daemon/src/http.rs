@@ -8,6 +8,7 @@ mod ask;
 mod body;
 mod problem;
 mod read;
+mod records;
 mod serve;
 mod write;
 
@@ -15,6 +16,7 @@ mod write;
 mod tests;
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -26,6 +28,7 @@ use tokio::sync::watch;
 use crate::message::ToEngine;
 use admit::Admission;
 use ask::Engine;
+use records::Records;
 
 /// The thread that serves the API. Dropping it ends the thread, open requests included.
 #[derive(Debug)]
@@ -39,16 +42,19 @@ pub struct Server {
 #[derive(Clone, Debug)]
 struct App {
     engine: Engine,
+    records: Records,
 }
 
 impl Server {
-    /// Serves the API on the listener; each request must carry the token.
+    /// Serves the API on the listener; each request must carry the token. Facts and activity are
+    /// read from the data directory.
     ///
     /// # Errors
     /// Where the listener cannot be used or the thread cannot be started.
     pub fn start(
         listener: TcpListener,
         token: &str,
+        data_dir: &Path,
         engine: Sender<ToEngine>,
     ) -> std::io::Result<Self> {
         let address = listener.local_addr()?;
@@ -59,7 +65,8 @@ impl Server {
             .max_blocking_threads(serve::CONNECTIONS_MAX)
             .build()?;
         let admission = Arc::new(Admission::new(address, token));
-        let app = router(App { engine: Engine::new(engine) }, admission);
+        let app = App { engine: Engine::new(engine), records: Records::new(data_dir) };
+        let app = router(app, admission);
         let (stop, stopped) = watch::channel(false);
         let thread = std::thread::Builder::new().name("http".to_owned()).spawn(move || {
             if let Err(error) = runtime.block_on(serve::serve(listener, app, stopped)) {
@@ -94,6 +101,7 @@ fn router(app: App, admission: Arc<Admission>) -> Router {
         .route("/status", get(read::status))
         .route("/transactions", get(read::transactions).post(write::open))
         .route("/transactions/{id}", get(read::transaction))
+        .route("/transactions/{id}/facts", get(records::facts))
         .route("/transactions/{id}/protection", post(write::protection))
         .route("/transactions/{id}/close", post(write::close))
         .route("/transactions/{id}/quantity", post(write::quantity))
@@ -103,7 +111,8 @@ fn router(app: App, admission: Arc<Admission>) -> Router {
         .route("/prices", get(read::prices))
         .route("/trade-summary", get(read::trade_summary))
         .route("/policies", get(read::policies))
-        .route("/policies/reload", post(write::reload));
+        .route("/policies/reload", post(write::reload))
+        .route("/activity", get(records::activity));
     Router::new()
         .nest("/api/v1", v1)
         .route("/livez", get(read::livez))

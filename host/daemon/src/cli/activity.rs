@@ -77,6 +77,9 @@ pub fn line(row: &Value) -> String {
         ("-", after) => parts.push(format!("at {after}")),
         (before, after) => parts.push(format!("{before} -> {after}")),
     }
+    if of("/lost") != "-" {
+        parts.push(format!("{} records are missing here", of("/lost")));
+    }
     if of("/span_ms") != "-" {
         parts.push(format!("{} ms", of("/span_ms")));
     }

@@ -1,5 +1,7 @@
 //! The API over real sockets, with a thread that plays the engine at the other end of the channel.
 
+mod records;
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
@@ -9,7 +11,7 @@ use bracketd_core::ids::TransactionId;
 use bracketd_core::intent::{Intent, Outcome, Request, Verdict, Wish};
 use bracketd_core::refusal::Refusal;
 use bracketd_core::transaction::{Transaction, TransactionStatus};
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use serde_json::{Value, json};
 
 use super::Server;
@@ -24,6 +26,12 @@ type Play = fn(usize) -> Option<Transaction>;
 struct Bench {
     server: Server,
     requests: Receiver<Request>,
+    dir: tempfile::TempDir,
+}
+
+fn serve(listener: TcpListener, to: Sender<ToEngine>, requests: Receiver<Request>) -> Bench {
+    let dir = tempfile::tempdir().unwrap();
+    Bench { server: Server::start(listener, TOKEN, dir.path(), to).unwrap(), requests, dir }
 }
 
 /// A server whose engine gives this outcome to every request.
@@ -48,12 +56,12 @@ fn bench(outcome: Outcome, play: Play) -> Bench {
                     let changed = vec![("trailing_stop".into(), "d1".to_owned())];
                     reply.send(Reloaded { changed, refused: Vec::new() }).unwrap();
                 }
-                ToEngine::Broker(_) | ToEngine::PoliciesChanged(_) | ToEngine::Stop => {}
+                ToEngine::PoliciesBuilt { .. } | ToEngine::TapeStep(_) | ToEngine::Stop => {}
             }
         }
     });
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    Bench { server: Server::start(listener, TOKEN, to_engine).unwrap(), requests }
+    serve(listener, to_engine, requests)
 }
 
 fn answer(query: &Query, play: Play, looks: &AtomicUsize) -> Reply {
@@ -345,8 +353,7 @@ fn without_an_engine_a_request_is_surely_not_done() {
     let (to_engine, inbox) = bounded(1);
     drop(inbox);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let server = Server::start(listener, TOKEN, to_engine).unwrap();
-    let bench = Bench { server, requests: bounded(1).1 };
+    let bench = serve(listener, to_engine, bounded(1).1);
     let (status, body) = bench.post("/transactions/7/close", &json!({}));
     assert_eq!((status, &body["code"]), (503, &json!("STOPPING")));
     assert_eq!(body["outcome"], "refused");
@@ -357,8 +364,7 @@ fn a_full_queue_is_refused_and_a_lost_answer_is_unknown() {
     let (to_engine, inbox) = bounded(1);
     let filler = to_engine.clone();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let server = Server::start(listener, TOKEN, to_engine).unwrap();
-    let bench = Bench { server, requests: bounded(1).1 };
+    let bench = serve(listener, to_engine, bounded(1).1);
     filler.send(ToEngine::Stop).unwrap();
     let (status, body) = bench.post("/transactions/7/close", &json!({}));
     assert_eq!(
