@@ -111,21 +111,7 @@ impl AccountHandle {
         events: Sender<FromAccount>,
     ) -> Result<Self, StartError> {
         let poll = config.poll.clone();
-        let secrets = Secrets::new(config.secrets.clone()).map_err(StartError::SecretTooShort)?;
-        let (secrets, client) = (
-            Arc::new(secrets),
-            Arc::new(Client::new(&config.grants, config.limits.response_bytes)),
-        );
-        let senders = Senders::start(
-            WRITE_INSTANCES + SENDERS_SPARE,
-            ms(u64::from(config.limits.write_hard_ms)),
-            config.name.as_str(),
-            &client,
-            &secrets,
-        )
-        .map_err(|e| StartError::Thread(e.to_string()))?;
-        let parts = (secrets, client, senders);
-        let shared = Arc::new(Shared::new(config, parts, host.next_generation(), events));
+        let shared = shared(host, config, events)?;
         let slot = || Slot::new(plugin.clone(), shared.clone());
         let told = slot().describe().map_err(|e| StartError::Describe(e.to_string()))?;
         let info =
@@ -253,6 +239,27 @@ impl AccountHandle {
         self.queue.close();
         let _ = self.wake.try_send(());
     }
+}
+
+/// What the instances of an account share, with its connection pool and sending threads.
+pub(crate) fn shared(
+    host: &Host,
+    config: AccountConfig,
+    events: Sender<FromAccount>,
+) -> Result<Arc<Shared>, StartError> {
+    let secrets = Secrets::new(config.secrets.clone()).map_err(StartError::SecretTooShort)?;
+    let secrets = Arc::new(secrets);
+    let client = Arc::new(Client::new(&config.grants, config.limits.response_bytes));
+    let senders = Senders::start(
+        WRITE_INSTANCES + SENDERS_SPARE,
+        ms(u64::from(config.limits.write_hard_ms)),
+        config.name.as_str(),
+        &client,
+        &secrets,
+    )
+    .map_err(|e| StartError::Thread(e.to_string()))?;
+    let parts = (secrets, client, senders);
+    Ok(Arc::new(Shared::new(config, parts, host.next_generation(), events)))
 }
 
 impl Drop for AccountHandle {

@@ -16,7 +16,7 @@ pub(crate) const EPOCH_MS: u64 = 5;
 /// Stack of a guest, in bytes.
 const STACK_BYTES: usize = 512 << 10;
 
-/// The engine that runs all plugins of the process.
+/// The engine that runs all plugins of the process. Every plugin keeps it alive.
 #[derive(Clone, Debug)]
 pub struct Host {
     inner: Arc<Inner>,
@@ -78,7 +78,12 @@ impl Host {
     /// # Errors
     /// [`LoadError`] says what was expected, what was found and what to do next.
     pub fn load(&self, wasm: &[u8], name: &str) -> Result<Plugin, LoadError> {
-        Plugin::load(&self.inner.engine, wasm, name)
+        Plugin::load(self, wasm, name)
+    }
+
+    /// The engine.
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.inner.engine
     }
 
     /// A number for the next set of instances.

@@ -25,6 +25,7 @@ mod host;
 mod instance;
 mod lock;
 mod plugin;
+mod probe;
 mod secret;
 mod shared;
 mod slot;
@@ -38,4 +39,8 @@ pub use guest::kv::KvEntry;
 pub use guest::{LogLevel, LogLine};
 pub use host::{Host, HostError};
 pub use plugin::{ABI, LoadError, PLUGIN_BYTES_MAX, Plugin};
+pub use probe::{CallCost, ProbeError, call_cost};
 pub use secret::{SECRET_BYTES_MIN, Secret};
+
+#[cfg(test)]
+mod tests;

@@ -10,4 +10,5 @@ pub(crate) mod pricer;
 pub(crate) mod queue;
 pub(crate) mod reader;
 pub(crate) mod reads;
+pub(crate) mod seen;
 pub(crate) mod writer;

@@ -4,7 +4,6 @@
 //! An order's end is not in the list of open orders, so an order that vanished from it, or that a
 //! write of ours or a fill names, is asked for by its id. On a tape it goes step by step.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
@@ -12,17 +11,14 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use bracketd_core::broker::{BrokerEvent, Fault, Fill, OrderReport};
 use bracketd_core::ids::BrokerOrderId;
 use bracketd_core::instrument::AccountInfo;
-use bracketd_core::time::Timestamp;
 
 use crate::actor::pricer::QuoteFilter;
 use crate::actor::reads::{self, Key};
+use crate::actor::seen::Seen;
 use crate::config::{Drive, FILLS_MS_MAX, PollConfig, ms};
-use crate::convert::nanos;
 use crate::lock::lock;
 use crate::slot::Slot;
 
-/// Fills are asked for again from so long before the newest one: they may become visible late.
-const OVERLAP_MS: u64 = 2_000;
 /// The first read goes back so far, since the broker's clock is not ours.
 const START_OVERLAP_MS: u64 = 60_000;
 /// Orders asked for by id in one poll; the rest waits for the next.
@@ -167,7 +163,7 @@ impl Poller {
     fn poll(&mut self) -> Result<(), Fault> {
         // Fills first: one that comes between the two reads is told by the next poll, together
         // with the end of its order.
-        let fills = reads::fills(&mut self.slot, self.seen.fills_since)?;
+        let fills = reads::fills(&mut self.slot, self.seen.fills_since())?;
         let open = reads::orders(&mut self.slot, true, None)?;
         let expected = std::mem::take(&mut *lock(&self.slot.shared.expected));
         let fills = self.seen.new_fills(fills.items);
@@ -212,95 +208,5 @@ impl Poller {
 
     fn set_up(&self, up: bool) {
         self.slot.shared.counters.up.store(up, std::sync::atomic::Ordering::Release);
-    }
-}
-
-/// What the last polls showed.
-#[derive(Debug)]
-pub(crate) struct Seen {
-    fills_since: u64,
-    newest_fill: Timestamp,
-    fills: HashMap<String, Timestamp>,
-    open: BTreeMap<BrokerOrderId, OrderReport>,
-    pending: BTreeSet<BrokerOrderId>,
-}
-
-impl Seen {
-    fn new(fills_since: u64) -> Self {
-        Self {
-            fills_since,
-            newest_fill: Timestamp::default(),
-            fills: HashMap::new(),
-            open: BTreeMap::new(),
-            pending: BTreeSet::new(),
-        }
-    }
-
-    /// The fills that were not told yet.
-    fn new_fills(&mut self, mut fills: Vec<Fill>) -> Vec<Fill> {
-        fills.retain(|fill| self.fills.insert(fill.fill_id.clone(), fill.at).is_none());
-        for fill in &fills {
-            self.newest_fill = self.newest_fill.max(fill.at);
-        }
-        if !fills.is_empty() {
-            let since = nanos(self.newest_fill).saturating_sub(OVERLAP_MS * 1_000_000);
-            self.fills_since = self.fills_since.max(since);
-            let keep = self.fills_since / 1_000;
-            self.fills.retain(|_, at| u64::try_from(at.0).is_ok_and(|at| at >= keep));
-        }
-        fills
-    }
-
-    /// The open orders that are new or other than before. What is gone is noted for a look-up,
-    /// when the list is complete.
-    fn changed(&mut self, open: Vec<OrderReport>, complete: bool) -> Vec<OrderReport> {
-        let now: BTreeMap<_, _> =
-            open.into_iter().map(|order| (order.broker_id.clone(), order)).collect();
-        let changed = now
-            .values()
-            .filter(|order| self.open.get(&order.broker_id) != Some(order))
-            .cloned()
-            .collect();
-        if complete {
-            let gone = self.open.keys().filter(|id| !now.contains_key(*id));
-            self.pending.extend(gone.cloned());
-            self.open = now;
-        } else {
-            self.open.extend(now);
-        }
-        changed
-    }
-
-    /// Orders to look after, unless the list of open orders shows them.
-    fn look_after(&mut self, ids: impl Iterator<Item = BrokerOrderId>) {
-        self.pending.extend(ids);
-        self.pending.retain(|id| !self.open.contains_key(id));
-    }
-
-    fn lookups(&self, max: usize) -> Vec<BrokerOrderId> {
-        self.pending.iter().take(max).cloned().collect()
-    }
-
-    /// What a look-up showed that was not told yet; an order that is alive is looked after on.
-    fn looked_up(&mut self, id: &BrokerOrderId, reports: Vec<OrderReport>) -> Vec<OrderReport> {
-        self.pending.remove(id);
-        let mut changed = Vec::new();
-        for report in reports {
-            let known = self.open.get(&report.broker_id) == Some(&report);
-            if report.status.is_terminal() {
-                self.open.remove(&report.broker_id);
-                self.pending.remove(&report.broker_id);
-            } else {
-                self.open.insert(report.broker_id.clone(), report.clone());
-            }
-            if !known {
-                changed.push(report);
-            }
-        }
-        changed
-    }
-
-    fn give_up(&mut self, id: &BrokerOrderId) {
-        self.pending.remove(id);
     }
 }

@@ -14,7 +14,7 @@ pub(crate) use answer::{adjusted, fault_of, found_legs, placed, plain_fault};
 pub(crate) use market::{account_info, balance, bar, fill, instrument, position, quote};
 pub(crate) use number::{nanos, time};
 pub(crate) use order::{leg, report};
-pub(crate) use outgoing::{bracket, new_order, tell_target};
+pub(crate) use outgoing::{bracket, decimal, new_order, tell_target};
 pub(crate) use ties::{Tie, Ties};
 
 /// Longest id that a plugin may give us, in bytes.
@@ -36,3 +36,6 @@ impl Lie {
         Self { field, found: found.into() }
     }
 }
+
+#[cfg(test)]
+mod tests;

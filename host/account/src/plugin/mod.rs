@@ -16,6 +16,7 @@ use wasmtime::component::{Component, HasSelf, Linker};
 
 use crate::bindings::{BrokerAccount, BrokerAccountPre};
 use crate::guest::GuestState;
+use crate::host::Host;
 
 pub use error::LoadError;
 
@@ -35,11 +36,13 @@ struct Inner {
     digest: String,
     imports: Vec<String>,
     pre: BrokerAccountPre<GuestState>,
-    engine: Engine,
+    /// Kept: without its epoch thread no budget of CPU time would ever end.
+    host: Host,
 }
 
 impl Plugin {
-    pub(crate) fn load(engine: &Engine, wasm: &[u8], name: &str) -> Result<Self, LoadError> {
+    pub(crate) fn load(host: &Host, wasm: &[u8], name: &str) -> Result<Self, LoadError> {
+        let engine = host.engine();
         binary::check(wasm)?;
         let component = Component::from_binary(engine, wasm)
             .map_err(|e| LoadError::Compile { detail: format!("{e:#}") })?;
@@ -53,8 +56,8 @@ impl Plugin {
             .map_err(|e| LoadError::ImportType { detail: format!("{e:#}") })?;
         let pre = BrokerAccountPre::new(pre).map_err(compile)?;
         let digest = Sha256::digest(wasm).iter().map(|b| format!("{b:02x}")).collect();
-        let (name, engine) = (name.to_owned(), engine.clone());
-        Ok(Self { inner: Arc::new(Inner { name, digest, imports, pre, engine }) })
+        let (name, host) = (name.to_owned(), host.clone());
+        Ok(Self { inner: Arc::new(Inner { name, digest, imports, pre, host }) })
     }
 
     /// The name it was loaded under.
@@ -82,7 +85,7 @@ impl Plugin {
     }
 
     pub(crate) fn engine(&self) -> &Engine {
-        &self.inner.engine
+        self.inner.host.engine()
     }
 }
 

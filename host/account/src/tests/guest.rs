@@ -1,0 +1,228 @@
+//! A hostile plugin, built from text: what it does is the first letter of the order it is asked
+//! to cancel or to look for.
+//!
+//! The layouts are the canonical ABI's: `result<placed, fault>` has its case at 0, the fault's case
+//! at 8, the detail's code at 16 and its message at 24.
+
+use std::fmt::Write as _;
+
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::abi::{AbiVariant, WasmType};
+use wit_parser::{Resolve, WorldId};
+
+/// What a guest is like.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Guest {
+    /// Where its requests go.
+    pub url: String,
+    /// An export that it leaves out of the interface.
+    pub without: Option<&'static str>,
+    /// Words of the WIT to replace, for another version of the ABI.
+    pub edit: Vec<(&'static str, &'static str)>,
+}
+
+impl Guest {
+    /// The component.
+    pub(super) fn build(&self) -> Vec<u8> {
+        self.build_with("")
+    }
+
+    /// The component, with one more import.
+    pub(super) fn build_with(&self, import: &str) -> Vec<u8> {
+        let (resolve, world) = self.resolve();
+        let text = self.text(&resolve, world).replacen("(module", &format!("(module {import}"), 1);
+        let mut module = wat::parse_str(text).unwrap();
+        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+        ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
+    }
+
+    /// The core module alone.
+    pub(super) fn core_module(&self) -> Vec<u8> {
+        let (resolve, world) = self.resolve();
+        wat::parse_str(self.text(&resolve, world)).unwrap()
+    }
+
+    fn resolve(&self) -> (Resolve, WorldId) {
+        let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins/wit/v1");
+        let mut both = String::new();
+        for file in ["account.wit", "host.wit"] {
+            let text = std::fs::read_to_string(format!("{dir}/{file}")).unwrap();
+            let second = !both.is_empty();
+            both.push_str(if second { text.split_once(';').unwrap().1 } else { &text });
+        }
+        if let Some(name) = self.without {
+            let start = both.find(&format!("  {name}: func")).unwrap();
+            let end = start + both[start..].find(";\n").unwrap() + 2;
+            both.replace_range(start..end, "");
+        }
+        for (from, to) in &self.edit {
+            assert!(both.contains(from), "{from}");
+            both = both.replace(from, to);
+        }
+        let mut resolve = Resolve::default();
+        let package = resolve.push_str("broker.wit", &both).unwrap();
+        let world = resolve.select_world(&[package], Some("broker-account")).unwrap();
+        (resolve, world)
+    }
+
+    fn text(&self, resolve: &Resolve, world: WorldId) -> String {
+        let package = resolve.worlds[world].package.unwrap();
+        let package = resolve.id_of_name(package, "");
+        let (name, version) = package.trim_end_matches('/').split_once('@').unwrap_or_default();
+        let name = name.trim_end_matches('/');
+        let interface = |what: &str| format!("{name}/{what}@{}", version.trim_end_matches('/'));
+        let account = resolve
+            .interfaces
+            .iter()
+            .find(|(_, i)| i.name.as_deref() == Some("account"))
+            .unwrap()
+            .1;
+        let mut stubs = String::new();
+        for (func, decl) in &account.functions {
+            let custom = ["describe", "connect", "cancel-order", "get-order"];
+            if custom.contains(&func.as_str()) {
+                continue;
+            }
+            let signature = resolve.wasm_signature(AbiVariant::GuestExport, decl);
+            let types = |all: &[WasmType]| {
+                all.iter().map(|t| format!(" {}", wasm_type(*t))).collect::<String>()
+            };
+            let result = if signature.results.is_empty() {
+                String::new()
+            } else {
+                format!("(result{})", types(&signature.results))
+            };
+            writeln!(
+                stubs,
+                "(func (export \"{}#{func}\") (param{}) {result} unreachable)",
+                interface("account"),
+                types(&signature.params),
+            )
+            .unwrap();
+        }
+        BODY.replace("ACCOUNT", &interface("account"))
+            .replace("HTTP", &interface("http"))
+            .replace("STUBS", &stubs)
+            .replace("URL_LENGTH", &self.url.len().to_string())
+            .replace("URL", &self.url)
+    }
+}
+
+fn wasm_type(ty: WasmType) -> &'static str {
+    match ty {
+        WasmType::I64 | WasmType::PointerOrI64 => "i64",
+        WasmType::F32 => "f32",
+        WasmType::F64 => "f64",
+        WasmType::I32 | WasmType::Pointer | WasmType::Length => "i32",
+    }
+}
+
+/// Memory: 1024 strings, 2048 the URL, 4096 `info`, 4224 `result<balance, _>`, 4352 an answer,
+/// 4608 the answer of `http`, 8192 and up the heap.
+const BODY: &str = r#"(module
+  (import "HTTP" "send" (func $send
+    (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
+  (memory (export "memory") 4)
+  (global $heap (mut i32) (i32.const 8192))
+  (data (i32.const 1024) "hostile")
+  (data (i32.const 1040) "0123456789abcdefghijklmnopqrstuvwxyz-")
+  (data (i32.const 1088) "USD")
+  (data (i32.const 1104) "GET")
+  (data (i32.const 1112) "POST")
+  (data (i32.const 1120) "authorization")
+  (data (i32.const 1136) "Bearer {{secret:key}}")
+  (data (i32.const 1168) "TOLD")
+  (data (i32.const 2048) "URL")
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    (local $at i32)
+    (local.set $at (i32.and (i32.add (global.get $heap) (i32.const 15)) (i32.const -16)))
+    (global.set $heap (i32.add (local.get $at) (local.get 3)))
+    (local.get $at))
+
+  (func (export "ACCOUNT#describe") (result i32)
+    (i32.store (i32.const 4096) (i32.const 1024)) (i32.store (i32.const 4100) (i32.const 7))
+    (i32.store (i32.const 4104) (i32.const 1040)) (i32.store (i32.const 4108) (i32.const 1))
+    (i32.store8 (i32.const 4112) (i32.const 48))
+    (i32.store (i32.const 4116) (i32.const 1040)) (i32.store (i32.const 4120) (i32.const 37))
+    (i32.const 4096))
+
+  (func (export "ACCOUNT#connect") (param i32 i32 i32 i32 i32 i32 i64 i32 i32) (result i32)
+    (i32.store (i32.const 4304) (i32.const 1088)) (i32.store (i32.const 4308) (i32.const 3))
+    (i32.const 4224))
+
+  ;; Sends to URL + the order's text after its first letter.
+  (func $request (param $method i32) (param $method_len i32) (param $path i32) (param $len i32)
+    (memory.copy (i32.add (i32.const 2048) (i32.const URL_LENGTH)) (local.get $path)
+      (local.get $len))
+    (i32.store (i32.const 1200) (i32.const 1120)) (i32.store (i32.const 1204) (i32.const 13))
+    (i32.store (i32.const 1208) (i32.const 1136)) (i32.store (i32.const 1212) (i32.const 21))
+    (call $send
+      (local.get $method) (local.get $method_len)
+      (i32.const 2048) (i32.add (i32.const URL_LENGTH) (local.get $len))
+      (i32.const 1200) (i32.const 1)
+      (i32.const 0) (i32.const 0) (i32.const 0)
+      (i32.const 0)
+      (i32.const 0) (i32.const 0)
+      (i32.const 4608)))
+
+  ;; A fault of this case whose message is what `http` answered: body or refusal.
+  (func $tell (param $case i32) (result i32)
+    (memory.fill (i32.const 4352) (i32.const 0) (i32.const 128))
+    (i32.store8 (i32.const 4352) (i32.const 1))
+    (i32.store8 (i32.const 4360) (local.get $case))
+    (i32.store (i32.const 4368) (i32.const 1168)) (i32.store (i32.const 4372) (i32.const 4))
+    (if (i32.load8_u (i32.const 4608))
+      (then
+        (i32.store (i32.const 4376) (i32.load (i32.const 4616)))
+        (i32.store (i32.const 4380) (i32.load (i32.const 4620))))
+      (else
+        (i32.store (i32.const 4376) (i32.load (i32.const 4624)))
+        (i32.store (i32.const 4380) (i32.load (i32.const 4628)))))
+    (i32.const 4352))
+
+  (func $act (param $text i32) (param $len i32) (result i32)
+    (local $what i32)
+    (local $path i32) (local $path_len i32)
+    (local.set $what (i32.load8_u (local.get $text)))
+    (local.set $path (i32.add (local.get $text) (i32.const 1)))
+    (local.set $path_len (i32.sub (local.get $len) (i32.const 1)))
+    ;; L: loops for ever
+    (if (i32.eq (local.get $what) (i32.const 76)) (then (loop $again (br $again))))
+    ;; T: traps
+    (if (i32.eq (local.get $what) (i32.const 84)) (then (unreachable)))
+    ;; M: asks for all memory there is
+    (if (i32.eq (local.get $what) (i32.const 77))
+      (then (loop $more (drop (memory.grow (i32.const 64))) (br $more))))
+    ;; G: reads, and says `rejected` with what it saw
+    (if (i32.eq (local.get $what) (i32.const 71))
+      (then
+        (call $request (i32.const 1104) (i32.const 3) (local.get $path) (local.get $path_len))
+        (return (call $tell (i32.const 0)))))
+    ;; P: writes, and says `rejected` with what it saw
+    (if (i32.eq (local.get $what) (i32.const 80))
+      (then
+        (call $request (i32.const 1112) (i32.const 4) (local.get $path) (local.get $path_len))
+        (return (call $tell (i32.const 0)))))
+    ;; D: writes twice, and says `rejected` with what it saw last
+    (if (i32.eq (local.get $what) (i32.const 68))
+      (then
+        (call $request (i32.const 1112) (i32.const 4) (local.get $path) (local.get $path_len))
+        (call $request (i32.const 1112) (i32.const 4) (local.get $path) (local.get $path_len))
+        (return (call $tell (i32.const 0)))))
+    ;; X: writes, then traps
+    (if (i32.eq (local.get $what) (i32.const 88))
+      (then
+        (call $request (i32.const 1112) (i32.const 4) (local.get $path) (local.get $path_len))
+        (unreachable)))
+    ;; everything else: done
+    (memory.fill (i32.const 4352) (i32.const 0) (i32.const 128))
+    (i32.const 4352))
+
+  (func (export "ACCOUNT#cancel-order")
+    (param i32 i32 i32 i32 i32 i32 i64 i32 i32) (result i32)
+    (call $act (local.get 7) (local.get 8)))
+
+  (func (export "ACCOUNT#get-order")
+    (param i32 i32 i32 i32 i32 i32 i64 i32 i32 i32) (result i32)
+    (call $act (local.get 8) (local.get 9)))
+STUBS)"#;

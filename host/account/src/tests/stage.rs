@@ -1,0 +1,108 @@
+//! A started account with a hostile guest and a scripted broker.
+
+use std::time::Duration;
+
+use bracketd_core::broker::{BrokerEvent, Fault, Found, FromAccount};
+use bracketd_core::command::{Answer, Call, Command, Read, Urgency};
+use bracketd_core::ids::TransactionId;
+use crossbeam_channel::{Receiver, bounded};
+
+use crate::tests::broker::Broker;
+use crate::tests::guest::Guest;
+use crate::{
+    AccountConfig, AccountHandle, ClockSource, Drive, Grant, Host, Limits, PollConfig, Secret,
+    ToAccount,
+};
+
+/// Longest wait for an event; only a failing test waits so long.
+const WAIT: Duration = Duration::from_secs(30);
+/// The secret of every test account.
+pub(super) const SECRET: &str = "S3CRET-VALUE";
+
+/// An account under test.
+pub(super) struct Stage {
+    pub broker: Broker,
+    pub account: AccountHandle,
+    events: Receiver<FromAccount>,
+}
+
+impl Stage {
+    /// A hostile guest that may reach the broker.
+    pub(super) fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// The same with another configuration.
+    pub(super) fn with(change: impl FnOnce(&mut AccountConfig)) -> Self {
+        let broker = Broker::start();
+        let url = broker.url.clone();
+        Self::at(broker, &url, change)
+    }
+
+    /// The same with a guest that asks another address.
+    pub(super) fn with_url(url: &str, change: impl FnOnce(&mut AccountConfig)) -> Self {
+        Self::at(Broker::start(), url, change)
+    }
+
+    fn at(broker: Broker, url: &str, change: impl FnOnce(&mut AccountConfig)) -> Self {
+        let guest = Guest { url: url.to_owned(), ..Guest::default() };
+        let host = Host::new().unwrap();
+        let plugin = host.load(&guest.build(), "hostile").unwrap();
+        let mut config = AccountConfig {
+            name: "a".into(),
+            settings: Vec::new(),
+            secrets: [("key".to_owned(), Secret::new(SECRET))].into(),
+            grants: vec![Grant::origin(&broker.url).unwrap().with_private()],
+            limits: Limits { cpu_ms: 50, single_write_budget_ms: 5_000, ..Limits::default() },
+            poll: PollConfig { drive: Drive::Steps, ..PollConfig::default() },
+            clock: ClockSource::Wall,
+            log: None,
+        };
+        change(&mut config);
+        let (tell, events) = bounded(64);
+        let account = AccountHandle::start(&host, &plugin, config, tell).unwrap();
+        Self { broker, account, events }
+    }
+
+    /// Calls `cancel-order` with this order, and waits for the answer.
+    pub(super) fn cancel(&self, order: &str) -> Answer {
+        let command = Command {
+            account: "a".into(),
+            transaction: TransactionId(1),
+            op: "op".into(),
+            client_id: "c".into(),
+            attempt: 1,
+            urgency: Urgency::Close,
+            call: Call::Cancel { order: order.into() },
+        };
+        self.account.try_send(ToAccount::Write(command)).unwrap();
+        self.wait(|event| match event {
+            BrokerEvent::Answer { answer, .. } => Some(answer),
+            _ => None,
+        })
+    }
+
+    /// Calls `get-order` with this order, and waits for the fault.
+    pub(super) fn look_up(&self, order: &str) -> Fault {
+        let read = Read::BrokerOrder { op: "op".into(), order: order.into() };
+        self.account.try_send(ToAccount::Read(read)).unwrap();
+        let found = self.wait(|event| match event {
+            BrokerEvent::LookedUp { found, .. } => Some(found),
+            _ => None,
+        });
+        match found {
+            Found::Failed(fault) => fault,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The next event that `pick` takes.
+    pub(super) fn wait<T>(&self, pick: impl Fn(BrokerEvent) -> Option<T>) -> T {
+        loop {
+            let told = self.events.recv_timeout(WAIT).expect("the account tells something");
+            if let Some(picked) = pick(told.event) {
+                return picked;
+            }
+        }
+    }
+}
