@@ -10,7 +10,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::error::StoreError;
 
@@ -25,63 +26,77 @@ const CHUNK_BYTES: usize = 1 << 20;
 pub(crate) struct Ballast {
     path: PathBuf,
     bytes: u64,
-    /// Set while room is needed: a refill that is under way gives up.
+    every: Duration,
+    refill: Option<Refill>,
+}
+
+/// A thread that tries to fill the file again and again, until it succeeds or is stopped.
+#[derive(Debug)]
+struct Refill {
     stop: Arc<AtomicBool>,
-    refill: Option<std::thread::JoinHandle<()>>,
-    next_refill: Option<Instant>,
+    thread: JoinHandle<()>,
 }
 
 impl Ballast {
     /// The ballast of a directory; makes the file if there is none. A disk without the room for
     /// it is no error: it is tried again later.
     pub(crate) fn open(dir: &Path, bytes: u64) -> Result<Self, StoreError> {
-        let path = dir.join(BALLAST_FILE);
-        let stop = Arc::new(AtomicBool::new(false));
-        let mut next_refill = None;
-        if bytes > 0 && size(&path) != bytes && !fill(&path, bytes, bytes, &stop) {
-            File::create(&path).map_err(|source| StoreError::file(&path, source))?;
-            next_refill = Some(Instant::now() + REFILL_EVERY);
-        }
-        Ok(Self { path, bytes, stop, refill: None, next_refill })
+        Self::open_every(dir, bytes, REFILL_EVERY)
     }
 
-    /// Empties the file. False when there was nothing to give back.
-    pub(crate) fn free(&mut self) -> bool {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.refill.take() {
-            // It looks at the flag between chunks; a panic there left nothing to clean up.
-            let _ = thread.join();
+    fn open_every(dir: &Path, bytes: u64, every: Duration) -> Result<Self, StoreError> {
+        let path = dir.join(BALLAST_FILE);
+        let mut ballast = Self { path, bytes, every, refill: None };
+        let path = &ballast.path;
+        if bytes > 0 && size(path) != bytes && !fill(path, bytes, bytes, &AtomicBool::new(false)) {
+            File::create(path).map_err(|source| StoreError::file(path, source))?;
+            ballast.refill_later();
         }
+        Ok(ballast)
+    }
+
+    /// Empties the file and has it filled again later. False when there was nothing to give back.
+    pub(crate) fn free(&mut self) -> bool {
+        self.stop_refill();
         let had = size(&self.path) > 0;
         let emptied = OpenOptions::new().write(true).open(&self.path).and_then(|f| f.set_len(0));
         if self.bytes > 0 {
-            self.next_refill = Some(Instant::now() + REFILL_EVERY);
+            self.refill_later();
         }
         had && emptied.is_ok()
     }
 
-    /// Starts filling the file again, on a thread of its own, if it was emptied a while ago.
-    pub(crate) fn refill_if_due(&mut self) {
-        if self.next_refill.is_none_or(|due| Instant::now() < due) {
-            return;
-        }
-        if self.refill.as_ref().is_some_and(|thread| !thread.is_finished()) {
-            return;
-        }
-        if size(&self.path) == self.bytes {
-            self.next_refill = None;
-            return;
-        }
-        self.next_refill = Some(Instant::now() + REFILL_EVERY);
-        self.stop.store(false, Ordering::Relaxed);
-        let (path, bytes, stop) = (self.path.clone(), self.bytes, Arc::clone(&self.stop));
-        let thread = std::thread::Builder::new().name("ballast".to_owned());
-        // Twice the size must fit: a disk that only just takes the ballast is still full.
-        let refill = move || {
-            // Whether it went well is seen at the next look, by the file's size.
-            let _ = fill(&path, bytes, bytes * 2, &stop);
+    fn refill_later(&mut self) {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (path, bytes, every) = (self.path.clone(), self.bytes, self.every);
+        let is_stopped = Arc::clone(&stop);
+        let work = move || {
+            while !is_stopped.load(Ordering::Acquire) {
+                std::thread::park_timeout(every);
+                // Twice the size must fit: a disk that only just takes it is still full.
+                if is_stopped.load(Ordering::Acquire) || fill(&path, bytes, bytes * 2, &is_stopped)
+                {
+                    return;
+                }
+            }
         };
-        self.refill = thread.spawn(refill).ok();
+        // Without a thread the file stays empty until the next start, as the sign that it is.
+        let thread = std::thread::Builder::new().name("ballast".to_owned()).spawn(work);
+        self.refill = thread.ok().map(|thread| Refill { stop, thread });
+    }
+
+    /// Does not wait: a commit waits for the room. The thread empties what it has begun.
+    fn stop_refill(&mut self) {
+        if let Some(refill) = self.refill.take() {
+            refill.stop.store(true, Ordering::Release);
+            refill.thread.thread().unpark();
+        }
+    }
+}
+
+impl Drop for Ballast {
+    fn drop(&mut self) {
+        self.stop_refill();
     }
 }
 
@@ -91,15 +106,17 @@ fn size(path: &Path) -> u64 {
 
 /// Writes `probe` bytes and keeps `bytes` of them, or leaves an empty file and says false.
 fn fill(path: &Path, bytes: u64, probe: u64, stop: &AtomicBool) -> bool {
-    let filled = try_fill(path, bytes, probe, stop).unwrap_or(false);
-    if !filled && let Ok(file) = OpenOptions::new().write(true).open(path) {
-        // A file that cannot even be shortened is found short of its size at the next look.
+    let is_filled = try_fill(path, bytes, probe, stop).is_ok();
+    // Looked at after the last change of the size: room given back meanwhile stays given back.
+    let is_kept = is_filled && !stop.load(Ordering::Acquire);
+    if !is_kept && let Ok(file) = OpenOptions::new().write(true).open(path) {
+        // A file that cannot even be shortened is found short of its size at the next start.
         let _ = file.set_len(0);
     }
-    filled
+    is_kept
 }
 
-fn try_fill(path: &Path, bytes: u64, probe: u64, stop: &AtomicBool) -> std::io::Result<bool> {
+fn try_fill(path: &Path, bytes: u64, probe: u64, stop: &AtomicBool) -> std::io::Result<()> {
     let mut file = OpenOptions::new().create(true).write(true).truncate(true).open(path)?;
     // Not zeros: file systems that compress would keep no room for those.
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
@@ -114,16 +131,15 @@ fn try_fill(path: &Path, bytes: u64, probe: u64, stop: &AtomicBool) -> std::io::
     .collect();
     let mut left = probe;
     while left > 0 {
-        if stop.load(Ordering::Relaxed) {
-            return Ok(false);
+        if stop.load(Ordering::Acquire) {
+            return Ok(());
         }
         let part = usize::try_from(left).map_or(CHUNK_BYTES, |left| left.min(CHUNK_BYTES));
         file.write_all(chunk.get(..part).unwrap_or(&chunk))?;
         left -= part as u64;
     }
     file.sync_all()?;
-    file.set_len(bytes)?;
-    Ok(true)
+    file.set_len(bytes)
 }
 
 #[cfg(test)]
@@ -131,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_given_back_once_and_filled_again_when_due() {
+    fn it_is_given_back_once_and_filled_again_later() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(BALLAST_FILE);
         let mut ballast = Ballast::open(dir.path(), 3_000_000).unwrap();
@@ -139,11 +155,17 @@ mod tests {
         assert!(ballast.free(), "there was room to give back");
         assert_eq!(size(&path), 0);
         assert!(!ballast.free(), "and then there was none");
-        ballast.refill_if_due();
-        assert!(ballast.refill.is_none(), "it is too early");
-        ballast.next_refill = Some(Instant::now());
-        ballast.refill_if_due();
-        ballast.refill.take().unwrap().join().unwrap();
+        ballast.every = std::time::Duration::from_millis(1);
+        assert!(!ballast.free());
+        ballast.refill.take().unwrap().thread.join().unwrap();
         assert_eq!(size(&path), 3_000_000);
+    }
+
+    #[test]
+    fn a_refill_that_is_stopped_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(BALLAST_FILE);
+        assert!(!fill(&path, 3_000_000, 6_000_000, &AtomicBool::new(true)));
+        assert_eq!(size(&path), 0);
     }
 }

@@ -157,11 +157,7 @@ fn with_room(
 ) -> Result<(), StoreError> {
     match once() {
         Err(StoreError::Full) if ballast.free() => once(),
-        Ok(()) => {
-            ballast.refill_if_due();
-            Ok(())
-        }
-        Err(error) => Err(error),
+        other => other,
     }
 }
 
