@@ -1,8 +1,10 @@
 //! The configuration: one TOML file, checked as a whole before anything starts.
 //!
 //! Apart because people write it: every mistake in it is reported at once, each with its place and
-//! what to do. It never opens a connection and never reads a secret.
+//! what to do. It never opens a connection and never keeps a
+//! secret.
 
+pub mod disk;
 pub mod file;
 pub mod load;
 pub mod resolve;

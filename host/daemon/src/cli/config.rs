@@ -39,15 +39,19 @@ pub fn run(verb: &ConfigVerb, common: &Common, out: &Out) -> Result<Exit, Failur
             let path = path(common);
             let checked = read(&path)?;
             let diagnostics = &checked.diagnostics;
+            let is_right = checked.config.is_some();
             if out.is_json() {
                 let all: Vec<_> = diagnostics.iter().map(render::json).collect();
-                out.json(&json!({ "file": path, "ok": all.is_empty(), "diagnostics": all }));
-            } else if diagnostics.is_empty() {
-                out.line(&format!("{}: ok", path.display()));
+                out.json(&json!({ "file": path, "ok": is_right, "diagnostics": all }));
             } else {
-                out.note(&render::texts(diagnostics, true));
+                if !diagnostics.is_empty() {
+                    out.note(&render::texts(diagnostics, true));
+                }
+                if is_right {
+                    out.line(&format!("{}: ok", path.display()));
+                }
             }
-            Ok(if diagnostics.is_empty() { Exit::Done } else { Exit::Findings })
+            Ok(if is_right { Exit::Done } else { Exit::Findings })
         }
     }
 }
@@ -63,10 +67,12 @@ pub fn path(common: &Common) -> PathBuf {
 /// Where the file cannot be read or is not right.
 pub fn load(path: &Path, out: &Out) -> Result<Config, Failure> {
     let checked = read(path)?;
+    if !checked.diagnostics.is_empty() {
+        out.note(&render::texts(&checked.diagnostics, true));
+    }
     match checked.config {
         Some(config) => Ok(config),
         None => {
-            out.note(&render::texts(&checked.diagnostics, true));
             let message = format!("{} has {} mistakes", path.display(), checked.diagnostics.len());
             Err(Failure::new(Exit::Findings, "BAD_CONFIG", message)
                 .hint("`bracketd config check` tells them again, without starting anything"))

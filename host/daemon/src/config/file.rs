@@ -57,7 +57,7 @@ pub struct ConfigFile {
     pub policies: PoliciesTable,
     /// One table for each policy that needs one: `[policy.trailing_stop]`.
     #[serde(default)]
-    pub policy: BTreeMap<String, PolicyTable>,
+    pub policy: BTreeMap<String, At<PolicyTable>>,
     /// One table for each broker account.
     #[serde(default)]
     pub account: Vec<AccountTable>,

@@ -9,6 +9,7 @@ use std::path::Path;
 use bracketd_core::diagnostic::{Diagnostic, Severity};
 use toml::de::DeTable;
 
+use super::disk;
 use super::file::ConfigFile;
 use super::resolve::resolve;
 use super::resolved::Config;
@@ -22,6 +23,7 @@ pub struct Complaint {
     span: Range<usize>,
     label: String,
     help: Option<String>,
+    severity: Severity,
 }
 
 impl Complaint {
@@ -32,7 +34,21 @@ impl Complaint {
         span: Range<usize>,
         label: impl Into<String>,
     ) -> Self {
-        Self { code, message: message.into(), span, label: label.into(), help: None }
+        Self {
+            code,
+            message: message.into(),
+            span,
+            label: label.into(),
+            help: None,
+            severity: Severity::Error,
+        }
+    }
+
+    /// The same as something to look at; the file is taken all the same.
+    #[must_use]
+    pub fn warning(mut self) -> Self {
+        self.severity = Severity::Warning;
+        self
     }
 
     /// The same with what to do next.
@@ -46,29 +62,43 @@ impl Complaint {
 /// What a check of the configuration found.
 #[derive(Clone, Debug)]
 pub struct Checked {
-    /// The configuration, when nothing is wrong.
+    /// The configuration, when there is no error.
     pub config: Option<Config>,
     /// What is wrong, in the order of the file.
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Reads and checks a file.
+/// Reads and checks a file, and whether the plugins, policies and secrets that it names are there.
 ///
 /// # Errors
 /// Where the file cannot be read.
 pub fn check_file(path: &Path) -> std::io::Result<Checked> {
     let text = std::fs::read_to_string(path)?;
-    Ok(check_text(path, &text))
+    let (read, mut complaints) = read(path, &text);
+    if let Some((file, config)) = &read {
+        disk::check(file, config, &mut complaints);
+    }
+    Ok(checked(path, &text, read.map(|(_, config)| config), complaints))
 }
 
-/// Checks a text as if it stood in the file of that name.
+/// Checks a text as if it stood in the file of that name, and nothing else of this machine.
 pub fn check_text(path: &Path, text: &str) -> Checked {
-    let (config, mut complaints) = read(path, text);
+    let (read, complaints) = read(path, text);
+    checked(path, text, read.map(|(_, config)| config), complaints)
+}
+
+fn checked(
+    path: &Path,
+    text: &str,
+    config: Option<Config>,
+    mut complaints: Vec<Complaint>,
+) -> Checked {
+    let is_right = complaints.iter().all(|c| c.severity == Severity::Warning);
     complaints.sort_by_key(|c| c.span.start);
     let diagnostics: Vec<_> = complaints
         .into_iter()
         .map(|complaint| Diagnostic {
-            severity: Severity::Error,
+            severity: complaint.severity,
             code: complaint.code,
             message: complaint.message,
             file: path.display().to_string(),
@@ -78,7 +108,7 @@ pub fn check_text(path: &Path, text: &str) -> Checked {
             help: complaint.help,
         })
         .collect();
-    Checked { config: config.filter(|_| diagnostics.is_empty()), diagnostics }
+    Checked { config: config.filter(|_| is_right), diagnostics }
 }
 
 /// The JSON Schema of the file, for editors.
@@ -88,7 +118,9 @@ pub fn schema() -> serde_json::Value {
     settings.into_generator().into_root_schema_for::<ConfigFile>().to_value()
 }
 
-fn read(path: &Path, text: &str) -> (Option<Config>, Vec<Complaint>) {
+type Read = Option<(ConfigFile, Config)>;
+
+fn read(path: &Path, text: &str) -> (Read, Vec<Complaint>) {
     let (tree, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         let complaints = errors.iter().map(|error| {
@@ -102,7 +134,7 @@ fn read(path: &Path, text: &str) -> (Option<Config>, Vec<Complaint>) {
     match toml::from_str::<ConfigFile>(text) {
         Ok(file) => {
             let config = resolve(&file, path, &mut complaints);
-            (Some(config), complaints)
+            (Some((file, config)), complaints)
         }
         Err(error) => {
             // The shape is compared first and says more; this is left for what it cannot see.

@@ -51,6 +51,7 @@ pub fn resolve(file: &ConfigFile, path: &Path, out: &mut Vec<Complaint>) -> Conf
             .policy
             .iter()
             .map(|(name, table)| {
+                let table = table.get();
                 let verbs = table.verbs.as_ref().map(|verbs| r.verbs(verbs));
                 let settings = PolicySettings { params: table.params.clone(), verbs };
                 (PolicyName::new(name), settings)

@@ -1,0 +1,167 @@
+//! What the configuration names on this machine: plugins, their digests, policies, secrets.
+//!
+//! Apart from the file's meaning because the same text may be right here and wrong there. It reads
+//! secrets only to know that they can be read, and keeps nothing of them.
+
+use super::file::{At, ConfigFile};
+use super::load::Complaint;
+use super::resolved::{Config, SecretSource};
+use super::shape::nearest;
+use crate::watch::scan;
+
+/// Compares what the file names with what is there.
+pub fn check(file: &ConfigFile, config: &Config, out: &mut Vec<Complaint>) {
+    policies(file, config, out);
+    for (written, account) in file.account.iter().zip(&config.accounts) {
+        plugin(written, account, out);
+        for (name, source) in &account.secrets {
+            let Some(written) = written.secrets.get(name) else { continue };
+            let Err(error) = source.read() else { continue };
+            let complaint =
+                Complaint::new("C009", error.to_string(), written.span(), "not to be had");
+            // A variable may be set where the daemon runs and not where the file is checked.
+            out.push(match source {
+                SecretSource::File(_) => complaint,
+                SecretSource::Env(_) => complaint.warning(),
+            });
+        }
+    }
+}
+
+fn plugin(
+    written: &super::file::AccountTable,
+    account: &super::resolved::AccountSettings,
+    out: &mut Vec<Complaint>,
+) {
+    let bytes = match std::fs::read(&account.plugin) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            let message = format!("cannot read the plugin {}: {error}", account.plugin.display());
+            return out.push(
+                Complaint::new("C007", message, written.plugin.span(), "not there")
+                    .help("the path is relative to this file"),
+            );
+        }
+    };
+    let found = sha256(&bytes);
+    if let (Some(pinned), Some(written)) = (&account.sha256, &written.sha256)
+        && *pinned != found
+    {
+        let message = format!("the plugin {} is another file", account.plugin.display());
+        out.push(
+            Complaint::new("C007", message, written.span(), "not its SHA-256")
+                .help(format!("its SHA-256 is {found}; pin that only if you know why it changed")),
+        );
+    }
+}
+
+fn policies(file: &ConfigFile, config: &Config, out: &mut Vec<Complaint>) {
+    let used = file.account.iter().flat_map(|account| &account.policies);
+    let used: Vec<(&str, _)> = used.map(|name| (name.get().as_str(), name.span())).collect();
+    let tuned = file.policy.iter().map(|(name, table)| (name.as_str(), table.span()));
+    let named: Vec<_> = used.into_iter().chain(tuned).collect();
+    let there = match scan(&config.policies_dir) {
+        Ok(snapshot) => snapshot,
+        Err(error) => {
+            let place = file.policies.dir.as_ref().map(At::span);
+            if let Some(place) = place.or_else(|| named.first().map(|(_, span)| span.clone())) {
+                out.push(Complaint::new("C008", error.to_string(), place, "not to be read"));
+            }
+            return;
+        }
+    };
+    let names: Vec<&str> = there
+        .files
+        .keys()
+        .filter_map(|file| file.strip_suffix(".rhai"))
+        .filter(|name| !name.contains('/') && !name.ends_with("_test"))
+        .collect();
+    for (name, span) in named.into_iter().filter(|(name, _)| !names.contains(name)) {
+        let dir = config.policies_dir.display();
+        let message = format!("there is no policy `{name}` in {dir}");
+        out.push(Complaint::new("C008", message, span, "no such file").help(
+            match nearest(name, names.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("the policies there are: {}", names.join(", ")),
+            },
+        ));
+    }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::check_file;
+    use bracketd_core::diagnostic::Severity;
+
+    /// SHA-256 of "abc", from FIPS 180-2.
+    const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    fn found(config: &str) -> Vec<(&'static str, Severity, String)> {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let put = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+            path
+        };
+        std::fs::create_dir(dir.path().join("policies")).unwrap();
+        put("policies/trailing_stop.rhai", "x");
+        put("policies/trailing_stop_test.rhai", "x");
+        put("abc.wasm", "abc");
+        put("key", "secret\n");
+        let open = put("open", "secret\n");
+        std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let account = "schema = 1\n[[account]]\nname = 'a'\nplugin = 'abc.wasm'\n";
+        let path = put("bracketd.toml", &config.replace("ACCOUNT", account));
+        let checked = check_file(&path).unwrap();
+        let show = |d: &bracketd_core::diagnostic::Diagnostic| {
+            (d.code, d.severity, format!("{} {}", d.message, d.help.clone().unwrap_or_default()))
+        };
+        let errors = checked.diagnostics.iter().filter(|d| d.severity == Severity::Error);
+        assert_eq!(checked.config.is_none(), errors.count() > 0);
+        checked.diagnostics.iter().map(show).collect()
+    }
+
+    #[test]
+    fn what_is_there_is_not_complained_about() {
+        let pinned = format!("ACCOUNTsha256 = '{ABC}'\npolicies = ['trailing_stop']\n");
+        assert_eq!(found(&pinned), vec![]);
+        assert_eq!(found("ACCOUNTsecrets = { k = { file = 'key' } }\n"), vec![]);
+        assert_eq!(found("ACCOUNT[policy.trailing_stop]\nverbs = []\n"), vec![]);
+    }
+
+    #[test]
+    fn what_is_not_there_is_named() {
+        use Severity::{Error, Warning};
+        let other = ABC.replace('b', "c");
+        let rows = [
+            ("schema = 1\n[[account]]\nname = 'a'\nplugin = 'x.wasm'\n", "C007", Error, "x.wasm"),
+            (&format!("ACCOUNTsha256 = '{other}'\n"), "C007", Error, ABC),
+            ("ACCOUNTpolicies = ['trailing_stp']\n", "C008", Error, "`trailing_stop`?"),
+            ("ACCOUNTpolicies = ['trailing_stop_test']\n", "C008", Error, "no policy"),
+            ("ACCOUNT[policy.nothing_alike]\n", "C008", Error, "there are: trailing_stop"),
+            ("schema = 1\npolicies.dir = 'x'\n", "C008", Error, "cannot read"),
+            ("ACCOUNTsecrets = { k = { file = 'no' } }\n", "C009", Error, "cannot read"),
+            ("ACCOUNTsecrets = { k = { file = 'open' } }\n", "C009", Error, "chmod 600"),
+            ("ACCOUNTsecrets = { k = { env = 'BRACKETD_NO' } }\n", "C009", Warning, "not set"),
+        ];
+        for (config, code, severity, words) in rows {
+            let found = found(config);
+            assert_eq!(found.len(), 1, "{config}\n{found:?}");
+            assert_eq!((found[0].0, found[0].1), (code, severity), "{config}");
+            assert!(found[0].2.contains(words), "{:?} lacks {words:?}", found[0].2);
+        }
+    }
+
+    #[test]
+    fn a_secret_is_never_in_a_complaint() {
+        let all = found("ACCOUNTsecrets = { k = { file = 'open' }, l = { file = 'no' } }\n");
+        assert!(all.iter().all(|(_, _, text)| !text.contains("secret\n")), "{all:?}");
+    }
+}
