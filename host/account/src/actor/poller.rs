@@ -23,6 +23,8 @@ use crate::slot::Slot;
 const START_OVERLAP_MS: u64 = 60_000;
 /// Orders asked for by id in one poll; the rest waits for the next.
 const LOOKUPS_MAX: usize = 50;
+/// Look-ups that may fail in one poll: each could take its whole budget.
+const LOOKUP_FAILURES_MAX: usize = 2;
 /// Polls that may fail in a row before the account counts as down.
 const FAILURES_MAX: u32 = 3;
 
@@ -170,18 +172,22 @@ impl Poller {
         let mut orders = self.seen.changed(open.items, open.complete);
         self.seen.look_after(expected.into_iter().chain(fills.iter().map(|f| f.order.clone())));
         let lookups: Vec<BrokerOrderId> = self.seen.lookups(LOOKUPS_MAX);
+        let mut failed = Vec::new();
         for id in lookups {
             match reads::order(&mut self.slot, Key::Broker(&id)) {
                 Ok(reports) => orders.extend(self.seen.looked_up(&id, reports)),
-                Err(fault) if fault.code == "PLUGIN_LIED" => self.seen.give_up(&id),
-                Err(fault) => {
-                    self.tell_polled(orders, fills);
-                    return Err(fault);
+                Err(fault) if self.seen.failed(&id) => {
+                    let text = format!("order {id} is not asked for any more: {}", fault.message);
+                    self.slot.shared.warn(&text);
                 }
+                Err(fault) => failed.push(fault),
+            }
+            if failed.len() >= LOOKUP_FAILURES_MAX {
+                break;
             }
         }
         self.tell_polled(orders, fills);
-        Ok(())
+        failed.pop().map_or(Ok(()), Err)
     }
 
     fn tell_polled(&self, orders: Vec<OrderReport>, fills: Vec<Fill>) {

@@ -3,7 +3,7 @@
 //! Apart from the thread that polls, so that each case can be shown without a broker: a fill told
 //! twice, an order that vanished, one that was never in the list. It reads nothing itself.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use bracketd_core::broker::{Fill, OrderReport};
 use bracketd_core::ids::BrokerOrderId;
@@ -13,6 +13,8 @@ use crate::convert::nanos;
 
 /// Fills are asked for again from so long before the newest one: they may become visible late.
 const OVERLAP_MS: u64 = 2_000;
+/// Look-ups of one order that may fail in polls that otherwise come through.
+const LOOKUP_TRIES_MAX: u32 = 20;
 
 /// What the last polls showed.
 #[derive(Debug)]
@@ -21,7 +23,8 @@ pub(crate) struct Seen {
     newest_fill: Timestamp,
     fills: HashMap<String, Timestamp>,
     open: BTreeMap<BrokerOrderId, OrderReport>,
-    pending: BTreeSet<BrokerOrderId>,
+    /// Orders to ask for by id, with the look-ups that failed.
+    pending: BTreeMap<BrokerOrderId, u32>,
 }
 
 impl Seen {
@@ -32,7 +35,7 @@ impl Seen {
             newest_fill: Timestamp::default(),
             fills: HashMap::new(),
             open: BTreeMap::new(),
-            pending: BTreeSet::new(),
+            pending: BTreeMap::new(),
         }
     }
 
@@ -68,7 +71,9 @@ impl Seen {
             .collect();
         if complete {
             let gone = self.open.keys().filter(|id| !now.contains_key(*id));
-            self.pending.extend(gone.cloned());
+            for id in gone {
+                self.pending.entry(id.clone()).or_default();
+            }
             self.open = now;
         } else {
             self.open.extend(now);
@@ -78,13 +83,15 @@ impl Seen {
 
     /// Orders to look after, unless the list of open orders shows them.
     pub(crate) fn look_after(&mut self, ids: impl Iterator<Item = BrokerOrderId>) {
-        self.pending.extend(ids);
-        self.pending.retain(|id| !self.open.contains_key(id));
+        for id in ids {
+            self.pending.entry(id).or_default();
+        }
+        self.pending.retain(|id, _| !self.open.contains_key(id));
     }
 
     /// Some orders to ask for by id.
     pub(crate) fn lookups(&self, max: usize) -> Vec<BrokerOrderId> {
-        self.pending.iter().take(max).cloned().collect()
+        self.pending.keys().take(max).cloned().collect()
     }
 
     /// What a look-up showed that was not told yet; an order that is alive is looked after on.
@@ -110,9 +117,16 @@ impl Seen {
         changed
     }
 
-    /// The order cannot be read; it is not asked for again.
-    pub(crate) fn give_up(&mut self, id: &BrokerOrderId) {
-        self.pending.remove(id);
+    /// The order could not be read although the lists could: `true` when it is not asked for
+    /// again.
+    pub(crate) fn failed(&mut self, id: &BrokerOrderId) -> bool {
+        let Some(tries) = self.pending.get_mut(id) else { return true };
+        *tries += 1;
+        let over = *tries >= LOOKUP_TRIES_MAX;
+        if over {
+            self.pending.remove(id);
+        }
+        over
     }
 }
 
@@ -196,6 +210,15 @@ mod tests {
         let told = seen.looked_up(&"a".into(), vec![order("a", OrderStatus::Filled)]);
         assert_eq!(ids(&told), ["a"]);
         assert!(seen.lookups(9).is_empty());
+    }
+
+    #[test]
+    fn an_order_that_can_never_be_read_does_not_hold_up_the_others_for_ever() {
+        let mut seen = Seen::new(0);
+        seen.look_after(["odd".into(), "other".into()].into_iter());
+        assert!((1..LOOKUP_TRIES_MAX).all(|_| !seen.failed(&"odd".into())));
+        assert!(seen.failed(&"odd".into()));
+        assert_eq!(seen.lookups(9), ["other".into()]);
     }
 
     #[test]

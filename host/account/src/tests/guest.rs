@@ -17,6 +17,8 @@ pub(super) struct Guest {
     pub url: String,
     /// An export that it leaves out of the interface.
     pub without: Option<&'static str>,
+    /// Whether it declares `concurrent-writes`.
+    pub concurrent: bool,
     /// Words of the WIT to replace, for another version of the ABI.
     pub edit: Vec<(&'static str, &'static str)>,
 }
@@ -79,7 +81,15 @@ impl Guest {
             .1;
         let mut stubs = String::new();
         for (func, decl) in &account.functions {
-            let custom = ["describe", "connect", "cancel-order", "get-order"];
+            let custom = [
+                "describe",
+                "connect",
+                "cancel-order",
+                "get-order",
+                "get-orders",
+                "get-fills",
+                "get-prices",
+            ];
             if custom.contains(&func.as_str()) {
                 continue;
             }
@@ -103,6 +113,7 @@ impl Guest {
         BODY.replace("ACCOUNT", &interface("account"))
             .replace("HTTP", &interface("http"))
             .replace("STUBS", &stubs)
+            .replace("FEATURES", if self.concurrent { "1" } else { "0" })
             .replace("URL_LENGTH", &self.url.len().to_string())
             .replace("URL", &self.url)
     }
@@ -132,6 +143,7 @@ const BODY: &str = r#"(module
   (data (i32.const 1120) "authorization")
   (data (i32.const 1136) "Bearer {{secret:key}}")
   (data (i32.const 1168) "TOLD")
+  (data (i32.const 1216) "concurrent-writes")
   (data (i32.const 2048) "URL")
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
     (local $at i32)
@@ -144,6 +156,9 @@ const BODY: &str = r#"(module
     (i32.store (i32.const 4104) (i32.const 1040)) (i32.store (i32.const 4108) (i32.const 1))
     (i32.store8 (i32.const 4112) (i32.const 48))
     (i32.store (i32.const 4116) (i32.const 1040)) (i32.store (i32.const 4120) (i32.const 37))
+    (i32.store (i32.const 1240) (i32.const 1216)) (i32.store (i32.const 1244) (i32.const 17))
+    (i32.store (i32.const 4124) (i32.const 1240))
+    (i32.store (i32.const 4128) (i32.const FEATURES))
     (i32.const 4096))
 
   (func (export "ACCOUNT#connect") (param i32 i32 i32 i32 i32 i32 i64 i32 i32) (result i32)
@@ -225,4 +240,23 @@ const BODY: &str = r#"(module
   (func (export "ACCOUNT#get-order")
     (param i32 i32 i32 i32 i32 i32 i64 i32 i32 i32) (result i32)
     (call $act (local.get 8) (local.get 9)))
+
+  ;; Answers like an empty account, with one price of `a`: 5.
+  (func (export "ACCOUNT#get-orders")
+    (param i32 i32 i32 i32 i32 i32 i64 i32 i32 i64 i32 i32 i32) (result i32)
+    (memory.fill (i32.const 4352) (i32.const 0) (i32.const 128))
+    (i32.const 4352))
+  (func (export "ACCOUNT#get-fills")
+    (param i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32) (result i32)
+    (memory.fill (i32.const 4352) (i32.const 0) (i32.const 128))
+    (i32.const 4352))
+  (func (export "ACCOUNT#get-prices")
+    (param i32 i32 i32 i32 i32 i32 i64 i32 i32) (result i32)
+    (memory.fill (i32.const 4352) (i32.const 0) (i32.const 256))
+    (i32.store (i32.const 4360) (i32.const 4480)) (i32.store (i32.const 4364) (i32.const 1))
+    (i32.store (i32.const 4480) (i32.const 1050)) (i32.store (i32.const 4484) (i32.const 1))
+    (i32.store8 (i32.const 4552) (i32.const 1))
+    (i64.store (i32.const 4568) (i64.const 5))
+    (i64.store (i32.const 4584) (i64.const 1000))
+    (i32.const 4352))
 STUBS)"#;

@@ -5,3 +5,4 @@ mod guest;
 mod loading;
 mod sandbox;
 mod stage;
+mod steps;

@@ -1,7 +1,7 @@
 //! What a hostile guest cannot do, and what the account makes of it.
 
 use bracketd_core::broker::{BrokerEvent, Fault};
-use bracketd_core::command::Answer;
+use bracketd_core::command::{Answer, Urgency};
 
 use crate::Grant;
 use crate::tests::stage::{SECRET, Stage};
@@ -151,6 +151,27 @@ fn i13_a_broker_that_is_not_there_saw_nothing() {
     let fault = rejected(stage.cancel("P/orders"));
     assert!(fault.message.contains("refused"), "{}", fault.message);
     not_sent(stage.cancel("X/orders"));
+}
+
+#[test]
+fn i14_slow_writes_hold_up_neither_an_unprotected_one_nor_a_close() {
+    let stage = Stage::concurrent();
+    for transaction in 1..=4 {
+        stage.send(transaction, Urgency::Routine, "P/slow");
+    }
+    while stage.broker.lines().len() < 3 {
+        std::thread::yield_now();
+    }
+    // Three instances wait for the broker; the fourth routine write may not take the last one.
+    for (transaction, urgency) in [(5, Urgency::Unprotected), (6, Urgency::Close)] {
+        stage.send(transaction, urgency, "ok");
+        assert_eq!(stage.answer().0, transaction.to_string());
+    }
+    assert_eq!(stage.broker.lines().len(), 3);
+    stage.broker.open_gate();
+    let mut rest: Vec<String> = (0..4).map(|_| stage.answer().0).collect();
+    rest.sort();
+    assert_eq!(rest, ["1", "2", "3", "4"]);
 }
 
 #[test]

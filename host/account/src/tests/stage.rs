@@ -10,8 +10,8 @@ use crossbeam_channel::{Receiver, bounded};
 use crate::tests::broker::Broker;
 use crate::tests::guest::Guest;
 use crate::{
-    AccountConfig, AccountHandle, ClockSource, Drive, Grant, Host, Limits, PollConfig, Secret,
-    ToAccount,
+    AccountConfig, AccountHandle, ClockSource, Drive, Grant, Host, Limits, PollConfig, PollRequest,
+    Secret, StepRead, ToAccount,
 };
 
 /// Longest wait for an event; only a failing test waits so long.
@@ -36,16 +36,22 @@ impl Stage {
     pub(super) fn with(change: impl FnOnce(&mut AccountConfig)) -> Self {
         let broker = Broker::start();
         let url = broker.url.clone();
-        Self::at(broker, &url, change)
+        Self::at(broker, Guest { url, ..Guest::default() }, change)
+    }
+
+    /// A guest that may write several times at once.
+    pub(super) fn concurrent() -> Self {
+        let broker = Broker::start();
+        let guest = Guest { url: broker.url.clone(), concurrent: true, ..Guest::default() };
+        Self::at(broker, guest, |_| {})
     }
 
     /// The same with a guest that asks another address.
     pub(super) fn with_url(url: &str, change: impl FnOnce(&mut AccountConfig)) -> Self {
-        Self::at(Broker::start(), url, change)
+        Self::at(Broker::start(), Guest { url: url.to_owned(), ..Guest::default() }, change)
     }
 
-    fn at(broker: Broker, url: &str, change: impl FnOnce(&mut AccountConfig)) -> Self {
-        let guest = Guest { url: url.to_owned(), ..Guest::default() };
+    fn at(broker: Broker, guest: Guest, change: impl FnOnce(&mut AccountConfig)) -> Self {
         let host = Host::new().unwrap();
         let plugin = host.load(&guest.build(), "hostile").unwrap();
         let mut config = AccountConfig {
@@ -66,18 +72,28 @@ impl Stage {
 
     /// Calls `cancel-order` with this order, and waits for the answer.
     pub(super) fn cancel(&self, order: &str) -> Answer {
+        self.send(1, Urgency::Close, order);
+        self.answer().1
+    }
+
+    /// Hands over `cancel-order` with this order; its op is the transaction's number.
+    pub(super) fn send(&self, transaction: u64, urgency: Urgency, order: &str) {
         let command = Command {
             account: "a".into(),
-            transaction: TransactionId(1),
-            op: "op".into(),
+            transaction: TransactionId(transaction),
+            op: transaction.to_string().into(),
             client_id: "c".into(),
             attempt: 1,
-            urgency: Urgency::Close,
+            urgency,
             call: Call::Cancel { order: order.into() },
         };
         self.account.try_send(ToAccount::Write(command)).unwrap();
+    }
+
+    /// The next answer, with its op.
+    pub(super) fn answer(&self) -> (String, Answer) {
         self.wait(|event| match event {
-            BrokerEvent::Answer { answer, .. } => Some(answer),
+            BrokerEvent::Answer { op, answer } => Some((op.to_string(), answer)),
             _ => None,
         })
     }
@@ -94,6 +110,14 @@ impl Stage {
             Found::Failed(fault) => fault,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// Reads a step of a tape, and answers what was told before its reply.
+    pub(super) fn step(&self) -> Vec<BrokerEvent> {
+        let (reply, replies) = bounded(1);
+        self.account.poll_now(PollRequest::Step { reply }).unwrap();
+        assert_eq!(replies.recv_timeout(WAIT).unwrap(), StepRead { fault: None });
+        self.events.try_iter().map(|told| told.event).collect()
     }
 
     /// The next event that `pick` takes.
