@@ -81,10 +81,15 @@ fn a_lost_file_is_rebuilt_from_the_ledger() {
 fn i12_facts_that_found_the_queue_full_come_back_from_the_ledger() {
     let dir = tempfile::tempdir().unwrap();
     let mut ledger = open_ledger(dir.path());
-    let outsider = outsider_with_the_lock(dir.path());
     let options = ActivityOptions { queue: 16, ..ActivityOptions::default() };
     let log = ActivityLog::start(dir.path(), options).unwrap();
-    commit_and_record(&mut ledger, &log.recorder(), 1, 4_000);
+    commit_and_record(&mut ledger, &log.recorder(), 1, 10);
+    log.recorder().record(note(1));
+    // A note is written only once no facts are missing.
+    wait_until("it has caught up", || log.status().written == 11);
+    let outsider = Connection::open(dir.path().join(ACTIVITY_FILE)).unwrap();
+    outsider.execute_batch("BEGIN IMMEDIATE").unwrap();
+    commit_and_record(&mut ledger, &log.recorder(), 11, 4_000);
     let lost = log.status().lost;
     assert!(lost > 0);
     outsider.execute_batch("ROLLBACK").unwrap();
