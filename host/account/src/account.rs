@@ -78,7 +78,8 @@ pub struct AccountStatus {
     pub restarts: u64,
     /// Values from the plugin that could not be true.
     pub lies: u64,
-    /// Commands and reads whose outcome was not told yet.
+    /// Commands and reads whose outcome was not told yet; counted down after it was told, so at
+    /// zero every outcome is in the channel.
     pub in_flight: usize,
     /// The last thing that went wrong.
     pub last_error: Option<String>,

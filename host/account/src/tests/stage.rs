@@ -1,6 +1,6 @@
 //! A started account with a hostile guest and a scripted broker.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bracketd_core::broker::{BrokerEvent, Fault, Found, FromAccount};
 use bracketd_core::command::{Answer, Call, Command, Read, Urgency};
@@ -109,6 +109,15 @@ impl Stage {
         match found {
             Found::Failed(fault) => fault,
             other => panic!("{other:?}"),
+        }
+    }
+
+    /// Waits until nothing is in flight: it is counted down only after it was told.
+    pub(super) fn settle(&self) {
+        let began = Instant::now();
+        while self.account.status().in_flight != 0 {
+            assert!(began.elapsed() < WAIT, "something stays in flight");
+            std::thread::yield_now();
         }
     }
 
