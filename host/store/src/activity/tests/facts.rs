@@ -78,6 +78,24 @@ fn a_lost_file_is_rebuilt_from_the_ledger() {
 }
 
 #[test]
+fn a_file_that_is_lost_while_the_log_runs_is_rebuilt_when_the_writer_opens_it_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut ledger = open_ledger(dir.path());
+    let log = start(dir.path());
+    commit_and_record(&mut ledger, &log.recorder(), 1, 10);
+    log.recorder().record(note(1));
+    wait_until("it has caught up", || log.status().written == 11);
+    for suffix in ["", "-wal", "-shm"] {
+        std::fs::remove_file(dir.path().join(format!("{ACTIVITY_FILE}{suffix}"))).unwrap();
+    }
+    log.recorder().shared().kill.store(true, std::sync::atomic::Ordering::Release);
+    log.recorder().record(note(2));
+    assert_eq!(log.shutdown(30_000), 0);
+    assert_eq!(fact_seqs(dir.path()), upto(10));
+    assert_eq!(rows(dir.path()).last().unwrap().text, "note 2");
+}
+
+#[test]
 fn i12_facts_that_found_the_queue_full_come_back_from_the_ledger() {
     let dir = tempfile::tempdir().unwrap();
     let mut ledger = open_ledger(dir.path());
