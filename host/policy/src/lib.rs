@@ -1,1 +1,46 @@
-//! bracketd-policy
+//! The Rhai policy host: reads what risk teams write, and runs it within bounds.
+//!
+//! It is a crate of its own because nothing else may know the script language. It reads no file,
+//! no clock and no network: sources, time and prices are arguments. A script only proposes (I10):
+//! what it asks for passes the core's gate and comes back as a list; nothing here changes a
+//! transaction or talks to a broker.
+//!
+//! Reading order: [`Sources`] in, [`PolicySet::build`] makes a [`PolicySet`], [`Run`] in, [`Ran`]
+//! out.
+
+mod api;
+mod bars;
+mod build;
+mod data;
+mod definitions;
+mod engine;
+mod event;
+mod failure;
+mod frame;
+mod gate;
+pub mod limits;
+mod params;
+mod policy;
+mod run;
+mod selftest;
+mod set;
+mod shipped;
+mod source;
+mod span;
+mod state;
+mod verbs;
+
+pub use bars::History;
+pub use build::schema::{Schedule, Timer};
+pub use data::parse_duration_ms;
+pub use definitions::definitions;
+pub use event::{Event, EventKind, FillInfo};
+pub use failure::{Failure, FailureKind};
+pub use params::{ParamKind, ParamSpec, ParamValue, Params};
+pub use policy::Policy;
+pub use run::{Ran, Run, RunBudget, RunOutcome, Unbounded};
+pub use selftest::{TestResult, run_tests};
+pub use set::{BuildReport, Change, PolicySet, Refused};
+pub use shipped::shipped;
+pub use source::{SourceFile, Sources};
+pub use verbs::Verbs;

@@ -1,0 +1,179 @@
+//! From bytes to a policy that may run: compile, check, schema.
+//!
+//! Apart because every step works on the same snapshot and can only refuse: nothing in here runs
+//! a script.
+
+mod compile;
+mod functions;
+mod lint;
+pub(crate) mod schema;
+mod types;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bracketd_core::diagnostic::Diagnostic;
+use rhai::{Engine, Module, Scope};
+
+pub(crate) use compile::{Compiled, compile};
+pub(crate) use functions::Functions;
+
+use crate::event::EventKind;
+use crate::params::Values;
+use crate::policy::Policy;
+use crate::source::{SourceFile, digest};
+use crate::span;
+
+/// Libraries that compiled, and why the others did not.
+#[derive(Default)]
+pub(crate) struct Libraries {
+    /// Those that work, with the names of the libraries that each of them links.
+    pub(crate) good: BTreeMap<String, (SourceFile, BTreeSet<String>)>,
+    /// What is wrong with the others.
+    pub(crate) bad: BTreeMap<String, Vec<Diagnostic>>,
+}
+
+/// A policy that passed every check, before its engine is shared.
+pub(crate) struct Draft {
+    script: SourceFile,
+    libs: Vec<SourceFile>,
+    compiled: Compiled,
+    header: schema::Header,
+    handlers: BTreeSet<EventKind>,
+}
+
+/// Compiles libraries into the engine. One that calls another is tried again once that is there.
+pub(crate) fn link(engine: &mut Engine, files: &[SourceFile]) -> Libraries {
+    let mut all = Libraries::default();
+    let mut left: Vec<&SourceFile> = files.iter().collect();
+    loop {
+        let mut waiting = Vec::new();
+        let before = left.len();
+        for file in left {
+            match link_one(engine, file, &all) {
+                Ok(uses) => {
+                    all.bad.remove(&file.name);
+                    all.good.insert(file.name.clone(), (file.clone(), uses));
+                }
+                Err(diagnostics) => {
+                    all.bad.insert(file.name.clone(), diagnostics);
+                    waiting.push(file);
+                }
+            }
+        }
+        if waiting.is_empty() || waiting.len() == before {
+            return all;
+        }
+        left = waiting;
+    }
+}
+
+fn link_one(
+    engine: &mut Engine,
+    file: &SourceFile,
+    libs: &Libraries,
+) -> Result<BTreeSet<String>, Vec<Diagnostic>> {
+    let compiled = compile(engine, file).map_err(|d| vec![d])?;
+    let functions = Functions::of(engine, &compiled.plain);
+    let findings = lint::check(file, &compiled, &functions, None);
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    let module = Module::eval_ast_as_new(Scope::new(), &compiled.ready, engine)
+        .map_err(|e| vec![span::complain(file, "P007", (0, 0), e.to_string())])?;
+    engine.register_static_module(&file.name, module.into());
+    Ok(with_their_own(compiled.namespaces(), libs))
+}
+
+/// Compiles and checks one policy. `previous` is the version that runs now.
+pub(crate) fn draft(
+    engine: &mut Engine,
+    file: &SourceFile,
+    libs: &Libraries,
+    previous: Option<&Policy>,
+) -> Result<Draft, Vec<Diagnostic>> {
+    if file.text.trim().is_empty() {
+        return Err(vec![span::complain(file, "P010", (0, 0), "the file is empty")]);
+    }
+    let compiled = compile(engine, file).map_err(|found| {
+        let broken = libs.bad.iter().find(|(name, _)| found.message.contains(&format!("`{name}`")));
+        let mut all = vec![found.clone()];
+        all.extend(broken.into_iter().flat_map(|(_, why)| why.clone()));
+        all
+    })?;
+    let header = schema::header(file, &compiled)?;
+    let functions = Functions::of(engine, &compiled.plain);
+    let mut findings = lint::check(file, &compiled, &functions, Some(&header));
+    let handlers = compiled.handlers();
+    findings.extend(vanished(file, &handlers, &header, previous));
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    let linked = with_their_own(compiled.namespaces(), libs);
+    let libs = libs.good.iter().filter(|(name, _)| linked.contains(*name));
+    let libs = libs.map(|(_, (file, _))| file.clone()).collect();
+    Ok(Draft { script: file.clone(), libs, compiled, header, handlers })
+}
+
+/// Checks a file of tests: what it calls has to exist.
+pub(crate) fn check_test(
+    file: &SourceFile,
+    compiled: &Compiled,
+    functions: &Functions,
+) -> Vec<Diagnostic> {
+    lint::check(file, compiled, functions, None)
+}
+
+/// A half-written file often compiles, with handlers missing.
+fn vanished(
+    file: &SourceFile,
+    handlers: &BTreeSet<EventKind>,
+    header: &schema::Header,
+    previous: Option<&Policy>,
+) -> Option<Diagnostic> {
+    if handlers.is_empty() {
+        let mut found = span::complain(file, "P010", (0, 0), "the script handles no event");
+        found.help = Some("define at least one of on_open, on_tick, on_timer, ...".to_owned());
+        return Some(found);
+    }
+    let gone: Vec<&str> = previous?
+        .handlers()
+        .filter(|kind| !handlers.contains(kind) && !header.removed.contains(kind))
+        .map(EventKind::handler)
+        .collect();
+    if gone.is_empty() {
+        return None;
+    }
+    let message = format!("{} was there before and is not any more", gone.join(", "));
+    let end = file.text.trim_end().len();
+    let mut found = span::complain(file, "P010", (end, end), message);
+    let list: Vec<String> = gone.iter().map(|name| format!("\"{name}\"")).collect();
+    found.help = Some(format!("if that is meant, say removed: [{}] in POLICY", list.join(", ")));
+    Some(found)
+}
+
+fn with_their_own(direct: BTreeSet<String>, libs: &Libraries) -> BTreeSet<String> {
+    let further: Vec<String> = direct
+        .iter()
+        .filter_map(|name| libs.good.get(name))
+        .flat_map(|(_, uses)| uses.iter().cloned())
+        .collect();
+    direct.into_iter().chain(further).collect()
+}
+
+impl Draft {
+    /// The policy, running in that engine.
+    pub(crate) fn finish(self, engine: &Arc<Engine>) -> Policy {
+        Policy {
+            name: self.script.policy_name(),
+            digest: digest(&self.script, &self.libs),
+            defaults: Values::defaults(&self.header.params),
+            script: self.script,
+            libs: self.libs,
+            header: self.header,
+            handlers: self.handlers,
+            engine: Arc::clone(engine),
+            ast: self.compiled.ready,
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! What a script declares about itself: `POLICY`, `PARAMS`, `TIMERS`, `STATE`.
+//!
+//! Apart because these are read as literals, without executing anything. Whatever cannot be read
+//! that way is refused.
+
+use bracketd_core::diagnostic::Diagnostic;
+use rhai::{Dynamic, Map};
+
+use super::compile::{Compiled, DECLARATIONS};
+use crate::data::{number, parse_duration_ms};
+use crate::event::EventKind;
+use crate::params::{ParamKind, ParamSpec, ParamValue};
+use crate::source::SourceFile;
+use crate::span::{self, nearest};
+
+/// When a timer beats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Schedule {
+    /// Each time so many milliseconds have passed since the first fill.
+    EveryMs(u64),
+    /// So many milliseconds before the instrument's session closes.
+    BeforeCloseMs(u64),
+}
+
+/// A timer that a script wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timer {
+    /// The name that `on_timer` is called with.
+    pub name: String,
+    /// When.
+    pub schedule: Schedule,
+}
+
+/// Everything declared.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Header {
+    pub(crate) version: String,
+    pub(crate) doc: String,
+    pub(crate) removed: Vec<EventKind>,
+    pub(crate) params: Vec<ParamSpec>,
+    pub(crate) timers: Vec<Timer>,
+    pub(crate) state: Option<Map>,
+}
+
+/// The interface version that scripts state.
+const API: i64 = 1;
+const POLICY_KEYS: [&str; 5] = ["name", "version", "api", "on_error", "removed"];
+const PARAM_KEYS: [&str; 7] = ["type", "init", "min", "max", "doc", "unit", "options"];
+
+/// Reads the declarations.
+pub(super) fn header(file: &SourceFile, compiled: &Compiled) -> Result<Header, Vec<Diagnostic>> {
+    let mut reader = Reader { file, from: 0, found: Vec::new() };
+    let mut header = Header { doc: doc(&file.text), ..Header::default() };
+    for name in DECLARATIONS {
+        let place = span::of_word(&file.text, name, 0);
+        reader.from = place.map_or(0, |(start, _)| start);
+        let Some(value) = compiled.declaration(name) else {
+            if name == "POLICY" {
+                reader.missing();
+            } else if file.text.contains(&format!("const {name}")) {
+                reader.complain(name, format!("{name} must be a literal map"));
+            }
+            continue;
+        };
+        let Some(map) = value.try_cast::<Map>() else {
+            reader.complain(name, format!("{name} must be a map: `const {name} = #{{ ... }};`"));
+            continue;
+        };
+        match name {
+            "POLICY" => reader.policy(&map, &mut header),
+            "PARAMS" => header.params = reader.params(&map),
+            "TIMERS" => header.timers = reader.timers(&map),
+            _ => header.state = Some(map),
+        }
+    }
+    if reader.found.is_empty() { Ok(header) } else { Err(reader.found) }
+}
+
+struct Reader<'a> {
+    file: &'a SourceFile,
+    from: usize,
+    found: Vec<Diagnostic>,
+}
+
+impl Reader<'_> {
+    fn complain(&mut self, word: &str, message: String) {
+        let place = span::of_word(&self.file.text, word, self.from).unwrap_or((0, 0));
+        self.found.push(span::complain(self.file, "P006", place, message));
+    }
+
+    fn missing(&mut self) {
+        let mut found = span::complain(self.file, "P006", (0, 0), "the script has no POLICY");
+        found.help =
+            Some(format!("begin with const POLICY = #{{ version: \"1.0.0\", api: {API} }};"));
+        self.found.push(found);
+    }
+
+    fn stray(&mut self, map: &Map, known: &[&str], what: &str) {
+        for key in map.keys().filter(|key| !known.contains(&key.as_str())) {
+            let near = nearest(key, known.iter().copied());
+            let help = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
+            self.complain(key, format!("{what} has no {key}{help}"));
+        }
+    }
+
+    fn policy(&mut self, map: &Map, header: &mut Header) {
+        self.stray(map, &POLICY_KEYS, "POLICY");
+        match map.get("name").map(text) {
+            None => {}
+            Some(Some(name)) if name == self.file.name => {}
+            Some(_) => {
+                let name = &self.file.name;
+                self.complain("name", format!("the name must be the file's: \"{name}\""));
+            }
+        }
+        match map.get("version").and_then(text) {
+            Some(version) => header.version = version,
+            None => self.complain("POLICY", "POLICY needs a version: \"1.0.0\"".to_owned()),
+        }
+        match map.get("api").and_then(|value| value.as_int().ok()) {
+            Some(API) => {}
+            _ => self.complain("POLICY", format!("POLICY needs api: {API}")),
+        }
+        if map.get("on_error").is_some_and(|value| text(value).as_deref() != Some("keep")) {
+            let message = "on_error can only be \"keep\": after an error existing stops stay";
+            self.complain("on_error", message.to_owned());
+        }
+        let Some(removed) = map.get("removed") else { return };
+        let names = removed.as_array_ref().ok().map(|names| names.iter().map(text).collect());
+        let names: Vec<Option<String>> = names.unwrap_or_else(|| vec![None]);
+        for name in names {
+            match name.as_deref().and_then(EventKind::of_handler) {
+                Some(kind) => header.removed.push(kind),
+                None => self.complain("removed", "removed must list event names".to_owned()),
+            }
+        }
+    }
+
+    fn params(&mut self, map: &Map) -> Vec<ParamSpec> {
+        let mut all = Vec::new();
+        for (name, value) in map {
+            let Some(fields) = value.read_lock::<Map>() else {
+                self.complain(name, format!("{name} must be a map with type and init"));
+                continue;
+            };
+            self.stray(&fields, &PARAM_KEYS, name);
+            match spec(name, &fields) {
+                Ok(spec) => all.push(spec),
+                Err(message) => self.complain(name, message),
+            }
+        }
+        all
+    }
+
+    fn timers(&mut self, map: &Map) -> Vec<Timer> {
+        let mut all = Vec::new();
+        for (name, value) in map {
+            match text(value).as_deref().and_then(schedule) {
+                Some(schedule) => all.push(Timer { name: name.to_string(), schedule }),
+                None => {
+                    let message = format!("{name} must be \"every 5m\" or \"session_close-10m\"");
+                    self.complain(name, message);
+                }
+            }
+        }
+        all
+    }
+}
+
+fn spec(name: &str, fields: &Map) -> Result<ParamSpec, String> {
+    let kind = fields.get("type").and_then(text).as_deref().and_then(ParamKind::parse);
+    let Some(kind) = kind else {
+        return Err(format!("{name} needs a type: decimal, int, bool, duration or string"));
+    };
+    let read = |key: &str| match fields.get(key) {
+        None => Ok(None),
+        Some(value) => match param_value(kind, value) {
+            Some(value) => Ok(Some(value)),
+            None => Err(format!("{key} of {name} is no {}", kind.as_str())),
+        },
+    };
+    let Some(init) = read("init")? else {
+        return Err(format!("{name} needs init, the value it has unless configured"));
+    };
+    let options = match fields.get("options").map(|value| value.as_array_ref()) {
+        None => Vec::new(),
+        Some(Ok(list)) => list.iter().filter_map(text).collect(),
+        Some(Err(_)) => return Err(format!("options of {name} must be a list of texts")),
+    };
+    let spec = ParamSpec {
+        name: name.to_owned(),
+        kind,
+        min: read("min")?,
+        max: read("max")?,
+        options,
+        doc: fields.get("doc").and_then(text).unwrap_or_default(),
+        init,
+    };
+    spec.admit(&spec.init)?;
+    Ok(spec)
+}
+
+fn param_value(kind: ParamKind, value: &Dynamic) -> Option<ParamValue> {
+    match kind {
+        ParamKind::Bool => value.as_bool().ok().map(ParamValue::Bool),
+        ParamKind::Int => value.as_int().ok().map(ParamValue::Int),
+        ParamKind::Decimal if value.is_string() => None,
+        ParamKind::Decimal => number(value).map(ParamValue::Decimal),
+        ParamKind::Duration => parse_duration_ms(&text(value)?).map(ParamValue::Duration),
+        ParamKind::Text => text(value).map(ParamValue::Text),
+    }
+}
+
+fn schedule(text: &str) -> Option<Schedule> {
+    if let Some(before) = text.strip_prefix("session_close-") {
+        return parse_duration_ms(before).map(Schedule::BeforeCloseMs);
+    }
+    let every = text.strip_prefix("every ").unwrap_or(text);
+    parse_duration_ms(every).filter(|ms| *ms > 0).map(Schedule::EveryMs)
+}
+
+fn text(value: &Dynamic) -> Option<String> {
+    value.as_immutable_string_ref().ok().map(|text| text.to_string())
+}
+
+/// The lines at the top that begin with `//!`.
+fn doc(text: &str) -> String {
+    let lines = text.lines().map_while(|line| line.trim_start().strip_prefix("//!"));
+    lines.map(str::trim).collect::<Vec<_>>().join("\n")
+}

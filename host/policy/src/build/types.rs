@@ -1,0 +1,102 @@
+//! The types of what handlers are given, as far as a script can be read without running it.
+//!
+//! Apart because both the check of properties and the check of divisions ask it. It knows only
+//! what follows from a handler's parameters; for all else it says nothing.
+
+use std::collections::BTreeMap;
+
+use rhai::{Expr, Position};
+
+use crate::api::entries;
+use crate::event::EventKind;
+use crate::params::ParamSpec;
+use crate::span::nearest;
+
+/// Types of variables within one function.
+pub(super) struct Types<'a> {
+    variables: BTreeMap<&'a str, &'static str>,
+    params: &'a [ParamSpec],
+}
+
+/// A property that its type does not have.
+pub(super) struct Stray {
+    pub(super) owner: &'static str,
+    pub(super) name: String,
+    pub(super) near: Option<String>,
+    pub(super) position: Position,
+}
+
+impl<'a> Types<'a> {
+    /// Of a handler with these parameter names; of any other function nothing is known.
+    pub(super) fn of(name: &str, parameters: &[&'a str], params: &'a [ParamSpec]) -> Self {
+        let types = EventKind::of_handler(name).map(EventKind::parameters).unwrap_or_default();
+        let variables = if types.len() == parameters.len() {
+            parameters.iter().copied().zip(types.iter().copied()).collect()
+        } else {
+            BTreeMap::new()
+        };
+        Self { variables, params }
+    }
+
+    /// The type of an expression, or the property that cannot be.
+    pub(super) fn of_expression(&self, expression: &Expr) -> Result<Option<&'static str>, Stray> {
+        match expression {
+            Expr::IntegerConstant(..) => Ok(Some("int")),
+            Expr::Variable(variable, ..) => Ok(self.variables.get(variable.1.as_str()).copied()),
+            Expr::Dot(pair, ..) => match self.of_expression(&pair.lhs)? {
+                Some(owner) => self.within(owner, &pair.rhs),
+                None => Ok(None),
+            },
+            _ => Ok(None),
+        }
+    }
+
+    /// The type of what follows the dot.
+    fn within(&self, owner: &'static str, rest: &Expr) -> Result<Option<&'static str>, Stray> {
+        match rest {
+            Expr::Dot(pair, ..) => match self.within(owner, &pair.lhs)? {
+                Some(owner) => self.within(owner, &pair.rhs),
+                None => Ok(None),
+            },
+            Expr::Property(property, position) => self.property(owner, &property.2, *position),
+            Expr::MethodCall(call, _) => Ok(entries()
+                .iter()
+                .find(|e| e.owner == owner && e.name == call.name && e.arity.is_some())
+                .and_then(|entry| entry.signature.split("-> ").nth(1))),
+            _ => Ok(None),
+        }
+    }
+
+    fn property(
+        &self,
+        owner: &'static str,
+        name: &str,
+        position: Position,
+    ) -> Result<Option<&'static str>, Stray> {
+        if owner == "Params" {
+            let known = || self.params.iter().map(|spec| spec.name.as_str());
+            return match self.params.iter().find(|spec| spec.name == name) {
+                Some(spec) => Ok(Some(spec.kind.as_str())),
+                None => Err(stray(owner, name, known(), position)),
+            };
+        }
+        let own = || entries().iter().filter(|entry| entry.owner == owner);
+        if own().next().is_none() {
+            return Ok(None);
+        }
+        match own().find(|entry| entry.name == name && entry.arity.is_none()) {
+            Some(entry) => Ok(entry.signature.split(": ").nth(1)),
+            None => Err(stray(owner, name, own().map(|entry| entry.name), position)),
+        }
+    }
+}
+
+fn stray<'n>(
+    owner: &'static str,
+    name: &str,
+    known: impl Iterator<Item = &'n str>,
+    position: Position,
+) -> Stray {
+    let near = nearest(name, known).map(str::to_owned);
+    Stray { owner, name: name.to_owned(), near, position }
+}

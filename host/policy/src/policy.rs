@@ -1,0 +1,98 @@
+//! One checked and compiled policy.
+//!
+//! Apart because it outlives the set it was built in: a policy whose next version is broken goes
+//! on running with the engine and the libraries that it was compiled with (I11).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bracketd_core::ids::PolicyName;
+use rhai::{AST, Engine};
+
+use crate::build::schema::{Header, Timer};
+use crate::event::EventKind;
+use crate::params::{ParamSpec, Params, Values};
+use crate::source::SourceFile;
+
+/// A policy that can be run. Sharable between threads.
+pub struct Policy {
+    pub(crate) name: PolicyName,
+    pub(crate) digest: String,
+    pub(crate) script: SourceFile,
+    pub(crate) libs: Vec<SourceFile>,
+    pub(crate) header: Header,
+    pub(crate) handlers: BTreeSet<EventKind>,
+    pub(crate) defaults: Arc<Values>,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) ast: AST,
+}
+
+impl Policy {
+    /// Its name: the file's, without the extension.
+    pub fn name(&self) -> &PolicyName {
+        &self.name
+    }
+
+    /// Content hash of the script and the libraries it links: which version this is.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The label in the script's `POLICY`.
+    pub fn version(&self) -> &str {
+        &self.header.version
+    }
+
+    /// The first lines of the file that begin with `//!`.
+    pub fn doc(&self) -> &str {
+        &self.header.doc
+    }
+
+    /// The file as people know it.
+    pub fn path(&self) -> &str {
+        &self.script.path
+    }
+
+    /// Whether it has a function for the event.
+    pub fn handles(&self, kind: EventKind) -> bool {
+        self.handlers.contains(&kind)
+    }
+
+    /// The events it has functions for.
+    pub fn handlers(&self) -> impl Iterator<Item = EventKind> + '_ {
+        self.handlers.iter().copied()
+    }
+
+    /// What it declares.
+    pub fn params(&self) -> &[ParamSpec] {
+        &self.header.params
+    }
+
+    /// When it wants `on_timer`.
+    pub fn timers(&self) -> &[Timer] {
+        &self.header.timers
+    }
+
+    /// Whether the configured parameters fit.
+    ///
+    /// # Errors
+    /// A sentence that names the first that does not.
+    pub fn check_params(&self, params: &Params) -> Result<(), String> {
+        Values::resolve(&self.defaults, self.params(), params).map(|_| ())
+    }
+
+    /// Script and libraries in one text, from which
+    /// [`PolicySet::restore`](crate::PolicySet::restore) makes it again.
+    pub fn bundle(&self) -> String {
+        let file = |file: &SourceFile| serde_json::json!({ "name": file.name, "path": file.path, "text": file.text });
+        let libs: Vec<_> = self.libs.iter().map(file).collect();
+        serde_json::json!({ "script": file(&self.script), "libs": libs }).to_string()
+    }
+}
+
+impl std::fmt::Debug for Policy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let short = self.digest.get(..8).unwrap_or(&self.digest);
+        write!(f, "Policy({} {} {short})", self.name, self.header.version)
+    }
+}

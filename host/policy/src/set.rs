@@ -1,0 +1,191 @@
+//! All policies at one moment, and how the next moment's are made from bytes.
+//!
+//! Apart because a set is swapped as one: what fails keeps its last good version (I11), and
+//! nothing half-built is ever visible.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bracketd_core::diagnostic::Diagnostic;
+use bracketd_core::ids::PolicyName;
+
+use crate::build::{self, Libraries};
+use crate::engine;
+use crate::failure::{Failure, FailureKind};
+use crate::policy::Policy;
+use crate::run::{Ran, Run, RunOutcome};
+use crate::selftest;
+use crate::source::{SourceFile, Sources};
+
+/// Policies by name. Immutable; cloning shares.
+#[derive(Clone, Debug, Default)]
+pub struct PolicySet(Arc<BTreeMap<PolicyName, Arc<Policy>>>);
+
+/// A policy whose running version is another than before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The policy.
+    pub name: PolicyName,
+    /// The version that ran; none for a new policy.
+    pub before: Option<String>,
+    /// The version that runs.
+    pub after: String,
+}
+
+/// A policy that was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The policy.
+    pub name: PolicyName,
+    /// What is wrong.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The version that goes on running, if one does.
+    pub running: Option<String>,
+}
+
+/// What became of a snapshot of sources.
+#[derive(Clone, Debug, Default)]
+pub struct BuildReport {
+    /// The policies to run from now on.
+    pub set: PolicySet,
+    /// Those that are new or other than before.
+    pub changed: Vec<Change>,
+    /// Those that were refused.
+    pub refused: Vec<Refused>,
+    /// Those whose file is gone; their last version goes on running.
+    pub removed: Vec<PolicyName>,
+    /// What is wrong with files that no policy needs.
+    pub warnings: Vec<Diagnostic>,
+}
+
+impl PolicySet {
+    /// Compiles, checks and tests every policy in a fresh engine. Where that fails the last good
+    /// version from `previous` goes on running; so does one whose file is gone.
+    pub fn build(sources: &Sources, previous: Option<&Self>) -> BuildReport {
+        let (mut engine, _) = engine::new();
+        let libs = build::link(&mut engine, &sources.libs);
+        let mut drafts = Vec::new();
+        let mut failed = Vec::new();
+        for file in &sources.policies {
+            let name = file.policy_name();
+            let running = previous.and_then(|set| set.policy(&name));
+            match build::draft(&mut engine, file, &libs, running) {
+                Ok(draft) => drafts.push(draft),
+                Err(diagnostics) => failed.push((name, diagnostics)),
+            }
+        }
+        let engine = Arc::new(engine);
+        let mut good = BTreeMap::new();
+        for draft in drafts {
+            let policy = Arc::new(draft.finish(&engine));
+            let tests = sources.tests.iter().find(|test| test.name == policy.name().as_str());
+            let results = tests.map(|file| selftest::run(&policy, file, sources));
+            let findings: Vec<Diagnostic> =
+                results.into_iter().flatten().filter_map(|result| result.failure).collect();
+            if findings.is_empty() {
+                good.insert(policy.name().clone(), policy);
+            } else {
+                failed.push((policy.name().clone(), findings));
+            }
+        }
+        assemble(good, failed, sources, previous, &libs)
+    }
+
+    /// The set made from texts that [`Policy::bundle`] wrote; what was good once is not tested
+    /// again. Each is built alone, with the libraries it had.
+    pub fn restore<'b>(bundles: impl IntoIterator<Item = &'b str>) -> BuildReport {
+        let mut report = BuildReport::default();
+        let mut all = BTreeMap::new();
+        for bundle in bundles {
+            let Some(sources) = unbundle(bundle) else {
+                let file = SourceFile::new("ledger", "ledger", bundle);
+                let message = "a policy kept in the ledger cannot be read";
+                report.warnings.push(crate::span::complain(&file, "P001", (0, 0), message));
+                continue;
+            };
+            let one = Self::build(&sources, None);
+            all.extend(one.set.0.iter().map(|(name, policy)| (name.clone(), Arc::clone(policy))));
+            report.changed.extend(one.changed);
+            report.refused.extend(one.refused);
+        }
+        report.set = Self(Arc::new(all));
+        report
+    }
+
+    /// The policy of that name.
+    pub fn policy(&self, name: &PolicyName) -> Option<&Policy> {
+        self.0.get(name).map(|policy| &**policy)
+    }
+
+    pub(crate) fn shared(&self, name: &PolicyName) -> Option<&Arc<Policy>> {
+        self.0.get(name)
+    }
+
+    /// All of them in order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = &Policy> {
+        self.0.values().map(|policy| &**policy)
+    }
+
+    /// Runs a policy's handler of the event.
+    pub fn run(&self, policy: &PolicyName, run: Run<'_>) -> Ran {
+        match self.policy(policy) {
+            Some(policy) => policy.run(&run),
+            None => Ran::nothing(RunOutcome::Failed(Failure {
+                kind: FailureKind::Unknown,
+                message: format!("there is no policy {policy}"),
+                file: String::new(),
+                line: 0,
+                column: 0,
+            })),
+        }
+    }
+}
+
+fn assemble(
+    good: BTreeMap<PolicyName, Arc<Policy>>,
+    failed: Vec<(PolicyName, Vec<Diagnostic>)>,
+    sources: &Sources,
+    previous: Option<&PolicySet>,
+    libs: &Libraries,
+) -> BuildReport {
+    let mut report = BuildReport::default();
+    let digest = |name: &PolicyName| {
+        previous.and_then(|set| set.policy(name)).map(|policy| policy.digest().to_owned())
+    };
+    for (name, policy) in &good {
+        let before = digest(name);
+        if before.as_deref() != Some(policy.digest()) {
+            let after = policy.digest().to_owned();
+            report.changed.push(Change { name: name.clone(), before, after });
+        }
+    }
+    for (name, diagnostics) in failed {
+        report.refused.push(Refused { running: digest(&name), name, diagnostics });
+    }
+    let mut all = good;
+    for (name, policy) in previous.into_iter().flat_map(|set| set.0.iter()) {
+        if !sources.policies.iter().any(|file| file.name == name.as_str()) {
+            report.removed.push(name.clone());
+        }
+        all.entry(name.clone()).or_insert_with(|| Arc::clone(policy));
+    }
+    report.warnings = libs.bad.values().flatten().cloned().collect();
+    for test in &sources.tests {
+        if !sources.policies.iter().any(|file| file.name == test.name) {
+            let message = format!("there is no policy {} for these tests", test.name);
+            report.warnings.push(crate::span::complain(test, "P009", (0, 0), message));
+        }
+    }
+    report.set = PolicySet(Arc::new(all));
+    report
+}
+
+fn unbundle(text: &str) -> Option<Sources> {
+    let value: serde_json::Value = serde_json::from_str(text).ok()?;
+    let file = |value: &serde_json::Value| {
+        let field = |name: &str| value.get(name)?.as_str();
+        Some(SourceFile::new(field("name")?, field("path")?, field("text")?))
+    };
+    let libs = value.get("libs")?.as_array()?.iter().map(file).collect::<Option<Vec<_>>>()?;
+    Some(Sources { policies: vec![file(value.get("script")?)?], libs, tests: Vec::new() })
+}

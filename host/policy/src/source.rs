@@ -1,0 +1,60 @@
+//! What people wrote, as bytes that somebody else has read.
+//!
+//! Apart because every later step works on this snapshot: no file is read twice, so that what was
+//! checked is what runs.
+
+use bracketd_core::ids::PolicyName;
+
+/// One file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceFile {
+    /// The file's name without its extension (and, for a test file, without `_test`).
+    pub name: String,
+    /// The path as it is shown to people.
+    pub path: String,
+    /// Its whole text.
+    pub text: String,
+}
+
+impl SourceFile {
+    /// A file of that name, path and text.
+    pub fn new(name: &str, path: &str, text: &str) -> Self {
+        Self { name: name.to_owned(), path: path.to_owned(), text: text.to_owned() }
+    }
+
+    /// The policy of that name.
+    pub fn policy_name(&self) -> PolicyName {
+        PolicyName::new(&self.name)
+    }
+}
+
+/// A snapshot of the policy directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sources {
+    /// `NAME.rhai`, one for each policy.
+    pub policies: Vec<SourceFile>,
+    /// `lib/NAME.rhai`: helpers that scripts call as `NAME::function`.
+    pub libs: Vec<SourceFile>,
+    /// `NAME_test.rhai`; `name` is the policy's.
+    pub tests: Vec<SourceFile>,
+}
+
+/// The content hash of a script and the libraries it links, in order of their names.
+pub(crate) fn digest<'a>(
+    script: &SourceFile,
+    libs: impl IntoIterator<Item = &'a SourceFile>,
+) -> String {
+    let mut hasher = blake3::Hasher::new();
+    let mut add = |name: &str, text: &str| {
+        // Lengths first: no two different lists of texts give the same bytes.
+        for part in [name, text] {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part.as_bytes());
+        }
+    };
+    add(&script.name, &script.text);
+    for lib in libs {
+        add(&lib.name, &lib.text);
+    }
+    hasher.finalize().to_hex().to_string()
+}

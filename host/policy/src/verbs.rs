@@ -1,0 +1,82 @@
+//! Which verbs a policy's configuration allows.
+//!
+//! Apart because the engine makes these from the configuration and every run asks them.
+
+use std::collections::BTreeSet;
+
+/// The toolkit verbs that change something, and whether a policy may use them unless its
+/// configuration says otherwise.
+const VERBS: [(&str, bool); 9] = [
+    ("update_stop_loss", true),
+    ("ratchet_stop", true),
+    ("update_take_profit", true),
+    ("set_bracket", true),
+    ("close_position", true),
+    ("adjust_quantity", true),
+    ("cancel_entry", true),
+    ("open_position", false),
+    ("flatten", false),
+];
+
+/// A set of verbs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verbs(BTreeSet<String>);
+
+impl Default for Verbs {
+    /// All but `open_position` and `flatten`.
+    fn default() -> Self {
+        let allowed = VERBS.iter().filter(|(_, is_default)| *is_default);
+        Self(allowed.map(|(verb, _)| (*verb).to_owned()).collect())
+    }
+}
+
+impl Verbs {
+    /// Exactly these. A name that is no verb is an error of the configuration.
+    ///
+    /// # Errors
+    /// The first unknown name.
+    pub fn only<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
+        let mut allowed = BTreeSet::new();
+        for name in names {
+            if !Self::known().any(|verb| verb == name) {
+                return Err(name.to_owned());
+            }
+            allowed.insert(name.to_owned());
+        }
+        Ok(Self(allowed))
+    }
+
+    /// Whether the policy may use the verb. `clear_take_profit` goes with `update_take_profit`.
+    pub fn allows(&self, verb: &str) -> bool {
+        let verb = if verb == "clear_take_profit" { "update_take_profit" } else { verb };
+        self.0.contains(verb)
+    }
+
+    /// Every verb there is.
+    pub fn known() -> impl Iterator<Item = &'static str> {
+        VERBS.iter().map(|(verb, _)| *verb)
+    }
+
+    /// The allowed ones in alphabetical order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn opening_and_flattening_are_off_by_default() {
+        let default = Verbs::default();
+        for (verb, allowed) in VERBS {
+            assert_eq!(default.allows(verb), allowed, "{verb}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_verb_is_named() {
+        assert_eq!(Verbs::only(["close_position", "clsoe"]), Err("clsoe".to_owned()));
+    }
+}
