@@ -119,16 +119,19 @@ pub enum Next {
 }
 
 /// Does what the command line says. Messages go to standard error, data to standard output.
-pub fn start(cli: Cli) -> Next {
+pub fn start(mut cli: Cli) -> Next {
     match cli.common.color {
         Color::Auto => {}
         Color::Always => anstream::ColorChoice::Always.write_global(),
         Color::Never => anstream::ColorChoice::Never.write_global(),
     }
-    let mut common = cli.common;
-    common.token = std::env::var("BRACKETD_TOKEN").ok();
-    let out = Out::new(common.json);
-    dispatch(cli.verb, &common, &out).unwrap_or_else(|failure| {
+    let out = Out::new(cli.common.json);
+    cli.common.token = std::env::var("BRACKETD_TOKEN").ok();
+    start_with(cli, &out)
+}
+
+fn start_with(cli: Cli, out: &Out) -> Next {
+    dispatch(cli.verb, &cli.common, out).unwrap_or_else(|failure| {
         out.failure(&failure);
         Next::Exit(failure.exit)
     })

@@ -7,11 +7,14 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod daemon_file;
+pub mod demo;
 #[cfg(test)]
 mod fixtures;
 pub mod http;
 pub mod log;
 pub mod message;
 pub mod render;
+pub mod run;
+pub mod serve;
 pub mod view;
 pub mod watch;

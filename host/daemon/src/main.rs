@@ -3,14 +3,21 @@
 use std::process::ExitCode;
 
 use bracketd::cli::{Cli, Next, start};
+use bracketd::serve::serve;
 use clap::Parser;
 
 fn main() -> ExitCode {
     match start(Cli::parse()) {
         Next::Exit(exit) => exit.into(),
         Next::Daemon(launch) => {
-            eprintln!("{launch:?}");
-            ExitCode::FAILURE
+            let ran = bracketd::log::start().map_err(anyhow::Error::from_boxed);
+            match ran.and_then(|()| serve(*launch)) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    anstream::eprintln!("error: {error:#}");
+                    ExitCode::FAILURE
+                }
+            }
         }
     }
 }

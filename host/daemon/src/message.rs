@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bracketd_core::broker::{Balance, FromAccount, Position, Quote};
+use bracketd_core::broker::{Balance, Position, Quote};
 use bracketd_core::diagnostic::Diagnostic;
 use bracketd_core::ids::{AccountName, PolicyName, Symbol, TransactionId};
 use bracketd_core::instrument::Instrument;
@@ -15,9 +15,8 @@ use bracketd_core::metrics::{Portfolio, SymbolSummary};
 use bracketd_core::protection::Exposed;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{Transaction, TransactionStatus};
+use bracketd_policy::BuildReport;
 use crossbeam_channel::Sender;
-
-use crate::watch::Snapshot;
 
 /// A message to the engine thread.
 #[derive(Debug)]
@@ -41,12 +40,29 @@ pub enum ToEngine {
         /// Where the result goes.
         reply: Sender<Reloaded>,
     },
-    /// An account told something.
-    Broker(Box<FromAccount>),
-    /// The policy directory has a new stable content.
-    PoliciesChanged(Arc<Snapshot>),
+    /// The policies were read and built anew.
+    PoliciesBuilt {
+        /// What came of it.
+        report: Box<BuildReport>,
+        /// Where the result goes, once it decides.
+        reply: Option<Sender<Reloaded>>,
+    },
+    /// A tape shows its next prices: read them, act on them, and say when all is done.
+    TapeStep(TapeStep),
     /// The daemon ends.
     Stop,
+}
+
+/// One step of a tape at full speed.
+#[derive(Clone, Debug)]
+pub struct TapeStep {
+    /// The tape's time.
+    pub at: Timestamp,
+    /// Prices shown so far.
+    pub played: u64,
+    /// Answered once prices, orders and fills of this step were read, nothing is in flight and no
+    /// policy waits, with the next moment at which something is due.
+    pub reply: Sender<Option<Timestamp>>,
 }
 
 /// A question to the engine thread.

@@ -53,16 +53,7 @@ pub trait Budget {
 /// Things worth a line in the activity log that prove nothing and are kept nowhere else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Noise {
-    /// A policy ran.
-    Ran {
-        /// For which transaction.
-        transaction: TransactionId,
-        /// Which policy.
-        policy: PolicyName,
-        /// How many intents it made.
-        intents: usize,
-    },
-    /// A policy had nothing to decide on.
+    /// A policy had nothing to decide on; told when it begins.
     Skipped {
         /// For which transaction.
         transaction: TransactionId,

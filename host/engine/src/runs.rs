@@ -10,13 +10,18 @@ use bracketd_core::apply::{Notice, NoticeKind, Transition};
 use bracketd_core::fact::{Fact, FactKind};
 use bracketd_core::ids::{AccountName, PolicyName, Symbol, TransactionId};
 use bracketd_core::intent::Source;
+use bracketd_core::money::Price;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{Transaction, TransactionStatus};
-use bracketd_policy::{BuildReport, Event, Failure, History, Ran, Run, RunBudget, RunOutcome};
+use bracketd_policy::{
+    BuildReport, Event, EventKind, Failure, FailureKind, FillInfo, History, Ran, Run, RunBudget,
+    RunOutcome,
+};
 use bracketd_store::{PolicyState, PolicyVersion};
 
 use crate::engine::Engine;
 use crate::input::{Budget, Dispatch, Noise};
+use crate::market::BASE_SECONDS;
 use crate::settings::PolicySettings;
 
 /// Two overruns of a version within this freeze it.
@@ -29,7 +34,6 @@ enum Rank {
     Fill,
     Close,
     Other,
-    Tick,
 }
 
 /// A run that waits. Two of the same key are one: only the newest price counts.
@@ -103,8 +107,8 @@ impl Engine {
         for id in ids {
             let Some(tx) = self.book.transactions.get(id) else { continue };
             let event = match tx.status {
-                TransactionStatus::Waiting => "on_waiting",
-                TransactionStatus::Opened => "on_tick",
+                TransactionStatus::Waiting => EventKind::Waiting,
+                TransactionStatus::Opened => EventKind::Tick,
                 TransactionStatus::Closing
                 | TransactionStatus::Closed
                 | TransactionStatus::Failed => continue,
@@ -120,7 +124,7 @@ impl Engine {
     /// Something happened to a transaction: its policies that handle it are asked.
     pub(crate) fn notify_policies(&mut self, notice: &Notice) {
         let Some(tx) = self.book.transactions.get(&notice.transaction) else { return };
-        let event = event_name(&notice.kind);
+        let event = event_kind(&notice.kind);
         for policy in &tx.policies {
             if self.policies.policy(policy).is_some_and(|p| p.handles(event)) {
                 self.runs.put(notice.transaction, policy, notice.kind.clone());
@@ -164,7 +168,8 @@ impl Engine {
         let track = self.market.track(&tx.account, &tx.symbol);
         let since = tx.opened_at.unwrap_or(tx.created_at);
         let history = History {
-            bars: track.map(crate::market::Track::bars),
+            seconds: BASE_SECONDS,
+            bars: track.map_or((&[], &[]), |t| t.bars().as_slices()),
             peak: track.and_then(|t| t.peak_since(since)),
             trough: track.and_then(|t| t.trough_since(since)),
         };
@@ -172,8 +177,8 @@ impl Engine {
         let state = self.states.kept.get(&(tx.id, policy.clone()));
         let shim = BudgetOfRun(budget);
         budget.run_begins();
-        Some(self.policies.run(policy, Run {
-            event: event_of(tx, kind),
+        Some(known.run(&Run {
+            event: event_of(tx, kind, now),
             transaction: Arc::clone(tx),
             account,
             instrument: Arc::clone(instrument),
@@ -184,6 +189,7 @@ impl Engine {
             now,
             allowed: &settings.verbs,
             budget: &shim,
+            portfolio: Some(&self.book),
         }))
     }
 
@@ -212,8 +218,12 @@ impl Engine {
         match &ran.outcome {
             RunOutcome::Done => {}
             RunOutcome::Skipped(missing) => {
-                let missing = missing.clone();
-                sent.noise.push(Noise::Skipped { transaction, policy: policy_name, missing });
+                let said = format!("skipped {missing}");
+                let key = (transaction, policy_name.clone());
+                if self.runs.said.insert(key, said.clone()).as_ref() != Some(&said) {
+                    let missing = missing.clone();
+                    sent.noise.push(Noise::Skipped { transaction, policy: policy_name, missing });
+                }
                 return;
             }
             RunOutcome::Failed(failure) => {
@@ -225,11 +235,9 @@ impl Engine {
         if let Some(state_json) = ran.state {
             self.keep_state(tx.id, policy, state_json, digest, now);
         }
-        let intents = ran.requests.len();
         for request in ran.requests {
             self.decide_for_policy(request, now, out);
         }
-        sent.noise.push(Noise::Ran { transaction, policy: policy_name, intents });
     }
 
     fn keep_state(
@@ -286,8 +294,8 @@ impl Engine {
         out: &mut Transition,
     ) {
         let key = (policy.clone(), digest.to_owned());
-        let text = failure.one_line();
-        if failure.is_overrun() {
+        let text = failure.to_string();
+        if matches!(failure.kind, FailureKind::Limit | FailureKind::Deadline) {
             let before = self.runs.overruns.insert(key.clone(), now);
             if before.is_some_and(|before| now.ms_since(before) <= FREEZE_MS) {
                 self.runs.frozen.insert(key);
@@ -305,7 +313,7 @@ impl Engine {
             return;
         }
         let mut fact = Fact::about(tx, now, FactKind::PolicyFailed, source);
-        fact.code = failure.code().into();
+        fact.code = failure.kind.as_str().into();
         fact.text = text;
         out.facts.push(fact);
     }
@@ -318,16 +326,17 @@ impl Engine {
         out: &mut Transition,
     ) {
         for change in &report.changed {
-            let old = change.old.as_deref().unwrap_or("none");
-            let source = Source::Policy { name: change.name.clone(), digest: change.new.clone() };
+            let Some(policy) = report.set.policy(&change.name) else { continue };
+            let before = change.before.as_deref().map_or("none", short);
+            let source = Source::Policy { name: change.name.clone(), digest: change.after.clone() };
             let mut fact = Fact::new(now, FactKind::PolicyLoaded, source);
             fact.code = change.name.to_string().into();
-            fact.text = format!("{}: {old} -> {}", change.name, change.new);
+            fact.text = format!("{}: {before} -> {}", change.name, short(&change.after));
             out.facts.push(fact);
             self.runs.versions.push(PolicyVersion {
                 name: change.name.clone(),
-                digest: change.new.clone(),
-                source: change.source.clone(),
+                digest: change.after.clone(),
+                source: policy.bundle(),
                 loaded_at: now,
                 active: true,
             });
@@ -345,32 +354,48 @@ impl Engine {
     }
 }
 
-fn event_name(kind: &NoticeKind) -> &'static str {
+fn event_kind(kind: &NoticeKind) -> EventKind {
     match kind {
-        NoticeKind::Armed => "on_arm",
-        NoticeKind::Opened => "on_open",
-        NoticeKind::EntryFilled { .. } => "on_fill",
-        NoticeKind::ExitFilled { .. } => "on_exit_fill",
-        NoticeKind::Acknowledged { .. } => "on_ack",
-        NoticeKind::Rejected { .. } => "on_reject",
-        NoticeKind::Closed => "on_close",
+        NoticeKind::Armed => EventKind::Arm,
+        NoticeKind::Opened => EventKind::Open,
+        NoticeKind::EntryFilled { .. } => EventKind::Fill,
+        NoticeKind::ExitFilled { .. } => EventKind::ExitFill,
+        NoticeKind::Acknowledged { .. } => EventKind::Ack,
+        NoticeKind::Rejected { .. } => EventKind::Reject,
+        NoticeKind::Closed => EventKind::Close,
     }
 }
 
-fn event_of<'a>(tx: &Transaction, kind: Option<&'a NoticeKind>) -> Event<'a> {
+fn event_of<'a>(tx: &Transaction, kind: Option<&'a NoticeKind>, now: Timestamp) -> Event<'a> {
+    // A fill whose price the broker has not told yet stands at the planned entry.
+    let fill = |quantity, price: Option<Price>, leg| FillInfo {
+        price: price.unwrap_or(tx.entry.reference),
+        quantity,
+        at: now,
+        leg,
+    };
     match kind {
-        None if tx.status == TransactionStatus::Waiting => Event::OnWaiting,
-        None => Event::OnTick,
-        Some(NoticeKind::Armed) => Event::OnArm,
-        Some(NoticeKind::Opened) => Event::OnOpen,
-        Some(NoticeKind::EntryFilled { quantity }) => Event::OnFill { quantity: *quantity },
-        Some(NoticeKind::ExitFilled { quantity }) => Event::OnExitFill { quantity: *quantity },
-        Some(NoticeKind::Acknowledged { what }) => Event::OnAck { what },
-        Some(NoticeKind::Rejected { what, fault }) => {
-            Event::OnReject { what, code: &fault.code, message: &fault.message }
+        None if tx.status == TransactionStatus::Waiting => Event::Waiting,
+        None => Event::Tick,
+        Some(NoticeKind::Armed) => Event::Arm,
+        Some(NoticeKind::Opened) => Event::Open,
+        Some(NoticeKind::EntryFilled { quantity, price }) => {
+            Event::Fill(fill(*quantity, *price, None))
         }
-        Some(NoticeKind::Closed) => Event::OnClose,
+        Some(NoticeKind::ExitFilled { quantity, price, leg }) => {
+            Event::ExitFill(fill(*quantity, *price, *leg))
+        }
+        Some(NoticeKind::Acknowledged { what }) => Event::Ack { verb: what },
+        Some(NoticeKind::Rejected { what, fault }) => {
+            Event::Reject { verb: what, code: &fault.code, message: &fault.message }
+        }
+        Some(NoticeKind::Closed) => Event::Close,
     }
+}
+
+/// The first characters of a content hash: enough to tell versions apart.
+fn short(digest: &str) -> &str {
+    digest.get(..8).unwrap_or(digest)
 }
 
 /// The policy host's view of the engine's budget.

@@ -11,7 +11,7 @@ use bracketd_policy::{Params, Verbs};
 /// What the configuration says of one policy.
 #[derive(Clone, Debug, Default)]
 pub struct PolicySettings {
-    /// Parameter values that differ from the script's own, as JSON text by name.
+    /// Parameter values that differ from the script's own.
     pub params: Params,
     /// The verbs it may use.
     pub verbs: Verbs,

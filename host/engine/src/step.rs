@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bracketd_core::apply::{NoticeKind, Transition, apply};
-use bracketd_core::broker::{Answer, BrokerEvent, Fault, FromAccount};
-use bracketd_core::command::Read;
+use bracketd_core::broker::{BrokerEvent, Fault, FromAccount};
+use bracketd_core::command::{Answer, Read};
 use bracketd_core::decide::decide;
 use bracketd_core::fact::{Fact, FactKind};
 use bracketd_core::ids::{AccountName, Symbol, TransactionId};

@@ -8,7 +8,7 @@ use crate::ids::SliceNo;
 use crate::intent::Source;
 use crate::limits::{GATHER_MS, SIBLING_GRACE_MS, SLICES_MAX};
 use crate::money::{Price, Quantity};
-use crate::order::Role;
+use crate::order::{Leg, Role};
 use crate::time::Timestamp;
 use crate::transaction::{EntryGuard, Slice, Transaction, TransactionEvent};
 
@@ -45,13 +45,20 @@ pub(super) fn filled(tx: &mut Transaction, fill: &Filled, now: Timestamp, out: &
                 tx.initial_stop = tx.desired.stop;
                 out.notice(tx, NoticeKind::Opened);
             }
-            out.notice(tx, NoticeKind::EntryFilled { quantity: fill.quantity });
+            let (quantity, price) = (fill.quantity, fill.price);
+            out.notice(tx, NoticeKind::EntryFilled { quantity, price });
         }
         Role::Stop | Role::Target | Role::Close => {
             tx.exited = tx.exited.plus(fill.quantity);
             tx.exited_value = tx.exited_value.saturating_add(value);
             release(tx, fill, now, out);
-            out.notice(tx, NoticeKind::ExitFilled { quantity: fill.quantity });
+            let leg = match fill.role {
+                Role::Stop => Some(Leg::Stop),
+                Role::Target => Some(Leg::Target),
+                Role::Entry | Role::Close => None,
+            };
+            let (quantity, price) = (fill.quantity, fill.price);
+            out.notice(tx, NoticeKind::ExitFilled { quantity, price, leg });
         }
     }
 }

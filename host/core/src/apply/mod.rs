@@ -18,6 +18,8 @@ use crate::command::{Command, Op, OpState, Read};
 use crate::fact::{Fact, FactKind};
 use crate::ids::{AccountName, OpId, Symbol, TransactionId};
 use crate::intent::Source;
+use crate::money::{Price, Quantity};
+use crate::order::Leg;
 use crate::time::Timestamp;
 use crate::transaction::Transaction;
 
@@ -63,12 +65,18 @@ pub enum NoticeKind {
     /// A part of the entry filled.
     EntryFilled {
         /// How much.
-        quantity: crate::money::Quantity,
+        quantity: Quantity,
+        /// At what price, where it is known.
+        price: Option<Price>,
     },
     /// A part of an exit filled.
     ExitFilled {
         /// How much.
-        quantity: crate::money::Quantity,
+        quantity: Quantity,
+        /// At what price, where it is known.
+        price: Option<Price>,
+        /// Which leg; none is a closing order.
+        leg: Option<Leg>,
     },
     /// The broker took a change.
     Acknowledged {

@@ -51,6 +51,9 @@ pub struct ExchangeArgs {
     /// Where the state is kept across restarts; left out, in memory
     #[arg(long, value_name = "FILE")]
     book: Option<PathBuf>,
+    /// End when standard input ends: with the process that started it
+    #[arg(long)]
+    until_stdin_ends: bool,
     /// Requests per account and minute; left out, as many as come
     #[arg(long, value_name = "N")]
     requests_per_minute: Option<u32>,
@@ -62,6 +65,9 @@ pub struct ExchangeArgs {
 /// Where it cannot be started.
 pub fn run(args: &ExchangeArgs, out: &Out) -> Result<Exit, Failure> {
     let config = config(args)?;
+    if args.until_stdin_ends {
+        end_with_stdin();
+    }
     let told = |url: &str| {
         if out.is_json() {
             out.json_line(&json!({ "url": url }));
@@ -74,6 +80,15 @@ pub fn run(args: &ExchangeArgs, out: &Out) -> Result<Exit, Failure> {
             .hint("`bracketd exchange --help` lists what can be set")
     })?;
     Ok(Exit::Done)
+}
+
+/// A process that was killed cannot end its children; a pipe from it ends by itself.
+fn end_with_stdin() {
+    std::thread::spawn(|| {
+        // Whatever is read, or fails to be, the end is what counts.
+        let _read = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        std::process::exit(0);
+    });
 }
 
 fn config(args: &ExchangeArgs) -> Result<ExchangeConfig, Failure> {
@@ -101,9 +116,16 @@ fn config(args: &ExchangeArgs) -> Result<ExchangeConfig, Failure> {
         };
         Feed::Tape { files: args.tape.iter().map(file).collect(), speed }
     };
+    let mut accounts = args.accounts.clone();
+    if !args.tape.is_empty() {
+        for account in &mut accounts {
+            // Recorded years must not expire the stops of a run over them.
+            account.book.gtc_days = None;
+        }
+    }
     Ok(ExchangeConfig {
         bind: args.bind,
-        accounts: args.accounts.clone(),
+        accounts,
         feed,
         assets: Vec::new(),
         book_file: args.book.clone(),

@@ -56,6 +56,9 @@ fn write(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
         file.write_all(text.as_bytes()).map_err(|e| fail(&path, e))?;
         written.push(path);
     }
+    crate::demo::write_policies(&dir.join("policies"))
+        .map_err(|error| Failure::new(Exit::Findings, "NOT_WRITTEN", format!("{error:#}")))?;
+    written.push(dir.join("policies"));
     Ok(written)
 }
 

@@ -4,6 +4,7 @@
 //! Apart so that JSON, color and closed pipes are handled once. Text from a broker or a file never
 //! reaches a terminal with its control characters.
 
+use std::cell::RefCell;
 use std::io::Write;
 
 use clap::builder::styling::{AnsiColor, Style};
@@ -28,12 +29,24 @@ pub enum Tone {
 #[derive(Debug)]
 pub struct Out {
     is_json: bool,
+    /// Where everything goes instead of the process's own outputs, without color.
+    kept: Option<RefCell<String>>,
 }
 
 impl Out {
     /// Output as JSON, or for people.
     pub fn new(is_json: bool) -> Self {
-        Self { is_json }
+        Self { is_json, kept: None }
+    }
+
+    /// The same, kept instead of printed.
+    pub fn keeping(is_json: bool) -> Self {
+        Self { is_json, kept: Some(RefCell::default()) }
+    }
+
+    /// What was kept so far.
+    pub fn kept(&self) -> String {
+        self.kept.as_ref().map(|kept| kept.borrow().clone()).unwrap_or_default()
     }
 
     /// Whether JSON is wanted.
@@ -43,18 +56,20 @@ impl Out {
 
     /// A line of data.
     pub fn line(&self, text: &str) {
-        // A reader that has gone away wants no more; that is no failure of the verb.
-        let _ = writeln!(anstream::stdout(), "{text}");
+        if !self.keep(text) {
+            // A reader that has gone away wants no more; that is no failure of the verb.
+            let _ = writeln!(anstream::stdout(), "{text}");
+        }
     }
 
     /// A value as JSON, on several lines.
     pub fn json(&self, value: &Value) {
-        let _ = writeln!(anstream::stdout(), "{value:#}");
+        self.line(&format!("{value:#}"));
     }
 
     /// A value as JSON, on one line: for streams.
     pub fn json_line(&self, value: &Value) {
-        let _ = writeln!(anstream::stdout(), "{value}");
+        self.line(&value.to_string());
     }
 
     /// Rows under their titles, in columns.
@@ -64,7 +79,9 @@ impl Out {
 
     /// A message for people.
     pub fn note(&self, text: &str) {
-        let _ = writeln!(anstream::stderr(), "{text}");
+        if !self.keep(text) {
+            let _ = writeln!(anstream::stderr(), "{text}");
+        }
     }
 
     /// A failure: what went wrong and what to do next.
@@ -74,14 +91,21 @@ impl Out {
                 "code": failure.code, "message": failure.message, "hint": failure.hint,
                 "exit": failure.exit.code(),
             });
-            let _ = writeln!(anstream::stderr(), "{}", json!({ "error": error }));
-            return;
+            return self.note(&json!({ "error": error }).to_string());
         }
         let (bad, bold) = (paint("error", Tone::Bad), printable(&failure.message));
         self.note(&format!("{bad}: {bold} [{}]", failure.code));
         if !failure.hint.is_empty() {
             self.note(&format!("hint: {}", printable(&failure.hint)));
         }
+    }
+
+    fn keep(&self, text: &str) -> bool {
+        let Some(kept) = &self.kept else { return false };
+        let mut kept = kept.borrow_mut();
+        kept.push_str(&anstream::adapter::strip_str(text).to_string());
+        kept.push('\n');
+        true
     }
 }
 

@@ -3,13 +3,22 @@
 //! Apart because it is about files of the risk team. It never makes a version decide by itself; a
 //! reload goes through the daemon's own checks.
 
+use std::io::IsTerminal;
+use std::path::Path;
+use std::path::PathBuf;
+
+use bracketd_core::diagnostic::Diagnostic;
+use bracketd_policy::{PolicySet, Sources, run_tests};
 use clap::Subcommand;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Common;
 use super::client::Client;
 use super::exit::{Exit, Failure};
 use super::output::{Out, list, text};
+use crate::render;
+use crate::run::sources;
+use crate::watch::scan;
 
 /// Verbs about policies.
 #[derive(Debug, Subcommand)]
@@ -17,6 +26,18 @@ pub enum PolicyVerb {
     /// List the policies with the version that decides
     #[command(after_help = "Example:\n  bracketd policy list")]
     List,
+    /// Check the policies of a directory, their tests included; needs no daemon
+    #[command(after_help = "Example:\n  bracketd policy check policies")]
+    Check {
+        /// The directory; left out, the configuration's
+        dir: Option<PathBuf>,
+    },
+    /// Run the tests of a directory's policies; needs no daemon
+    #[command(after_help = "Example:\n  bracketd policy test policies")]
+    Test {
+        /// The directory; left out, the configuration's
+        dir: Option<PathBuf>,
+    },
     /// Have the daemon read the directory again now
     #[command(after_help = "Example:\n  bracketd policy reload && echo taken")]
     Reload,
@@ -29,8 +50,77 @@ pub enum PolicyVerb {
 pub fn run(verb: &PolicyVerb, common: &Common, out: &Out) -> Result<Exit, Failure> {
     match verb {
         PolicyVerb::List => listed(&Client::find(common)?, out),
+        PolicyVerb::Check { dir } => check(&read(dir.as_deref(), common, out)?, out),
+        PolicyVerb::Test { dir } => test(&read(dir.as_deref(), common, out)?, out),
         PolicyVerb::Reload => reload(&Client::find(common)?, out),
     }
+}
+
+/// The policies as they stand on disk: those of the configuration, of the demo here, or of the
+/// directory that is named.
+fn read(dir: Option<&Path>, common: &Common, out: &Out) -> Result<Sources, Failure> {
+    let config = super::config::path(common);
+    let dir = match dir {
+        Some(dir) => dir.to_owned(),
+        None if config.exists() => super::config::load(&config, out)?.policies_dir,
+        None => Path::new(super::client::DEMO_DIR).join("policies"),
+    };
+    let snapshot = scan(&dir).map_err(|error| {
+        Failure::usage(error.to_string()).hint("name the directory: bracketd policy check DIR")
+    })?;
+    Ok(sources(&dir, &snapshot))
+}
+
+fn check(sources: &Sources, out: &Out) -> Result<Exit, Failure> {
+    let report = PolicySet::build(sources, None);
+    let refused = report.refused.iter().flat_map(|refused| &refused.diagnostics);
+    let found: Vec<Diagnostic> = refused.chain(&report.warnings).cloned().collect();
+    if out.is_json() {
+        let good: Vec<Value> = report
+            .set
+            .iter()
+            .map(|policy| json!({ "name": policy.name().as_str(), "digest": policy.digest() }))
+            .collect();
+        let found: Vec<Value> = found.iter().map(render::json).collect();
+        out.json(&json!({ "good": good, "diagnostics": found }));
+    } else {
+        for diagnostic in &found {
+            out.note(&render::text(diagnostic, true));
+        }
+        for policy in report.set.iter() {
+            let digest = policy.digest().get(..12).unwrap_or_default();
+            out.line(&format!("ok       {}  {digest}", policy.name()));
+        }
+        for refused in &report.refused {
+            out.line(&format!("refused  {}", refused.name));
+        }
+    }
+    Ok(if report.refused.is_empty() { Exit::Done } else { Exit::Findings })
+}
+
+fn test(sources: &Sources, out: &Out) -> Result<Exit, Failure> {
+    let results = run_tests(sources);
+    let failed = results.iter().filter(|result| result.failure.is_some()).count();
+    if out.is_json() {
+        let rows = results.iter().map(|result| {
+            json!({
+                "policy": result.policy.as_str(),
+                "test": result.test,
+                "failure": result.failure.as_ref().map(render::json),
+            })
+        });
+        out.json(&json!({ "tests": rows.collect::<Vec<Value>>() }));
+    } else {
+        for result in &results {
+            let word = if result.failure.is_some() { "FAILED" } else { "ok" };
+            out.line(&format!("{word:6}  {}::{}", result.policy, result.test));
+            if let Some(diagnostic) = &result.failure {
+                out.note(&render::text(diagnostic, true));
+            }
+        }
+        out.line(&format!("{} passed, {failed} failed", results.len() - failed));
+    }
+    Ok(if failed == 0 { Exit::Done } else { Exit::Findings })
 }
 
 fn listed(client: &Client, out: &Out) -> Result<Exit, Failure> {

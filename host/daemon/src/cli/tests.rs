@@ -1,9 +1,14 @@
 //! The command line as a whole: help that fits and shows an example, and verbs against a daemon.
 
+use bracketd_core::intent::Outcome;
+use bracketd_core::refusal::Refusal;
 use clap::{Command, CommandFactory, Parser};
 
+use super::exit::Exit;
 use super::run::{Entries, Launch, Speed};
-use super::{Cli, Common, Out, Verb, run};
+use super::{Cli, Common, Next, Out, Verb, run};
+use crate::fixtures::opened;
+use crate::http::tests::{Play, TOKEN, always_opened, bench};
 
 fn every_command(command: &Command, path: &str, visit: &mut dyn FnMut(&str, Command)) {
     let path = format!("{path} {}", command.get_name());
@@ -78,4 +83,116 @@ fn the_demo_starts_over_only_when_told() {
     assert!(!demo.is_fresh);
     let Ok(Launch::Demo(demo)) = launch("bracketd run --demo --fresh") else { panic!("no demo") };
     assert!(demo.is_fresh);
+}
+
+/// How a verb ends against a daemon, and what it prints.
+fn ends(line: &str, outcome: Outcome, play: Play) -> (Exit, String) {
+    let bench = bench(outcome, play);
+    let url = format!("http://{}", bench.server.address());
+    let mut cli = Cli::try_parse_from(line.split_whitespace()).expect(line);
+    cli.common.url = Some(url);
+    cli.common.token = Some(TOKEN.to_owned());
+    let out = Out::keeping(cli.common.json);
+    match super::start_with(cli, &out) {
+        Next::Exit(exit) => (exit, out.kept()),
+        Next::Daemon(launch) => panic!("{launch:?}"),
+    }
+}
+
+#[test]
+fn every_end_has_its_exit_code() {
+    let no_stop: Play = |_| {
+        let mut tx = opened();
+        tx.orders.clear();
+        Some(tx)
+    };
+    let rejected: Play = |_| {
+        let mut tx = opened();
+        tx.orders.clear();
+        tx.slices[0].rejected_version = Some(tx.desired.version);
+        Some(tx)
+    };
+    let (staged, stored) = (Outcome::Staged, Outcome::Stored);
+    let refused = Outcome::Refused;
+    let rows: [(&str, Outcome, Play, Exit); 16] = [
+        ("bracketd tx list", stored, always_opened, Exit::Done),
+        ("bracketd tx list --status closed --json", stored, always_opened, Exit::Done),
+        ("bracketd tx show 7", stored, always_opened, Exit::Done),
+        ("bracketd tx show 8", stored, always_opened, Exit::Refused),
+        ("bracketd tx set 7 --stop 96", stored, always_opened, Exit::Done),
+        ("bracketd tx set 7 --stop 96", staged, no_stop, Exit::Done),
+        ("bracketd tx set 7 --stop 96 --wait", staged, always_opened, Exit::Done),
+        ("bracketd tx set 7 --stop 96 --wait=0", staged, no_stop, Exit::Unknown),
+        ("bracketd tx set 7 --stop 96 --wait", staged, rejected, Exit::Refused),
+        ("bracketd tx set 7 --stop much", stored, always_opened, Exit::Usage),
+        ("bracketd tx close 7", refused(Refusal::NotOpened), always_opened, Exit::Refused),
+        (
+            "bracketd tx resize 7 4 --if-version 1",
+            refused(Refusal::VersionConflict),
+            always_opened,
+            Exit::Conflict,
+        ),
+        ("bracketd tx open ACME long 10", staged, always_opened, Exit::Done),
+        ("bracketd tx lock 7 stop --json", stored, always_opened, Exit::Done),
+        ("bracketd status", stored, always_opened, Exit::Findings),
+        ("bracketd portfolio", stored, always_opened, Exit::Done),
+    ];
+    for (line, outcome, play, exit) in rows {
+        assert_eq!(ends(line, outcome, play).0, exit, "{line}");
+    }
+    assert_eq!(ends("bracketd policy list", stored, always_opened).0, Exit::Done);
+    assert_eq!(ends("bracketd policy reload", stored, always_opened).0, Exit::Done);
+}
+
+#[test]
+fn wanted_and_working_stand_side_by_side() {
+    let no_stop: Play = |_| {
+        let mut tx = opened();
+        tx.orders.remove(0);
+        Some(tx)
+    };
+    let (_, shown) = ends("bracketd tx show 7", Outcome::Stored, no_stop);
+    let wanted = "\
+transaction 7  long 10 ACME  OPENED  version 2
+account     paper (book paper)
+entry       limit at 100, 10 of 10 filled, average 100, guard bracket
+protection  protected
+figures     price 102, profit 20 (2 %), R 0.4, at risk 50, realized 0
+policies    trailing_stop
+
+LEG     WANTED  WORKS  STATE
+stop    95      -      staged
+target  110     110    working
+";
+    assert!(shown.starts_with(wanted), "{shown}");
+}
+
+#[test]
+fn status_says_first_what_is_not_protected() {
+    let (exit, shown) = ends("bracketd status", Outcome::Stored, always_opened);
+    assert_eq!(exit, Exit::Findings);
+    let wanted = "\
+bracketd 0.1.0  DEMO  since 1970-01-01T00:00:00.000000Z
+protection    1 protected · 0 pending · 1 unprotected · 0 unknown
+transactions  0 WAITING · 2 OPENED · 0 CLOSING
+ready         no: account paper is not reconciled
+activity      0 written, 0 lost
+
+ID  ACCOUNT  SYMBOL  STATE        GAP MS  WHY
+7   paper    ACME    unprotected  4000    rejected
+";
+    assert!(shown.starts_with(wanted), "{shown}");
+}
+
+#[test]
+fn a_failure_says_what_to_do_next_and_has_a_json_twin() {
+    let outcome = Outcome::Refused(Refusal::NotOpened);
+    let (_, shown) = ends("bracketd tx close 7", outcome, always_opened);
+    let wanted = "error: because [NOT_OPENED]\n\
+                  hint: while the entry rests, cancel the entry instead\n";
+    assert_eq!(shown, wanted);
+    let (_, shown) = ends("bracketd tx close 7 --json", outcome, always_opened);
+    let value: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(value["error"]["code"], "NOT_OPENED");
+    assert_eq!(value["error"]["exit"], 4);
 }

@@ -104,6 +104,17 @@ pub enum ParamValue {
     Text(String),
 }
 
+impl ParamValue {
+    /// The value as text, for the script's own reading.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Bool(value) => value.to_string(),
+            Self::Int(value) => value.to_string(),
+            Self::Text(value) => value.clone(),
+        }
+    }
+}
+
 /// `[[account]]`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

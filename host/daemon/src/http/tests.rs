@@ -18,13 +18,13 @@ use super::Server;
 use crate::fixtures::{opened, price, seen, status, waiting};
 use crate::message::{Query, Reloaded, Reply, ToEngine};
 
-const TOKEN: &str = "a-token-of-some-length";
+pub(crate) const TOKEN: &str = "a-token-of-some-length";
 
 /// Answers each look at transaction 7; gets the number of looks so far.
-type Play = fn(usize) -> Option<Transaction>;
+pub(crate) type Play = fn(usize) -> Option<Transaction>;
 
-struct Bench {
-    server: Server,
+pub(crate) struct Bench {
+    pub(crate) server: Server,
     requests: Receiver<Request>,
     dir: tempfile::TempDir,
 }
@@ -35,7 +35,7 @@ fn serve(listener: TcpListener, to: Sender<ToEngine>, requests: Receiver<Request
 }
 
 /// A server whose engine gives this outcome to every request.
-fn bench(outcome: Outcome, play: Play) -> Bench {
+pub(crate) fn bench(outcome: Outcome, play: Play) -> Bench {
     let (to_engine, inbox) = bounded(16);
     let (asked, requests) = bounded(16);
     std::thread::spawn(move || {
@@ -86,7 +86,7 @@ fn answer(query: &Query, play: Play, looks: &AtomicUsize) -> Reply {
     }
 }
 
-fn always_opened(_: usize) -> Option<Transaction> {
+pub(crate) fn always_opened(_: usize) -> Option<Transaction> {
     Some(opened())
 }
 

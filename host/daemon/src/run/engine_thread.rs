@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use bracketd_account::{AccountHandle, PollRequest, ToAccount};
+use bracketd_account::{AccountHandle, PollRequest, StepRead, ToAccount};
 use bracketd_core::broker::FromAccount;
 use bracketd_core::command::{Command, Read};
 use bracketd_core::ids::{AccountName, Symbol};
@@ -16,16 +16,19 @@ use bracketd_core::intent::Verdict;
 use bracketd_core::time::Timestamp;
 use bracketd_engine::{Dispatch, Engine, Input, Ticket};
 use bracketd_store::activity::Recorder;
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::budget::WallBudget;
+use super::entries::Entries;
 use super::policies::PolicyBuilder;
 use super::records;
 use super::report::TapeReport;
-use crate::message::{Mode, Query, Reload, Reply, ToEngine};
+use crate::message::{Mode, ToEngine};
 
 /// Messages of one kind that go into one step.
 const BATCH_MAX: usize = 512;
+/// Accounts of one daemon; each may have one read of a tape step open.
+const ACCOUNTS_MAX: usize = 1_024;
 /// Longest sleep: so often the daemon looks around even when nothing happens.
 const IDLE_MS_MAX: u64 = 500;
 
@@ -59,14 +62,14 @@ pub struct Identity {
 
 /// Everything that the engine thread owns.
 pub struct EngineThread {
-    pub(super) engine: Engine,
+    engine: Engine,
     pub(super) accounts: BTreeMap<AccountName, AccountHandle>,
     pub(super) recorder: Recorder,
-    pub(super) activity: Box<dyn Fn() -> crate::message::ActivityState + Send>,
     pub(super) policies: PolicyBuilder,
     pub(super) identity: Identity,
     pub(super) started_at: Timestamp,
     pub(super) report: TapeReport,
+    pub(super) entries: Entries,
     clock: Clock,
     inbox: Receiver<ToEngine>,
     heard: Receiver<FromAccount>,
@@ -78,6 +81,7 @@ pub struct EngineThread {
     has_more: bool,
     ledger_error: Option<String>,
     tape: Option<super::tape::Waiting>,
+    steps_read: (Sender<StepRead>, Receiver<StepRead>),
 }
 
 /// What the thread is built from.
@@ -88,12 +92,12 @@ pub struct Parts {
     pub accounts: BTreeMap<AccountName, AccountHandle>,
     /// Where activity goes.
     pub recorder: Recorder,
-    /// How the activity writer is.
-    pub activity: Box<dyn Fn() -> crate::message::ActivityState + Send>,
     /// Who builds policies.
     pub policies: PolicyBuilder,
     /// What the daemon says of itself.
     pub identity: Identity,
+    /// What opens transactions during a tape run.
+    pub entries: Entries,
     /// Where its time comes from.
     pub clock: Clock,
     /// What other threads say.
@@ -105,15 +109,17 @@ pub struct Parts {
 impl EngineThread {
     /// The thread's state before its first step.
     pub fn new(parts: Parts) -> Self {
+        let mut entries = parts.entries;
+        entries.skip(parts.engine.book().last_id);
         Self {
             engine: parts.engine,
             accounts: parts.accounts,
             recorder: parts.recorder,
-            activity: parts.activity,
             policies: parts.policies,
             identity: parts.identity,
             started_at: parts.clock.now(),
             report: TapeReport::default(),
+            entries,
             clock: parts.clock,
             inbox: parts.inbox,
             heard: parts.heard,
@@ -125,6 +131,7 @@ impl EngineThread {
             has_more: true,
             ledger_error: None,
             tape: None,
+            steps_read: bounded(ACCOUNTS_MAX),
         }
     }
 
@@ -183,11 +190,11 @@ impl EngineThread {
                 // Who asked may have gone; an answer nobody waits for harms nobody.
                 drop(reply.try_send(self.answer(&query)));
             }
-            ToEngine::Reload { reply } => self.policies.ask(Some(reply)),
-            ToEngine::PoliciesChanged(snapshot) => self.policies.offer(snapshot),
-            ToEngine::PoliciesBuilt(built) => {
-                self.policies.is_taken(&built);
-                inputs.push(Input::Policies(built));
+            ToEngine::Reload { reply } => self.policies.ask(reply),
+            ToEngine::PoliciesBuilt { report, reply } => {
+                let now = self.clock.now();
+                self.policies.built(&report, reply, now);
+                inputs.push(Input::Policies(report));
             }
             ToEngine::TapeStep(step) => self.tape = Some(self.begin_tape_step(step)),
             ToEngine::Stop => return std::ops::ControlFlow::Break(()),
@@ -290,9 +297,31 @@ impl EngineThread {
             && accounts
     }
 
-    /// The reads of a tape step.
+    /// Asks every account to read the present step of a tape. Gives how many will answer.
     pub(super) fn poll_all(&self) -> usize {
-        self.accounts.values().filter(|handle| handle.poll_now(PollRequest::Step)).count()
+        let ask = || PollRequest::Step { reply: self.steps_read.0.clone() };
+        self.accounts.values().filter(|handle| handle.poll_now(ask()).is_ok()).count()
+    }
+
+    /// Steps that were read since the last look; one that failed counts and says why.
+    pub(super) fn finished_polls(&self) -> usize {
+        let read = self.steps_read.1.try_iter();
+        read.inspect(|read| {
+            if let Some(fault) = &read.fault {
+                tracing::warn!(code = %fault.code, "a step was not read: {}", fault.message);
+            }
+        })
+        .count()
+    }
+
+    /// Whether all accounts are connected and compared.
+    pub(super) fn is_ready(&self) -> bool {
+        self.engine.book().accounts.values().all(|a| a.is_up && a.is_reconciled)
+    }
+
+    /// The engine, to look at.
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     pub(super) fn next_timer(&self) -> Option<Timestamp> {
@@ -308,12 +337,4 @@ impl EngineThread {
     pub(super) fn push(&mut self, input: Input) {
         self.pending.push(input);
     }
-
-    /// The status of a query that only this thread can answer.
-    pub(super) fn reply(&self, query: &Query) -> Reply {
-        self.answer(query)
-    }
 }
-
-/// The answer that a reload is waiting for.
-pub(super) type ReloadReply = Sender<Reload>;

@@ -10,10 +10,12 @@ mod entries;
 mod policies;
 mod records;
 mod report;
+mod start;
 mod tape;
 
 pub use engine_thread::{Clock, EngineThread, Identity};
-pub use entries::{Entries, EntriesError};
+pub use entries::{Distances, Entries, EntriesError};
 pub use policies::{PolicyBuilder, sources};
 pub use report::TapeReport;
+pub use start::{Plan, Running, start};
 pub use tape::{TapeDriver, TapeError};

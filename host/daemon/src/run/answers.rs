@@ -1,0 +1,207 @@
+//! Answers to questions, from the book as it stands between two steps.
+//!
+//! Apart because looking must change nothing and cost the engine little: what goes out are shared
+//! pointers and small copies.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bracketd_core::command::OpState;
+use bracketd_core::metrics::{portfolio, trade_summary};
+use bracketd_core::order::Role;
+use bracketd_core::protection::Protection;
+use bracketd_core::transaction::{EntryGuard, Transaction, TransactionStatus};
+
+use super::engine_thread::EngineThread;
+use crate::message::{
+    AccountState, ActivityState, Gap, Holding, PolicyState, Query, Reply, Seen, Status,
+};
+
+impl EngineThread {
+    pub(super) fn answer(&self, query: &Query) -> Reply {
+        let book = self.engine().book();
+        match query {
+            Query::Status => Reply::Status(Box::new(self.status())),
+            Query::Transactions(status) => {
+                let wanted = |tx: &&Arc<Transaction>| status.is_none_or(|s| tx.status == s);
+                let all = book.transactions.values().filter(wanted);
+                Reply::Transactions(all.map(|tx| self.seen(tx)).collect())
+            }
+            Query::Transaction(id) => {
+                Reply::Transaction(book.transactions.get(id).map(|tx| self.seen(tx)))
+            }
+            Query::Portfolio => Reply::Portfolio(
+                book.accounts
+                    .values()
+                    .filter_map(|account| {
+                        Some(Holding {
+                            portfolio: portfolio(book, &account.name)?,
+                            balance: account.balance.clone(),
+                            positions: account.positions.clone(),
+                        })
+                    })
+                    .collect(),
+            ),
+            Query::Prices => {
+                let prices = book.accounts.values().flat_map(|account| {
+                    account.quotes.values().map(|quote| (account.name.clone(), quote.clone()))
+                });
+                Reply::Prices(prices.collect())
+            }
+            Query::Policies => Reply::Policies(self.policy_states()),
+            Query::TradeSummary => {
+                let names = book.accounts.keys();
+                Reply::TradeSummary(
+                    names.map(|name| (name.clone(), trade_summary(book, name))).collect(),
+                )
+            }
+        }
+    }
+
+    fn seen(&self, tx: &Arc<Transaction>) -> Seen {
+        let account = self.engine().book().accounts.get(&tx.account);
+        Seen {
+            transaction: Arc::clone(tx),
+            instrument: account.and_then(|a| a.instruments.get(&tx.symbol).cloned()),
+            quote: account.and_then(|a| a.quotes.get(&tx.symbol).cloned()),
+            now: self.clock().now(),
+        }
+    }
+
+    fn status(&self) -> Status {
+        let book = self.engine().book();
+        let mut transactions: BTreeMap<TransactionStatus, usize> = BTreeMap::new();
+        let (mut protected, mut unknown_ops) = (0, 0);
+        let (mut gaps, mut unguarded_entries) = (Vec::new(), Vec::new());
+        for tx in book.transactions.values() {
+            *transactions.entry(tx.status).or_default() += 1;
+            unknown_ops +=
+                tx.ops.iter().filter(|op| matches!(op.state, OpState::Unknown { .. })).count();
+            protected += usize::from(tx.protection == Protection::Protected);
+            gaps.extend(gap(tx));
+            if is_unguarded(tx) {
+                unguarded_entries.push(tx.id);
+            }
+        }
+        gaps.sort_by_key(|gap| gap.since);
+        let accounts: Vec<AccountState> = self.account_states();
+        Status {
+            mode: self.identity.mode,
+            now: self.clock().now(),
+            started_at: self.started_at,
+            not_ready: self.not_ready(&accounts),
+            accounts,
+            transactions,
+            protected,
+            gaps,
+            unknown_ops,
+            unguarded_entries,
+            policies_refused: self.policies.refused.len(),
+            activity: self.activity_state(),
+        }
+    }
+
+    fn activity_state(&self) -> ActivityState {
+        let status = self.recorder.status();
+        ActivityState {
+            written: status.written,
+            lost: status.lost,
+            queued: status.queued,
+            last_error: status.last_error.filter(|_| status.is_failing),
+        }
+    }
+
+    fn account_states(&self) -> Vec<AccountState> {
+        let known = self.engine().book().accounts.values();
+        known
+            .map(|account| AccountState {
+                name: account.name.clone(),
+                plugin: account.info.as_ref().map(|i| format!("{} {}", i.name, i.version)),
+                digest: self.identity.digests.get(&account.name).cloned().unwrap_or_default(),
+                is_up: account.is_up,
+                is_reconciled: account.is_reconciled,
+                is_armed: account.rules.armed,
+                last_error: self
+                    .accounts
+                    .get(&account.name)
+                    .and_then(|handle| handle.status().last_error),
+            })
+            .collect()
+    }
+
+    fn not_ready(&self, accounts: &[AccountState]) -> Vec<String> {
+        let mut reasons: Vec<String> = accounts
+            .iter()
+            .filter(|account| !account.is_up || !account.is_reconciled)
+            .map(|account| match account.is_up {
+                false => format!("account {} is not connected", account.name),
+                true => format!("account {} is not reconciled", account.name),
+            })
+            .collect();
+        reasons.extend(self.ledger_error().map(|why| format!("the ledger: {why}")));
+        reasons
+    }
+
+    fn policy_states(&self) -> Vec<PolicyState> {
+        let engine = self.engine();
+        let assigned = |name| {
+            let all = engine.book().transactions.values();
+            all.filter(|tx| !tx.status.is_ended() && tx.policies.contains(name)).count()
+        };
+        let refused = |name| {
+            let found = self.policies.refused.iter().find(|refused| refused.name == *name);
+            found.map(|refused| refused.diagnostics.clone()).unwrap_or_default()
+        };
+        let mut states: Vec<PolicyState> = engine
+            .policies()
+            .iter()
+            .map(|policy| PolicyState {
+                name: policy.name().clone(),
+                digest: Some(policy.digest().to_owned()),
+                version: policy.version().to_owned(),
+                loaded_at: self.policies.loaded_at(policy.name()),
+                events: policy.handlers().map(|kind| kind.handler().to_owned()).collect(),
+                transactions: assigned(policy.name()),
+                refused: refused(policy.name()),
+                is_frozen: engine.is_frozen(policy.name()),
+            })
+            .collect();
+        for never in &self.policies.refused {
+            if engine.policies().policy(&never.name).is_none() {
+                states.push(PolicyState {
+                    name: never.name.clone(),
+                    digest: None,
+                    version: String::new(),
+                    loaded_at: None,
+                    events: Vec::new(),
+                    transactions: assigned(&never.name),
+                    refused: never.diagnostics.clone(),
+                    is_frozen: false,
+                });
+            }
+        }
+        states.sort_by(|a, b| a.name.cmp(&b.name));
+        states
+    }
+}
+
+fn gap(tx: &Transaction) -> Option<Gap> {
+    let why = match tx.protection {
+        Protection::Unprotected { why, .. } => Some(why),
+        Protection::NotWanted | Protection::Protected | Protection::Pending { .. } => None,
+    };
+    Some(Gap {
+        transaction: tx.id,
+        account: tx.account.clone(),
+        symbol: tx.symbol.clone(),
+        since: tx.protection.gap_since()?,
+        why,
+    })
+}
+
+/// Whether the entry rests, wants a stop, and carries none.
+fn is_unguarded(tx: &Transaction) -> bool {
+    tx.entry.guard == EntryGuard::Plain
+        && tx.desired.stop.is_some()
+        && tx.orders.iter().any(|o| o.role == Role::Entry && !o.status.is_terminal())
+}

@@ -1,0 +1,166 @@
+//! The thread that builds policies: new content in, a built set out.
+//!
+//! Apart because compiling and testing scripts takes milliseconds that the engine does not have.
+//! The engine swaps the set between two runs; what was refused leaves the version before it
+//! deciding (I11).
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bracketd_core::diagnostic::Diagnostic;
+use bracketd_core::ids::PolicyName;
+use bracketd_core::time::Timestamp;
+use bracketd_policy::{BuildReport, PolicySet, SourceFile, Sources};
+use crossbeam_channel::{Receiver, Sender, bounded, select};
+
+use crate::message::{Reloaded, ToEngine};
+use crate::watch::{Look, Snapshot, scan};
+
+/// Reload requests that may wait.
+const ASKED_MAX: usize = 8;
+
+/// The engine thread's side of the builder.
+#[derive(Debug)]
+pub struct PolicyBuilder {
+    ask: Sender<Sender<Reloaded>>,
+    /// What was refused last, for status.
+    pub(super) refused: Vec<bracketd_policy::Refused>,
+    loaded_at: BTreeMap<PolicyName, Timestamp>,
+}
+
+/// Splits a directory's content into policies, their tests and what they share.
+pub fn sources(dir: &Path, snapshot: &Snapshot) -> Sources {
+    let mut sources = Sources::default();
+    for (name, text) in &snapshot.files {
+        let stem = name.trim_end_matches(".rhai");
+        let path = dir.join(name).display().to_string();
+        let file = |stem: &str| SourceFile { name: stem.to_owned(), path, text: text.clone() };
+        if let Some(lib) = stem.strip_prefix("lib/") {
+            sources.libs.push(file(lib));
+        } else if let Some(policy) = stem.strip_suffix("_test") {
+            sources.tests.push(file(policy));
+        } else {
+            sources.policies.push(file(stem));
+        }
+    }
+    sources
+}
+
+impl PolicyBuilder {
+    /// Starts the thread. It follows `looks` and whoever asks, and tells the engine.
+    ///
+    /// # Errors
+    /// Where the thread cannot be started.
+    pub fn start(
+        dir: PathBuf,
+        first: PolicySet,
+        digest: Option<String>,
+        looks: Receiver<Look>,
+        engine: Sender<ToEngine>,
+    ) -> std::io::Result<Self> {
+        let (ask, asked) = bounded(ASKED_MAX);
+        let thread = Builder { dir, last: first, digest, engine };
+        std::thread::Builder::new()
+            .name("policies".to_owned())
+            .spawn(move || thread.run(&looks, &asked))?;
+        Ok(Self { ask, refused: Vec::new(), loaded_at: BTreeMap::new() })
+    }
+
+    /// Somebody wants the directory read now. Where too many do, the asker is not answered and
+    /// runs into its own deadline.
+    pub(super) fn ask(&self, reply: Sender<Reloaded>) {
+        drop(self.ask.try_send(reply));
+    }
+
+    /// A built set goes into the engine's next step.
+    pub(super) fn built(
+        &mut self,
+        report: &BuildReport,
+        reply: Option<Sender<Reloaded>>,
+        now: Timestamp,
+    ) {
+        self.refused.clone_from(&report.refused);
+        for change in &report.changed {
+            self.loaded_at.insert(change.name.clone(), now);
+        }
+        if let Some(reply) = reply {
+            drop(reply.try_send(reloaded(report)));
+        }
+    }
+
+    /// When the version that decides was taken.
+    pub(super) fn loaded_at(&self, policy: &PolicyName) -> Option<Timestamp> {
+        self.loaded_at.get(policy).copied()
+    }
+}
+
+fn reloaded(report: &BuildReport) -> Reloaded {
+    Reloaded {
+        changed: report.changed.iter().map(|c| (c.name.clone(), c.after.clone())).collect(),
+        refused: report.refused.iter().flat_map(|r| r.diagnostics.iter().cloned()).collect(),
+    }
+}
+
+struct Builder {
+    dir: PathBuf,
+    last: PolicySet,
+    digest: Option<String>,
+    engine: Sender<ToEngine>,
+}
+
+impl Builder {
+    fn run(mut self, looks: &Receiver<Look>, asked: &Receiver<Sender<Reloaded>>) {
+        loop {
+            let (look, reply) = select! {
+                recv(looks) -> look => match look {
+                    Ok(look) => (look, None),
+                    Err(_) => return,
+                },
+                recv(asked) -> reply => match reply {
+                    Ok(reply) => (scan(&self.dir).map(Arc::new), Some(reply)),
+                    Err(_) => return,
+                },
+            };
+            if self.build(look, reply).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn build(&mut self, look: Look, reply: Option<Sender<Reloaded>>) -> Result<(), ()> {
+        let report = match look {
+            Ok(snapshot) if self.digest.as_ref() == Some(&snapshot.digest) && reply.is_none() => {
+                return Ok(());
+            }
+            Ok(snapshot) => {
+                self.digest = Some(snapshot.digest.clone());
+                PolicySet::build(&sources(&self.dir, &snapshot), Some(&self.last))
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the policies cannot be read; those running go on");
+                if let Some(reply) = reply {
+                    drop(reply.try_send(unreadable(&self.dir, &error.to_string())));
+                }
+                return Ok(());
+            }
+        };
+        self.last = report.set.clone();
+        let message = ToEngine::PoliciesBuilt { report: Box::new(report), reply };
+        self.engine.send(message).map_err(drop)
+    }
+}
+
+fn unreadable(dir: &Path, why: &str) -> Reloaded {
+    let refused = vec![Diagnostic {
+        severity: bracketd_core::diagnostic::Severity::Error,
+        code: "P000",
+        message: why.to_owned(),
+        file: dir.display().to_string(),
+        source: String::new(),
+        span: (0, 0),
+        label: String::new(),
+        help: Some("the policies that were running go on".to_owned()),
+    }];
+    Reloaded { changed: Vec::new(), refused }
+}

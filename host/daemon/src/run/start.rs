@@ -1,0 +1,309 @@
+//! Start and stop of the whole daemon, in one order each.
+//!
+//! Apart because the order is a promise: the lock before anything, the ledger before the accounts,
+//! the engine before the API; and at the end the other way round, with the protective orders left
+//! where they are.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use bracketd_account::{
+    AccountConfig, AccountHandle, ClockSource, Drive, Grant, Host, Limits, Plugin, PollConfig,
+    Scheme, Secret,
+};
+use bracketd_core::broker::FromAccount;
+use bracketd_core::ids::{AccountName, PolicyName, Symbol};
+use bracketd_engine::{Engine, PolicySettings, Settings};
+use bracketd_policy::{BuildReport, Params, PolicySet, Verbs};
+use bracketd_store::activity::{ActivityLog, ActivityOptions};
+use bracketd_store::{Ledger, PolicyVersion};
+use crossbeam_channel::{Sender, bounded};
+
+use super::engine_thread::{Clock, EngineThread, Identity, Parts};
+use super::entries::Entries;
+use super::policies::{PolicyBuilder, sources};
+use super::report::TapeReport;
+use crate::config::{AccountSettings, Config, GrantSettings};
+use crate::daemon_file::{self, DaemonFile};
+use crate::http::Server;
+use crate::message::{Mode, ToEngine};
+use crate::watch::{self, Snapshot, Watch};
+
+/// Messages that may wait for the engine; one more is refused as busy.
+const INBOX: usize = 1_024;
+/// Words of accounts that may wait; an account then waits itself.
+const HEARD: usize = 4_096;
+/// How long the activity log may take to write what waits, at the end.
+const DRAIN_MS: u64 = 5_000;
+
+/// What is to be run.
+pub struct Plan {
+    /// The configuration.
+    pub config: Config,
+    /// What kind of run this is.
+    pub mode: Mode,
+    /// Where the time comes from.
+    pub clock: Clock,
+    /// What opens transactions by itself, in a tape run.
+    pub entries: Entries,
+    /// Symbols that are watched whatever is held.
+    pub watch: BTreeMap<AccountName, Vec<Symbol>>,
+}
+
+/// A running daemon.
+pub struct Running {
+    /// Base URL of its API.
+    pub url: String,
+    /// The engine's inbox.
+    pub inbox: Sender<ToEngine>,
+    /// Policies that were refused at the start; the last good ones run.
+    pub refused: Vec<bracketd_policy::Refused>,
+    /// Names of the policies that run.
+    pub policies: Vec<PolicyName>,
+    file: DaemonFile,
+    data_dir: std::path::PathBuf,
+    engine: Option<JoinHandle<TapeReport>>,
+    server: Option<Server>,
+    watch: Option<Watch>,
+    activity: Option<ActivityLog>,
+}
+
+/// Starts everything.
+///
+/// # Errors
+/// With what is wrong and what to do about it; then nothing runs.
+pub fn start(plan: Plan) -> anyhow::Result<Running> {
+    let Plan { config, mode, clock, entries, watch: always } = plan;
+    let data_dir = config.data_dir.clone();
+    std::fs::create_dir_all(&data_dir)
+        .with_context(|| format!("cannot make the data directory {}", data_dir.display()))?;
+    let ledger = Ledger::open(&data_dir)?;
+    let activity = ActivityLog::start(&data_dir, ActivityOptions::default())?;
+    let host = Host::new()?;
+    let plugins = load_plugins(&host, &config)?;
+
+    let versions = ledger.load()?.policy_versions;
+    let (report, digest) = first_policies(&config, &versions);
+    let settings = Settings {
+        accounts: config.accounts.iter().map(|a| (a.name.clone(), a.rules.clone())).collect(),
+        policies: policy_settings(&config)?,
+        watch: always,
+    };
+    check_assigned(&config, &report.set)?;
+    let engine = Engine::start(ledger, settings, report.set.clone(), clock.now())?;
+
+    let (inbox, said) = bounded(INBOX);
+    let (tell, heard) = bounded::<FromAccount>(HEARD);
+    let mut accounts = BTreeMap::new();
+    let mut digests = BTreeMap::new();
+    for account in &config.accounts {
+        let Some(plugin) = plugins.get(&account.name) else { continue };
+        let configured = account_config(account, &clock)?;
+        let handle = AccountHandle::start(&host, plugin, configured, tell.clone())
+            .with_context(|| format!("account {} does not start", account.name))?;
+        digests.insert(account.name.clone(), plugin.digest().to_owned());
+        accounts.insert(account.name.clone(), handle);
+    }
+    let poll = Duration::from_millis(config.policies_poll_ms);
+    let (watching, looks) = watch::start(&config.policies_dir, poll)?;
+    let policies = PolicyBuilder::start(
+        config.policies_dir.clone(),
+        report.set.clone(),
+        digest,
+        looks,
+        inbox.clone(),
+    )?;
+    let running: Vec<PolicyName> = report.set.iter().map(|p| p.name().clone()).collect();
+    let refused = report.refused.clone();
+    let thread = EngineThread::new(Parts {
+        engine,
+        accounts,
+        recorder: activity.recorder(),
+        policies,
+        identity: Identity { mode, digests },
+        entries,
+        clock,
+        inbox: said,
+        heard,
+    });
+    let first = ToEngine::PoliciesBuilt { report: Box::new(report), reply: None };
+    inbox.send(first).context("the engine did not start")?;
+    let engine = std::thread::Builder::new().name("engine".to_owned()).spawn(|| {
+        // The host's epoch ticker lives as long as the accounts do.
+        let _host = host;
+        thread.run()
+    })?;
+
+    let listener = daemon_file::listen(config.bind)?;
+    let token = daemon_file::draw_token()?;
+    let server = Server::start(listener, &token, &data_dir, inbox.clone())?;
+    let file = DaemonFile::new(server.address(), token);
+    file.write(&data_dir)?;
+    Ok(Running {
+        url: file.url.clone(),
+        inbox,
+        refused,
+        policies: running,
+        file,
+        data_dir,
+        engine: Some(engine),
+        server: Some(server),
+        watch: Some(watching),
+        activity: Some(activity),
+    })
+}
+
+impl Running {
+    /// Ends everything: no new decision, what is in flight is left to the next start's look-up,
+    /// protective orders stay at the broker, the activity log is written out.
+    ///
+    /// # Errors
+    /// A thread that ended badly, or activity that could not be written in time.
+    pub fn stop(mut self) -> anyhow::Result<TapeReport> {
+        self.file.remove(&self.data_dir);
+        drop(self.server.take());
+        drop(self.watch.take());
+        // An engine that is gone already cannot be told.
+        drop(self.inbox.send(ToEngine::Stop));
+        let report = match self.engine.take().map(JoinHandle::join) {
+            Some(Ok(report)) => report,
+            _ => bail!("the engine thread ended badly; see the log above"),
+        };
+        if let Some(activity) = self.activity.take() {
+            let left = activity.shutdown(DRAIN_MS);
+            if left > 0 {
+                bail!("{left} activity records were not written; they are made again at the start");
+            }
+        }
+        Ok(report)
+    }
+
+    /// Whether the engine thread still runs.
+    pub fn is_alive(&self) -> bool {
+        self.engine.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+}
+
+fn load_plugins(host: &Host, config: &Config) -> anyhow::Result<BTreeMap<AccountName, Plugin>> {
+    let mut by_file: BTreeMap<&Path, Plugin> = BTreeMap::new();
+    let mut plugins = BTreeMap::new();
+    for account in &config.accounts {
+        let path = account.plugin.as_path();
+        if !by_file.contains_key(path) {
+            let bytes = std::fs::read(path).with_context(|| {
+                format!("account {}: cannot read its plugin {}", account.name, path.display())
+            })?;
+            let name = path.file_stem().map(|s| s.to_string_lossy()).unwrap_or_default();
+            let plugin = host.load(&bytes, &name).with_context(|| {
+                format!("account {}: its plugin {} is not taken", account.name, path.display())
+            })?;
+            by_file.insert(path, plugin);
+        }
+        let Some(plugin) = by_file.get(path) else { continue };
+        match &account.sha256 {
+            Some(pinned) if pinned != plugin.digest() => bail!(
+                "account {}: its plugin {} has SHA-256 {}, the configuration pins {pinned}; check \
+                 where the file is from, then pin the new digest",
+                account.name,
+                path.display(),
+                plugin.digest()
+            ),
+            _ => plugins.insert(account.name.clone(), plugin.clone()),
+        };
+    }
+    Ok(plugins)
+}
+
+/// The first load is a reload like any other: what is broken on disk leaves the last good version
+/// of the ledger running (I11).
+fn first_policies(config: &Config, versions: &[PolicyVersion]) -> (BuildReport, Option<String>) {
+    let previous = PolicySet::restore(versions.iter().map(|v| v.source.as_str())).set;
+    let snapshot = watch::scan(&config.policies_dir).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the policies cannot be read; the last good ones run");
+        Snapshot { files: BTreeMap::new(), digest: String::new() }
+    });
+    let report = PolicySet::build(&sources(&config.policies_dir, &snapshot), Some(&previous));
+    (report, Some(snapshot.digest))
+}
+
+fn check_assigned(config: &Config, set: &PolicySet) -> anyhow::Result<()> {
+    for account in &config.accounts {
+        for policy in &account.rules.policies {
+            if set.policy(policy).is_none() {
+                bail!(
+                    "account {} names policy {policy}, and there is no good version of it in {}; \
+                     `bracketd policy check` says why",
+                    account.name,
+                    config.policies_dir.display()
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+fn policy_settings(config: &Config) -> anyhow::Result<BTreeMap<PolicyName, PolicySettings>> {
+    let mut all = BTreeMap::new();
+    for (name, settings) in &config.policies {
+        let verbs = match &settings.verbs {
+            None => Verbs::default(),
+            Some(names) => Verbs::only(names.iter().map(String::as_str))
+                .map_err(|verb| anyhow::anyhow!("policy {name}: there is no verb {verb}"))?,
+        };
+        let mut params = Params::default();
+        for (key, value) in &settings.params {
+            params.set(key, &value.text());
+        }
+        all.insert(name.clone(), PolicySettings { params, verbs });
+    }
+    Ok(all)
+}
+
+fn account_config(account: &AccountSettings, clock: &Clock) -> anyhow::Result<AccountConfig> {
+    let mut secrets = BTreeMap::new();
+    for (name, source) in &account.secrets {
+        let value = source.read().with_context(|| format!("account {}", account.name))?;
+        secrets.insert(name.clone(), Secret::new(value));
+    }
+    let (drive, clock) = match clock {
+        Clock::Wall => (Drive::Timer, ClockSource::Wall),
+        Clock::Tape(_) => {
+            let clock = clock.clone();
+            let now_ns = move || u64::try_from(clock.now().0).unwrap_or(0).saturating_mul(1_000);
+            (Drive::Steps, ClockSource::Given(Arc::new(now_ns)))
+        }
+    };
+    Ok(AccountConfig {
+        name: account.name.clone(),
+        settings: account.settings.clone(),
+        secrets,
+        grants: account.grants.iter().map(grant).collect(),
+        limits: Limits::default(),
+        poll: PollConfig {
+            drive,
+            fills_ms: account.poll_fills_ms,
+            prices_ms: account.poll_prices_ms,
+            picture_ms: account.poll_picture_ms,
+        },
+        clock,
+        log: None,
+    })
+}
+
+fn grant(settings: &GrantSettings) -> Grant {
+    let paths = settings.paths.clone();
+    Grant {
+        scheme: if settings.scheme == "https" { Scheme::Https } else { Scheme::Http },
+        host: settings.host.clone(),
+        port: Some(settings.port),
+        methods: settings.methods.clone(),
+        reads: if settings.read { paths.clone() } else { Vec::new() },
+        paths,
+        private: settings.private,
+        secrets_in_body: false,
+    }
+}
