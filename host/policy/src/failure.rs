@@ -43,7 +43,8 @@ impl FailureKind {
 }
 
 /// A failed run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}:{column}: {message}")]
 pub struct Failure {
     /// What went wrong.
     pub kind: FailureKind,

@@ -30,17 +30,20 @@ mod span;
 mod state;
 mod verbs;
 
+#[cfg(test)]
+mod tests;
+
 pub use bars::History;
 pub use build::schema::{Schedule, Timer};
 pub use data::parse_duration_ms;
 pub use definitions::definitions;
 pub use event::{Event, EventKind, FillInfo};
 pub use failure::{Failure, FailureKind};
-pub use params::{ParamKind, ParamSpec, ParamValue, Params};
+pub use params::{ParamError, ParamKind, ParamSpec, ParamValue, Params};
 pub use policy::Policy;
 pub use run::{Ran, Run, RunBudget, RunOutcome, Unbounded};
 pub use selftest::{TestResult, run_tests};
 pub use set::{BuildReport, Change, PolicySet, Refused};
 pub use shipped::shipped;
 pub use source::{SourceFile, Sources};
-pub use verbs::Verbs;
+pub use verbs::{UnknownVerb, Verbs};

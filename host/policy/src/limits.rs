@@ -27,7 +27,8 @@ pub const STRING_BYTES_MAX: usize = 4_096;
 /// Elements of an array: also the most transactions that `transactions()` lists.
 pub const ARRAY_LENGTH_MAX: usize = 1_000;
 
-/// Entries of a map.
+/// Entries of a map. Rhai counts them when the map is next handed to a function; growth by
+/// `map[key] = value` alone is bounded by [`OPERATIONS_MAX`], at some 30 MB with the longest keys.
 pub const MAP_LENGTH_MAX: usize = 200;
 
 /// Bytes of what a policy keeps of a transaction, as JSON: it is written with each change.

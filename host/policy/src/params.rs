@@ -109,6 +109,63 @@ impl std::fmt::Display for ParamValue {
     }
 }
 
+/// A configured value that a script cannot be run with.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParamError {
+    /// The script declares no such parameter.
+    #[error("there is no parameter {name}{}", hint(near.as_deref()))]
+    Unknown {
+        /// The name.
+        name: String,
+        /// The declared name that was perhaps meant.
+        near: Option<String>,
+    },
+    /// The text cannot be read as what the parameter holds.
+    #[error("{name} = {text} is no {}", kind.as_str())]
+    NotA {
+        /// The parameter.
+        name: String,
+        /// What was given.
+        text: String,
+        /// What it holds.
+        kind: ParamKind,
+    },
+    /// Below the declared smallest value.
+    #[error("{name} = {value} is below its smallest value {min}")]
+    Below {
+        /// The parameter.
+        name: String,
+        /// What was given.
+        value: ParamValue,
+        /// The bound.
+        min: ParamValue,
+    },
+    /// Above the declared largest value.
+    #[error("{name} = {value} is above its largest value {max}")]
+    Above {
+        /// The parameter.
+        name: String,
+        /// What was given.
+        value: ParamValue,
+        /// The bound.
+        max: ParamValue,
+    },
+    /// None of the declared texts.
+    #[error("{name} = \"{text}\" is none of {}", options.join(", "))]
+    NotAnOption {
+        /// The parameter.
+        name: String,
+        /// What was given.
+        text: String,
+        /// What may be given.
+        options: Vec<String>,
+    },
+}
+
+fn hint(near: Option<&str>) -> String {
+    near.map_or(" in PARAMS".to_owned(), |near| format!("; did you mean {near}?"))
+}
+
 /// What a script declares of one parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParamSpec {
@@ -132,26 +189,25 @@ impl ParamSpec {
     /// Why the value does not fit.
     ///
     /// # Errors
-    /// A sentence that names the parameter and its bounds.
-    pub fn admit(&self, value: &ParamValue) -> Result<(), String> {
-        let name = &self.name;
-        if let (Some(rank), Some(min)) = (value.rank(), self.min.as_ref())
+    /// The bound or the list that it breaks.
+    pub fn admit(&self, value: &ParamValue) -> Result<(), ParamError> {
+        let (name, value) = (self.name.clone(), value.clone());
+        if let (Some(rank), Some(min)) = (value.rank(), &self.min)
             && min.rank().is_some_and(|min| rank < min)
         {
-            return Err(format!("{name} = {value} is below its smallest value {min}"));
+            return Err(ParamError::Below { name, value, min: min.clone() });
         }
-        if let (Some(rank), Some(max)) = (value.rank(), self.max.as_ref())
+        if let (Some(rank), Some(max)) = (value.rank(), &self.max)
             && max.rank().is_some_and(|max| rank > max)
         {
-            return Err(format!("{name} = {value} is above its largest value {max}"));
+            return Err(ParamError::Above { name, value, max: max.clone() });
         }
-        if let ParamValue::Text(text) = value
-            && !self.options.is_empty()
-            && !self.options.contains(text)
-        {
-            return Err(format!("{name} = \"{text}\" is none of {}", self.options.join(", ")));
+        match value {
+            ParamValue::Text(text) if !self.options.is_empty() && !self.options.contains(&text) => {
+                Err(ParamError::NotAnOption { name, text, options: self.options.clone() })
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -193,7 +249,7 @@ impl Values {
         defaults: &Arc<Self>,
         specs: &[ParamSpec],
         set: &Params,
-    ) -> Result<Arc<Self>, String> {
+    ) -> Result<Arc<Self>, ParamError> {
         if set.is_empty() {
             return Ok(Arc::clone(defaults));
         }
@@ -203,7 +259,8 @@ impl Values {
                 return Err(unknown(name, specs.iter().map(|spec| spec.name.as_str())));
             };
             let Some(value) = ParamValue::parse(spec.kind, text) else {
-                return Err(format!("{name} = {text} is no {}", spec.kind.as_str()));
+                let (name, text) = (name.to_owned(), text.to_owned());
+                return Err(ParamError::NotA { name, text, kind: spec.kind });
             };
             spec.admit(&value)?;
             if let Some(slot) = values.0.iter_mut().find(|(slot, ..)| slot == name) {
@@ -215,7 +272,7 @@ impl Values {
     }
 
     /// The value a script reads, or what to say about the unknown name.
-    pub(crate) fn get(&self, name: &str) -> Result<Dynamic, String> {
+    pub(crate) fn get(&self, name: &str) -> Result<Dynamic, ParamError> {
         match self.0.iter().find(|(known, ..)| known == name) {
             Some((_, _, value)) => Ok(value.clone()),
             None => Err(unknown(name, self.0.iter().map(|(name, ..)| name.as_str()))),
@@ -228,9 +285,7 @@ impl Values {
     }
 }
 
-fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
-    match crate::span::nearest(name, known) {
-        Some(near) => format!("there is no parameter {name}; did you mean {near}?"),
-        None => format!("there is no parameter {name} in PARAMS"),
-    }
+fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> ParamError {
+    let near = crate::span::nearest(name, known).map(str::to_owned);
+    ParamError::Unknown { name: name.to_owned(), near }
 }

@@ -11,7 +11,7 @@ use rhai::{AST, Engine};
 
 use crate::build::schema::{Header, Timer};
 use crate::event::EventKind;
-use crate::params::{ParamSpec, Params, Values};
+use crate::params::{ParamError, ParamSpec, Params, Values};
 use crate::source::SourceFile;
 
 /// A policy that can be run. Sharable between threads.
@@ -76,8 +76,8 @@ impl Policy {
     /// Whether the configured parameters fit.
     ///
     /// # Errors
-    /// A sentence that names the first that does not.
-    pub fn check_params(&self, params: &Params) -> Result<(), String> {
+    /// The first that does not.
+    pub fn check_params(&self, params: &Params) -> Result<(), ParamError> {
         Values::resolve(&self.defaults, self.params(), params).map(|_| ())
     }
 

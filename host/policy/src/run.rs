@@ -135,7 +135,7 @@ impl Policy {
         };
         let values = match Values::resolve(&self.defaults, self.params(), run.params) {
             Ok(values) => values,
-            Err(message) => return fail(FailureKind::Params, message),
+            Err(error) => return fail(FailureKind::Params, error.to_string()),
         };
         let this = match state::read(run.state) {
             Ok(kept) if kept.is_empty() => self.header.state.clone().unwrap_or_default(),
@@ -183,6 +183,25 @@ impl Policy {
         engine
             .call_fn_with_options::<Dynamic>(options, &mut scope, ast, name, arguments)
             .map(|_| ())
+    }
+
+    /// Hands `measure` the bare call of the handler: engine, script and objects as in
+    /// [`run`](Self::run), without parameters, state, catching panics and collecting. For the
+    /// benchmark only; errors are part of what it would measure and are not looked at.
+    #[doc(hidden)]
+    pub fn bench_bare(
+        &self,
+        run: &Run<'_>,
+        measure: &mut dyn FnMut(&mut dyn FnMut()) -> f64,
+    ) -> f64 {
+        let buffer = RefCell::new(Buffer::new(Arc::clone(&run.transaction)));
+        let frame = Frame { run, policy: self, values: &self.defaults, buffer: &buffer };
+        let mut this = Dynamic::from_map(Map::new());
+        frame::enter(&frame, || {
+            measure(&mut || {
+                let _ = std::hint::black_box(self.call(&run.event, &mut this));
+            })
+        })
     }
 
     /// What is to be kept, where that changed.

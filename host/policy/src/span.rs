@@ -72,7 +72,7 @@ pub(crate) fn complain(
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     known
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= 2.max(candidate.len() / 3))
+        .filter(|(distance, _)| *distance <= 1.max(name.chars().count() / 3))
         .min()
         .map(|(_, candidate)| candidate)
 }

@@ -18,6 +18,11 @@ const VERBS: [(&str, bool); 9] = [
     ("flatten", false),
 ];
 
+/// A name that is no verb of the toolkit.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no verb {0}")]
+pub struct UnknownVerb(pub String);
+
 /// A set of verbs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verbs(BTreeSet<String>);
@@ -35,11 +40,11 @@ impl Verbs {
     ///
     /// # Errors
     /// The first unknown name.
-    pub fn only<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
+    pub fn only<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, UnknownVerb> {
         let mut allowed = BTreeSet::new();
         for name in names {
             if !Self::known().any(|verb| verb == name) {
-                return Err(name.to_owned());
+                return Err(UnknownVerb(name.to_owned()));
             }
             allowed.insert(name.to_owned());
         }
@@ -77,6 +82,6 @@ mod tests {
 
     #[test]
     fn an_unknown_verb_is_named() {
-        assert_eq!(Verbs::only(["close_position", "clsoe"]), Err("clsoe".to_owned()));
+        assert_eq!(Verbs::only(["close_position", "clsoe"]), Err(UnknownVerb("clsoe".to_owned())));
     }
 }

@@ -89,7 +89,7 @@ pub(super) fn register(kit: &mut Toolkit<'_>) {
 fn params(kit: &mut Toolkit<'_>) {
     kit.engine().register_indexer_get(
         |_: &mut ParamsHandle, name: ImmutableString| -> ScriptResult<Dynamic> {
-            frame::with(|frame| frame.values.get(&name).map_err(script_error))
+            frame::with(|frame| frame.values.get(&name).map_err(|e| script_error(e.to_string())))
         },
     );
 }

@@ -28,20 +28,20 @@ pub(crate) struct Compiled {
 }
 
 /// Compiles one file.
-pub(crate) fn compile(engine: &mut Engine, file: &SourceFile) -> Result<Compiled, Diagnostic> {
+pub(crate) fn compile(engine: &mut Engine, file: &SourceFile) -> Result<Compiled, Box<Diagnostic>> {
     engine.set_optimization_level(OptimizationLevel::None);
     engine.set_strict_variables(false);
     let loose = engine.compile(&file.text);
     engine.set_strict_variables(true);
-    let loose = loose.map_err(|error| complaint(file, &error, &[]))?;
+    let loose = loose.map_err(|error| Box::new(complaint(file, &error, &[])))?;
     let scope = constants(&loose);
     let names = names(&loose, &file.text);
     let plain = engine.compile_with_scope(&scope, &file.text);
     engine.set_optimization_level(OptimizationLevel::Simple);
-    let plain = plain.map_err(|error| complaint(file, &error, &names))?;
+    let plain = plain.map_err(|error| Box::new(complaint(file, &error, &names)))?;
     let mut ready = engine
         .compile_with_scope(&scope, &file.text)
-        .map_err(|error| complaint(file, &error, &names))?;
+        .map_err(|error| Box::new(complaint(file, &error, &names)))?;
     ready.set_source(file.path.as_str());
     Ok(Compiled { plain, ready })
 }

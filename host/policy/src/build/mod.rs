@@ -73,7 +73,7 @@ fn link_one(
     file: &SourceFile,
     libs: &Libraries,
 ) -> Result<BTreeSet<String>, Vec<Diagnostic>> {
-    let compiled = compile(engine, file).map_err(|d| vec![d])?;
+    let compiled = compile(engine, file).map_err(|found| vec![*found])?;
     let functions = Functions::of(engine, &compiled.plain);
     let findings = lint::check(file, &compiled, &functions, None);
     if !findings.is_empty() {
@@ -96,8 +96,9 @@ pub(crate) fn draft(
         return Err(vec![span::complain(file, "P010", (0, 0), "the file is empty")]);
     }
     let compiled = compile(engine, file).map_err(|found| {
-        let broken = libs.bad.iter().find(|(name, _)| found.message.contains(&format!("`{name}`")));
-        let mut all = vec![found.clone()];
+        let named = |name: &String| found.message.contains(&format!("`{name}`"));
+        let broken = libs.bad.iter().find(|(name, _)| named(name));
+        let mut all = vec![*found];
         all.extend(broken.into_iter().flat_map(|(_, why)| why.clone()));
         all
     })?;

@@ -196,7 +196,7 @@ fn spec(name: &str, fields: &Map) -> Result<ParamSpec, String> {
         doc: fields.get("doc").and_then(text).unwrap_or_default(),
         init,
     };
-    spec.admit(&spec.init)?;
+    spec.admit(&spec.init).map_err(|error| error.to_string())?;
     Ok(spec)
 }
 

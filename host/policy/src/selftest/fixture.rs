@@ -35,7 +35,7 @@ const KEYS: [&str; 10] =
     ["direction", "entry", "qty", "stop", "target", "status", "tick", "spread", "params", "allow"];
 
 /// Where every world's clock begins: a moment on a whole day.
-const START: Timestamp = Timestamp(1_767_225_600_000_000);
+pub(crate) const START: Timestamp = Timestamp(1_767_225_600_000_000);
 
 impl Handle {
     pub(super) fn lock(&self) -> MutexGuard<'_, World> {
@@ -196,10 +196,10 @@ fn allowed(wish: &Map) -> ScriptResult<Verbs> {
     let list = list.clone().into_typed_array::<ImmutableString>();
     let list = list.map_err(|_| script_error("allow must be a list of verbs"))?;
     let verbs = Verbs::only(list.iter().map(ImmutableString::as_str));
-    verbs.map_err(|verb| script_error(format!("there is no verb {verb}")))
+    verbs.map_err(|error| script_error(error.to_string()))
 }
 
-fn transaction(
+pub(crate) fn transaction(
     policy: &Policy,
     direction: Direction,
     quantity: Quantity,
@@ -244,7 +244,7 @@ fn transaction(
     }
 }
 
-fn instrument(symbol: &Symbol, tick: Decimal) -> Instrument {
+pub(crate) fn instrument(symbol: &Symbol, tick: Decimal) -> Instrument {
     Instrument {
         symbol: symbol.clone(),
         broker_symbol: symbol.to_string(),

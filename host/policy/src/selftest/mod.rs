@@ -4,8 +4,8 @@
 //! through the same engine, [`run`](crate::Policy::run) and gate as the daemon.
 
 mod expect;
-mod fixture;
-mod world;
+pub(crate) mod fixture;
+pub(crate) mod world;
 
 use std::sync::Arc;
 
@@ -70,7 +70,7 @@ pub(crate) fn run(policy: &Arc<Policy>, file: &SourceFile, sources: &Sources) ->
     expect::register(&mut engine);
     let compiled = match build::compile(&mut engine, file) {
         Ok(compiled) => compiled,
-        Err(found) => return vec![result("", Some(found))],
+        Err(found) => return vec![result("", Some(*found))],
     };
     let functions = build::Functions::of(&engine, &compiled.plain);
     let findings = build::check_test(file, &compiled, &functions);

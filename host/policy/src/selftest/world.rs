@@ -223,7 +223,7 @@ impl World {
 }
 
 /// Puts the quantity into the transaction as one slice.
-pub(super) fn hold(tx: &mut Transaction, price: Price, quantity: Quantity, now: Timestamp) {
+pub(crate) fn hold(tx: &mut Transaction, price: Price, quantity: Quantity, now: Timestamp) {
     tx.status = TransactionStatus::Opened;
     tx.entry.ended = true;
     tx.opened_at = Some(now);

@@ -1,0 +1,165 @@
+//! What is found wrong in a script without running it: code, place, words.
+
+use super::sources;
+use crate::{PolicySet, SourceFile, Sources};
+
+/// The findings as `code:underlined: message | help`.
+fn findings(sources: &Sources) -> Vec<String> {
+    let report = PolicySet::build(sources, None);
+    let all = report.refused.iter().flat_map(|refused| &refused.diagnostics);
+    all.map(|found| {
+        let word = found.source.get(found.span.0..found.span.1).unwrap_or("?");
+        let help = found.help.as_deref().unwrap_or("-");
+        format!("{}:{word}: {} | {help}", found.code, found.message)
+    })
+    .collect()
+}
+
+#[test]
+fn mistakes_are_found_before_running() {
+    let table = [
+        ("let a = stp;", "P002:stp: unknown variable `stp` | -"),
+        (
+            "let stop = 1; let a = stpo;",
+            "P002:stpo: unknown variable `stpo` | did you mean `stop`?",
+        ),
+        ("let a = 1e-3;", "P001:e: "),
+        ("if true {", "P001:"),
+        ("move_stop(t, 1, \"w\");", "P004:move_stop: unknown function `move_stop` | "),
+        (
+            "updat_stop_loss(t, 1, \"w\");",
+            "P004:updat_stop_loss: unknown function `updat_stop_loss` | did you mean `update_stop_loss`? it is update_stop_loss(t: Transaction",
+        ),
+        (
+            "ratchet_stop(t, 96);",
+            "P004:ratchet_stop: ratchet_stop takes 3 arguments, not 2 | it is ",
+        ),
+        (
+            "t.entry.offset_pc(-1);",
+            "P004:offset_pc: unknown function `offset_pc` | did you mean `offset_pct`? it is offset_pct(percent: decimal) -> Price",
+        ),
+        (
+            "close_position(t, \"\");",
+            "P004:\"\": close_position needs a reason: it goes to the ledger | -",
+        ),
+        (
+            "sleep(1);",
+            "P004:sleep: unknown function `sleep` | a policy never waits; use TIMERS and on_timer",
+        ),
+        ("timestamp();", "P004:timestamp: unknown function `timestamp` | a policy has no clock"),
+        ("eval(\"1\");", "P001:eval: "),
+        ("import \"x\" as y;", "P001:import: "),
+        (
+            "risk::x(t);",
+            "P003:risk: there is no working library `risk` | it would be lib/risk.rhai",
+        ),
+        (
+            "let a = 7 / 2;",
+            "P008:/: a whole number divided by a whole number loses its fraction | write one",
+        ),
+        ("let a = p.n / 2;", "P008:/: a whole number divided"),
+        ("let a = t.stop_loss;", "P003:stop_loss: Transaction has no `stop_loss` | -"),
+        ("let a = m.bdi;", "P003:bdi: Market has no `bdi` | did you mean `bid`?"),
+        (
+            "let a = p.trial_pct;",
+            "P003:trial_pct: Params has no `trial_pct` | did you mean `trail_pct`?",
+        ),
+        (
+            "let a = t.entry.offset_pct(1).valu;",
+            "P003:valu: Price has no `valu` | did you mean `value`?",
+        ),
+        ("let f = |x| x;", "P001:"),
+        ("let t = 1;", "P001:t: "),
+    ];
+    for (body, expected) in table {
+        let params = "const PARAMS = #{ n: #{ type: \"int\", init: 1 },
+                       trail_pct: #{ type: \"decimal\", init: 1.0 } };";
+        let script = format!("{params}\nfn on_tick(t, m, p) {{ {body} }}");
+        let found = findings(&sources(&script));
+        assert!(found.len() == 1 && found[0].starts_with(expected), "{body}: {found:#?}");
+    }
+}
+
+#[test]
+fn files_as_a_whole_are_checked() {
+    let good = "fn on_tick(t, m, p) {}";
+    let table = [
+        (
+            "fn on_tik(t, m, p) {} fn on_open(t, p) {}",
+            "P005:on_tik: there is no event on_tik | did you mean `on_tick`?",
+        ),
+        (
+            "fn on_tick(t, p) {}",
+            "P005:on_tick: on_tick takes 3 parameters, not 2 | write `fn on_tick(t, m, p)`",
+        ),
+        (
+            "let x = 1; fn on_tick(t, m, p) {}",
+            "P007:let: only const and fn may stand outside of functions | -",
+        ),
+        ("close_position(1, \"w\"); fn on_tick(t, m, p) {}", "P007:close_position: only const"),
+        ("fn helper() {}", "P010:: the script handles no event | define"),
+        ("const PARAMS = 3; fn on_tick(t, m, p) {}", "P006:PARAMS: PARAMS must be a map"),
+        (
+            "const PARAMS = #{ a: #{ type: \"decimal\" } }; fn on_tick(t, m, p) {}",
+            "P006:a: a needs init",
+        ),
+        (
+            "const PARAMS = #{ a: #{ type: \"float\", init: 1.0 } }; fn on_tick(t, m, p) {}",
+            "P006:a: a needs a type",
+        ),
+        (
+            "const PARAMS = #{ a: #{ type: \"int\", init: 1, max: 0 } }; fn on_tick(t, m, p) {}",
+            "P006:a: a = 1 is above",
+        ),
+        (
+            "const PARAMS = #{ a: #{ type: \"int\", init: 1, maxx: 0 } }; fn on_tick(t, m, p) {}",
+            "P006:maxx: a has no maxx; did you mean max?",
+        ),
+        ("const TIMERS = #{ eod: \"at noon\" }; fn on_tick(t, m, p) {}", "P006:eod: eod must be"),
+    ];
+    for (script, expected) in table {
+        let found = findings(&sources(script));
+        assert!(found.len() == 1 && found[0].starts_with(expected), "{script}: {found:#?}");
+    }
+    assert_eq!(findings(&sources(good)), Vec::<String>::new());
+}
+
+#[test]
+fn the_header_is_required_and_checked() {
+    let table = [
+        ("", "P010:: the file is empty"),
+        ("fn on_tick(t, m, p) {}", "P006:: the script has no POLICY | begin with"),
+        (
+            "const POLICY = #{ version: \"1\" }; fn on_tick(t, m, p) {}",
+            "P006:POLICY: POLICY needs api: 1",
+        ),
+        (
+            "const POLICY = #{ version: \"1\", api: 2 }; fn on_tick(t, m, p) {}",
+            "P006:POLICY: POLICY needs api: 1",
+        ),
+        (
+            "const POLICY = #{ name: \"q\", version: \"1\", api: 1 }; fn on_tick(t, m, p) {}",
+            "P006:name: the name must be the file's",
+        ),
+        (
+            "const POLICY = #{ version: \"1\", api: 1, on_error: \"close\" }; fn on_tick(t, m, p) {}",
+            "P006:on_error: on_error can only",
+        ),
+        (
+            "const POLICY = #{ version: \"1\", api: 1, remove: [] }; fn on_tick(t, m, p) {}",
+            "P006:remove: POLICY has no remove; did you mean removed?",
+        ),
+    ];
+    for (text, expected) in table {
+        let file = SourceFile::new("p", "p.rhai", text);
+        let found = findings(&Sources { policies: vec![file], ..Sources::default() });
+        assert!(found.len() == 1 && found[0].starts_with(expected), "{text}: {found:#?}");
+    }
+}
+
+/// A script's own constants are visible in its functions.
+#[test]
+fn constants_reach_functions() {
+    let bed = super::bed("const STEP = 3; fn on_tick(t, m, p) { note(\"n\", STEP + 1); }");
+    assert_eq!(bed.tick().notes, [("n".to_owned(), "4".to_owned())]);
+}
