@@ -10,8 +10,8 @@ fn main() -> ExitCode {
     match start(Cli::parse()) {
         Next::Exit(exit) => exit.into(),
         Next::Daemon(launch) => {
-            let ran = bracketd::log::start().map_err(anyhow::Error::from_boxed);
-            match ran.and_then(|()| serve(*launch)) {
+            bracketd::log::start();
+            match serve(*launch) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => {
                     anstream::eprintln!("error: {error:#}");

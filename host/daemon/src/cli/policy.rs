@@ -3,7 +3,6 @@
 //! Apart because it is about files of the risk team. It never makes a version decide by itself; a
 //! reload goes through the daemon's own checks.
 
-use std::io::IsTerminal;
 use std::path::Path;
 use std::path::PathBuf;
 

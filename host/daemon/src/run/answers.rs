@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bracketd_core::command::OpState;
+use bracketd_core::ids::PolicyName;
 use bracketd_core::metrics::{portfolio, trade_summary};
 use bracketd_core::order::Role;
 use bracketd_core::protection::Protection;
@@ -144,11 +145,11 @@ impl EngineThread {
 
     fn policy_states(&self) -> Vec<PolicyState> {
         let engine = self.engine();
-        let assigned = |name| {
+        let assigned = |name: &PolicyName| {
             let all = engine.book().transactions.values();
             all.filter(|tx| !tx.status.is_ended() && tx.policies.contains(name)).count()
         };
-        let refused = |name| {
+        let refused = |name: &PolicyName| {
             let found = self.policies.refused.iter().find(|refused| refused.name == *name);
             found.map(|refused| refused.diagnostics.clone()).unwrap_or_default()
         };

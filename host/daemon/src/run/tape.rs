@@ -198,7 +198,7 @@ impl EngineThread {
             return Some(waiting);
         }
         // Who drives the tape may have gone; then nobody waits.
-        drop(waiting.step.reply.try_send(self.next_timer()));
+        let _nobody = waiting.step.reply.try_send(self.next_timer());
         None
     }
 }
