@@ -46,6 +46,17 @@ pub(crate) fn number(value: &Dynamic) -> Option<Decimal> {
     whole.or_else(|| value.as_decimal().ok()).or_else(text)
 }
 
+/// Any value in words: Rhai itself knows only the names of our types.
+pub(crate) fn text(value: &Dynamic) -> String {
+    if let Some(price) = value.read_lock::<ScriptPrice>() {
+        return price.0.to_string();
+    }
+    match value.read_lock::<Span>() {
+        Some(span) => duration_text(span.0),
+        None => value.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,7 @@
 use rhai::{Dynamic, EvalAltResult, Position};
 
 use crate::api::entries;
+use crate::data::text;
 use crate::run::RunOutcome;
 
 /// What went wrong.
@@ -129,7 +130,7 @@ fn kind(error: &EvalAltResult) -> FailureKind {
 /// The error in one sentence, without its place.
 pub(crate) fn message(error: &EvalAltResult) -> String {
     match error {
-        EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
+        EvalAltResult::ErrorRuntime(value, _) => text(value),
         EvalAltResult::ErrorTerminated(token, _) if token.is::<OutOfTime>() => {
             "the run took longer than its limit".to_owned()
         }

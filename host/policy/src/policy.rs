@@ -4,7 +4,7 @@
 //! on running with the engine and the libraries that it was compiled with (I11).
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bracketd_core::ids::PolicyName;
 use rhai::{AST, Engine};
@@ -23,6 +23,8 @@ pub struct Policy {
     pub(crate) header: Header,
     pub(crate) handlers: BTreeSet<EventKind>,
     pub(crate) defaults: Arc<Values>,
+    /// The configured values as they were resolved last: they change with the configuration only.
+    pub(crate) resolved: Mutex<(Params, Arc<Values>)>,
     pub(crate) engine: Arc<Engine>,
     pub(crate) ast: AST,
 }
@@ -78,7 +80,23 @@ impl Policy {
     /// # Errors
     /// The first that does not.
     pub fn check_params(&self, params: &Params) -> Result<(), ParamError> {
-        Values::resolve(&self.defaults, self.params(), params).map(|_| ())
+        self.values(params).map(|_| ())
+    }
+
+    /// The values of a run.
+    pub(crate) fn values(&self, params: &Params) -> Result<Arc<Values>, ParamError> {
+        if params.is_empty() {
+            return Ok(Arc::clone(&self.defaults));
+        }
+        // A thread that finds it taken resolves for itself: a run never waits.
+        let Ok(mut resolved) = self.resolved.try_lock() else {
+            return Values::resolve(&self.defaults, self.params(), params);
+        };
+        if resolved.0 != *params {
+            let values = Values::resolve(&self.defaults, self.params(), params)?;
+            *resolved = (params.clone(), values);
+        }
+        Ok(Arc::clone(&resolved.1))
     }
 
     /// Script and libraries in one text, from which

@@ -133,7 +133,7 @@ impl Policy {
             let failure = Failure { kind, message, file, line: 0, column: 0 };
             Ran::nothing(RunOutcome::Failed(failure))
         };
-        let values = match Values::resolve(&self.defaults, self.params(), run.params) {
+        let values = match self.values(run.params) {
             Ok(values) => values,
             Err(error) => return fail(FailureKind::Params, error.to_string()),
         };

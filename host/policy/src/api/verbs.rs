@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 
 use super::Toolkit;
 use super::objects::Tx;
-use crate::data::ScriptPrice;
+use crate::data::{ScriptPrice, text};
 use crate::failure::{ScriptResult, missing, script_error};
 use crate::frame::{self, Frame};
 use crate::gate::{Effective, ScriptVerdict, ask};
@@ -224,7 +224,7 @@ fn words(kit: &mut Toolkit<'_>) {
         "note(key: string, value)",
         "Adds to the activity log.",
         |key: ImmutableString, value: Dynamic| {
-            frame::say(|buffer| &mut buffer.notes, (&key, &value.to_string()))
+            frame::say(|buffer| &mut buffer.notes, (&key, &text(&value)))
         },
     );
 }

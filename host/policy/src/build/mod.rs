@@ -10,7 +10,7 @@ pub(crate) mod schema;
 mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bracketd_core::diagnostic::Diagnostic;
 use rhai::{Engine, Module, Scope};
@@ -19,7 +19,7 @@ pub(crate) use compile::{Compiled, compile};
 pub(crate) use functions::Functions;
 
 use crate::event::EventKind;
-use crate::params::Values;
+use crate::params::{Params, Values};
 use crate::policy::Policy;
 use crate::source::{SourceFile, digest};
 use crate::span;
@@ -165,10 +165,12 @@ fn with_their_own(direct: BTreeSet<String>, libs: &Libraries) -> BTreeSet<String
 impl Draft {
     /// The policy, running in that engine.
     pub(crate) fn finish(self, engine: &Arc<Engine>) -> Policy {
+        let defaults = Values::defaults(&self.header.params);
         Policy {
             name: self.script.policy_name(),
             digest: digest(&self.script, &self.libs),
-            defaults: Values::defaults(&self.header.params),
+            resolved: Mutex::new((Params::default(), Arc::clone(&defaults))),
+            defaults,
             script: self.script,
             libs: self.libs,
             header: self.header,

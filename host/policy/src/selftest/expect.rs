@@ -8,6 +8,7 @@ use bracketd_core::order::Leg;
 use rhai::{Dynamic, Engine, ImmutableString};
 
 use super::fixture::{Handle, need};
+use crate::data::text;
 use crate::failure::{ScriptResult, script_error};
 
 pub(super) fn register(engine: &mut Engine) {
@@ -63,8 +64,8 @@ fn states(engine: &mut Engine) {
         "expect_kept",
         |world: &mut Handle, key: ImmutableString, value: Dynamic| {
             let kept = crate::state::read(&world.lock().state).map_err(script_error)?;
-            let actual = kept.get(key.as_str()).map_or("nothing".to_owned(), Dynamic::to_string);
-            let expected = value.to_string();
+            let actual = kept.get(key.as_str()).map_or("nothing".to_owned(), text);
+            let expected = text(&value);
             if actual == expected {
                 Ok(())
             } else {

@@ -8,7 +8,7 @@ mod traps;
 use std::sync::Arc;
 
 use bracketd_core::Decimal;
-use bracketd_core::book::{Account, AccountRules};
+use bracketd_core::book::{Account, AccountRules, Book};
 use bracketd_core::broker::{Bar, Quote};
 use bracketd_core::ids::PolicyName;
 use bracketd_core::instrument::Instrument;
@@ -37,6 +37,7 @@ struct Bed {
     state: String,
     allowed: Verbs,
     budget: Box<dyn RunBudget>,
+    book: Option<Book>,
 }
 
 fn price(text: &str) -> Price {
@@ -76,6 +77,7 @@ fn bed(script: &str) -> Bed {
         state: String::new(),
         allowed: Verbs::default(),
         budget: Box::new(Unbounded),
+        book: None,
         set,
         tx,
     }
@@ -104,7 +106,7 @@ impl Bed {
             now: START,
             allowed: &self.allowed,
             budget: &*self.budget,
-            portfolio: None,
+            portfolio: self.book.as_ref(),
         };
         self.set.run(&policy(), run)
     }

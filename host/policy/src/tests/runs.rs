@@ -1,6 +1,13 @@
 //! What good scripts get: verdicts, merged requests, kept state, inputs.
 
+use std::sync::Arc;
+
+use bracketd_core::Decimal;
+use bracketd_core::book::Book;
+use bracketd_core::ids::TransactionId;
 use bracketd_core::intent::{Intent, Source, Wish};
+use bracketd_core::order::Direction;
+use bracketd_core::transaction::{EntryKind, TransactionStatus};
 
 use super::{bed, line, on_tick, policy, price};
 use crate::{Event, Params, Ran, Verbs};
@@ -99,6 +106,68 @@ fn verbs_follow_the_configuration() {
     assert_eq!(codes, ["VERB_NOT_ALLOWED"]);
 }
 
+/// While its entry waits, a change is stored against the planned entry, whatever the market says.
+#[test]
+fn a_waiting_transaction_stores_its_stop() {
+    let body = "let v = update_stop_loss(t, 101, \"w\"); note(\"v\", v.code);
+                let v2 = update_stop_loss(t, 96, \"w\"); note(\"v\", v2.code);
+                let v3 = close_position(t, \"w\"); note(\"v\", v3.code);";
+    let mut bed = bed(&format!("fn on_waiting(t, m, p) {{ {body} }}"));
+    bed.tx.status = TransactionStatus::Waiting;
+    bed.quote = None;
+    let ran = bed.event(Event::Waiting);
+    let codes: Vec<&str> = ran.notes.iter().map(|(_, code)| code.as_str()).collect();
+    assert_eq!(codes, ["STOP_WRONG_SIDE", "STORED", "NOT_OPENED"]);
+    assert_eq!(asked(&ran), ["96 keep"]);
+}
+
+/// With the book at hand a script reads the account, but changes only its own transaction.
+#[test]
+fn the_book_can_be_read_and_not_changed() {
+    let body = "let all = transactions(); note(\"n\", all.len());
+                note(\"ids\", `${all[0].id} ${all[1].id} ${all[1].entry}`);
+                let v = close_position(all[1], \"not mine\"); note(\"v\", v.code);
+                let s = portfolio_status(); note(\"s\", `${s.open_count} ${s.exposure}`);
+                note(\"r\", position_metrics(all[1]).unrealized);
+                note(\"q\", trade_summary()[\"TEST\"].long);
+                note(\"c\", current_price(\"TEST\"));";
+    let mut bed = on_tick(body);
+    let quote = bed.quote.clone().expect("a quote");
+    bed.account.quotes.insert(quote.symbol.clone(), quote);
+    let mut other = bed.tx.clone();
+    other.id = TransactionId(2);
+    other.entered_value = Decimal::from(990);
+    let mut book = Book::new("ledger", 1);
+    book.accounts.insert(bed.account.name.clone(), bed.account.clone());
+    for tx in [bed.tx.clone(), other] {
+        book.transactions.insert(tx.id, Arc::new(tx));
+    }
+    bed.book = Some(book);
+    let ran = bed.tick();
+    let notes: Vec<&str> = ran.notes.iter().map(|(_, text)| text.as_str()).collect();
+    assert_eq!(
+        notes,
+        ["2", "1 2 99", "NOT_OWNER", "2 2000", "10", "20", "100.01"],
+        "{}",
+        line(&ran)
+    );
+}
+
+/// `open_position` is there for policies whose configuration says so.
+#[test]
+fn opening_needs_the_configuration() {
+    let body = "let v = open_position(#{ symbol: \"X\", direction: \"short\", qty: 5, limit: 9.5,
+                  stop: 10 }, \"hedge\"); note(\"v\", v.code);";
+    let mut bed = on_tick(body);
+    assert_eq!(bed.tick().refused.len(), 1);
+    bed.allowed = Verbs::only(["open_position"]).expect("a verb");
+    let ran = bed.tick();
+    let [request] = &ran.requests[..] else { panic!("{ran:?}") };
+    let Intent::Open(open) = &request.intent else { panic!("{request:?}") };
+    assert_eq!((open.entry, open.stop), (EntryKind::Limit(price("9.5")), Some(price("10"))));
+    assert_eq!((open.account.as_str(), open.direction), ("test", Direction::Short));
+}
+
 /// State survives as JSON from run to run, and is returned only when it changed.
 #[test]
 fn state_goes_around() {
@@ -192,14 +261,14 @@ fn offsets_are_mirrored() {
         let read = |short: bool| {
             let mut bed = on_tick(&format!("note(\"x\", t.entry.{call}.value);"));
             if short {
-                bed.tx.direction = bracketd_core::order::Direction::Short;
+                bed.tx.direction = Direction::Short;
                 bed.tx.initial_stop = Some(price("105"));
             }
             let ran = bed.tick();
             let text = ran.notes.first().unwrap_or_else(|| panic!("{call}: {}", line(&ran)));
-            text.1.parse::<bracketd_core::Decimal>().expect("a number")
+            text.1.parse::<Decimal>().expect("a number")
         };
         let (long, short) = (read(false), read(true));
-        assert_eq!(long + short, bracketd_core::Decimal::from(200), "{call}: {long} {short}");
+        assert_eq!(long + short, Decimal::from(200), "{call}: {long} {short}");
     }
 }
