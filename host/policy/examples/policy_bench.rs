@@ -32,7 +32,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let policy = report.set.policy(&name).ok_or("trailing_stop does not build")?;
     let price = |cents: i64| Price::new(Decimal::new(cents, 2)).ok_or("no price");
     let account = Account::new(AccountName::new("bench"), AccountRules::default());
-    let (params, allowed) = (Params::default(), Verbs::default());
+    // The same value as the script's own, but configured: the way a live run finds it.
+    let (mut params, allowed) = (Params::default(), Verbs::default());
+    params.set("trail_pct", "2.0");
     // A price below the peak: the script works out the trail and the gate says "unchanged", as
     // for nearly every tick of a live market.
     let peak = price(11_000)?;

@@ -10,6 +10,7 @@ use rhai::{AST, ASTFlags, ASTNode, Expr, FnCallExpr, Position, Stmt};
 
 use super::compile::Compiled;
 use super::functions::{Functions, Known};
+use super::infer::{self, Flow};
 use super::schema::Header;
 use super::types::Types;
 use crate::api::entries;
@@ -35,17 +36,17 @@ pub(super) fn check(
 ) -> Vec<Diagnostic> {
     let mut lint = Lint { file, functions, found: Vec::new() };
     lint.top_level(&compiled.plain);
-    for function in compiled.plain.iter_functions() {
+    let functions = infer::functions(&compiled.plain);
+    let params = header.map_or(&[][..], |header| &header.params);
+    let flow = match header {
+        Some(_) => Flow::of(&functions, params),
+        None => Flow::default(),
+    };
+    for function in &functions {
         if header.is_some() {
-            lint.handler(function.name, function.params.len());
+            lint.handler(function.name, function.parameters.len());
         }
-        let params = header.map_or(&[][..], |header| &header.params);
-        let types = Types::of(function.name, &function.params, params);
-        let arity = function.params.len();
-        let body = compiled
-            .plain
-            .clone_functions_only_filtered(|_, _, _, name, n| name == function.name && n == arity);
-        lint.body(&body, &types);
+        lint.body(&function.body, &flow.types(function, params));
     }
     lint.found.sort_by_key(|found| found.span);
     lint.found.dedup();

@@ -5,6 +5,7 @@
 
 mod compile;
 mod functions;
+mod infer;
 mod lint;
 pub(crate) mod schema;
 mod types;

@@ -1,14 +1,13 @@
-//! The types of what handlers are given, as far as a script can be read without running it.
+//! The types of what functions are given, as far as a script can be read without running it.
 //!
 //! Apart because both the check of properties and the check of divisions ask it. It knows only
-//! what follows from a handler's parameters; for all else it says nothing.
+//! what follows from the types of parameters; for all else it says nothing.
 
 use std::collections::BTreeMap;
 
 use rhai::{Expr, Position};
 
 use crate::api::entries;
-use crate::event::EventKind;
 use crate::params::ParamSpec;
 use crate::span::nearest;
 
@@ -27,14 +26,14 @@ pub(super) struct Stray {
 }
 
 impl<'a> Types<'a> {
-    /// Of a handler with these parameter names; of any other function nothing is known.
-    pub(super) fn of(name: &str, parameters: &[&'a str], params: &'a [ParamSpec]) -> Self {
-        let types = EventKind::of_handler(name).map(EventKind::parameters).unwrap_or_default();
-        let variables = if types.len() == parameters.len() {
-            parameters.iter().copied().zip(types.iter().copied()).collect()
-        } else {
-            BTreeMap::new()
-        };
+    /// Of a function with these parameters, as far as their types are known.
+    pub(super) fn of(
+        parameters: &[&'a str],
+        known: &[Option<&'static str>],
+        params: &'a [ParamSpec],
+    ) -> Self {
+        let typed = parameters.iter().zip(known);
+        let variables = typed.filter_map(|(name, kind)| Some((*name, (*kind)?))).collect();
         Self { variables, params }
     }
 

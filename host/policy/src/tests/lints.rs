@@ -157,6 +157,21 @@ fn the_header_is_required_and_checked() {
     }
 }
 
+/// What a handler is given is followed into the script's own functions.
+#[test]
+fn helpers_are_checked_by_how_they_are_called() {
+    let found = |body: &str| {
+        let script =
+            format!("fn on_tick(t, m, p) {{ a(t, m); }} fn on_open(t, p) {{ b(t); }} {body}");
+        findings(&sources(&script))
+    };
+    let stray = ["P003:stpo: Transaction has no `stpo` | did you mean `stop`?"];
+    assert_eq!(found("fn a(x, y) { b(x); } fn b(x) { let s = x.stpo; }"), stray);
+    // Called with two types, or with something unknown: nothing is said.
+    assert_eq!(found("fn a(x, y) { b(y); } fn b(x) { let s = x.stpo; }"), [""; 0]);
+    assert_eq!(found("fn a(x, y) { b(this.kept); } fn b(x) { let s = x.stpo; }"), [""; 0]);
+}
+
 /// A script's own constants are visible in its functions.
 #[test]
 fn constants_reach_functions() {
