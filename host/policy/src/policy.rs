@@ -102,7 +102,10 @@ impl Policy {
     /// Script and libraries in one text, from which
     /// [`PolicySet::restore`](crate::PolicySet::restore) makes it again.
     pub fn bundle(&self) -> String {
-        let file = |file: &SourceFile| serde_json::json!({ "name": file.name, "path": file.path, "text": file.text });
+        let file = |file: &SourceFile| {
+            let SourceFile { name, path, text } = file;
+            serde_json::json!({ "name": name, "path": path, "text": text })
+        };
         let libs: Vec<_> = self.libs.iter().map(file).collect();
         serde_json::json!({ "script": file(&self.script), "libs": libs }).to_string()
     }

@@ -94,7 +94,8 @@ fn handlers_may_be_removed_on_purpose() {
 fn a_failing_test_refuses_the_policy() {
     let test = |stop: &str| {
         let text = format!(
-            "fn test_trail() {{\n  let w = world(#{{ entry: 100.0, stop: 95.0 }});\n  w.tick(105);\n  w.expect_stop({stop});\n}}"
+            "fn test_trail() {{\n  let w = world(#{{ entry: 100.0, stop: 95.0 }});\n  \
+             w.tick(105);\n  w.expect_stop({stop});\n}}"
         );
         let tests = vec![SourceFile::new("p", "p_test.rhai", &text)];
         Sources { tests, ..with_lib(GOOD, &lib("-2")) }

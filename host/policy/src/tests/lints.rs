@@ -28,7 +28,8 @@ fn mistakes_are_found_before_running() {
         ("move_stop(t, 1, \"w\");", "P004:move_stop: unknown function `move_stop` | "),
         (
             "updat_stop_loss(t, 1, \"w\");",
-            "P004:updat_stop_loss: unknown function `updat_stop_loss` | did you mean `update_stop_loss`? it is update_stop_loss(t: Transaction",
+            "P004:updat_stop_loss: unknown function `updat_stop_loss` | \
+             did you mean `update_stop_loss`? it is update_stop_loss(t: Transaction",
         ),
         (
             "ratchet_stop(t, 96);",
@@ -36,7 +37,8 @@ fn mistakes_are_found_before_running() {
         ),
         (
             "t.entry.offset_pc(-1);",
-            "P004:offset_pc: unknown function `offset_pc` | did you mean `offset_pct`? it is offset_pct(percent: decimal) -> Price",
+            "P004:offset_pc: unknown function `offset_pc` | \
+             did you mean `offset_pct`? it is offset_pct(percent: decimal) -> Price",
         ),
         (
             "close_position(t, \"\");",
@@ -142,7 +144,8 @@ fn the_header_is_required_and_checked() {
             "P006:name: the name must be the file's",
         ),
         (
-            "const POLICY = #{ version: \"1\", api: 1, on_error: \"close\" }; fn on_tick(t, m, p) {}",
+            "const POLICY = #{ version: \"1\", api: 1, on_error: \"close\" };\n \
+             fn on_tick(t, m, p) {}",
             "P006:on_error: on_error can only",
         ),
         (
