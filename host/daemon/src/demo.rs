@@ -147,6 +147,7 @@ dir = "policies"
 name = "{ACCOUNT}"
 plugin = "alpaca.wasm"
 policies = ["trailing_stop"]
+armed = true
 settings = {{ base_url = "http://{exchange}" }}
 secrets.key_id = {{ file = "exchange.key_id" }}
 secrets.secret_key = {{ file = "exchange.secret_key" }}

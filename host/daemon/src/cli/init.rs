@@ -83,6 +83,11 @@ mod tests {
         assert_eq!(write(dir.path()).unwrap_err().exit, Exit::Findings);
         assert_eq!(std::fs::read_to_string(dir.path().join("bracketd.toml")).unwrap(), "mine");
         let fresh = tempfile::tempdir().unwrap();
-        assert_eq!(write(fresh.path()).unwrap().len(), 2);
+        std::fs::create_dir(fresh.path().join("policies")).unwrap();
+        std::fs::write(fresh.path().join("policies/trailing_stop.rhai"), "mine").unwrap();
+        assert_eq!(write(fresh.path()).unwrap().len(), 3);
+        let policies = crate::watch::scan(&fresh.path().join("policies")).unwrap().files;
+        assert_eq!(policies["trailing_stop.rhai"], "mine");
+        assert!(policies.contains_key("time_exit.rhai"), "the shipped policies come along");
     }
 }

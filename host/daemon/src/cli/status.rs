@@ -50,6 +50,13 @@ fn show(status: &Value, out: &Out) {
     let lost = if of("/activity/lost") == "0" { Tone::Good } else { Tone::Bad };
     let lost = paint(&format!("{} lost", of("/activity/lost")), lost);
     out.line(&format!("activity      {} written, {lost}", of("/activity/written")));
+    let is_armed = |account: &&Value| account["armed"] == true;
+    let accounts = list(status, "/accounts").iter();
+    let disarmed: Vec<_> = accounts.filter(|a| !is_armed(a)).map(|a| text(a, "/name")).collect();
+    if !disarmed.is_empty() {
+        let names = paint(&disarmed.join(", "), Tone::Warning);
+        out.line(&format!("disarmed      {names}: watched only, no command goes out"));
+    }
     let unguarded = list(status, "/unguarded_entries");
     if !unguarded.is_empty() {
         let ids: Vec<_> = unguarded.iter().map(|id| text(id, "")).collect();

@@ -75,10 +75,7 @@ impl Director {
 
     /// Waits; false once the demo ends.
     fn pause(&self, time: Duration) -> bool {
-        matches!(
-            self.stop.recv_timeout(time),
-            Err(crossbeam_channel::RecvTimeoutError::Timeout)
-        )
+        matches!(self.stop.recv_timeout(time), Err(crossbeam_channel::RecvTimeoutError::Timeout))
     }
 
     /// One of every kind, within the first ten seconds.
@@ -128,7 +125,7 @@ impl Director {
         let policies = ["trailing_stop", "fixed_bracket", "breakeven_after_1r", "time_exit"];
         let symbol = symbols[self.turn % symbols.len()];
         let policy = policies[self.turn % policies.len()];
-        let limit_bp = (self.turn % 2 == 0).then_some(5);
+        let limit_bp = self.turn.is_multiple_of(2).then_some(5);
         self.open(&Scene { limit_bp, ..scene(symbol, Direction::Long, 10, policy) });
     }
 
@@ -169,8 +166,7 @@ impl Director {
         let Some(stop) = tx.desired.stop else { return };
         let to = moved(stop.get(), bp, Decimal::ONE);
         let Some(stop) = Price::new(to) else { return };
-        let intent =
-            Intent::Protect { transaction: id, stop: Wish::Set(stop), target: Wish::Keep };
+        let intent = Intent::Protect { transaction: id, stop: Wish::Set(stop), target: Wish::Keep };
         self.ask(intent, "law 1: a stop changed while the entry waits");
     }
 
@@ -232,12 +228,7 @@ impl Director {
     }
 }
 
-fn scene(
-    symbol: &'static str,
-    direction: Direction,
-    quantity: i64,
-    policy: &'static str,
-) -> Scene {
+fn scene(symbol: &'static str, direction: Direction, quantity: i64, policy: &'static str) -> Scene {
     Scene {
         symbol,
         direction,

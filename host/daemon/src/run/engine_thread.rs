@@ -176,7 +176,11 @@ impl EngineThread {
         let timer_ms = self.timer.map_or(IDLE_MS_MAX, |at| at.ms_since(now) + 1);
         // A tape's time stands still while it waits for its driver.
         let is_tape = matches!(self.clock, Clock::Tape(_));
-        if is_tape || !self.unsent_reads.is_empty() { timer_ms.clamp(1, 5) } else { timer_ms.min(IDLE_MS_MAX) }
+        if is_tape || !self.unsent_reads.is_empty() {
+            timer_ms.clamp(1, 5)
+        } else {
+            timer_ms.min(IDLE_MS_MAX)
+        }
     }
 
     fn hear(&mut self, message: ToEngine, inputs: &mut Vec<Input>) -> std::ops::ControlFlow<()> {

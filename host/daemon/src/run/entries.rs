@@ -5,13 +5,13 @@
 
 use std::path::{Path, PathBuf};
 
+use bracketd_core::Decimal;
 use bracketd_core::ids::{AccountName, PolicyName, Symbol};
 use bracketd_core::intent::{GuardWish, Intent, Open, Request, Source};
 use bracketd_core::money::{Price, Quantity, Snap};
 use bracketd_core::order::Direction;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::EntryKind;
-use bracketd_core::Decimal;
 use bracketd_engine::Input;
 
 use super::engine_thread::EngineThread;

@@ -27,8 +27,8 @@ use super::engine_thread::{Clock, EngineThread, Identity, Parts};
 use super::entries::Entries;
 use super::policies::{PolicyBuilder, sources};
 use super::report::TapeReport;
-use crate::config::resolved::{AccountSettings, GrantSettings};
 use crate::config::Config;
+use crate::config::resolved::{AccountSettings, GrantSettings};
 use crate::daemon_file::{self, DaemonFile};
 use crate::http::Server;
 use crate::message::{Mode, ToEngine};
@@ -99,16 +99,7 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
 
     let (inbox, said) = bounded(INBOX);
     let (tell, heard) = bounded::<FromAccount>(HEARD);
-    let mut accounts = BTreeMap::new();
-    let mut digests = BTreeMap::new();
-    for account in &config.accounts {
-        let Some(plugin) = plugins.get(&account.name) else { continue };
-        let configured = account_config(account, &clock)?;
-        let handle = AccountHandle::start(&host, plugin, configured, tell.clone())
-            .with_context(|| format!("account {} does not start", account.name))?;
-        digests.insert(account.name.clone(), plugin.digest().to_owned());
-        accounts.insert(account.name.clone(), handle);
-    }
+    let (accounts, digests) = start_accounts(&host, &plugins, &config, &clock, &tell)?;
     let poll = Duration::from_millis(config.policies_poll_ms);
     let (watching, looks) = watch::start(&config.policies_dir, poll)?;
     let policies = PolicyBuilder::start(
@@ -156,6 +147,29 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
         watch: Some(watching),
         activity: Some(activity),
     })
+}
+
+/// Handles of the running accounts, and the digests of their plugins.
+type Accounts = (BTreeMap<AccountName, AccountHandle>, BTreeMap<AccountName, String>);
+
+fn start_accounts(
+    host: &Host,
+    plugins: &BTreeMap<AccountName, Plugin>,
+    config: &Config,
+    clock: &Clock,
+    tell: &Sender<FromAccount>,
+) -> anyhow::Result<Accounts> {
+    let mut accounts = BTreeMap::new();
+    let mut digests = BTreeMap::new();
+    for account in &config.accounts {
+        let Some(plugin) = plugins.get(&account.name) else { continue };
+        let configured = account_config(account, clock)?;
+        let handle = AccountHandle::start(host, plugin, configured, tell.clone())
+            .with_context(|| format!("account {} does not start", account.name))?;
+        digests.insert(account.name.clone(), plugin.digest().to_owned());
+        accounts.insert(account.name.clone(), handle);
+    }
+    Ok((accounts, digests))
 }
 
 impl Running {

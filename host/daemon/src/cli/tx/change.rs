@@ -137,25 +137,29 @@ pub(super) fn finish(answer: &Value, wait: Option<u64>, out: &Out) -> Exit {
         of("/outcome").to_lowercase(),
         of("/version")
     ));
-    for leg in ["stop", "target"] {
-        let at = |member: &str| of(&format!("/waited/transaction/legs/{leg}/{member}"));
-        if answer.pointer("/waited/transaction").is_some() {
-            let state = match at("state").as_str() {
-                state @ ("none" | "stored" | "working") => paint(state, Tone::Good),
-                state @ ("rejected" | "unknown") => paint(state, Tone::Bad),
-                state => paint(state, Tone::Warning),
-            };
-            out.line(&format!(
-                "  {leg:<6}  wanted {}  working {}  {state}",
-                at("desired"),
-                at("working")
-            ));
-        }
-    }
+    legs(answer, out);
     if exit == Exit::Unknown {
         out.note("not done yet; look again with `bracketd tx show`");
     }
     exit
+}
+
+/// Where the legs stand after the wait; of a transaction that has ended, only that it has.
+fn legs(answer: &Value, out: &Out) {
+    let Some(tx) = answer.pointer("/waited/transaction") else { return };
+    if text(tx, "/closed_at") != "-" {
+        return out.line(&format!("  now {}", text(tx, "/status")));
+    }
+    for leg in ["stop", "target"] {
+        let at = |member: &str| text(tx, &format!("/legs/{leg}/{member}"));
+        let state = match at("state").as_str() {
+            state @ ("none" | "stored" | "working") => paint(state, Tone::Good),
+            state @ ("rejected" | "unknown") => paint(state, Tone::Bad),
+            state => paint(state, Tone::Warning),
+        };
+        let (wanted, works) = (at("desired"), at("working"));
+        out.line(&format!("  {leg:<6}  wanted {wanted}  working {works}  {state}"));
+    }
 }
 
 fn exit_of(answer: &Value, is_waited_for: bool) -> Exit {
