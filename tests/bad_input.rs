@@ -1,6 +1,6 @@
 //! Wrong input: a clear error with what to do next, the right exit code, and nothing lost.
 
-use crate::harness::{Daemon, Dir, Exchange, configure, shipped};
+use crate::harness::{Daemon, Dir, Exchange, configure};
 
 fn contains_all(text: &str, parts: &[&str]) {
     for part in parts {
@@ -47,9 +47,7 @@ fn an_endless_loop_is_stopped_and_stops_stay() {
     let daemon = Daemon::start(&dir, &exchange, &[("spin", spin)]);
     daemon.ask("tx open AAA long 10 --stop 95 --target 110 --plain");
     daemon.until("the loop was stopped", |d| d.log().contains("policy_failed"));
-    daemon.until("the stop rests all the same", |d| {
-        d.tx(1)["protection"]["state"] == "protected"
-    });
+    daemon.until("the stop rests all the same", |d| d.tx(1)["protection"]["state"] == "protected");
     exchange.price("AAA", "100.10", "100.12");
     daemon.until("the second overrun froze it", |d| d.log().contains("FROZEN"));
 }
@@ -100,7 +98,12 @@ fn refused_changes_say_why_and_change_nothing() {
     ];
     for (line, code) in rows {
         let refused = daemon.ask(line);
-        assert!(matches!(refused.code, Some(1 | 4)), "{line}: {:?} {}", refused.code, refused.stderr);
+        assert!(
+            matches!(refused.code, Some(1 | 4)),
+            "{line}: {:?} {}",
+            refused.code,
+            refused.stderr
+        );
         contains_all(&(refused.stdout + &refused.stderr), &[code]);
     }
     daemon.ask("tx close 2");
@@ -133,8 +136,11 @@ fn a_request_without_the_token_is_refused() {
 #[test]
 fn a_bad_row_of_a_tape_is_named() {
     let dir = Dir::new();
-    dir.write("t.csv", "timestamp,bid,ask\n2022-01-01T00:00:00Z,1.00,1.01\n2022-01-01T00:00:01Z,x,1\n");
-    dir.write("policies/fixed_bracket.rhai", &shipped("fixed_bracket"));
+    dir.write(
+        "t.csv",
+        "timestamp,bid,ask\n2022-01-01T00:00:00Z,1.00,1.01\n2022-01-01T00:00:01Z,x,1\n",
+    );
+    dir.ship(&["fixed_bracket"]);
     let ran = dir.bracketd("run --tape t.csv --entries every=1 --policy fixed_bracket");
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     contains_all(&ran.stderr, &["t.csv", "3", "bid", "x"]);

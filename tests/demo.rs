@@ -25,7 +25,8 @@ fn within_seconds_it_has_one_transaction_of_every_kind() {
             && all.iter().filter(|tx| tx["protection"]["state"] == "protected").count() >= 2
     });
     let screen = demo.log();
-    for part in ["DEMO", "nothing can reach a broker", "tx list", "activity tail", "trailing_stop"] {
+    for part in ["DEMO", "nothing can reach a broker", "tx list", "activity tail", "trailing_stop"]
+    {
         assert!(screen.contains(part), "{part:?} on the first screen:\n{screen}");
     }
     let mode = std::fs::metadata(dir.path().join("bracketd-demo/daemon.json")).expect("the file");

@@ -14,7 +14,13 @@ const OURS: &[(&str, &[&str])] = &[
     ("bracketd-engine", &["bracketd-core", "bracketd-store", "bracketd-policy"]),
     (
         "bracketd-sim",
-        &["bracketd-core", "bracketd-engine", "bracketd-exchange", "bracketd-policy", "bracketd-store"],
+        &[
+            "bracketd-core",
+            "bracketd-engine",
+            "bracketd-exchange",
+            "bracketd-policy",
+            "bracketd-store",
+        ],
     ),
     (
         "bracketd",

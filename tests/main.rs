@@ -3,14 +3,14 @@
 //! Before adding one here: can it be a row in a crate's own tables? These tests start processes;
 //! each of them must show something that only the whole program can.
 
+/// What is said about wrong input, and that nothing is lost by it.
+mod bad_input;
+/// The demo as a newcomer sees it.
+mod demo;
 /// Which crate may know which: read from cargo, not from promises.
 mod edges;
 /// Directories, processes and requests that read like a terminal session.
 mod harness;
-/// The demo as a newcomer sees it.
-mod demo;
-/// What is said about wrong input, and that nothing is lost by it.
-mod bad_input;
 /// The main job: WAITING, change, fill, and the pair at the exchange.
 mod main_job;
 /// Policies edited while they decide.

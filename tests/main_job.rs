@@ -31,10 +31,7 @@ fn a_stop_changed_while_waiting_rests_at_the_exchange_after_the_fill() {
         });
         assert_eq!(
             exchange.open_orders(),
-            [
-                "sell 10 limit limit 110 stop - new",
-                "sell 10 stop limit - stop 96.5 held",
-            ],
+            ["sell 10 limit limit 110 stop - new", "sell 10 stop limit - stop 96.5 held",],
             "{guard}"
         );
         assert_eq!(daemon.tx(1)["status"], "OPENED");

@@ -21,9 +21,8 @@ fn an_edit_changes_the_next_decision_and_a_broken_one_is_shown_and_not_taken() {
     let exchange = Exchange::manual(&dir);
     exchange.price("AAA", "100.00", "100.02");
     let daemon = Daemon::start(&dir, &exchange, &[("follow", &follow("5.0"))]);
-    let stop_is = |price: &'static str| {
-        move |d: &Daemon| d.tx(1)["legs"]["stop"]["working"] == price
-    };
+    let stop_is =
+        |price: &'static str| move |d: &Daemon| d.tx(1)["legs"]["stop"]["working"] == price;
     daemon.ask("tx open AAA long 10 --stop 90 --target 130 --plain");
     daemon.until("the first version moved the stop", stop_is("95"));
 

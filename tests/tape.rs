@@ -1,6 +1,6 @@
 //! Recorded prices in step with the daemon, through the plugin, and the two ends compared.
 
-use crate::harness::{Dir, program, shipped};
+use crate::harness::{Dir, program};
 
 /// Minutes of a price that falls and rises again, so that stops and targets are both hit.
 fn bars(count: u32) -> String {
@@ -26,9 +26,7 @@ const LINE: &str = "run --tape wave.csv --entries every=40 --policy trailing_sto
 fn prepared() -> Dir {
     let dir = Dir::new();
     dir.write("wave.csv", &bars(600));
-    for name in ["trailing_stop", "fixed_bracket", "breakeven_after_1r"] {
-        dir.write(&format!("policies/{name}.rhai"), &shipped(name));
-    }
+    dir.ship(&["trailing_stop", "fixed_bracket", "breakeven_after_1r"]);
     dir
 }
 

@@ -38,6 +38,17 @@ impl Dir {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).expect("a mode");
     }
 
+    /// Puts shipped policies, and what they share, into `policies/`.
+    pub(crate) fn ship(&self, policies: &[&str]) {
+        let scripts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts");
+        let read = |path: String| std::fs::read_to_string(path).expect("a shipped script");
+        for name in policies {
+            let text = read(format!("{scripts}/policies/{name}.rhai"));
+            self.write(&format!("policies/{name}.rhai"), &text);
+        }
+        self.write("policies/lib/risk.rhai", &read(format!("{scripts}/lib/risk.rhai")));
+    }
+
     /// Runs the program here and waits for its end.
     pub(crate) fn bracketd(&self, args: &str) -> Ended {
         Ended::of(program(self.path()).args(args.split_whitespace()))
@@ -263,9 +274,10 @@ policies = [{names}]
 settings = {{ base_url = "{url}" }}
 secrets.key_id = {{ file = "secrets/key" }}
 secrets.secret_key = {{ file = "secrets/secret" }}
+armed = true
 stale_price = "10m"
-poll_fills = "100ms"
-poll_prices = "100ms"
+poll_fills = "200ms"
+poll_prices = "200ms"
 [[account.grant]]
 scheme = "http"
 host = "127.0.0.1"
@@ -276,10 +288,4 @@ private = true
             names = names.join(", "),
         ),
     );
-}
-
-/// A shipped policy's text.
-pub(crate) fn shipped(name: &str) -> String {
-    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/policies");
-    std::fs::read_to_string(format!("{dir}/{name}.rhai")).expect("a shipped policy")
 }

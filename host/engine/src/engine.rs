@@ -191,7 +191,10 @@ impl Engine {
     }
 
     /// The verdict for somebody who asked while the ledger cannot be written.
-    pub(crate) fn ledger_failed(ticket: Ticket, why: &str) -> (Ticket, bracketd_core::intent::Verdict) {
+    pub(crate) fn ledger_failed(
+        ticket: Ticket,
+        why: &str,
+    ) -> (Ticket, bracketd_core::intent::Verdict) {
         let message = format!("the ledger cannot be written ({why}); nothing was done or sent");
         let outcome =
             bracketd_core::intent::Outcome::Refused(bracketd_core::refusal::Refusal::LedgerFailed);

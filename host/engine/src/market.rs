@@ -41,7 +41,13 @@ impl Market {
     }
 
     /// Takes in bars that were read from the broker, for the time before the first price.
-    pub fn filled_in(&mut self, account: &AccountName, symbol: &Symbol, seconds: u32, bars: &[Bar]) {
+    pub fn filled_in(
+        &mut self,
+        account: &AccountName,
+        symbol: &Symbol,
+        seconds: u32,
+        bars: &[Bar],
+    ) {
         if seconds != BASE_SECONDS {
             return;
         }
@@ -61,9 +67,7 @@ impl Market {
 /// The price that stands for a quote in bars and extremes.
 fn mid(quote: &Quote) -> Option<Price> {
     match (quote.bid, quote.ask) {
-        (Some(bid), Some(ask)) => {
-            Price::new((bid.get() + ask.get()) / bracketd_core::Decimal::TWO)
-        }
+        (Some(bid), Some(ask)) => Price::new((bid.get() + ask.get()) / bracketd_core::Decimal::TWO),
         (one, other) => quote.last.or(one).or(other),
     }
 }
@@ -162,8 +166,14 @@ mod tests {
         for (second, value) in [(0, 10), (20, 12), (59, 9), (60, 11)] {
             track.priced(Timestamp(second * 1_000_000), price(value));
         }
-        let bars: Vec<_> =
-            track.bars().iter().map(|b| [b.open, b.high, b.low, b.close].map(|p| p.to_string())).collect();
-        assert_eq!(bars, [["10", "12", "9", "9"], ["11", "11", "11", "11"]].map(|b| b.map(String::from)));
+        let bars: Vec<_> = track
+            .bars()
+            .iter()
+            .map(|b| [b.open, b.high, b.low, b.close].map(|p| p.to_string()))
+            .collect();
+        assert_eq!(
+            bars,
+            [["10", "12", "9", "9"], ["11", "11", "11", "11"]].map(|b| b.map(String::from))
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Opening requests that wait for an instrument's rules or its first price.
+//! Opening requests that wait for an account, for an instrument's rules or for its first price.
 //!
 //! Apart because the gate never waits: somebody has to ask the broker first, once, and answer the
 //! asker when it takes too long.
@@ -34,10 +34,11 @@ pub(crate) struct Parking {
 pub(crate) fn needs(book: &Book, request: &Request) -> Option<(AccountName, Symbol)> {
     let Intent::Open(open) = &request.intent else { return None };
     let account = book.accounts.get(&open.account)?;
-    let ready = account.instruments.contains_key(&open.symbol)
+    let ready = account.is_up
+        && account.is_reconciled
+        && account.instruments.contains_key(&open.symbol)
         && account.quotes.contains_key(&open.symbol);
-    (account.is_up && account.is_reconciled && !ready)
-        .then(|| (open.account.clone(), open.symbol.clone()))
+    (!ready).then(|| (open.account.clone(), open.symbol.clone()))
 }
 
 impl Parking {

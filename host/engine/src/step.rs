@@ -35,7 +35,8 @@ impl Engine {
     /// Takes what arrived, decides, commits once, and returns what is to be sent.
     pub fn step(&mut self, now: Timestamp, inputs: Vec<Input>, budget: &dyn Budget) -> Dispatch {
         if let Some(stalled) = self.write_unsaved(now, &inputs) {
-            self.held_back.extend(inputs.into_iter().filter(|i| !matches!(i, Input::Request { .. })));
+            self.held_back
+                .extend(inputs.into_iter().filter(|i| !matches!(i, Input::Request { .. })));
             return stalled;
         }
         let mut out = self.recovered.take().unwrap_or_default();
@@ -198,11 +199,14 @@ impl Engine {
         self.finish(now, out, sent)
     }
 
-    fn write(&mut self, now: Timestamp, out: &Transition, sent: &mut Dispatch) -> Result<(), String> {
-        let state_is_late = self
-            .states
-            .unsaved_since
-            .is_some_and(|since| now.ms_since(since) >= STATE_MS_MAX);
+    fn write(
+        &mut self,
+        now: Timestamp,
+        out: &Transition,
+        sent: &mut Dispatch,
+    ) -> Result<(), String> {
+        let state_is_late =
+            self.states.unsaved_since.is_some_and(|since| now.ms_since(since) >= STATE_MS_MAX);
         if out.is_empty() && out.instruments.is_empty() && !state_is_late {
             return Ok(());
         }
@@ -244,10 +248,8 @@ impl Engine {
         sent.watch = self.watch_changed(&mut sent.reads, now);
         sent.has_more = !self.runs.is_empty();
         let state_due = self.states.unsaved_since.map(|since| since.plus_ms(STATE_MS_MAX));
-        sent.next_timer = [self.timers.next(), self.parking.next_timer(), state_due]
-            .into_iter()
-            .flatten()
-            .min();
+        sent.next_timer =
+            [self.timers.next(), self.parking.next_timer(), state_due].into_iter().flatten().min();
         while self.ended.len() > ENDED_KEPT {
             if let Some(oldest) = self.ended.pop_front() {
                 self.forget(oldest);
@@ -314,12 +316,15 @@ impl Engine {
             let before = self.watched.get(account);
             let span_us = i64::from(BASE_SECONDS) * i64::from(BARS_WANTED) * 1_000_000;
             for symbol in symbols.iter().filter(|s| before.is_none_or(|b| !b.contains(s))) {
-                reads.push((account.clone(), Read::Bars {
-                    symbol: symbol.clone(),
-                    seconds: BASE_SECONDS,
-                    since: Timestamp(now.0.saturating_sub(span_us)),
-                    limit: BARS_WANTED,
-                }));
+                reads.push((
+                    account.clone(),
+                    Read::Bars {
+                        symbol: symbol.clone(),
+                        seconds: BASE_SECONDS,
+                        since: Timestamp(now.0.saturating_sub(span_us)),
+                        limit: BARS_WANTED,
+                    },
+                ));
             }
         }
         self.watched.clone_from(&wanted);

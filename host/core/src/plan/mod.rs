@@ -53,7 +53,9 @@ pub fn plan(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Transi
     }
     let urgent = protection.gap_since().is_some();
     book.change(id, out, |tx, out| {
-        turned(tx, protection, now, out);
+        if protection != tx.protection {
+            turned(tx, protection, now, out);
+        }
         for step in steps {
             let op = commit_step(tx, step, &salt, &limits, now, out);
             out.commands.push(command(tx, &op, urgent, exit_tif));
@@ -313,13 +315,16 @@ fn judge(tx: &Transaction, account: &Account, now: Timestamp, planned: bool) -> 
     }
     let since = tx.protection.gap_since().unwrap_or(now);
     let unknown = tx.ops.iter().any(|op| matches!(op.state, OpState::Unknown { .. }));
-    let rejected = exposed.iter().any(|s| s.rejections > 0);
+    let under_way = |slice: &Slice| {
+        planned || tx.ops.iter().any(|op| op.slice == slice.no && op.state == OpState::InFlight)
+    };
+    let rejected = exposed.iter().any(|s| s.rejections > 0 && !under_way(s));
     let waits = tx.resting_entry().is_some() && partial_rule(tx, account) == Partial::Wait;
     let why = if !account.is_up || !account.rules.armed {
         Some(Exposed::AccountDown)
     } else if unknown {
         Some(Exposed::Unknown)
-    } else if rejected && !planned {
+    } else if rejected {
         Some(Exposed::Rejected)
     } else if waits {
         Some(Exposed::WaitingForEntry)

@@ -138,7 +138,7 @@ fn configuration(wish: &TapeRun, dir: &Path, exchange: &ExchangeProcess) -> anyh
     for name in [LONGS, SHORTS] {
         crate::demo::write_private(&dir.join(format!("exchange.{name}")), name)?;
         text.push_str(&format!(
-            "[[account]]\nname = \"{name}\"\nplugin = \"alpaca.wasm\"\npolicies = [{}]\n\
+            "[[account]]\nname = \"{name}\"\nplugin = \"alpaca.wasm\"\npolicies = [{}]\narmed = true\n\
              settings = {{ base_url = \"{}\" }}\n\
              secrets.key_id = {{ file = \"exchange.{name}\" }}\n\
              secrets.secret_key = {{ file = \"exchange.secret_key\" }}\n\

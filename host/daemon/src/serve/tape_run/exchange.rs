@@ -79,9 +79,8 @@ impl ExchangeProcess {
         let mut all: Vec<Value> = Vec::new();
         let mut after = String::new();
         loop {
-            let path = format!(
-                "/v2/orders?status=all&nested=false&direction=asc&limit={PAGE}{after}"
-            );
+            let path =
+                format!("/v2/orders?status=all&nested=false&direction=asc&limit={PAGE}{after}");
             let page = self.get(account, &path)?;
             let page = page.as_array().cloned().unwrap_or_default();
             let full = page.len() == PAGE;
