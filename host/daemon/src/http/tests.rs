@@ -341,6 +341,35 @@ fn waiting_ends_when_the_legs_work_or_the_broker_says_no() {
 }
 
 #[test]
+fn settled_is_not_reached_when_the_broker_did_not_do_it() {
+    let closed: Play = |_| {
+        let mut tx = opened();
+        tx.status = TransactionStatus::Closed;
+        tx.slices.clear();
+        tx.orders.clear();
+        Some(tx)
+    };
+    let rows: [(&str, &str, Play, u16, bool); 5] = [
+        ("close", "", closed, 200, true),
+        ("close", "", always_opened, 202, false),
+        ("quantity", "{\"quantity\": \"10\"}", always_opened, 200, true),
+        ("quantity", "{\"quantity\": \"4\"}", always_opened, 202, false),
+        ("cancel-entry", "", always_opened, 200, true),
+    ];
+    for (what, body, play, status, reached) in rows {
+        let bench = bench(Outcome::Staged, play);
+        let path = format!("/api/v1/transactions/7/{what}");
+        let (found, answer) = bench.call("POST", &path, "Prefer: wait=30\r\n", body);
+        assert_eq!(
+            (found, &answer["waited"]["reached"]),
+            (status, &json!(reached)),
+            "{what} {body}"
+        );
+        assert_eq!(answer["waited"]["settled"], true, "{what} {body}");
+    }
+}
+
+#[test]
 fn an_accepted_request_never_reads_as_refused_when_the_wait_finds_nothing() {
     let bench = bench(Outcome::Staged, |_| None);
     let (status, body) =

@@ -11,7 +11,9 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bracketd_core::intent::{Intent, Outcome, Request, Source, Verdict};
+use bracketd_core::money::Quantity;
 use bracketd_core::order::Leg;
+use bracketd_core::transaction::{Transaction, TransactionStatus};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -103,6 +105,43 @@ pub(super) async fn reload(State(app): State<App>) -> Answer {
     Ok(Json(view::reloaded(&reloaded)).into_response())
 }
 
+/// What must be so once everything is settled: a close that the broker rejected settles too, with
+/// the position protected again.
+#[derive(Clone, Copy, Debug)]
+enum Goal {
+    /// The legs rest as wanted.
+    Legs,
+    /// It has ended.
+    Ended,
+    /// This is held.
+    Held(Quantity),
+    /// No entry rests.
+    NoEntry,
+}
+
+impl Goal {
+    fn of(intent: &Intent) -> Self {
+        match intent {
+            Intent::Close { .. } => Self::Ended,
+            Intent::Resize { quantity, .. } => Self::Held(*quantity),
+            Intent::CancelEntry { .. } => Self::NoEntry,
+            Intent::Open(_)
+            | Intent::Protect { .. }
+            | Intent::Ratchet { .. }
+            | Intent::Lock { .. } => Self::Legs,
+        }
+    }
+
+    fn is_reached(self, tx: &Transaction) -> bool {
+        match self {
+            Self::Legs => tx.status != TransactionStatus::Failed,
+            Self::Ended => tx.status.is_ended(),
+            Self::Held(quantity) => tx.held() == quantity,
+            Self::NoEntry => tx.entry.ended,
+        }
+    }
+}
+
 async fn run(
     app: &App,
     headers: &HeaderMap,
@@ -110,7 +149,7 @@ async fn run(
     why: String,
     if_version: Option<u64>,
 ) -> Answer {
-    let is_open = matches!(intent, Intent::Open(_));
+    let (is_open, goal) = (matches!(intent, Intent::Open(_)), Goal::of(&intent));
     let wait = wait_wanted(headers)?;
     let source = Source::Manual(actor(headers)?);
     let why = body::why(why)?;
@@ -133,11 +172,12 @@ async fn run(
         }
         _ => None,
     };
-    Ok(accepted(&verdict, seen.as_ref(), is_open))
+    Ok(accepted(&verdict, seen.as_ref(), goal, is_open))
 }
 
-fn accepted(verdict: &Verdict, seen: Option<&Seen>, is_open: bool) -> Response {
-    let is_done = verdict.outcome != Outcome::Staged || seen.is_some_and(is_settled);
+fn accepted(verdict: &Verdict, seen: Option<&Seen>, goal: Goal, is_open: bool) -> Response {
+    let is_reached = |seen: &Seen| is_settled(seen) && goal.is_reached(&seen.transaction);
+    let is_done = verdict.outcome != Outcome::Staged || seen.is_some_and(is_reached);
     let status = match (is_open, is_done) {
         (true, _) => StatusCode::CREATED,
         (false, true) => StatusCode::OK,
@@ -151,6 +191,7 @@ fn accepted(verdict: &Verdict, seen: Option<&Seen>, is_open: bool) -> Response {
         "version": verdict.version,
         "waited": seen.map(|seen| json!({
             "settled": is_settled(seen),
+            "reached": is_reached(seen),
             "transaction": view::transaction::full(seen),
         })),
     });

@@ -138,8 +138,11 @@ pub(super) fn finish(answer: &Value, wait: Option<u64>, out: &Out) -> Exit {
         of("/version")
     ));
     legs(answer, out);
-    if exit == Exit::Unknown {
-        out.note("not done yet; look again with `bracketd tx show`");
+    let id = of("/transaction");
+    match exit {
+        Exit::Unknown => out.note(&format!("not done yet; look again: bracketd tx show {id}")),
+        Exit::Refused => out.note(&format!("the broker said no: bracketd tx why {id}")),
+        _ => {}
     }
     exit
 }
@@ -170,8 +173,11 @@ fn exit_of(answer: &Value, is_waited_for: bool) -> Exit {
     let is = |leg: &str, state: &str| {
         text(answer, &format!("/waited/transaction/legs/{leg}/state")) == state
     };
-    match answer.pointer("/waited/settled").and_then(Value::as_bool) {
-        Some(true) => Exit::Done,
+    let says = |member: &str| answer.pointer(member).and_then(Value::as_bool) == Some(true);
+    match (says("/waited/settled"), says("/waited/reached")) {
+        (true, true) => Exit::Done,
+        // Settled otherwise than asked: the broker said no, and what is held is protected again.
+        (true, false) => Exit::Refused,
         _ if is("stop", "rejected") || is("target", "rejected") => Exit::Refused,
         _ => Exit::Unknown,
     }
@@ -220,21 +226,22 @@ mod tests {
     #[test]
     fn only_what_is_settled_ends_as_done_when_it_was_waited_for() {
         let leg = |state: &str| json!({ "state": state });
-        let waited = |settled: bool, state: &str| {
+        let waited = |settled: bool, reached: bool, state: &str| {
             let legs = json!({ "stop": leg(state), "target": leg("none") });
             json!({
                 "outcome": "STAGED",
-                "waited": { "settled": settled, "transaction": { "legs": legs } },
+                "waited": { "settled": settled, "reached": reached, "transaction": { "legs": legs } },
             })
         };
         let rows = [
             (json!({ "outcome": "STORED" }), true, Exit::Done),
             (json!({ "outcome": "STAGED", "waited": null }), false, Exit::Done),
             (json!({ "outcome": "STAGED", "waited": null }), true, Exit::Unknown),
-            (waited(true, "working"), true, Exit::Done),
-            (waited(false, "in_flight"), true, Exit::Unknown),
-            (waited(false, "unknown"), true, Exit::Unknown),
-            (waited(false, "rejected"), true, Exit::Refused),
+            (waited(true, true, "working"), true, Exit::Done),
+            (waited(true, false, "working"), true, Exit::Refused),
+            (waited(false, false, "in_flight"), true, Exit::Unknown),
+            (waited(false, false, "unknown"), true, Exit::Unknown),
+            (waited(false, false, "rejected"), true, Exit::Refused),
         ];
         for (answer, is_waited_for, exit) in rows {
             assert_eq!(exit_of(&answer, is_waited_for), exit, "{answer}");
