@@ -60,7 +60,7 @@ fn wrong_plugins_are_named() {
     let whole = std::fs::read(real).expect("the plugin");
     let rows: [(&str, &[u8], &str); 3] = [
         ("text", b"hello, this is no plugin", "not"),
-        ("truncated", &whole[..whole.len() / 2], "truncated"),
+        ("truncated", &whole[..whole.len() / 2], "cut off"),
         ("core module", b"\0asm\x01\0\0\0", "component"),
     ];
     for (what, bytes, word) in rows {
@@ -80,8 +80,9 @@ fn refused_changes_say_why_and_change_nothing() {
     let dir = Dir::new();
     let exchange = Exchange::manual(&dir);
     exchange.price("AAA", "100.00", "100.02");
+    exchange.price("BBB", "100.00", "100.02");
     let daemon = Daemon::start(&dir, &exchange, &[]);
-    daemon.ask("tx open AAA long 10 --limit 99 --stop 95 --target 110 --plain");
+    daemon.ask("tx open BBB long 10 --limit 99 --stop 95 --target 110 --plain");
     daemon.ask("tx open AAA long 10 --stop 95 --target 110 --plain");
     daemon.until("one waits, one is open", |d| {
         d.tx(1)["status"] == "WAITING" && d.tx(2)["protection"]["state"] == "protected"

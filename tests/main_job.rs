@@ -18,7 +18,7 @@ fn a_stop_changed_while_waiting_rests_at_the_exchange_after_the_fill() {
         assert_eq!(opened.code, Some(0), "{}", opened.stderr);
         daemon.until("the entry rests", |_| !exchange.open_orders().is_empty());
         let changed = daemon.ask("tx set 1 --stop 96.5 --json");
-        assert_eq!(changed.json()["outcome"], "stored", "{}", changed.stdout);
+        assert_eq!(changed.json()["outcome"], "STORED", "{}", changed.stdout);
         assert!(
             !exchange.open_orders().iter().any(|row| row.contains("96.5")),
             "WAITING changes the ledger only"

@@ -55,5 +55,5 @@ fn a_second_daemon_on_the_same_data_is_refused() {
     let _daemon = Daemon::start(&dir, &exchange, &[]);
     let second = dir.bracketd("run");
     assert_eq!(second.code, Some(1), "{}", second.stderr);
-    assert!(second.stderr.contains("already"), "{}", second.stderr);
+    assert!(second.stderr.contains("is in use by process"), "{}", second.stderr);
 }

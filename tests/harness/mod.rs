@@ -152,7 +152,8 @@ impl Exchange {
         let orders = self.get("/v2/orders?status=open&nested=true&limit=500");
         let mut rows = Vec::new();
         for order in orders.as_array().expect("a list") {
-            rows.push(row(order));
+            // A filled entry is listed as long as one of the legs it carried is open.
+            rows.extend((order["status"] != "filled").then(|| row(order)));
             rows.extend(order["legs"].as_array().into_iter().flatten().map(row));
         }
         rows.sort();

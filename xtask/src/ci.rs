@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 /// Debian's packages with a compiler that can build for wasm32.
-const COMPILER: [&str; 5] =
-    ["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm", "lld-22"];
+const COMPILER: [&str; 5] = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm", "lld-22"];
 /// How long the demo runs before it is asked how it is.
 const DEMO: Duration = Duration::from_secs(25);
 
@@ -118,7 +117,12 @@ fn ask(program: &Path, dir: &Path, args: &[&str]) -> Result<String> {
     let out = Command::new(program).current_dir(dir).args(args).output()?;
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     let (stdout, stderr) = (text(out.stdout), text(out.stderr));
-    ensure!(out.status.success(), "bracketd {} ended with {}: {stderr}", args.join(" "), out.status);
+    ensure!(
+        out.status.success(),
+        "bracketd {} ended with {}: {stderr}",
+        args.join(" "),
+        out.status
+    );
     Ok(stdout)
 }
 

@@ -125,7 +125,13 @@ impl Engine {
     pub(crate) fn notify_policies(&mut self, notice: &Notice) {
         let Some(tx) = self.book.transactions.get(&notice.transaction) else { return };
         let event = event_kind(&notice.kind);
+        // What was just opened is looked at with the price that is known.
+        let looks = notice.kind == NoticeKind::Opened;
         for policy in &tx.policies {
+            let ticks = |p: &bracketd_policy::Policy| looks && p.handles(EventKind::Tick);
+            if self.policies.policy(policy).is_some_and(ticks) {
+                self.runs.ticks.insert((tx.id, policy.clone()));
+            }
             if self.policies.policy(policy).is_some_and(|p| p.handles(event)) {
                 self.runs.put(notice.transaction, policy, notice.kind.clone());
             }
@@ -350,7 +356,13 @@ impl Engine {
                 .map_or_else(String::new, bracketd_core::diagnostic::Diagnostic::one_line);
             out.facts.push(fact);
         }
+        let changed: Vec<PolicyName> = report.changed.into_iter().map(|c| c.name).collect();
         self.policies = report.set;
+        // A new version decides at once, not only at the next price.
+        let symbols: Vec<(AccountName, Symbol)> = self.by_symbol.keys().cloned().collect();
+        for (account, symbol) in symbols.iter().filter(|_| !changed.is_empty()) {
+            self.wake_policies_of(account, symbol);
+        }
     }
 }
 

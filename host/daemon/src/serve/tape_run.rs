@@ -33,6 +33,11 @@ const CASH: &str = "1000000000";
 /// The Alpaca plugin, as built from `plugins/alpaca`.
 const PLUGIN: &[u8] = include_bytes!("../../../../plugins/dist/alpaca.wasm");
 
+/// The exchange's key of an account.
+fn key_of(account: &str) -> String {
+    format!("tape-{account}")
+}
+
 pub(super) fn run(wish: &TapeRun, stop: &AtomicBool) -> anyhow::Result<()> {
     let dir = std::path::absolute(&wish.dir)?;
     if wish.is_fresh && dir.exists() {
@@ -52,7 +57,7 @@ pub(super) fn run(wish: &TapeRun, stop: &AtomicBool) -> anyhow::Result<()> {
     };
     let driver = |engine| TapeDriver {
         url: exchange.url.clone(),
-        key: (LONGS.to_owned(), SECRET.to_owned()),
+        key: (key_of(LONGS), SECRET.to_owned()),
         clock: Arc::clone(&clock),
         engine,
         pace: match wish.speed {
@@ -136,7 +141,7 @@ fn configuration(wish: &TapeRun, dir: &Path, exchange: &ExchangeProcess) -> anyh
         policies.display().to_string()
     );
     for name in [LONGS, SHORTS] {
-        crate::demo::write_private(&dir.join(format!("exchange.{name}")), name)?;
+        crate::demo::write_private(&dir.join(format!("exchange.{name}")), &key_of(name))?;
         text.push_str(&format!(
             "[[account]]\nname = \"{name}\"\nplugin = \"alpaca.wasm\"\npolicies = [{}]\narmed = true\n\
              settings = {{ base_url = \"{}\" }}\n\

@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use bracketd_core::ids::Symbol;
 use serde_json::Value;
 
-use super::{CASH, LONGS, SECRET, SHORTS};
+use super::{CASH, LONGS, SECRET, SHORTS, key_of};
 use crate::cli::run::TapeRun;
 
 /// The most orders of one page.
@@ -35,7 +35,7 @@ impl ExchangeProcess {
         command.arg("exchange").args(["--speed", "max", "--until-stdin-ends"]);
         command.arg("--book").arg(dir.join("exchange.book"));
         for name in [LONGS, SHORTS] {
-            command.arg("--account").arg(format!("{name}:{SECRET}:{CASH}"));
+            command.arg("--account").arg(format!("{}:{SECRET}:{CASH}", key_of(name)));
         }
         for file in &wish.files {
             command.arg("--tape").arg(file);
@@ -104,7 +104,7 @@ impl ExchangeProcess {
         let mut answer = self
             .agent
             .get(&url)
-            .header("APCA-API-KEY-ID", account)
+            .header("APCA-API-KEY-ID", key_of(account))
             .header("APCA-API-SECRET-KEY", SECRET)
             .call()
             .with_context(|| format!("the exchange does not answer {url}"))?;
