@@ -3,6 +3,13 @@
 //! Before adding one here: can it be a row in a crate's own tables? These tests start processes;
 //! each of them must show something that only the whole program can.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed, and says with what"
+)]
+
 /// What is said about wrong input, and that nothing is lost by it.
 mod bad_input;
 /// The demo as a newcomer sees it.

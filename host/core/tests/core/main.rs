@@ -1,6 +1,13 @@
 //! The core from outside, without a thread, a clock or a socket: gate tables, lives of
 //! transactions, and properties over orders of events.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed, and says with what"
+)]
+
 mod bench_book;
 mod gate;
 mod lives;
