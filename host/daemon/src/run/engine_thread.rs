@@ -82,6 +82,7 @@ pub struct EngineThread {
     ledger_error: Option<String>,
     tape: Option<super::tape::Waiting>,
     steps_read: (Sender<StepRead>, Receiver<StepRead>),
+    steps_back: Vec<StepRead>,
 }
 
 /// What the thread is built from.
@@ -132,6 +133,7 @@ impl EngineThread {
             ledger_error: None,
             tape: None,
             steps_read: bounded(ACCOUNTS_MAX),
+            steps_back: Vec::new(),
         }
     }
 
@@ -157,6 +159,7 @@ impl EngineThread {
             recv(self.heard) -> word => {
                 inputs.extend(word.ok().map(Input::Account));
             }
+            recv(self.steps_read.1) -> read => self.steps_back.extend(read.ok()),
             recv(self.inbox) -> message => match message {
                 Ok(message) => said.push(message),
                 Err(_) => return std::ops::ControlFlow::Break(()),
@@ -308,14 +311,12 @@ impl EngineThread {
     }
 
     /// Steps that were read since the last look; one that failed counts and says why.
-    pub(super) fn finished_polls(&self) -> usize {
-        let read = self.steps_read.1.try_iter();
-        read.inspect(|read| {
-            if let Some(fault) = &read.fault {
-                tracing::warn!(code = %fault.code, "a step was not read: {}", fault.message);
-            }
-        })
-        .count()
+    pub(super) fn finished_polls(&mut self) -> usize {
+        self.steps_back.extend(self.steps_read.1.try_iter());
+        for fault in self.steps_back.iter().filter_map(|read| read.fault.as_ref()) {
+            tracing::warn!(code = %fault.code, "a step was not read: {}", fault.message);
+        }
+        std::mem::take(&mut self.steps_back).len()
     }
 
     /// Whether all accounts are connected and compared.
