@@ -179,6 +179,11 @@ impl Engine {
         &self.ledger
     }
 
+    /// Ends the engine as a crash would, and gives the ledger to whoever starts the next one.
+    pub fn into_ledger(self) -> Ledger {
+        self.ledger
+    }
+
     /// Whether nothing is left to do before something new arrives: no run waits, no command is
     /// unanswered, nothing is unsaved.
     pub fn is_quiet(&self) -> bool {

@@ -1,1 +1,11 @@
-//! bracketd-sim
+//! Seeded histories: the real engine step, ledger SQL and policies against the paper exchange's
+//! matching book, with faults between them.
+//!
+//! Apart because here time, answers and crashes come from a seed: the same seed gives the same
+//! history, to the last order (I15). Nothing in it may read a clock or start a thread.
+
+mod broker;
+mod convert;
+mod history;
+
+pub use history::{Outcome, Swarm, run};

@@ -171,6 +171,16 @@ impl Book {
             .or_else(|| self.clients.get(report.client_id.as_ref()?).copied())
             .or_else(|| by_broker(report.parent.as_ref()?))
             .or_else(|| by_broker(report.replaces.as_ref()?))
+            .or_else(|| self.owner_of_group(account, report.group.as_ref()?))
+    }
+
+    /// Whose linked pair a leg without any other tie belongs to. Only orders seen for the first
+    /// time come here, so it may look through all of them.
+    fn owner_of_group(&self, account: &AccountName, group: &str) -> Option<TransactionId> {
+        let ours = self.transactions.values().filter(|tx| tx.account == *account);
+        ours.rev()
+            .find(|tx| tx.orders.iter().any(|order| order.group.as_deref() == Some(group)))
+            .map(|tx| tx.id)
     }
 
     pub(crate) fn owner_of_op(&self, account: &AccountName, op: &OpId) -> Option<TransactionId> {

@@ -24,7 +24,11 @@ pub(super) fn reports(
     now: Timestamp,
     out: &mut Transition,
 ) {
-    for one in all {
+    // A leg may be told before the order that ties it to us: what found no owner is asked again.
+    let strangers: Vec<&OrderReport> =
+        all.iter().filter(|one| book.owner_of(account, one).is_none()).collect();
+    let known = all.iter().filter(|one| !strangers.iter().any(|s| std::ptr::eq(*s, *one)));
+    for one in known.collect::<Vec<_>>().into_iter().chain(strangers) {
         // An order that is not ours is left alone; reconciling lists it.
         let Some(id) = book.owner_of(account, one) else { continue };
         let known = book.transactions.get(&id).is_some_and(|tx| is_known(tx, one));
