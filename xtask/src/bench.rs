@@ -27,7 +27,7 @@ const TARGETS: [(&str, &str, &str); 7] = [
     ("step_bench", "ratio of medians", "quote to command: <= 2.00 bare commits"),
     ("step_bench", "stop change", "the same in microseconds"),
     ("step_bench", "OPENED with a pair", "resident under 250 MB"),
-    ("policy_bench", "ratio", "evaluations: >= 60 % of bare rhai"),
+    ("policy_bench", "ratio ", "evaluations: >= 60 % of bare rhai"),
     ("call_bench", "host adds", "the host adds <= 2000 ns to a call"),
 ];
 
