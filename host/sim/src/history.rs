@@ -15,6 +15,7 @@ use bracketd_core::instrument::{AccountInfo, Features, Instrument, PriceBand};
 use bracketd_core::intent::{GuardWish, Intent, Open, Request, Source, Wish};
 use bracketd_core::money::{Price, Quantity};
 use bracketd_core::order::{Direction, Role};
+use bracketd_core::protection::Protection;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::EntryKind;
 use bracketd_engine::{Budget, Dispatch, Engine, Input, Settings, Ticket};
@@ -296,8 +297,11 @@ impl History {
             let stops = live.iter().filter(|order| order.order_type.has_stop());
             let protected: Decimal = stops.map(|order| order.remaining()).sum();
             let wanted = if tx.desired.stop.is_some() { tx.held().get() } else { Decimal::ZERO };
-            // What a resting entry carries protects nothing yet.
-            if protected != wanted && tx.resting_entry().is_none() {
+            // What a resting entry carries protects nothing yet; and an exchange may refuse a stop
+            // and a close alike (an opposite entry rests: wash trade), as long as that is said.
+            let is_said = matches!(tx.protection, Protection::Unprotected { .. });
+            let is_short = protected < wanted && is_said;
+            if protected != wanted && tx.resting_entry().is_none() && !is_short {
                 wrong.push(format!(
                     "{} is {}: holds {}, stops at the exchange for {protected}",
                     tx.id,
