@@ -125,6 +125,8 @@ pub struct Book {
     pub last_id: u64,
     /// Which transaction an order at an account belongs to.
     pub(crate) orders: BTreeMap<(AccountName, crate::ids::BrokerOrderId), TransactionId>,
+    /// Which transaction an unsettled outbox row belongs to.
+    pub(crate) ops: BTreeMap<crate::ids::OpId, TransactionId>,
     /// Which transaction a client order id belongs to.
     pub(crate) clients: BTreeMap<crate::ids::ClientOrderId, TransactionId>,
 }

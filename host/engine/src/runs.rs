@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bracketd_core::apply::{Notice, NoticeKind, Transition};
 use bracketd_core::fact::{Fact, FactKind};
 use bracketd_core::ids::{AccountName, PolicyName, Symbol, TransactionId};
-use bracketd_core::intent::Source;
+use bracketd_core::intent::{Request, Source};
 use bracketd_core::money::Price;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{Transaction, TransactionStatus};
@@ -151,8 +151,14 @@ impl Engine {
             first = false;
             let Some((id, policy, kind)) = self.runs.next() else { return };
             let Some(tx) = self.book.transactions.get(&id).cloned() else { continue };
-            if let Some(ran) = self.run_one(&tx, &policy, kind.as_ref(), now, budget) {
-                self.ran(&tx, &policy, ran, now, out, sent);
+            let Some(ran) = self.run_one(&tx, &policy, kind.as_ref(), now, budget) else {
+                continue;
+            };
+            let requests = self.ran(&tx, &policy, ran, now, out, sent);
+            // Shared, it would be copied whole by the first change.
+            drop(tx);
+            for request in requests {
+                self.decide_for_policy(request, now, out);
             }
         }
     }
@@ -199,6 +205,7 @@ impl Engine {
         }))
     }
 
+    /// Writes down what a run came to, and gives what it asks for.
     fn ran(
         &mut self,
         tx: &Arc<Transaction>,
@@ -207,7 +214,7 @@ impl Engine {
         now: Timestamp,
         out: &mut Transition,
         sent: &mut Dispatch,
-    ) {
+    ) -> Vec<Request> {
         let digest = self.policies.policy(policy).map_or("", |p| p.digest()).to_owned();
         let source = Source::Policy { name: policy.clone(), digest: digest.clone() };
         let (transaction, policy_name) = (tx.id, policy.clone());
@@ -230,20 +237,18 @@ impl Engine {
                     let missing = missing.clone();
                     sent.noise.push(Noise::Skipped { transaction, policy: policy_name, missing });
                 }
-                return;
+                return Vec::new();
             }
             RunOutcome::Failed(failure) => {
                 self.run_failed(tx, policy, &digest, failure, source, now, out);
-                return;
+                return Vec::new();
             }
         }
         self.note_refused(tx, policy, &ran, now, out);
         if let Some(state_json) = ran.state {
             self.keep_state(tx.id, policy, state_json, digest, now);
         }
-        for request in ran.requests {
-            self.decide_for_policy(request, now, out);
-        }
+        ran.requests
     }
 
     fn keep_state(

@@ -128,14 +128,15 @@ impl Book {
     ) -> Option<R> {
         let shared = self.transactions.get_mut(&id)?;
         let tx = Arc::make_mut(shared);
-        let (orders, ops) = (tx.orders.len(), tx.ops.len());
+        let orders = tx.orders.len();
         let result = change(tx, out);
         out.touched.insert(id);
         for order in tx.orders.iter().skip(orders) {
             self.orders.insert((tx.account.clone(), order.broker_id.clone()), id);
         }
-        for op in tx.ops.iter().skip(ops.min(tx.ops.len())) {
+        for op in &tx.ops {
             self.clients.insert(op.client_id.clone(), id);
+            self.ops.insert(op.id.clone(), id);
         }
         Some(result)
     }
@@ -146,8 +147,9 @@ impl Book {
         for order in &tx.orders {
             self.orders.insert((tx.account.clone(), order.broker_id.clone()), tx.id);
         }
-        for client in tx.ops.iter().map(|op| &op.client_id) {
-            self.clients.insert(client.clone(), tx.id);
+        for op in &tx.ops {
+            self.clients.insert(op.client_id.clone(), tx.id);
+            self.ops.insert(op.id.clone(), tx.id);
         }
         for client in tx.orders.iter().filter_map(|order| order.client_id.as_ref()) {
             self.clients.insert(client.clone(), tx.id);
@@ -160,6 +162,7 @@ impl Book {
         self.transactions.remove(&id);
         self.orders.retain(|_, owner| *owner != id);
         self.clients.retain(|_, owner| *owner != id);
+        self.ops.retain(|_, owner| *owner != id);
     }
 
     /// The transaction that an order belongs to, by any of the ids that link it.
@@ -184,10 +187,9 @@ impl Book {
     }
 
     pub(crate) fn owner_of_op(&self, account: &AccountName, op: &OpId) -> Option<TransactionId> {
-        self.transactions
-            .values()
-            .find(|tx| tx.account == *account && tx.ops.iter().any(|o| o.id == *op))
-            .map(|tx| tx.id)
+        let id = self.ops.get(op).copied()?;
+        // An account may speak of its own rows only (I9).
+        self.transactions.get(&id).filter(|tx| tx.account == *account).map(|tx| tx.id)
     }
 }
 
