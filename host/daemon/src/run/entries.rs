@@ -145,8 +145,7 @@ impl Entries {
             return self.planned.pop_front();
         }
         let every = self.every.as_ref()?;
-        // The first comes with the first price.
-        if step.played < 1 + self.opened * every.prices || every.symbols.is_empty() {
+        if step.played < (1 + self.opened) * every.prices || every.symbols.is_empty() {
             return None;
         }
         let turn = usize::try_from(self.opened).unwrap_or(0);

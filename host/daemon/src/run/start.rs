@@ -267,7 +267,7 @@ fn policy_settings(config: &Config) -> anyhow::Result<BTreeMap<PolicyName, Polic
         let verbs = match &settings.verbs {
             None => Verbs::default(),
             Some(names) => Verbs::only(names.iter().map(String::as_str))
-                .map_err(|verb| anyhow::anyhow!("policy {name}: there is no verb {verb}"))?,
+                .map_err(|unknown| anyhow::anyhow!("policy {name}: {unknown}"))?,
         };
         let mut params = Params::default();
         for (key, value) in &settings.params {
