@@ -12,6 +12,7 @@ use bracketd_core::time::Timestamp;
 use bracketd_policy::PolicySet;
 use bracketd_store::{Ledger, PolicyState, StoreError};
 
+use crate::beats::Beats;
 use crate::input::{Dispatch, Input, Ticket};
 use crate::market::Market;
 use crate::parked::Parking;
@@ -47,6 +48,7 @@ pub struct Engine {
     pub(crate) market: Market,
     pub(crate) runs: Runs,
     pub(crate) timers: Timers,
+    pub(crate) beats: Beats,
     pub(crate) parking: Parking,
     pub(crate) always_watched: BTreeMap<AccountName, Vec<Symbol>>,
     pub(crate) watched: BTreeMap<AccountName, Vec<Symbol>>,
@@ -119,6 +121,7 @@ impl Engine {
             market: Market::default(),
             runs: Runs::default(),
             timers: Timers::default(),
+            beats: Beats::default(),
             parking: Parking::default(),
             always_watched: settings.watch,
             watched: BTreeMap::new(),

@@ -4,6 +4,7 @@
 //! [`Engine::step`]. It must never start a thread, read a clock, open a socket or wait: time and
 //! elapsed time are arguments, and what it wants sent is a list that it returns.
 
+mod beats;
 mod engine;
 mod input;
 mod market;

@@ -33,11 +33,11 @@ pub struct Track {
 }
 
 impl Market {
-    /// Takes in a price.
-    pub fn quoted(&mut self, account: &AccountName, quote: &Quote) {
-        let Some(price) = mid(quote) else { return };
+    /// Takes in a price. Gives the bar that it completes.
+    pub fn quoted(&mut self, account: &AccountName, quote: &Quote) -> Option<Bar> {
+        let price = mid(quote)?;
         let track = self.tracks.entry((account.clone(), quote.symbol.clone())).or_default();
-        track.priced(quote.at, price);
+        track.priced(quote.at, price)
     }
 
     /// Takes in bars that were read from the broker, for the time before the first price.
@@ -73,7 +73,7 @@ fn mid(quote: &Quote) -> Option<Price> {
 }
 
 impl Track {
-    fn priced(&mut self, at: Timestamp, price: Price) {
+    fn priced(&mut self, at: Timestamp, price: Price) -> Option<Bar> {
         push(&mut self.peaks, at, price, |old, new| old <= new);
         push(&mut self.troughs, at, price, |old, new| old >= new);
         let span_us = i64::from(BASE_SECONDS) * 1_000_000;
@@ -83,8 +83,10 @@ impl Track {
                 bar.high = bar.high.max(price);
                 bar.low = bar.low.min(price);
                 bar.close = price;
+                None
             }
             _ => {
+                let complete = self.bars.back().copied();
                 self.bars.push_back(Bar {
                     at: start,
                     open: price,
@@ -95,6 +97,7 @@ impl Track {
                 if self.bars.len() > BARS_MAX {
                     self.bars.pop_front();
                 }
+                complete
             }
         }
     }

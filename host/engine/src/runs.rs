@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bracketd_core::apply::{Notice, NoticeKind, Transition};
+use bracketd_core::broker::Bar;
 use bracketd_core::fact::{Fact, FactKind};
 use bracketd_core::ids::{AccountName, PolicyName, Symbol, TransactionId};
 use bracketd_core::intent::{Request, Source};
@@ -27,12 +28,26 @@ use crate::settings::PolicySettings;
 /// Two overruns of a version within this freeze it.
 const FREEZE_MS: u64 = 60_000;
 
+/// What a policy is asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Happening {
+    /// Something that the core noticed.
+    Notice(NoticeKind),
+    /// The account was compared with the broker for the first time since the start.
+    Start,
+    /// A bar is complete.
+    Bar(Bar),
+    /// A timer of the script beats.
+    Timer(String),
+}
+
 /// The order in which runs of one step go: what was lost first, prices last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     Reject,
     Fill,
     Close,
+    Timer,
     Other,
 }
 
@@ -42,7 +57,7 @@ type Key = (Rank, u64, TransactionId, PolicyName);
 /// What waits, and what is known of versions.
 #[derive(Debug, Default)]
 pub(crate) struct Runs {
-    waiting: BTreeMap<Key, NoticeKind>,
+    waiting: BTreeMap<Key, Happening>,
     ticks: BTreeSet<(TransactionId, PolicyName)>,
     next_number: u64,
     overruns: BTreeMap<(PolicyName, String), Timestamp>,
@@ -71,21 +86,29 @@ impl Runs {
         self.frozen.contains(&(policy.clone(), digest.to_owned()))
     }
 
-    fn put(&mut self, transaction: TransactionId, policy: &PolicyName, kind: NoticeKind) {
-        let rank = match kind {
-            NoticeKind::Rejected { .. } => Rank::Reject,
-            NoticeKind::EntryFilled { .. } | NoticeKind::ExitFilled { .. } | NoticeKind::Opened => {
-                Rank::Fill
-            }
-            NoticeKind::Closed => Rank::Close,
-            NoticeKind::Armed | NoticeKind::Acknowledged { .. } => Rank::Other,
+    pub(crate) fn put(
+        &mut self,
+        transaction: TransactionId,
+        policy: &PolicyName,
+        happening: Happening,
+    ) {
+        let rank = match &happening {
+            Happening::Notice(NoticeKind::Rejected { .. }) => Rank::Reject,
+            Happening::Notice(
+                NoticeKind::EntryFilled { .. } | NoticeKind::ExitFilled { .. } | NoticeKind::Opened,
+            ) => Rank::Fill,
+            Happening::Notice(NoticeKind::Closed) => Rank::Close,
+            Happening::Timer(_) => Rank::Timer,
+            Happening::Notice(NoticeKind::Armed | NoticeKind::Acknowledged { .. })
+            | Happening::Start
+            | Happening::Bar(_) => Rank::Other,
         };
         self.next_number += 1;
-        self.waiting.insert((rank, self.next_number, transaction, policy.clone()), kind);
+        self.waiting.insert((rank, self.next_number, transaction, policy.clone()), happening);
     }
 
     /// The next run: events by rank, then prices.
-    fn next(&mut self) -> Option<(TransactionId, PolicyName, Option<NoticeKind>)> {
+    fn next(&mut self) -> Option<(TransactionId, PolicyName, Option<Happening>)> {
         if let Some(((_, _, transaction, policy), kind)) = self.waiting.pop_first() {
             return Some((transaction, policy, Some(kind)));
         }
@@ -121,10 +144,32 @@ impl Engine {
         }
     }
 
+    /// The policies of an account's live transactions are asked about something that concerns all
+    /// of them, of one symbol where one is named.
+    pub(crate) fn ask_all(
+        &mut self,
+        account: &AccountName,
+        symbol: Option<&Symbol>,
+        happening: &Happening,
+    ) {
+        let kind = event_kind(happening);
+        for tx in self.book.transactions.values() {
+            let concerned = tx.account == *account
+                && symbol.is_none_or(|symbol| tx.symbol == *symbol)
+                && !tx.status.is_ended();
+            for policy in tx.policies.iter().filter(|_| concerned) {
+                if self.policies.policy(policy).is_some_and(|p| p.handles(kind)) {
+                    self.runs.put(tx.id, policy, happening.clone());
+                }
+            }
+        }
+    }
+
     /// Something happened to a transaction: its policies that handle it are asked.
     pub(crate) fn notify_policies(&mut self, notice: &Notice) {
         let Some(tx) = self.book.transactions.get(&notice.transaction) else { return };
-        let event = event_kind(&notice.kind);
+        let happening = Happening::Notice(notice.kind.clone());
+        let event = event_kind(&happening);
         // What was just opened is looked at with the price that is known.
         let looks = notice.kind == NoticeKind::Opened;
         for policy in &tx.policies {
@@ -133,7 +178,7 @@ impl Engine {
                 self.runs.ticks.insert((tx.id, policy.clone()));
             }
             if self.policies.policy(policy).is_some_and(|p| p.handles(event)) {
-                self.runs.put(notice.transaction, policy, notice.kind.clone());
+                self.runs.put(notice.transaction, policy, happening.clone());
             }
         }
     }
@@ -167,7 +212,7 @@ impl Engine {
         &self,
         tx: &Arc<Transaction>,
         policy: &PolicyName,
-        kind: Option<&NoticeKind>,
+        kind: Option<&Happening>,
         now: Timestamp,
         budget: &dyn Budget,
     ) -> Option<Ran> {
@@ -367,23 +412,40 @@ impl Engine {
         let symbols: Vec<(AccountName, Symbol)> = self.by_symbol.keys().cloned().collect();
         for (account, symbol) in symbols.iter().filter(|_| !changed.is_empty()) {
             self.wake_policies_of(account, symbol);
+            self.schedule_all(account, Some(symbol), now);
         }
     }
 }
 
-fn event_kind(kind: &NoticeKind) -> EventKind {
-    match kind {
-        NoticeKind::Armed => EventKind::Arm,
-        NoticeKind::Opened => EventKind::Open,
-        NoticeKind::EntryFilled { .. } => EventKind::Fill,
-        NoticeKind::ExitFilled { .. } => EventKind::ExitFill,
-        NoticeKind::Acknowledged { .. } => EventKind::Ack,
-        NoticeKind::Rejected { .. } => EventKind::Reject,
-        NoticeKind::Closed => EventKind::Close,
+fn event_kind(happening: &Happening) -> EventKind {
+    match happening {
+        Happening::Start => EventKind::Start,
+        Happening::Bar(_) => EventKind::Bar,
+        Happening::Timer(_) => EventKind::Timer,
+        Happening::Notice(kind) => match kind {
+            NoticeKind::Armed => EventKind::Arm,
+            NoticeKind::Opened => EventKind::Open,
+            NoticeKind::EntryFilled { .. } => EventKind::Fill,
+            NoticeKind::ExitFilled { .. } => EventKind::ExitFill,
+            NoticeKind::Acknowledged { .. } => EventKind::Ack,
+            NoticeKind::Rejected { .. } => EventKind::Reject,
+            NoticeKind::Closed => EventKind::Close,
+        },
     }
 }
 
-fn event_of<'a>(tx: &Transaction, kind: Option<&'a NoticeKind>, now: Timestamp) -> Event<'a> {
+fn event_of<'a>(tx: &Transaction, what: Option<&'a Happening>, now: Timestamp) -> Event<'a> {
+    match what {
+        None if tx.status == TransactionStatus::Waiting => Event::Waiting,
+        None => Event::Tick,
+        Some(Happening::Start) => Event::Start,
+        Some(Happening::Bar(bar)) => Event::Bar(*bar),
+        Some(Happening::Timer(name)) => Event::Timer(name),
+        Some(Happening::Notice(kind)) => event_of_notice(tx, kind, now),
+    }
+}
+
+fn event_of_notice<'a>(tx: &Transaction, kind: &'a NoticeKind, now: Timestamp) -> Event<'a> {
     // A fill whose price the broker has not told yet stands at the planned entry.
     let fill = |quantity, price: Option<Price>, leg| FillInfo {
         price: price.unwrap_or(tx.entry.reference),
@@ -392,21 +454,17 @@ fn event_of<'a>(tx: &Transaction, kind: Option<&'a NoticeKind>, now: Timestamp) 
         leg,
     };
     match kind {
-        None if tx.status == TransactionStatus::Waiting => Event::Waiting,
-        None => Event::Tick,
-        Some(NoticeKind::Armed) => Event::Arm,
-        Some(NoticeKind::Opened) => Event::Open,
-        Some(NoticeKind::EntryFilled { quantity, price }) => {
-            Event::Fill(fill(*quantity, *price, None))
-        }
-        Some(NoticeKind::ExitFilled { quantity, price, leg }) => {
+        NoticeKind::Armed => Event::Arm,
+        NoticeKind::Opened => Event::Open,
+        NoticeKind::EntryFilled { quantity, price } => Event::Fill(fill(*quantity, *price, None)),
+        NoticeKind::ExitFilled { quantity, price, leg } => {
             Event::ExitFill(fill(*quantity, *price, *leg))
         }
-        Some(NoticeKind::Acknowledged { what }) => Event::Ack { verb: what },
-        Some(NoticeKind::Rejected { what, fault }) => {
+        NoticeKind::Acknowledged { what } => Event::Ack { verb: what },
+        NoticeKind::Rejected { what, fault } => {
             Event::Reject { verb: what, code: &fault.code, message: &fault.message }
         }
-        Some(NoticeKind::Closed) => Event::Close,
+        NoticeKind::Closed => Event::Close,
     }
 }
 

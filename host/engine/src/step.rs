@@ -21,6 +21,7 @@ use crate::engine::Engine;
 use crate::input::{Budget, Dispatch, Input, Ticket};
 use crate::market::BASE_SECONDS;
 use crate::parked::needs;
+use crate::runs::Happening;
 
 /// Policy state that changed without an intent is written at the latest after this.
 const STATE_MS_MAX: u64 = 1_000;
@@ -51,6 +52,7 @@ impl Engine {
             out.touched.insert(id);
         }
         self.plan_touched(now, &mut out);
+        self.beat(now, &mut out);
         self.run_policies(now, budget, &mut out, &mut sent);
         self.plan_touched(now, &mut out);
         self.commit(now, out, sent)
@@ -81,8 +83,11 @@ impl Engine {
         match &from.event {
             BrokerEvent::Quotes(quotes) => {
                 for quote in quotes {
-                    self.market.quoted(&account, quote);
+                    let complete = self.market.quoted(&account, quote);
                     self.wake_policies_of(&account, &quote.symbol);
+                    if let Some(bar) = complete {
+                        self.ask_all(&account, Some(&quote.symbol), &Happening::Bar(bar));
+                    }
                 }
             }
             BrokerEvent::Bars { symbol, seconds, bars } => {
@@ -93,17 +98,33 @@ impl Engine {
             }
             _ => {}
         }
+        let session_of = match &from.event {
+            BrokerEvent::Session { symbol, .. } => Some(symbol.clone()),
+            _ => None,
+        };
+        let was_reconciled = self.is_reconciled(&account);
         let came_up = matches!(from.event, BrokerEvent::Up(_));
         let read_whole = matches!(from.event, BrokerEvent::Picture(_));
         apply(&mut self.book, from, now, out);
         if came_up {
             self.ask_for_picture(&account, now, out);
         }
+        if !was_reconciled && self.is_reconciled(&account) {
+            self.ask_all(&account, None, &Happening::Start);
+            self.schedule_all(&account, None, now);
+        }
+        if session_of.is_some() {
+            self.schedule_all(&account, session_of.as_ref(), now);
+        }
         if came_up || read_whole {
             // What could not be planned while the account was away is planned now.
             let all = self.book.transactions.values().filter(|tx| tx.account == account);
             out.touched.extend(all.filter(|tx| !tx.status.is_ended()).map(|tx| tx.id));
         }
+    }
+
+    fn is_reconciled(&self, account: &AccountName) -> bool {
+        self.book.accounts.get(account).is_some_and(|account| account.is_reconciled)
     }
 
     fn ask_for_picture(&self, account: &AccountName, now: Timestamp, out: &mut Transition) {
@@ -175,8 +196,10 @@ impl Engine {
         }
         for notice in std::mem::take(&mut out.notices) {
             self.notify_policies(&notice);
-            if notice.kind == NoticeKind::Closed {
-                self.ended.push_back(notice.transaction);
+            match notice.kind {
+                NoticeKind::Closed => self.ended.push_back(notice.transaction),
+                NoticeKind::Opened => self.schedule(notice.transaction, now),
+                _ => {}
             }
         }
     }
@@ -248,8 +271,8 @@ impl Engine {
         sent.watch = self.watch_changed(&mut sent.reads, now);
         sent.has_more = !self.runs.is_empty();
         let state_due = self.states.unsaved_since.map(|since| since.plus_ms(STATE_MS_MAX));
-        sent.next_timer =
-            [self.timers.next(), self.parking.next_timer(), state_due].into_iter().flatten().min();
+        let timers = [self.timers.next(), self.beats.next(), self.parking.next_timer(), state_due];
+        sent.next_timer = timers.into_iter().flatten().min();
         while self.ended.len() > ENDED_KEPT {
             if let Some(oldest) = self.ended.pop_front() {
                 self.forget(oldest);
