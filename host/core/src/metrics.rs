@@ -46,6 +46,8 @@ pub fn metrics(tx: &Transaction, price: Option<Price>, multiplier: Decimal) -> M
         per_unit.saturating_mul(quantity.get()).saturating_mul(multiplier)
     };
     let held = tx.held();
+    // What has ended is measured at the price it ended at, not at today's.
+    let price = if held.is_zero() { tx.exit_price().or(price) } else { price };
     let realized = tx.exit_price().map_or(Decimal::ZERO, |exit| money(gain(exit), tx.exited));
     let unit_risk = tx.initial_stop.or(tx.desired.stop).map(|stop| -gain(stop));
     let unit_risk = unit_risk.filter(|risk| *risk > Decimal::ZERO);

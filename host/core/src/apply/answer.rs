@@ -315,8 +315,10 @@ fn found_order(
     let cancels = matches!(tx.ops[at].kind, OpKind::Cancel { .. });
     if cancels && report.status == OrderStatus::PendingCancel {
         await_end(tx, at, report.broker_id.clone(), now, out);
+    } else if cancels && !report.status.is_terminal() {
+        // It did not happen, or not yet: looked at again, then planned anew by whoever wants it.
+        absent(tx, at, now, out);
     } else {
-        // A cancel that did not happen is planned anew by whoever still wants it.
         done(tx, at, now, out);
     }
 }

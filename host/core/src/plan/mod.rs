@@ -185,9 +185,9 @@ fn submit_entry(tx: &Transaction) -> Option<Step> {
 fn cancel_entry(tx: &Transaction, account: &Account) -> Option<Step> {
     let resting = tx.resting_entry()?;
     let busy = tx.ops.iter().any(|op| op.legs == OpLegs::Entry && !op.state.is_settled());
-    let asked = tx.entry.cancel_asked
-        || tx.status == TransactionStatus::Closing
-        || (!tx.entry.ended && entry_blocks(tx, account));
+    // Once the first entry has ended, an entry order is a growth that somebody wants.
+    let asked = tx.status == TransactionStatus::Closing
+        || (!tx.entry.ended && (tx.entry.cancel_asked || entry_blocks(tx, account)));
     // Everything that was entered has left again: the rest would start a position without a plan.
     let spent = !tx.entered.is_zero() && tx.held().is_zero();
     if busy || resting.status == OrderStatus::PendingCancel || !(asked || spent) {

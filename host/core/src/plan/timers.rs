@@ -123,7 +123,12 @@ fn again(
         OpKind::Adjust { .. } => book.transactions.get(&id).is_some_and(|tx| {
             tx.desired.version != op.version || tx.held().is_zero() || tx.task.is_some()
         }),
-        OpKind::Close(_) | OpKind::Cancel { .. } => false,
+        // What left meanwhile must not be sold a second time.
+        OpKind::Close(ref order) => book
+            .transactions
+            .get(&id)
+            .is_some_and(|tx| tx.task.is_none() || order.quantity > tx.held()),
+        OpKind::Cancel { .. } => false,
     };
     book.change(id, out, |tx, out| {
         let Some(at) = tx.ops.iter().position(|o| o.id == op.id) else { return };

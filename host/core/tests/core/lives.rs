@@ -246,6 +246,45 @@ fn a_larger_quantity_is_bought_beside_the_pair_and_gets_its_own() {
 }
 
 #[test]
+fn a_growth_after_a_canceled_entry_is_not_taken_for_the_entry() {
+    let mut b = Bench::new(ALPACA);
+    let id = b.open(wish());
+    let entry = b.command();
+    let order = b.accept(&entry);
+    b.fill(&order, "4", "100");
+    let pair = b.command();
+    b.adjusted(&pair);
+    b.person(Intent::CancelEntry { transaction: id });
+    let cancel = b.command();
+    b.answer(&cancel, Answer::Placed { order: None, progress: Progress::Accepted });
+    let mut ended = order.clone();
+    ended.status = OrderStatus::Canceled;
+    ended.filled = quantity("4");
+    ended.avg_price = Some(price("100"));
+    b.report(ended);
+    b.person(Intent::Resize { transaction: id, quantity: quantity("6") });
+    let more = b.command();
+    assert_eq!(words(&more), "buy 2 at market");
+    b.accept(&more);
+    assert!(b.sent.is_empty(), "nobody wants this one canceled: {:?}", b.sent);
+}
+
+#[test]
+fn a_cancel_that_the_broker_refuses_is_not_hammered() {
+    let mut b = Bench::new(ALPACA);
+    let id = b.open(wish());
+    let entry = b.command();
+    let order = b.accept(&entry);
+    b.person(Intent::CancelEntry { transaction: id });
+    let cancel = b.command();
+    b.answer(&cancel, Answer::Rejected(Fault::new("NOT_CANCELABLE", "not now")));
+    b.pass_ms(0);
+    let found = bracketd_core::broker::Found::Order(Box::new(order));
+    b.tell(BrokerEvent::LookedUp { op: cancel.op.clone(), found });
+    assert!(b.sent.is_empty(), "looked at again before it is sent again: {:?}", b.sent);
+}
+
+#[test]
 fn i13_an_unknown_entry_is_looked_up_and_sent_again_only_under_its_own_id() {
     use bracketd_core::broker::Found;
     use bracketd_core::command::Read;
