@@ -26,7 +26,7 @@ pub const DIR: &str = "bracketd-demo";
 pub const ACCOUNT: &str = "paper";
 
 /// The Alpaca plugin, as built from `plugins/alpaca`.
-const PLUGIN: &[u8] = include_bytes!("../../../plugins/dist/alpaca.wasm");
+pub(crate) const PLUGIN: &[u8] = include_bytes!("../../../plugins/dist/alpaca.wasm");
 const KEY: &str = "demo-key";
 const SECRET: &str = "demo-secret";
 /// The exchange's prices: the same at every fresh start.

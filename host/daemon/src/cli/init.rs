@@ -45,7 +45,7 @@ fn write(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
         Failure::new(Exit::Findings, "NOT_WRITTEN", format!("{}: {error}", path.display()))
             .hint("nothing that was there has been changed")
     };
-    for sub in ["policies", "secrets"] {
+    for sub in ["policies", "secrets", "plugins"] {
         let path = dir.join(sub);
         fs::create_dir_all(&path).map_err(|e| fail(&path, e))?;
     }
@@ -55,6 +55,11 @@ fn write(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
         let mut file = fs::File::create_new(&path).map_err(|e| fail(&path, e))?;
         file.write_all(text.as_bytes()).map_err(|e| fail(&path, e))?;
         written.push(path);
+    }
+    let plugin = dir.join("plugins/alpaca.wasm");
+    if !plugin.exists() {
+        fs::write(&plugin, crate::demo::PLUGIN).map_err(|e| fail(&plugin, e))?;
+        written.push(plugin);
     }
     crate::demo::write_policies(&dir.join("policies"))
         .map_err(|error| Failure::new(Exit::Findings, "NOT_WRITTEN", format!("{error:#}")))?;
@@ -85,7 +90,7 @@ mod tests {
         let fresh = tempfile::tempdir().unwrap();
         std::fs::create_dir(fresh.path().join("policies")).unwrap();
         std::fs::write(fresh.path().join("policies/trailing_stop.rhai"), "mine").unwrap();
-        assert_eq!(write(fresh.path()).unwrap().len(), 3);
+        assert_eq!(write(fresh.path()).unwrap().len(), 4);
         let policies = crate::watch::scan(&fresh.path().join("policies")).unwrap().files;
         assert_eq!(policies["trailing_stop.rhai"], "mine");
         assert!(policies.contains_key("time_exit.rhai"), "the shipped policies come along");

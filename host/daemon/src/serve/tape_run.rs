@@ -30,8 +30,6 @@ const SHORTS: &str = "shorts";
 const SECRET: &str = "tape-secret";
 /// Money of each account: a tape run is about stops, not about buying power.
 const CASH: &str = "1000000000";
-/// The Alpaca plugin, as built from `plugins/alpaca`.
-const PLUGIN: &[u8] = include_bytes!("../../../../plugins/dist/alpaca.wasm");
 
 /// The exchange's key of an account.
 fn key_of(account: &str) -> String {
@@ -125,7 +123,7 @@ fn play(driver: &TapeDriver, stop: &AtomicBool) -> anyhow::Result<u64> {
 }
 
 fn configuration(wish: &TapeRun, dir: &Path, exchange: &ExchangeProcess) -> anyhow::Result<Config> {
-    std::fs::write(dir.join("alpaca.wasm"), PLUGIN)?;
+    std::fs::write(dir.join("alpaca.wasm"), crate::demo::PLUGIN)?;
     crate::demo::write_private(&dir.join("exchange.secret_key"), SECRET)?;
     let policies = std::path::absolute(&wish.policies_dir)?;
     if !policies.exists() {

@@ -52,6 +52,11 @@ pub(super) fn list_all(
 fn row(tx: &Value) -> Vec<String> {
     let of = |path: &str| text(tx, path);
     let entry = if of("/entry/average") == "-" { "/entry/reference" } else { "/entry/average" };
+    // What has ended shows what it brought, the rest what it would bring now.
+    let profit = match of("/status").as_str() {
+        "CLOSED" | "FAILED" => "/metrics/realized",
+        _ => "/metrics/unrealized",
+    };
     let paths = [
         "/id",
         "/symbol",
@@ -65,7 +70,7 @@ fn row(tx: &Value) -> Vec<String> {
         "/legs/target/desired",
         "/legs/target/working",
         "/protection/state",
-        "/metrics/unrealized",
+        profit,
     ];
     paths.map(of).into()
 }
