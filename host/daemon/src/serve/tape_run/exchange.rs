@@ -18,6 +18,10 @@ use crate::cli::run::TapeRun;
 /// The most orders of one page.
 const PAGE: usize = 500;
 
+/// Attempts to start where a book is there already, and the pause between two.
+const ATTEMPTS_MAX: u32 = 4;
+const PAUSE: Duration = Duration::from_millis(500);
+
 /// A running exchange.
 pub(super) struct ExchangeProcess {
     /// Its base URL.
@@ -30,7 +34,21 @@ pub(super) struct ExchangeProcess {
 }
 
 impl ExchangeProcess {
+    /// Starts it. The exchange of a run that was killed a moment ago may still hold the book.
     pub(super) fn start(wish: &TapeRun, dir: &Path) -> anyhow::Result<Self> {
+        let mut attempts = 1;
+        loop {
+            match Self::attempt(wish, dir) {
+                Err(_) if attempts < ATTEMPTS_MAX && dir.join("exchange.book").exists() => {
+                    attempts += 1;
+                    std::thread::sleep(PAUSE);
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn attempt(wish: &TapeRun, dir: &Path) -> anyhow::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("exchange").args(["--speed", "max", "--until-stdin-ends"]);
         command.arg("--book").arg(dir.join("exchange.book"));
