@@ -245,6 +245,11 @@ pub enum BrokerEvent {
         /// Fills.
         fills: Vec<Fill>,
     },
+    /// Orders that were asked for by the broker's own id and that it does not know.
+    NotThere {
+        /// The orders.
+        orders: Vec<BrokerOrderId>,
+    },
     /// A complete read.
     Picture(Picture),
     /// New prices.

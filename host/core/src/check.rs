@@ -6,6 +6,8 @@
 
 use crate::book::Account;
 use crate::broker::Quote;
+use crate::command::OpState;
+use crate::ids::OpId;
 use crate::instrument::Instrument;
 use crate::intent::{Intent, Outcome, Request, Source, Verdict, Wish};
 use crate::money::{Price, Quantity, Snap};
@@ -33,7 +35,10 @@ pub(crate) type No = (Refusal, String);
 /// Whether the request may be done to the transaction now. Any intent but `Open`.
 pub fn check(tx: &Transaction, context: &Context<'_>, request: &Request) -> Verdict {
     let outcome = allowed_to(tx, request).and_then(|()| match &request.intent {
-        Intent::Open(_) => Err((Refusal::Busy, "a transaction cannot be opened twice".to_owned())),
+        Intent::Open(_) | Intent::Adopt(_) => {
+            Err((Refusal::Busy, "a transaction cannot be opened twice".to_owned()))
+        }
+        Intent::Resolve { op, .. } => resolve(tx, op, &request.why),
         Intent::Protect { stop, target, .. } => protect(tx, context, request, *stop, *target),
         Intent::Ratchet { stop, .. } => ratchet(tx, context, request, *stop),
         Intent::Close { .. } => close(tx),
@@ -51,7 +56,7 @@ pub fn check(tx: &Transaction, context: &Context<'_>, request: &Request) -> Verd
 /// Writes an accepted request's wish into the transaction: what is desired, not what is done.
 pub fn propose(tx: &mut Transaction, request: &Request) {
     match &request.intent {
-        Intent::Open(_) => {}
+        Intent::Open(_) | Intent::Adopt(_) | Intent::Resolve { .. } => {}
         Intent::Protect { stop, target, .. } => {
             tx.desired.stop = wished(*stop, tx.desired.stop);
             tx.desired.target = wished(*target, tx.desired.target);
@@ -81,11 +86,13 @@ fn allowed_to(tx: &Transaction, request: &Request) -> Result<(), No> {
             let why = format!("policy {name} is not assigned to transaction {}", tx.id);
             return Err((Refusal::NotOwner, why));
         }
-        if matches!(request.intent, Intent::Lock { .. }) {
-            return Err((Refusal::VerbNotAllowed, "only a person locks or unlocks a leg".into()));
+        if matches!(request.intent, Intent::Lock { .. } | Intent::Resolve { .. }) {
+            let why = "only a person locks, unlocks or resolves".to_owned();
+            return Err((Refusal::VerbNotAllowed, why));
         }
     }
-    if tx.status.is_ended() {
+    // What is unknown of an ended transaction has to be settled too.
+    if tx.status.is_ended() && !matches!(request.intent, Intent::Resolve { .. }) {
         let why = format!("transaction {} has ended ({})", tx.id, tx.status.as_str());
         return Err((Refusal::AlreadyEnded, why));
     }
@@ -388,6 +395,22 @@ pub(crate) fn check_quantity(
         Some(max) if quantity > max => no(format!("{quantity} is above the largest order {max}")),
         _ => Ok(()),
     }
+}
+
+fn resolve(tx: &Transaction, op: &OpId, evidence: &str) -> Result<(Outcome, String), No> {
+    let Some(row) = tx.ops.iter().find(|row| row.id == *op) else {
+        let why = format!("transaction {} has no unsettled command {op}", tx.id);
+        return Err((Refusal::NotUnknown, why));
+    };
+    if !matches!(row.state, OpState::Unknown { .. }) {
+        let why = format!("command {op} is {}, not unknown", row.state.as_str());
+        return Err((Refusal::NotUnknown, why));
+    }
+    if evidence.trim().is_empty() {
+        let why = "say what was seen at the broker, and where: it goes to the ledger".to_owned();
+        return Err((Refusal::NoEvidence, why));
+    }
+    Ok((Outcome::Staged, "taken as evidence".to_owned()))
 }
 
 fn cancel_entry(tx: &Transaction) -> Result<(Outcome, String), No> {

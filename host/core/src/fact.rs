@@ -49,6 +49,12 @@ pub enum FactKind {
     Protected,
     /// Held quantity is without its wanted stop.
     Unprotected,
+    /// Something that a person has to look at; `code` says what.
+    Alarm,
+    /// A person settled a command whose outcome was unknown; `text` is the evidence.
+    Resolved,
+    /// A position or order that somebody else made became ours.
+    Adopted,
     /// A policy run failed; its intents were dropped.
     PolicyFailed,
     /// A policy said something to people.
@@ -73,7 +79,7 @@ pub enum FactKind {
 
 impl FactKind {
     /// All kinds.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 30] = [
         Self::TransactionOpened,
         Self::StatusChanged,
         Self::StopChanged,
@@ -91,6 +97,9 @@ impl FactKind {
         Self::ExitFilled,
         Self::Protected,
         Self::Unprotected,
+        Self::Alarm,
+        Self::Resolved,
+        Self::Adopted,
         Self::PolicyFailed,
         Self::PolicyAlert,
         Self::PolicyLoaded,
@@ -123,6 +132,9 @@ impl FactKind {
             Self::ExitFilled => "exit_filled",
             Self::Protected => "protected",
             Self::Unprotected => "unprotected",
+            Self::Alarm => "alarm",
+            Self::Resolved => "resolved",
+            Self::Adopted => "adopted",
             Self::PolicyFailed => "policy_failed",
             Self::PolicyAlert => "policy_alert",
             Self::PolicyLoaded => "policy_loaded",

@@ -9,6 +9,7 @@
 //! [`plan`] (what has to be sent?), [`protection`] (is what is held protected?), [`reconcile`]
 //! (does the broker agree?).
 
+mod adopt;
 pub mod apply;
 pub mod book;
 pub mod broker;

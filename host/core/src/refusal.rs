@@ -26,6 +26,12 @@ pub enum Refusal {
     NotOpened,
     /// A close or resize is under way.
     Busy,
+    /// The command to be resolved is not one whose outcome is unknown.
+    NotUnknown,
+    /// A person who settles something has to say what was seen.
+    NoEvidence,
+    /// There is nothing at the account that could be adopted like this.
+    NothingToAdopt,
     /// Somebody changed it since.
     VersionConflict,
     /// A person has locked the leg.
@@ -58,7 +64,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them, in order of precedence.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::UnknownAccount,
         Self::UnknownTransaction,
         Self::UnknownInstrument,
@@ -69,6 +75,9 @@ impl Refusal {
         Self::NotWaiting,
         Self::NotOpened,
         Self::Busy,
+        Self::NotUnknown,
+        Self::NoEvidence,
+        Self::NothingToAdopt,
         Self::VersionConflict,
         Self::Locked,
         Self::NotReady,
@@ -98,6 +107,9 @@ impl Refusal {
             Self::NotWaiting => "NOT_WAITING",
             Self::NotOpened => "NOT_OPENED",
             Self::Busy => "BUSY",
+            Self::NotUnknown => "NOT_UNKNOWN",
+            Self::NoEvidence => "NO_EVIDENCE",
+            Self::NothingToAdopt => "NOTHING_TO_ADOPT",
             Self::VersionConflict => "VERSION_CONFLICT",
             Self::Locked => "LOCKED",
             Self::NotReady => "NOT_READY",
@@ -128,6 +140,7 @@ impl Refusal {
             | Self::TargetWrongSide
             | Self::Collar
             | Self::WouldNet
+            | Self::NothingToAdopt
             | Self::NotOpened
             | Self::LedgerFailed => true,
             Self::UnknownAccount
@@ -138,6 +151,8 @@ impl Refusal {
             | Self::VerbNotAllowed
             | Self::AlreadyEnded
             | Self::NotWaiting
+            | Self::NotUnknown
+            | Self::NoEvidence
             | Self::BadQuantity
             | Self::StopBeyondTarget
             | Self::OffTick

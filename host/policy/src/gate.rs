@@ -125,7 +125,9 @@ fn effective(tx: &Transaction, intent: &Intent) -> Effective {
         Intent::Protect { .. } | Intent::Ratchet { .. } => price(Leg::Stop),
         Intent::Resize { quantity, .. } => Effective::Quantity(quantity.get()),
         Intent::Close { .. } | Intent::CancelEntry { .. } => Effective::Quantity(Decimal::ZERO),
-        Intent::Open(_) | Intent::Lock { .. } => Effective::Nothing,
+        Intent::Open(_) | Intent::Adopt(_) | Intent::Lock { .. } | Intent::Resolve { .. } => {
+            Effective::Nothing
+        }
     }
 }
 

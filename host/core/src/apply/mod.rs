@@ -24,6 +24,9 @@ use crate::time::Timestamp;
 use crate::transaction::Transaction;
 
 pub use answer::retry_pause_ms;
+pub(crate) use answer::{host_close, resolve};
+pub(crate) use holding::left_outside;
+pub(crate) use report::gone;
 pub(crate) use settle::become_status;
 pub use settle::settle;
 
@@ -207,6 +210,9 @@ pub fn apply(book: &mut Book, from: FromAccount, now: Timestamp, out: &mut Trans
         BrokerEvent::Picture(picture) => {
             crate::reconcile::reconcile(book, &name, &picture, now, out);
         }
+        BrokerEvent::NotThere { orders } => {
+            crate::reconcile::not_there(book, &name, &orders, now, out);
+        }
         BrokerEvent::Quotes(quotes) => quotes_read(book, &name, quotes),
         other => account_event(book, &name, other, now, out),
     }
@@ -239,6 +245,7 @@ fn account_event(
             }
             account.info = Some(info);
             account.is_up = true;
+            account.up_since.get_or_insert(now);
         }
         BrokerEvent::Down(fault) => {
             if account.is_up {
@@ -246,6 +253,7 @@ fn account_event(
                 account_fact(name, FactKind::AccountDown, &fault.code, text, now, out);
             }
             account.is_up = false;
+            account.up_since = None;
             out.touched.extend(holders(book, name));
         }
         BrokerEvent::Instrument(instrument) => {
@@ -266,6 +274,7 @@ fn account_event(
         | BrokerEvent::Answer { .. }
         | BrokerEvent::LookedUp { .. }
         | BrokerEvent::Polled { .. }
+        | BrokerEvent::NotThere { .. }
         | BrokerEvent::Picture(_)
         | BrokerEvent::Quotes(_) => {}
     }

@@ -12,4 +12,5 @@ mod bench_book;
 mod gate;
 mod lives;
 mod properties;
+mod protocol;
 mod tables;
