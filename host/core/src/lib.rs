@@ -7,7 +7,7 @@
 //! Reading order: [`money`], [`instrument`], [`order`], [`transaction`], [`book`]; then the
 //! questions asked of them: [`check`] (may this be done?), [`apply`] (what did this event change?),
 //! [`plan`] (what has to be sent?), [`protection`] (is what is held protected?), [`reconcile`]
-//! (does the broker agree?).
+//! (does the broker agree?), [`pace`] (which message goes next?).
 
 pub mod apply;
 pub mod book;
@@ -25,6 +25,7 @@ pub mod metrics;
 pub mod money;
 pub mod open;
 pub mod order;
+pub mod pace;
 pub mod plan;
 pub mod protection;
 pub mod reconcile;

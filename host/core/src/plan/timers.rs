@@ -130,6 +130,7 @@ fn again(
             .is_some_and(|tx| tx.task.is_none() || order.quantity > tx.held()),
         OpKind::Cancel { .. } => false,
     };
+    let multiplier = super::urgency::multiplier_for(book, id);
     book.change(id, out, |tx, out| {
         let Some(at) = tx.ops.iter().position(|o| o.id == op.id) else { return };
         if stale {
@@ -141,7 +142,7 @@ fn again(
         op.state = OpState::InFlight;
         op.attempt += 1;
         let op = op.clone();
-        out.commands.push(super::command(tx, &op, urgent, exit_tif));
+        out.commands.push(super::command(tx, &op, urgent, exit_tif, multiplier));
         out.ops.push((tx.id, op));
     });
 }

@@ -11,5 +11,7 @@
 mod bench_book;
 mod gate;
 mod lives;
+mod pace;
 mod properties;
 mod tables;
+mod urgency;
