@@ -217,6 +217,8 @@ pub struct Op {
 /// How urgent a message to a broker is; earlier is more urgent (I14).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Urgency {
+    /// Whether something filled, asked while an order rests: a fill that nobody saw has no stop.
+    Pulse,
     /// Held quantity is without its wanted stop.
     Unprotected,
     /// Something is being closed.
@@ -227,6 +229,34 @@ pub enum Urgency {
     Tighten,
     /// Targets and entries.
     Routine,
+    /// A read that nothing waits for.
+    Read,
+}
+
+impl Urgency {
+    /// All of them, most urgent first.
+    pub const ALL: [Self; 7] = [
+        Self::Pulse,
+        Self::Unprotected,
+        Self::Close,
+        Self::Reduce,
+        Self::Tighten,
+        Self::Routine,
+        Self::Read,
+    ];
+
+    /// Lower-case name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pulse => "pulse",
+            Self::Unprotected => "unprotected",
+            Self::Close => "close",
+            Self::Reduce => "reduce",
+            Self::Tighten => "tighten",
+            Self::Routine => "routine",
+            Self::Read => "read",
+        }
+    }
 }
 
 /// One leg as the plugin is told of it and tells it.
@@ -309,6 +339,9 @@ pub struct Command {
     pub urgency: Urgency,
     /// The call.
     pub call: Call,
+    /// What it takes off the risk, in the instrument's currency; below zero where it adds to it.
+    /// Of two stops that tighten, the one that gains more goes first.
+    pub gain: rust_decimal::Decimal,
 }
 
 /// What an account is asked to find out.

@@ -7,7 +7,7 @@
 //! Reading order: [`money`], [`instrument`], [`order`], [`transaction`], [`book`]; then the
 //! questions asked of them: [`check`] (may this be done?), [`apply`] (what did this event change?),
 //! [`plan`] (what has to be sent?), [`protection`] (is what is held protected?), [`reconcile`]
-//! (does the broker agree?).
+//! (does the broker agree?), [`pace`] (which message goes next?).
 
 mod adopt;
 pub mod apply;
@@ -26,6 +26,7 @@ pub mod metrics;
 pub mod money;
 pub mod open;
 pub mod order;
+pub mod pace;
 pub mod plan;
 pub mod protection;
 pub mod reconcile;

@@ -10,12 +10,13 @@ mod protect;
 mod retry;
 mod task;
 mod timers;
+mod urgency;
+
+use rust_decimal::Decimal;
 
 use crate::apply::{Transition, host_close, settle};
 use crate::book::{Account, Book};
-use crate::command::{
-    Bracket, BracketLeg, Call, Command, NewOrder, Op, OpKind, OpLegs, OpState, Urgency,
-};
+use crate::command::{Bracket, BracketLeg, Call, Command, NewOrder, Op, OpKind, OpLegs, OpState};
 use crate::fact::FactKind;
 use crate::ids::{SliceNo, TransactionId};
 use crate::instrument::Features;
@@ -28,6 +29,7 @@ use crate::transaction::{
 };
 
 pub use timers::{next_timer, wake};
+pub use urgency::{raised, urgency_of};
 
 /// What one planned step does, before it has an id.
 pub(crate) struct Step {
@@ -50,6 +52,7 @@ pub fn plan(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Transi
     let salt = id::Salt { ledger: book.ledger_id.clone(), epoch: book.epoch };
     let limits = id::Limits::of(account.info.as_ref());
     let (exit_tif, on_breached) = (account.rules.exit_time_in_force, account.rules.on_breached);
+    let multiplier = urgency::multiplier(account, &tx.symbol);
     if steps.is_empty() && protection == tx.protection {
         return;
     }
@@ -60,7 +63,7 @@ pub fn plan(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Transi
         }
         for step in steps {
             let op = commit_step(tx, step, &salt, &limits, now, out);
-            out.commands.push(command(tx, &op, urgent, exit_tif));
+            out.commands.push(command(tx, &op, urgent, exit_tif, multiplier));
             out.ops.push((tx.id, op.clone()));
             tx.ops.push(op);
         }
@@ -79,6 +82,7 @@ pub fn command(
     op: &Op,
     is_exposed: bool,
     exit_tif: crate::order::TimeInForce,
+    multiplier: Decimal,
 ) -> Command {
     let call = match &op.kind {
         OpKind::Submit(order) | OpKind::Close(order) => Call::Submit(order.clone()),
@@ -88,24 +92,15 @@ pub fn command(
             Call::Adjust { bracket, stop: *stop, target: *target }
         }
     };
-    let urgency = match (&op.kind, op.legs) {
-        (OpKind::Close(_), _) => Urgency::Close,
-        (OpKind::Submit(_), _) => Urgency::Routine,
-        (OpKind::Adjust { .. }, OpLegs::Stop | OpLegs::Pair) if is_exposed => Urgency::Unprotected,
-        (OpKind::Cancel { .. }, _) if is_exposed => Urgency::Unprotected,
-        (OpKind::Adjust { .. } | OpKind::Cancel { .. }, OpLegs::Stop | OpLegs::Pair) => {
-            if tx.task.is_some() { Urgency::Close } else { Urgency::Tighten }
-        }
-        (OpKind::Adjust { .. } | OpKind::Cancel { .. }, _) => Urgency::Routine,
-    };
     Command {
         account: tx.account.clone(),
         transaction: tx.id,
         op: op.id.clone(),
         client_id: op.client_id.clone(),
         attempt: op.attempt,
-        urgency,
+        urgency: urgency::of_op(tx, op, is_exposed),
         call,
+        gain: urgency::gain(tx, op, multiplier),
     }
 }
 

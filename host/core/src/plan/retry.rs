@@ -24,6 +24,7 @@ pub(super) fn again(
     let Some(tx) = book.transactions.get(&id) else { return };
     let Some(account) = book.accounts.get(&tx.account) else { return };
     let exit_tif = account.rules.exit_time_in_force;
+    let multiplier = super::urgency::multiplier(account, &tx.symbol);
     let fate = fate(tx, op, now);
     book.change(id, out, |tx, out| {
         let Some(at) = tx.ops.iter().position(|o| o.id == op.id) else { return };
@@ -37,7 +38,7 @@ pub(super) fn again(
                 op.attempt += 1;
                 op.sent_at = now;
                 let op = op.clone();
-                out.commands.push(super::command(tx, &op, urgent, exit_tif));
+                out.commands.push(super::command(tx, &op, urgent, exit_tif, multiplier));
                 out.ops.push((tx.id, op));
             }
         }

@@ -11,6 +11,8 @@
 mod bench_book;
 mod gate;
 mod lives;
+mod pace;
 mod properties;
 mod protocol;
 mod tables;
+mod urgency;
