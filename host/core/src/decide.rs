@@ -3,11 +3,14 @@
 //! Apart from the gate, which only reads: this is where an accepted wish becomes desired state and
 //! facts. It sends nothing; planning follows, as after every other change.
 
+use std::sync::Arc;
+
 use crate::apply::{NoticeKind, Transition, become_status};
 use crate::book::Book;
 use crate::broker::Fault;
 use crate::check::{Context, check, propose};
 use crate::fact::{Fact, FactKind};
+use crate::guard::tripped;
 use crate::ids::{PolicyName, TransactionId};
 use crate::intent::{Intent, Open, Outcome, Request, Source, Verdict, Wish};
 use crate::money::Price;
@@ -35,12 +38,15 @@ pub fn decide(
         instrument: account.instruments.get(&tx.symbol).map(|i| &**i),
         quote: account.quotes.get(&tx.symbol),
         now,
+        book: Some(book),
     };
     let verdict = check(tx, &context, request);
     match verdict.outcome {
         Outcome::Unchanged => verdict,
         Outcome::Refused(refusal) => {
-            refused(tx, request, refusal, &verdict.message, now, out);
+            let tx = Arc::clone(tx);
+            refused(&tx, request, refusal, &verdict.message, now, out);
+            out.facts.extend(tripped(book, &tx, request, refusal, &verdict.message, now));
             verdict
         }
         Outcome::Stored | Outcome::Staged => accept(book, id, request, verdict, now, out),
@@ -146,6 +152,7 @@ fn accept(
     now: Timestamp,
     out: &mut Transition,
 ) -> Verdict {
+    let stop_before = book.transactions.get(&id).and_then(|tx| tx.desired.stop);
     book.change(id, out, |tx, out| {
         let before = tx.desired;
         propose(tx, request);
@@ -192,6 +199,10 @@ fn accept(
         }
         crate::apply::settle(tx, now, out);
     });
+    if let Some(tx) = book.transactions.get(&id) {
+        let moves_stop = tx.desired.stop != stop_before;
+        book.guards.accepted(tx, request, moves_stop, now);
+    }
     verdict
 }
 

@@ -7,7 +7,7 @@
 //! Reading order: [`money`], [`instrument`], [`order`], [`transaction`], [`book`]; then the
 //! questions asked of them: [`check`] (may this be done?), [`apply`] (what did this event change?),
 //! [`plan`] (what has to be sent?), [`protection`] (is what is held protected?), [`reconcile`]
-//! (does the broker agree?).
+//! (does the broker agree?). What no script can switch off is in [`guard`].
 
 pub mod apply;
 pub mod book;
@@ -17,6 +17,7 @@ pub mod command;
 pub mod decide;
 pub mod diagnostic;
 pub mod fact;
+pub mod guard;
 pub mod ids;
 pub mod instrument;
 pub mod intent;

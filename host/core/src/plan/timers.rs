@@ -7,6 +7,7 @@ use crate::apply::Transition;
 use crate::book::Book;
 use crate::command::{Op, OpKind, OpState, Read};
 use crate::fact::FactKind;
+use crate::guard::wire;
 use crate::ids::TransactionId;
 use crate::intent::Source;
 use crate::limits;
@@ -132,6 +133,10 @@ fn again(
     };
     book.change(id, out, |tx, out| {
         let Some(at) = tx.ops.iter().position(|o| o.id == op.id) else { return };
+        if has_arrived(tx, op) {
+            arrived(tx, at, now, out);
+            return;
+        }
         if stale {
             give_up(tx, at, now, out);
             return;
@@ -141,9 +146,33 @@ fn again(
         op.state = OpState::InFlight;
         op.attempt += 1;
         let op = op.clone();
-        out.commands.push(super::command(tx, &op, urgent, exit_tif));
+        let command = super::command(tx, &op, urgent, exit_tif);
+        if let Some(why) = wire::violation(tx, &op, &command) {
+            wire::give_up(tx, op, &why, now, out);
+            return;
+        }
+        out.commands.push(command);
         out.ops.push((tx.id, op));
     });
+}
+
+/// Whether the order that the row makes is known: then it arrived after all.
+fn has_arrived(tx: &Transaction, op: &Op) -> bool {
+    let known = |o: &crate::order::Order| o.client_id.as_ref() == Some(&op.client_id);
+    matches!(op.kind, OpKind::Submit(_) | OpKind::Close(_)) && tx.orders.iter().any(known)
+}
+
+fn arrived(tx: &mut Transaction, at: usize, now: Timestamp, out: &mut Transition) {
+    let mut op = tx.ops.remove(at);
+    op.state = OpState::Done;
+    out.fact(tx, now, FactKind::Settled, Source::Broker, |fact| {
+        fact.code = op.state.as_str().into();
+        fact.slice = Some(op.slice);
+        fact.op = Some(op.id.clone());
+        fact.text =
+            format!("{}: its order is known, so it is not sent again", super::describe(&op));
+    });
+    out.ops.push((tx.id, op));
 }
 
 fn give_up(tx: &mut Transaction, at: usize, now: Timestamp, out: &mut Transition) {

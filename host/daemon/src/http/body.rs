@@ -36,6 +36,9 @@ pub(super) struct OpenBody {
     policies: Option<Vec<String>>,
     on_partial: Option<String>,
     guard: Option<String>,
+    /// Meant even where an equal entry was made a moment ago.
+    #[serde(default)]
+    distinct: bool,
     #[serde(default)]
     pub(super) why: String,
 }
@@ -146,6 +149,7 @@ impl OpenBody {
                 .map(|names| names.iter().map(|name| PolicyName::new(name)).collect()),
             on_partial,
             guard: guard.unwrap_or(GuardWish::Native),
+            distinct: self.distinct,
         })))
     }
 }
