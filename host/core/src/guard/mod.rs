@@ -11,7 +11,7 @@ mod market;
 mod memory;
 mod number;
 pub mod wash;
-pub(crate) mod wire;
+pub mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 

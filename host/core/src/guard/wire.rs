@@ -16,7 +16,7 @@ use crate::transaction::{Task, Transaction, TransactionEvent};
 
 /// Why a command must not leave; nothing when it may. The row may be among the transaction's
 /// already.
-pub(crate) fn violation(tx: &Transaction, op: &Op, command: &Command) -> Option<String> {
+pub fn violation(tx: &Transaction, op: &Op, command: &Command) -> Option<String> {
     not_its_row(tx, op, command).or_else(|| match (&op.kind, &command.call) {
         (OpKind::Submit(_), Call::Submit(order)) => entry(tx, op, order),
         (OpKind::Close(_), Call::Submit(order)) => close(tx, op, order),
