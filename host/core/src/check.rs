@@ -489,8 +489,8 @@ fn grow(tx: &Transaction, context: &Context<'_>, to: Quantity) -> Result<(), No>
     let price = quote.entry_price(tx.direction).ok_or_else(|| no_price(&tx.symbol))?;
     let quantity = to.minus(tx.held());
     guard::order(context, &guard::Order { symbol: &tx.symbol, quantity, price })?;
-    let [held, resting] = guard::bought(tx);
-    let bought = [held, resting, (price, quantity)];
+    let mut bought = guard::bought(tx, context).to_vec();
+    bought.push((price, quantity));
     guard::loss(context, tx.direction, &bought, tx.desired.stop)?;
     match context.book {
         Some(book) => guard::wash::growth_meets_exits(book, context.account, tx),

@@ -189,7 +189,9 @@ fn rejected(
                 super::settle::become_status(tx, next, "entry_rejected", now, out);
             }
         }
-        OpKind::Submit(_) => tx.task = None,
+        OpKind::Submit(_) if matches!(tx.task, Some(Task::Grow { .. })) => tx.task = None,
+        // A close that was asked for meanwhile goes on.
+        OpKind::Submit(_) => {}
         OpKind::Close(_) => {
             if let Some(next) = tx.status.after(TransactionEvent::CloseFailed) {
                 super::settle::become_status(tx, next, "close_rejected", now, out);

@@ -75,11 +75,7 @@ pub fn exposure(book: &Book, account: &Account) -> Decimal {
             let mark = quote.and_then(|quote| quote.exit_price(tx.direction));
             let mark = mark.or(tx.entry_price()).unwrap_or(tx.entry.reference);
             let factor = account.instruments.get(&tx.symbol).map_or(Decimal::ONE, |i| i.multiplier);
-            let grows = match &tx.task {
-                Some(Task::Grow { to }) => to.minus(tx.held()),
-                Some(Task::Close { .. } | Task::Reduce { .. }) | None => Quantity::ZERO,
-            };
-            let held = value(mark, tx.held().plus(grows), factor);
+            let held = value(mark, tx.held().plus(growing(tx)), factor);
             held.saturating_add(value(tx.entry.reference, resting(tx), factor))
         })
         .fold(Decimal::ZERO, Decimal::saturating_add)
@@ -134,13 +130,24 @@ pub(crate) fn loss_of_change(
         (Some(_), None) => true,
         (None, _) => false,
     };
-    if risks_more { loss(context, tx.direction, &bought(tx), stop) } else { Ok(()) }
+    if risks_more { loss(context, tx.direction, &bought(tx, context), stop) } else { Ok(()) }
 }
 
-/// What is held at its average price, and what may still fill at the planned one.
-pub(crate) fn bought(tx: &Transaction) -> [(Price, Quantity); 2] {
+/// What is held at its average price, what may still fill at the planned one, and what a growth
+/// under way buys at the market.
+pub(crate) fn bought(tx: &Transaction, context: &Context<'_>) -> [(Price, Quantity); 3] {
     let entry = tx.entry_price().unwrap_or(tx.entry.reference);
-    [(entry, tx.held()), (tx.entry.reference, resting(tx))]
+    let market = context.quote.and_then(|quote| quote.entry_price(tx.direction));
+    let growing = (market.unwrap_or(entry), growing(tx));
+    [(entry, tx.held()), (tx.entry.reference, resting(tx)), growing]
+}
+
+/// What a growth under way still buys.
+fn growing(tx: &Transaction) -> Quantity {
+    match &tx.task {
+        Some(Task::Grow { to }) => to.minus(tx.held()),
+        Some(Task::Close { .. } | Task::Reduce { .. }) | None => Quantity::ZERO,
+    }
 }
 
 fn multiplier(context: &Context<'_>) -> Decimal {

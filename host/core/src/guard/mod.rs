@@ -10,6 +10,7 @@ mod duplicate;
 mod market;
 mod memory;
 mod number;
+pub mod selftest;
 pub mod wash;
 pub mod wire;
 

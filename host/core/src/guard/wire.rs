@@ -179,7 +179,8 @@ fn follow(tx: &mut Transaction, op: &Op, now: Timestamp, out: &mut Transition) {
                 become_status(tx, next, "entry_stopped_by_guard", now, out);
             }
         }
-        OpKind::Submit(_) => tx.task = None,
+        OpKind::Submit(_) if matches!(tx.task, Some(Task::Grow { .. })) => tx.task = None,
+        OpKind::Submit(_) => {}
         OpKind::Close(_) => {
             tx.task = None;
             if let Some(next) = tx.status.after(TransactionEvent::CloseFailed) {

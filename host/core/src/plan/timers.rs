@@ -13,7 +13,7 @@ use crate::intent::Source;
 use crate::limits;
 use crate::protection::Protection;
 use crate::time::Timestamp;
-use crate::transaction::{Transaction, TransactionEvent};
+use crate::transaction::{Task, Transaction, TransactionEvent};
 
 /// The earliest moment at which something has to be done for the transaction; `now` when it is due
 /// already.
@@ -120,7 +120,13 @@ fn again(
     out: &mut Transition,
 ) {
     let stale = match op.kind {
-        OpKind::Submit(_) => now.ms_since(op.planned_at) > limits::ENTRY_AGE_MS_MAX,
+        OpKind::Submit(_) => {
+            let unwanted = book.transactions.get(&id).is_some_and(|tx| {
+                let grows = matches!(tx.task, Some(Task::Grow { .. }));
+                tx.entry.cancel_asked || (tx.entry.ended && !grows)
+            });
+            unwanted || now.ms_since(op.planned_at) > limits::ENTRY_AGE_MS_MAX
+        }
         OpKind::Adjust { .. } => book.transactions.get(&id).is_some_and(|tx| {
             tx.desired.version != op.version || tx.held().is_zero() || tx.task.is_some()
         }),
@@ -189,7 +195,7 @@ fn give_up(tx: &mut Transaction, at: usize, now: Timestamp, out: &mut Transition
         if let Some(next) = tx.status.after(TransactionEvent::EntryFailed) {
             crate::apply::become_status(tx, next, "entry_stale", now, out);
         }
-    } else if matches!(op.kind, OpKind::Submit(_)) {
+    } else if matches!((&op.kind, &tx.task), (OpKind::Submit(_), Some(Task::Grow { .. }))) {
         tx.task = None;
     }
     out.ops.push((tx.id, op));

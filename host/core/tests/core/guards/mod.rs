@@ -5,6 +5,7 @@ mod orders;
 mod policies;
 mod prices;
 mod properties;
+mod selftest;
 mod wash;
 mod wire;
 

@@ -270,6 +270,17 @@ fn g15_a_change_that_risks_less_always_may() {
 }
 
 #[test]
+fn g15_a_growth_under_way_counts_when_the_stop_is_moved() {
+    let mut b = bench(|_| {});
+    let id = opened_as(&mut b, wish_of(Direction::Long));
+    super::rules(&mut b).guards.max_loss_per_trade = Some(decimal("100"));
+    let grow = Intent::Resize { transaction: id, quantity: quantity("15") };
+    assert_eq!(b.person(grow).code(), "STAGED", "15 at a stop of 95 lose 75.05");
+    assert_eq!(b.person(stop_to(id, price("94"))).code(), "STAGED", "90.05");
+    assert_eq!(b.person(stop_to(id, price("93"))).code(), "MAX_LOSS", "105.05");
+}
+
+#[test]
 fn g15_a_growth_adds_what_it_could_lose() {
     // stop, grown to, code: 10 bought at 100, the rest at 100.01, at most 50 to lose
     let rows = [
