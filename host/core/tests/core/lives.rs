@@ -273,7 +273,8 @@ fn a_growth_after_a_canceled_entry_is_not_taken_for_the_entry() {
 fn a_growth_that_did_not_arrive_or_was_rejected_does_not_hold_up_a_close() {
     let not_sent = || Answer::NotSent { fault: Fault::new("BUSY", "later"), after_ms: 1_000 };
     let rejected = || Answer::Rejected(Fault::new("INSUFFICIENT_FUNDS", "no"));
-    let rows: [(&str, fn() -> Answer); 2] = [("not sent", not_sent), ("rejected", rejected)];
+    type Row = (&'static str, fn() -> Answer);
+    let rows: [Row; 2] = [("not sent", not_sent), ("rejected", rejected)];
     for (what, answer) in rows {
         let mut b = Bench::new(ALPACA);
         let id = opened(&mut b);

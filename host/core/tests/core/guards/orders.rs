@@ -149,7 +149,8 @@ fn g4_an_equal_entry_within_the_window_must_be_said_to_be_meant() {
 fn g11_the_lists_concern_new_risk_only() {
     let set = |names: &[&str]| names.iter().map(|name| Symbol::new(name)).collect();
     // allowed, denied, code
-    let rows: [(Option<&[&str]>, &[&str], &str); 5] = [
+    type Row<'a> = (Option<&'a [&'a str]>, &'a [&'a str], &'a str);
+    let rows: [Row<'_>; 5] = [
         (None, &[], "STAGED"),
         (Some(&["AAA", "BBB"]), &[], "STAGED"),
         (Some(&["BBB"]), &[], "RESTRICTED"),
