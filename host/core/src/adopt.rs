@@ -27,6 +27,7 @@ use crate::transaction::{
 pub(crate) fn adopt(book: &Book, wish: &Adopt, now: Timestamp) -> Result<Transaction, No> {
     let account = crate::open::ready_account(book, &wish.account)?;
     let context = Context {
+        book: Some(book),
         account,
         instrument: account.instruments.get(&wish.symbol).map(|i| &**i),
         quote: account.quotes.get(&wish.symbol),
@@ -52,8 +53,12 @@ pub(crate) fn adopt(book: &Book, wish: &Adopt, now: Timestamp) -> Result<Transac
     let target = wish.target.or(price_of(Role::Target, |o| o.limit));
     let quote = fresh_quote(&context)?;
     let market = quote.exit_price(wish.direction).ok_or_else(|| no_price(&wish.symbol))?;
-    let rules =
-        PriceRules { direction: wish.direction, reference: (market, "market"), context: &context };
+    let rules = PriceRules {
+        direction: wish.direction,
+        reference: (market, "market"),
+        context: &context,
+        stale: None,
+    };
     rules.check(wish.stop, wish.target, (stop, target))?;
     Ok(transaction(book, account, wish, (stop, target), orders, market, now))
 }

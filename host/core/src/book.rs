@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::broker::{Balance, OrderReport, Position, Quote, Session};
+use crate::guard::{GuardRules, Memory};
 use crate::ids::{AccountName, BrokerOrderId, PolicyName, Symbol, TransactionId};
 use crate::instrument::{AccountInfo, Instrument};
 use crate::limits;
@@ -60,6 +61,8 @@ pub struct AccountRules {
     pub exit_time_in_force: TimeInForce,
     /// Whether commands go out at all; a disarmed account is only watched.
     pub armed: bool,
+    /// The limits that no script can switch off.
+    pub guards: GuardRules,
 }
 
 impl Default for AccountRules {
@@ -75,6 +78,7 @@ impl Default for AccountRules {
             on_partial: None,
             exit_time_in_force: TimeInForce::Gtc,
             armed: true,
+            guards: GuardRules::default(),
         }
     }
 }
@@ -156,6 +160,8 @@ pub struct Book {
     pub(crate) ops: BTreeMap<crate::ids::OpId, TransactionId>,
     /// Which transaction a client order id belongs to.
     pub(crate) clients: BTreeMap<crate::ids::ClientOrderId, TransactionId>,
+    /// What the guards remember of the last minute.
+    pub(crate) guards: Memory,
 }
 
 impl Book {

@@ -3,12 +3,15 @@
 //! Apart from the gate, which only reads: this is where an accepted wish becomes desired state and
 //! facts. It sends nothing; planning follows, as after every other change.
 
+use std::sync::Arc;
+
 use crate::adopt::adopt;
 use crate::apply::{NoticeKind, Transition, become_status, resolve};
 use crate::book::Book;
 use crate::broker::Fault;
 use crate::check::{Context, No, check, propose};
 use crate::fact::{Fact, FactKind};
+use crate::guard::tripped;
 use crate::ids::{AccountName, PolicyName, Symbol, TransactionId};
 use crate::intent::{Adopt, Intent, Open, Outcome, Request, Resolution, Source, Verdict, Wish};
 use crate::money::Price;
@@ -39,12 +42,15 @@ pub fn decide(
         instrument: account.instruments.get(&tx.symbol).map(|i| &**i),
         quote: account.quotes.get(&tx.symbol),
         now,
+        book: Some(book),
     };
     let verdict = check(tx, &context, request);
     match verdict.outcome {
         Outcome::Unchanged => verdict,
         Outcome::Refused(refusal) => {
-            refused(tx, request, refusal, &verdict.message, now, out);
+            let tx = Arc::clone(tx);
+            refused(&tx, request, refusal, &verdict.message, now, out);
+            out.facts.extend(tripped(book, &tx, request, refusal, &verdict.message, now));
             verdict
         }
         Outcome::Stored | Outcome::Staged => accept(book, id, request, verdict, now, out),
@@ -199,6 +205,7 @@ fn accept(
     now: Timestamp,
     out: &mut Transition,
 ) -> Verdict {
+    let stop_before = book.transactions.get(&id).and_then(|tx| tx.desired.stop);
     book.change(id, out, |tx, out| {
         let before = tx.desired;
         propose(tx, request);
@@ -258,6 +265,10 @@ fn accept(
         }
         crate::apply::settle(tx, now, out);
     });
+    if let Some(tx) = book.transactions.get(&id) {
+        let moves_stop = tx.desired.stop != stop_before;
+        book.guards.accepted(tx, request, moves_stop, now);
+    }
     verdict
 }
 

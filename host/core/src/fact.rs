@@ -75,11 +75,13 @@ pub enum FactKind {
     Started,
     /// The daemon stopped as asked.
     Stopped,
+    /// A guard stopped something that somebody has to look at; `code` says what.
+    GuardTripped,
 }
 
 impl FactKind {
     /// All kinds.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::TransactionOpened,
         Self::StatusChanged,
         Self::StopChanged,
@@ -110,6 +112,7 @@ impl FactKind {
         Self::Reconciled,
         Self::Started,
         Self::Stopped,
+        Self::GuardTripped,
     ];
 
     /// Its name in the ledger; never changed once released.
@@ -145,6 +148,7 @@ impl FactKind {
             Self::Reconciled => "reconciled",
             Self::Started => "started",
             Self::Stopped => "stopped",
+            Self::GuardTripped => "guard_tripped",
         }
     }
 

@@ -84,6 +84,8 @@ pub struct Open {
     pub on_partial: Option<OnPartial>,
     /// Whether the entry carries its exits.
     pub guard: GuardWish,
+    /// Meant even where an equal entry was made a moment ago (G4).
+    pub distinct: bool,
 }
 
 /// What a person found out about a command whose outcome is unknown.

@@ -7,7 +7,8 @@
 //! Reading order: [`money`], [`instrument`], [`order`], [`transaction`], [`book`]; then the
 //! questions asked of them: [`check`] (may this be done?), [`apply`] (what did this event change?),
 //! [`plan`] (what has to be sent?), [`protection`] (is what is held protected?), [`reconcile`]
-//! (does the broker agree?), [`pace`] (which message goes next?).
+//! (does the broker agree?), [`pace`] (which message goes next?). What no script can switch off is
+//! in [`guard`].
 
 mod adopt;
 pub mod apply;
@@ -18,6 +19,7 @@ pub mod command;
 pub mod decide;
 pub mod diagnostic;
 pub mod fact;
+pub mod guard;
 pub mod ids;
 pub mod instrument;
 pub mod intent;

@@ -55,6 +55,18 @@ pub const PROTECTION_DEADLINE_MS: u64 = 3_000;
 /// A quote older than this is not checked against.
 pub const QUOTE_AGE_MS_MAX: u64 = 15_000;
 
+/// An entry equal to one made within this is refused unless it is said to be meant, unless the
+/// account says otherwise.
+pub const DUPLICATE_WINDOW_MS: u64 = 1_000;
+
+/// Stop moves by policies that one transaction may see in a minute, unless the account says
+/// otherwise: one a second is what a message budget of 200 a minute leaves for three of them.
+pub const STOP_MOVES_PER_MINUTE: u32 = 60;
+
+/// Transactions that one policy may close in a minute, unless the account says otherwise: a bad
+/// script must not liquidate the book.
+pub const CLOSES_PER_MINUTE: u32 = 5;
+
 const _: () = assert!(RETRY_MS_MIN <= RETRY_MS_MAX && LOOKUP_MS_MIN <= LOOKUP_MS_MAX);
 const _: () = assert!(SETTLE_MS < ESCALATE_MS && RECHECK_MS < ESCALATE_MS);
 const _: () = assert!(GATHER_MS < PROTECTION_DEADLINE_MS);

@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 
 use crate::book::{Account, Book};
 use crate::check::{Context, No, PriceRules, check_quantity, fresh_quote, no_price};
+use crate::guard;
 use crate::ids::{AccountName, OwnerName, Symbol, TransactionId};
 use crate::instrument::Features;
 use crate::intent::{GuardWish, Open};
@@ -22,21 +23,34 @@ use crate::transaction::{Birth, Desired, Entry, EntryGuard, EntryKind, OnPartial
 /// The refusal with its sentence.
 pub fn open(book: &Book, wish: &Open, now: Timestamp) -> Result<Transaction, No> {
     let account = ready_account(book, &wish.account)?;
+    guard::restricted(account, &wish.symbol)?;
     let context = Context {
         account,
         instrument: account.instruments.get(&wish.symbol).map(|i| &**i),
         quote: account.quotes.get(&wish.symbol),
         now,
+        book: Some(book),
     };
+    if wish.entry == EntryKind::Market {
+        guard::session_closed(&context, &wish.symbol)?;
+    }
     check_quantity(context.instrument, wish.quantity)?;
     would_net(book, account, wish)?;
     let reference = reference(&context, wish)?;
-    let rules = PriceRules { direction: wish.direction, reference, context: &context };
+    let rules = PriceRules { direction: wish.direction, reference, context: &context, stale: None };
     if let EntryKind::Limit(limit) = wish.entry {
         rules.tick(limit)?;
     }
     rules.check(wish.stop, wish.target, (wish.stop, wish.target))?;
-    Ok(transaction(book, account, wish, reference.0, now))
+    rules.bounds(wish.stop, wish.target)?;
+    let carries = carried(book, account, wish);
+    let price = reference.0;
+    guard::duplicate(book, account, wish, now)?;
+    let order = guard::Order { symbol: &wish.symbol, quantity: wish.quantity, price };
+    guard::order(&context, &order)?;
+    guard::loss(&context, wish.direction, &[(price, wish.quantity)], wish.stop)?;
+    guard::wash::entry_meets_exits(book, account, wish, carries)?;
+    Ok(transaction(book, account, wish, (price, carries), now))
 }
 
 /// The account of that name, once it is connected and compared with the book.
@@ -92,10 +106,9 @@ fn transaction(
     book: &Book,
     account: &Account,
     wish: &Open,
-    reference: Price,
+    (reference, guard): (Price, EntryGuard),
     now: Timestamp,
 ) -> Transaction {
-    let guard = guard(book, account, wish);
     let both = wish.stop.is_some() && wish.target.is_some();
     let on_partial = wish.on_partial.or(account.rules.on_partial).unwrap_or({
         let pair_beside_entry = both && account.can(&wish.symbol, Features::NATIVE_OCO);
@@ -129,7 +142,7 @@ fn transaction(
 
 /// What the entry can carry at this moment. Alpaca takes exits only with a market or limit entry
 /// for whole units that opens, not adds to, a position ("bracket orders must be entry orders").
-fn guard(book: &Book, account: &Account, wish: &Open) -> EntryGuard {
+fn carried(book: &Book, account: &Account, wish: &Open) -> EntryGuard {
     let whole = wish.quantity.get().fract().is_zero();
     let held = |symbol: &Symbol| {
         book.transactions

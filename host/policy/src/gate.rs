@@ -94,6 +94,7 @@ fn judge(frame: &Frame<'_>, tx: &Transaction, request: &Request, is_own: bool) -
         instrument: Some(&frame.run.instrument),
         quote: frame.run.quote.as_ref(),
         now: frame.run.now,
+        book: frame.run.portfolio,
     };
     check(tx, &context, request)
 }

@@ -199,7 +199,9 @@ fn rejected(
                 super::settle::become_status(tx, next, "entry_rejected", now, out);
             }
         }
-        OpKind::Submit(_) => tx.task = None,
+        OpKind::Submit(_) if matches!(tx.task, Some(Task::Grow { .. })) => tx.task = None,
+        // A close that was asked for meanwhile goes on.
+        OpKind::Submit(_) => {}
         OpKind::Close(_) => close_failed(tx, "close_rejected", now, out),
         OpKind::Adjust { .. } => {
             let breached = fault.code == STOP_THROUGH_MARKET;

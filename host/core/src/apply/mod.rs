@@ -166,6 +166,7 @@ impl Book {
         self.orders.retain(|_, owner| *owner != id);
         self.clients.retain(|_, owner| *owner != id);
         self.ops.retain(|_, owner| *owner != id);
+        self.guards.forget(id);
     }
 
     /// The transaction that an order belongs to, by any of the ids that link it.

@@ -18,6 +18,7 @@ use crate::apply::{Transition, host_close, settle};
 use crate::book::{Account, Book};
 use crate::command::{Bracket, BracketLeg, Call, Command, NewOrder, Op, OpKind, OpLegs, OpState};
 use crate::fact::FactKind;
+use crate::guard::wire;
 use crate::ids::{SliceNo, TransactionId};
 use crate::instrument::Features;
 use crate::intent::Source;
@@ -63,7 +64,12 @@ pub fn plan(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Transi
         }
         for step in steps {
             let op = commit_step(tx, step, &salt, &limits, now, out);
-            out.commands.push(command(tx, &op, urgent, exit_tif, multiplier));
+            let command = command(tx, &op, urgent, exit_tif, multiplier);
+            if let Some(why) = wire::violation(tx, &op, &command) {
+                wire::give_up(tx, op, &why, now, out);
+                continue;
+            }
+            out.commands.push(command);
             out.ops.push((tx.id, op.clone()));
             tx.ops.push(op);
         }

@@ -7,11 +7,13 @@ use crate::apply::{Transition, become_status};
 use crate::book::Book;
 use crate::command::{Op, OpKind, OpState};
 use crate::fact::FactKind;
+use crate::guard::wire;
 use crate::ids::TransactionId;
 use crate::intent::Source;
 use crate::limits;
+use crate::order::Order;
 use crate::time::Timestamp;
-use crate::transaction::{Transaction, TransactionEvent};
+use crate::transaction::{Task, Transaction, TransactionEvent};
 
 /// Sends the row again, or gives it up where it is too old or no longer wanted.
 pub(super) fn again(
@@ -30,7 +32,7 @@ pub(super) fn again(
         let Some(at) = tx.ops.iter().position(|o| o.id == op.id) else { return };
         match fate {
             Fate::GiveUp(why) => give_up(tx, at, OpState::Stale, why, now, out),
-            Fate::Done => give_up(tx, at, OpState::Done, "it has ended by itself", now, out),
+            Fate::Done(why) => give_up(tx, at, OpState::Done, why, now, out),
             Fate::Send => {
                 let urgent = tx.protection.gap_since().is_some();
                 let op = &mut tx.ops[at];
@@ -38,7 +40,12 @@ pub(super) fn again(
                 op.attempt += 1;
                 op.sent_at = now;
                 let op = op.clone();
-                out.commands.push(super::command(tx, &op, urgent, exit_tif, multiplier));
+                let command = super::command(tx, &op, urgent, exit_tif, multiplier);
+                if let Some(why) = wire::violation(tx, &op, &command) {
+                    wire::give_up(tx, op, &why, now, out);
+                    return;
+                }
+                out.commands.push(command);
                 out.ops.push((tx.id, op));
             }
         }
@@ -52,18 +59,24 @@ enum Fate {
     /// It does not, for this reason.
     GiveUp(&'static str),
     /// What it asks for has happened.
-    Done,
+    Done(&'static str),
 }
 
 fn fate(tx: &Transaction, op: &Op, now: Timestamp) -> Fate {
+    let known = |o: &Order| o.client_id.as_ref() == Some(&op.client_id);
+    let makes_one = matches!(op.kind, OpKind::Submit(_) | OpKind::Close(_));
+    if makes_one && tx.orders.iter().any(known) {
+        return Fate::Done("its order is known, so it is not sent again");
+    }
+    let grows = matches!(tx.task, Some(Task::Grow { .. }));
     let stale = match &op.kind {
         OpKind::Submit(_) if now.ms_since(op.planned_at) > limits::ENTRY_AGE_MS_MAX => {
             Some("its price was for another moment")
         }
-        OpKind::Submit(_) if tx.entered.is_zero() => {
-            tx.entry.cancel_asked.then_some("its cancel was asked for")
+        OpKind::Submit(_) if tx.entry.cancel_asked && !tx.entry.ended => {
+            Some("its cancel was asked for")
         }
-        OpKind::Submit(_) => tx.task.is_none().then_some("the growth is no longer wanted"),
+        OpKind::Submit(_) => (tx.entry.ended && !grows).then_some("it is no longer wanted"),
         OpKind::Adjust { quantity, .. } => {
             let held = tx.slice(op.slice).map(|slice| slice.held);
             let other = tx.desired.version != op.version
@@ -78,7 +91,7 @@ fn fate(tx: &Transaction, op: &Op, now: Timestamp) -> Fate {
         OpKind::Cancel { order } => {
             let ended = tx.orders.iter().any(|o| o.broker_id == *order && o.status.is_terminal());
             if ended {
-                return Fate::Done;
+                return Fate::Done("it has ended by itself");
             }
             None
         }
@@ -102,12 +115,13 @@ fn give_up(
         fact.op = Some(op.id.clone());
         fact.text = format!("{}: {why}", super::describe(&op));
     });
-    if matches!(op.kind, OpKind::Submit(_)) && tx.entered.is_zero() {
+    let is_given_up = op.state == OpState::Stale && matches!(op.kind, OpKind::Submit(_));
+    if is_given_up && tx.entered.is_zero() {
         tx.entry.ended = true;
         if let Some(next) = tx.status.after(TransactionEvent::EntryFailed) {
             become_status(tx, next, "entry_stale", now, out);
         }
-    } else if matches!(op.kind, OpKind::Submit(_)) {
+    } else if is_given_up && matches!(tx.task, Some(Task::Grow { .. })) {
         tx.task = None;
     }
     out.ops.push((tx.id, op));

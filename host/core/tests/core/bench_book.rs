@@ -315,6 +315,7 @@ pub(crate) fn wish() -> Open {
         policies: None,
         on_partial: None,
         guard: GuardWish::Plain,
+        distinct: false,
     }
 }
 

@@ -270,6 +270,58 @@ fn a_growth_after_a_canceled_entry_is_not_taken_for_the_entry() {
 }
 
 #[test]
+fn a_growth_that_did_not_arrive_or_was_rejected_does_not_hold_up_a_close() {
+    let not_sent = || Answer::NotSent { fault: Fault::new("BUSY", "later"), after_ms: 1_000 };
+    let rejected = || Answer::Rejected(Fault::new("INSUFFICIENT_FUNDS", "no"));
+    type Row = (&'static str, fn() -> Answer);
+    let rows: [Row; 2] = [("not sent", not_sent), ("rejected", rejected)];
+    for (what, answer) in rows {
+        let mut b = Bench::new(ALPACA);
+        let id = opened(&mut b);
+        b.person(Intent::Resize { transaction: id, quantity: quantity("13") });
+        let more = b.command();
+        assert_eq!(words(&more), "buy 3 at market");
+        b.person(Intent::Close { transaction: id });
+        b.answer(&more, answer());
+        let free = b.command();
+        assert_eq!(words(&free), "exits of 10: stop clear, target clear", "{what}");
+        b.adjusted(&free);
+        b.cancel_exits(id);
+        b.pass_ms(1_100);
+        let close = b.command();
+        assert_eq!(words(&close), "sell 10 at market", "{what}: nothing is bought any more");
+        let order = b.accept(&close);
+        b.fill(&order, "10", "100");
+        assert_eq!(b.tx(id).status, TransactionStatus::Closed, "{what}");
+    }
+}
+
+#[test]
+fn a_growth_waits_for_the_row_of_its_leg_that_is_in_doubt() {
+    let mut b = Bench::new(ALPACA);
+    let id = b.open(wish());
+    let entry = b.command();
+    let order = b.accept(&entry);
+    b.fill(&order, "4", "100");
+    let pair = b.command();
+    b.adjusted(&pair);
+    b.person(Intent::CancelEntry { transaction: id });
+    let cancel = b.command();
+    b.fill(&order, "10", "100");
+    b.answer(&cancel, Answer::Rejected(Fault::new("NOT_CANCELABLE", "it is filled")));
+    b.sent.clear();
+    b.person(Intent::Resize { transaction: id, quantity: quantity("12") });
+    assert!(!b.sent.iter().any(|c| words(c).starts_with("buy")), "{:?}", b.sent);
+    let found = bracketd_core::broker::Found::Order(Box::new(bracketd_core::broker::OrderReport {
+        status: OrderStatus::Filled,
+        filled: quantity("10"),
+        ..order
+    }));
+    b.tell(BrokerEvent::LookedUp { op: cancel.op.clone(), found });
+    assert!(b.sent.iter().any(|c| words(c) == "buy 2 at market"), "{:?}", b.sent);
+}
+
+#[test]
 fn a_cancel_that_the_broker_refuses_is_not_hammered() {
     let mut b = Bench::new(ALPACA);
     let id = b.open(wish());

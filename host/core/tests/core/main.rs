@@ -10,6 +10,7 @@
 
 mod bench_book;
 mod gate;
+mod guards;
 mod lives;
 mod pace;
 mod properties;

@@ -265,7 +265,9 @@ fn a_position_that_vanished_is_closed_as_external_after_two_complete_reads() {
 #[test]
 fn a_shortfall_is_taken_from_the_youngest_transaction_first() {
     let mut b = Bench::new(&[ALPACA, &["protect-beside-open-entry"]].concat());
-    let (first, second) = (opened(&mut b), opened(&mut b));
+    let first = opened(&mut b);
+    b.pass_ms(2_000);
+    let second = opened(&mut b);
     for pause_ms in [0, 6_000] {
         b.now = b.now.plus_ms(pause_ms);
         let orders = [resting(&b, first), resting(&b, second)].concat();

@@ -37,6 +37,9 @@ pub(super) struct OpenBody {
     policies: Option<Vec<String>>,
     on_partial: Option<String>,
     guard: Option<String>,
+    /// Meant even where an equal entry was made a moment ago.
+    #[serde(default)]
+    distinct: bool,
     #[serde(default)]
     pub(super) why: String,
 }
@@ -170,6 +173,7 @@ impl OpenBody {
             policies: policies(self.policies.as_deref()),
             on_partial,
             guard: guard.unwrap_or(GuardWish::Native),
+            distinct: self.distinct,
         })))
     }
 }

@@ -150,6 +150,7 @@ impl World {
             instrument: Some(&self.instrument),
             quote: self.quote.as_ref(),
             now: self.now,
+            book: None,
         };
         let verb = request.intent.verb();
         if !matches!(request.intent, Intent::Open(_)) {
