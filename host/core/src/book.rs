@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::broker::{Balance, Position, Quote, Session};
+use crate::control::{Control, Kill, KillFile};
 use crate::ids::{AccountName, PolicyName, Symbol, TransactionId};
 use crate::instrument::{AccountInfo, Instrument};
 use crate::limits;
@@ -20,6 +21,16 @@ pub enum OnBreached {
     Alert,
     /// What is held is closed at the market.
     Close,
+}
+
+/// What becomes of resting entries when the daemon is told to stop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnShutdown {
+    /// They stay; those that carry no exits would fill without a stop.
+    #[default]
+    Keep,
+    /// They are canceled, as far as the broker confirms it in time.
+    CancelEntries,
 }
 
 /// What the configuration says of an account.
@@ -41,8 +52,14 @@ pub struct AccountRules {
     pub on_partial: Option<OnPartial>,
     /// How long exits rest.
     pub exit_time_in_force: TimeInForce,
-    /// Whether commands go out at all; a disarmed account is only watched.
+    /// Whether commands go out before a person has decided; a disarmed account is only watched.
     pub armed: bool,
+    /// What may be lost on one UTC day, in the account's currency.
+    pub max_day_loss: Option<rust_decimal::Decimal>,
+    /// How far the equity may fall below its peak, in percent of it.
+    pub max_drawdown_percent: Option<rust_decimal::Decimal>,
+    /// What becomes of resting entries when the daemon is told to stop.
+    pub on_shutdown: OnShutdown,
 }
 
 impl Default for AccountRules {
@@ -57,6 +74,9 @@ impl Default for AccountRules {
             on_partial: None,
             exit_time_in_force: TimeInForce::Gtc,
             armed: true,
+            max_day_loss: None,
+            max_drawdown_percent: None,
+            on_shutdown: OnShutdown::Keep,
         }
     }
 }
@@ -84,6 +104,8 @@ pub struct Account {
     pub balance: Option<Balance>,
     /// Positions as of the last complete read.
     pub positions: Vec<Position>,
+    /// What people decided about it.
+    pub control: Control,
 }
 
 impl Account {
@@ -100,6 +122,7 @@ impl Account {
             sessions: BTreeMap::new(),
             balance: None,
             positions: Vec::new(),
+            control: Control::default(),
         }
     }
 
@@ -129,6 +152,12 @@ pub struct Book {
     pub(crate) ops: BTreeMap<crate::ids::OpId, TransactionId>,
     /// Which transaction a client order id belongs to.
     pub(crate) clients: BTreeMap<crate::ids::ClientOrderId, TransactionId>,
+    /// The kill switch of the whole daemon.
+    pub kill: Kill,
+    /// What the file KILL asks for, while it is there.
+    pub kill_file: Option<KillFile>,
+    /// Closes that flatten asked for. Lost at a restart, which asks anew.
+    pub(crate) asked_closes: BTreeMap<TransactionId, crate::plan::Asked>,
 }
 
 impl Book {

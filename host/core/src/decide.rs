@@ -6,7 +6,8 @@
 use crate::apply::{NoticeKind, Transition, become_status};
 use crate::book::Book;
 use crate::broker::Fault;
-use crate::check::{Context, check, propose};
+use crate::check::{Context, No, check, propose};
+use crate::control::permits;
 use crate::fact::{Fact, FactKind};
 use crate::ids::{PolicyName, TransactionId};
 use crate::intent::{Intent, Open, Outcome, Request, Source, Verdict, Wish};
@@ -24,8 +25,12 @@ pub fn decide(
     now: Timestamp,
     out: &mut Transition,
 ) -> Verdict {
-    if let Intent::Open(wish) = &request.intent {
-        return decide_open(book, wish, request, known_policy, now, out);
+    match &request.intent {
+        Intent::Open(wish) => return decide_open(book, wish, request, known_policy, now, out),
+        Intent::Arm { .. } | Intent::Kill { .. } => {
+            return crate::control::decide(book, request, now, out);
+        }
+        _ => {}
     }
     let Some(id) = request.intent.transaction() else { return missing(0) };
     let Some(tx) = book.transactions.get(&id) else { return missing(id.0) };
@@ -36,7 +41,16 @@ pub fn decide(
         quote: account.quotes.get(&tx.symbol),
         now,
     };
-    let verdict = check(tx, &context, request);
+    let verdict = match permits(book, account, Some(tx), request) {
+        Ok(()) => check(tx, &context, request),
+        Err((refusal, message)) => Verdict {
+            outcome: Outcome::Refused(refusal),
+            message,
+            transaction: Some(id),
+            version: tx.desired.version,
+        },
+    };
+    let verdict = if account.is_armed() { verdict } else { stored_only(verdict) };
     match verdict.outcome {
         Outcome::Unchanged => verdict,
         Outcome::Refused(refusal) => {
@@ -44,6 +58,18 @@ pub fn decide(
             verdict
         }
         Outcome::Stored | Outcome::Staged => accept(book, id, request, verdict, now, out),
+    }
+}
+
+/// Nothing of a disarmed account is being sent, so the answer must not say so.
+fn stored_only(verdict: Verdict) -> Verdict {
+    match verdict.outcome {
+        Outcome::Staged => Verdict {
+            outcome: Outcome::Stored,
+            message: "stored; goes to the broker when the account is armed".to_owned(),
+            ..verdict
+        },
+        Outcome::Stored | Outcome::Unchanged | Outcome::Refused(_) => verdict,
     }
 }
 
@@ -76,7 +102,7 @@ fn decide_open(
             Refusal::UnknownPolicy,
             format!("there is no policy {name}; `bracketd policy list` shows those there are"),
         )),
-        None => open(book, wish, now),
+        None => permitted(book, wish, request).and_then(|()| open(book, wish, now)),
     };
     let tx = match opened {
         Ok(tx) => tx,
@@ -106,6 +132,14 @@ fn decide_open(
         message: format!("transaction {id} is WAITING; its entry is being sent"),
         transaction: Some(id),
         version,
+    }
+}
+
+/// What kill switch and arming say to a new transaction; an unknown account is refused later.
+fn permitted(book: &Book, wish: &Open, request: &Request) -> Result<(), No> {
+    match book.accounts.get(&wish.account) {
+        Some(account) => permits(book, account, None, request),
+        None => Ok(()),
     }
 }
 
@@ -188,7 +222,11 @@ fn accept(
                     fact.text = format!("{leg}: {}", request.why);
                 });
             }
-            Intent::Open(_) | Intent::Protect { .. } | Intent::Ratchet { .. } => {}
+            Intent::Open(_)
+            | Intent::Protect { .. }
+            | Intent::Ratchet { .. }
+            | Intent::Arm { .. }
+            | Intent::Kill { .. } => {}
         }
         crate::apply::settle(tx, now, out);
     });

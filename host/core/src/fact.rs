@@ -69,11 +69,19 @@ pub enum FactKind {
     Started,
     /// The daemon stopped as asked.
     Stopped,
+    /// A kill switch was set; `code` is the level, no account means the whole daemon.
+    KillChanged,
+    /// Commands of an account go out from now on, or still do after a restart.
+    Armed,
+    /// Commands of an account do not go out any more.
+    Disarmed,
+    /// Losses of an account are measured from another equity; `before` and `after` are the day's.
+    BaselineSet,
 }
 
 impl FactKind {
     /// All kinds.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 31] = [
         Self::TransactionOpened,
         Self::StatusChanged,
         Self::StopChanged,
@@ -101,6 +109,10 @@ impl FactKind {
         Self::Reconciled,
         Self::Started,
         Self::Stopped,
+        Self::KillChanged,
+        Self::Armed,
+        Self::Disarmed,
+        Self::BaselineSet,
     ];
 
     /// Its name in the ledger; never changed once released.
@@ -133,6 +145,10 @@ impl FactKind {
             Self::Reconciled => "reconciled",
             Self::Started => "started",
             Self::Stopped => "stopped",
+            Self::KillChanged => "kill_changed",
+            Self::Armed => "armed",
+            Self::Disarmed => "disarmed",
+            Self::BaselineSet => "baseline_set",
         }
     }
 

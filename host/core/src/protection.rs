@@ -39,6 +39,8 @@ pub enum Exposed {
     AccountDown,
     /// The rest of the entry is waited for, as configured.
     WaitingForEntry,
+    /// The account is disarmed: no command goes out.
+    Disarmed,
 }
 
 impl Exposed {
@@ -50,6 +52,7 @@ impl Exposed {
             Self::Unknown => "unknown",
             Self::AccountDown => "account_down",
             Self::WaitingForEntry => "waiting_for_entry",
+            Self::Disarmed => "disarmed",
         }
     }
 }

@@ -38,7 +38,11 @@ pub fn reconcile(
     positions(book, name, picture, now, out);
     let Some(account) = book.accounts.get_mut(name) else { return };
     account.positions.clone_from(&picture.positions);
-    account.balance = picture.balance.clone().or(account.balance.take());
+    if let Some(balance) = &picture.balance {
+        account.balance = Some(balance.clone());
+        crate::control::balance_read(book, name, now, out);
+    }
+    let Some(account) = book.accounts.get_mut(name) else { return };
     if !account.is_reconciled {
         account.is_reconciled = true;
         let mut fact = Fact::new(now, FactKind::Reconciled, Source::Recovery);

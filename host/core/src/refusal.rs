@@ -14,10 +14,16 @@ pub enum Refusal {
     UnknownInstrument,
     /// There is no such policy.
     UnknownPolicy,
+    /// The kill switch of the account or the daemon does not let it through.
+    Killed,
+    /// The account is disarmed: nothing would be sent.
+    Disarmed,
     /// The transaction belongs to another book.
     NotOwner,
     /// The policy's configuration does not allow this verb.
     VerbNotAllowed,
+    /// An act that is audited needs a reason.
+    NoReason,
     /// The transaction has ended.
     AlreadyEnded,
     /// Only a WAITING transaction has an entry to cancel.
@@ -58,13 +64,16 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them, in order of precedence.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::UnknownAccount,
         Self::UnknownTransaction,
         Self::UnknownInstrument,
         Self::UnknownPolicy,
+        Self::Killed,
+        Self::Disarmed,
         Self::NotOwner,
         Self::VerbNotAllowed,
+        Self::NoReason,
         Self::AlreadyEnded,
         Self::NotWaiting,
         Self::NotOpened,
@@ -92,8 +101,11 @@ impl Refusal {
             Self::UnknownTransaction => "UNKNOWN_TRANSACTION",
             Self::UnknownInstrument => "UNKNOWN_INSTRUMENT",
             Self::UnknownPolicy => "UNKNOWN_POLICY",
+            Self::Killed => "KILLED",
+            Self::Disarmed => "DISARMED",
             Self::NotOwner => "NOT_OWNER",
             Self::VerbNotAllowed => "VERB_NOT_ALLOWED",
+            Self::NoReason => "NO_REASON",
             Self::AlreadyEnded => "ALREADY_ENDED",
             Self::NotWaiting => "NOT_WAITING",
             Self::NotOpened => "NOT_OPENED",
@@ -129,7 +141,9 @@ impl Refusal {
             | Self::Collar
             | Self::WouldNet
             | Self::NotOpened
-            | Self::LedgerFailed => true,
+            | Self::LedgerFailed
+            | Self::Killed
+            | Self::Disarmed => true,
             Self::UnknownAccount
             | Self::UnknownTransaction
             | Self::UnknownInstrument
@@ -141,7 +155,8 @@ impl Refusal {
             | Self::BadQuantity
             | Self::StopBeyondTarget
             | Self::OffTick
-            | Self::Loosens => false,
+            | Self::Loosens
+            | Self::NoReason => false,
         }
     }
 }

@@ -5,6 +5,7 @@
 //! way at a time (I4); the newest wish is what the next one carries.
 
 mod exits;
+mod halt;
 mod id;
 mod task;
 mod timers;
@@ -14,6 +15,7 @@ use crate::book::{Account, Book};
 use crate::command::{
     Bracket, BracketLeg, Call, Command, NewOrder, Op, OpKind, OpLegs, OpState, Urgency,
 };
+use crate::control::KillLevel;
 use crate::fact::FactKind;
 use crate::ids::{SliceNo, TransactionId};
 use crate::instrument::Features;
@@ -26,6 +28,7 @@ use crate::transaction::{
     EntryGuard, EntryKind, OnPartial, Slice, StepCount, Transaction, TransactionStatus,
 };
 
+pub(crate) use halt::Asked;
 pub use timers::{next_timer, wake};
 
 /// What one planned step does, before it has an id.
@@ -37,10 +40,11 @@ pub(crate) struct Step {
 
 /// Plans what a transaction needs next and brings its protection clock up to date.
 pub fn plan(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Transition) {
+    halt::enforce(book, id, now, out);
     let Some(tx) = book.transactions.get(&id).cloned() else { return };
     let Some(account) = book.accounts.get(&tx.account) else { return };
-    let steps = if account.is_up && account.is_reconciled && account.rules.armed {
-        steps(&tx, account, now)
+    let steps = if account.may_send() {
+        steps(&tx, account, book.kill_of(account).level, now)
     } else {
         Vec::new()
     };
@@ -134,11 +138,11 @@ pub fn bracket(
     }
 }
 
-fn steps(tx: &Transaction, account: &Account, now: Timestamp) -> Vec<Step> {
+fn steps(tx: &Transaction, account: &Account, level: KillLevel, now: Timestamp) -> Vec<Step> {
     if tx.status == TransactionStatus::Waiting && !entry_was_sent(tx) {
         return submit_entry(tx).into_iter().collect();
     }
-    let mut steps: Vec<Step> = cancel_entry(tx, account).into_iter().collect();
+    let mut steps: Vec<Step> = cancel_entry(tx, account, level).into_iter().collect();
     steps.extend(task::steps(tx, account, now));
     for slice in &tx.slices {
         if !task::occupies(tx, account, slice.no) {
@@ -180,13 +184,14 @@ fn submit_entry(tx: &Transaction) -> Option<Step> {
     Some(Step { slice: SliceNo(0), legs: OpLegs::Entry, kind: OpKind::Submit(order) })
 }
 
-/// The rest of the entry goes when somebody asked for it, when a close begins, or when it stands
-/// in the way of protecting what filled.
-fn cancel_entry(tx: &Transaction, account: &Account) -> Option<Step> {
+/// The rest of the entry goes when somebody asked for it, when a close begins, when it stands in
+/// the way of protecting what filled, or when the kill switch says so.
+fn cancel_entry(tx: &Transaction, account: &Account, level: KillLevel) -> Option<Step> {
     let resting = tx.resting_entry()?;
     let busy = tx.ops.iter().any(|op| op.legs == OpLegs::Entry && !op.state.is_settled());
     // Once the first entry has ended, an entry order is a growth that somebody wants.
     let asked = tx.status == TransactionStatus::Closing
+        || level >= KillLevel::CancelEntries
         || (!tx.entry.ended && (tx.entry.cancel_asked || entry_blocks(tx, account)));
     // Everything that was entered has left again: the rest would start a position without a plan.
     let spent = !tx.entered.is_zero() && tx.held().is_zero();
@@ -320,7 +325,9 @@ fn judge(tx: &Transaction, account: &Account, now: Timestamp, planned: bool) -> 
     };
     let rejected = exposed.iter().any(|s| s.rejections > 0 && !under_way(s));
     let waits = tx.resting_entry().is_some() && partial_rule(tx, account) == Partial::Wait;
-    let why = if !account.is_up || !account.rules.armed {
+    let why = if !account.is_armed() {
+        Some(Exposed::Disarmed)
+    } else if !account.is_up {
         Some(Exposed::AccountDown)
     } else if unknown {
         Some(Exposed::Unknown)

@@ -6,6 +6,7 @@
 use crate::apply::Transition;
 use crate::book::Book;
 use crate::command::{Op, OpKind, OpState, Read};
+use crate::control::KillLevel;
 use crate::fact::FactKind;
 use crate::ids::TransactionId;
 use crate::intent::Source;
@@ -19,7 +20,7 @@ use crate::transaction::{Transaction, TransactionEvent};
 pub fn next_timer(book: &Book, id: TransactionId, now: Timestamp) -> Option<Timestamp> {
     let tx = book.transactions.get(&id)?;
     let account = book.accounts.get(&tx.account).filter(|account| account.is_up)?;
-    let may_send = account.is_reconciled && account.rules.armed;
+    let may_send = account.is_reconciled && account.is_armed();
     let ops = tx.ops.iter().filter_map(|op| match op.state {
         OpState::NotSent { retry_at } => may_send.then_some(retry_at),
         OpState::Unknown { next_at, .. } => Some(next_at),
@@ -39,7 +40,8 @@ pub fn next_timer(book: &Book, id: TransactionId, now: Timestamp) -> Option<Time
         Protection::Pending { since } => Some(since.plus_ms(account.rules.protection_deadline_ms)),
         Protection::NotWanted | Protection::Protected | Protection::Unprotected { .. } => None,
     };
-    let later = slices.chain(deadline).filter(|at| *at > now);
+    let close = super::halt::next_close(book, tx, account).filter(|_| may_send);
+    let later = slices.chain(deadline).chain(close).filter(|at| *at > now);
     ops.map(|at| at.max(now)).chain(later).min()
 }
 
@@ -51,7 +53,7 @@ pub fn wake(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Transi
         return;
     }
     let exit_tif = account.rules.exit_time_in_force;
-    let may_send = account.is_reconciled && account.rules.armed;
+    let may_send = account.may_send();
     let due: Vec<Op> = tx.ops.iter().filter(|op| is_due(op, now)).cloned().collect();
     if due.is_empty() {
         return;
@@ -108,8 +110,8 @@ fn look_up(
     });
 }
 
-/// Sends a row again that surely did not arrive, under its own id; an entry that is too old and an
-/// adjustment that is no longer wanted are given up instead.
+/// Sends a row again that surely did not arrive, under its own id; an entry that is too old or that
+/// the kill switch holds back, and an adjustment that is no longer wanted, are given up instead.
 fn again(
     book: &mut Book,
     id: TransactionId,
@@ -118,22 +120,27 @@ fn again(
     now: Timestamp,
     out: &mut Transition,
 ) {
-    let stale = match op.kind {
-        OpKind::Submit(_) => now.ms_since(op.planned_at) > limits::ENTRY_AGE_MS_MAX,
-        OpKind::Adjust { .. } => book.transactions.get(&id).is_some_and(|tx| {
-            tx.desired.version != op.version || tx.held().is_zero() || tx.task.is_some()
-        }),
-        // What left meanwhile must not be sold a second time.
-        OpKind::Close(ref order) => book
-            .transactions
-            .get(&id)
-            .is_some_and(|tx| tx.task.is_none() || order.quantity > tx.held()),
-        OpKind::Cancel { .. } => false,
-    };
+    let killed = book.transactions.get(&id).is_some_and(|tx| {
+        let level = book.kill_level(&tx.account);
+        matches!(op.kind, OpKind::Submit(_)) && level > KillLevel::Off
+    });
+    let stale = killed
+        || match op.kind {
+            OpKind::Submit(_) => now.ms_since(op.planned_at) > limits::ENTRY_AGE_MS_MAX,
+            OpKind::Adjust { .. } => book.transactions.get(&id).is_some_and(|tx| {
+                tx.desired.version != op.version || tx.held().is_zero() || tx.task.is_some()
+            }),
+            // What left meanwhile must not be sold a second time.
+            OpKind::Close(ref order) => book
+                .transactions
+                .get(&id)
+                .is_some_and(|tx| tx.task.is_none() || order.quantity > tx.held()),
+            OpKind::Cancel { .. } => false,
+        };
     book.change(id, out, |tx, out| {
         let Some(at) = tx.ops.iter().position(|o| o.id == op.id) else { return };
         if stale {
-            give_up(tx, at, now, out);
+            give_up(tx, at, killed, now, out);
             return;
         }
         let urgent = tx.protection.gap_since().is_some();
@@ -146,19 +153,21 @@ fn again(
     });
 }
 
-fn give_up(tx: &mut Transaction, at: usize, now: Timestamp, out: &mut Transition) {
+fn give_up(tx: &mut Transaction, at: usize, killed: bool, now: Timestamp, out: &mut Transition) {
     let mut op = tx.ops.remove(at);
     op.state = OpState::Stale;
     out.fact(tx, now, FactKind::Settled, Source::Host, |fact| {
         fact.code = op.state.as_str().into();
         fact.slice = Some(op.slice);
         fact.op = Some(op.id.clone());
-        fact.text = format!("{}: too old, or no longer wanted", super::describe(&op));
+        let why = if killed { "the kill switch is on" } else { "too old, or no longer wanted" };
+        fact.text = format!("{}: {why}", super::describe(&op));
     });
     if matches!(op.kind, OpKind::Submit(_)) && tx.entered.is_zero() {
         tx.entry.ended = true;
         if let Some(next) = tx.status.after(TransactionEvent::EntryFailed) {
-            crate::apply::become_status(tx, next, "entry_stale", now, out);
+            let why = if killed { "entry_killed" } else { "entry_stale" };
+            crate::apply::become_status(tx, next, why, now, out);
         }
     } else if matches!(op.kind, OpKind::Submit(_)) {
         tx.task = None;
