@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bracketd_core::apply::{NoticeKind, Transition, apply};
 use bracketd_core::broker::{BrokerEvent, Fault, FromAccount};
 use bracketd_core::command::{Answer, Read};
+use bracketd_core::control::file_seen;
 use bracketd_core::decide::decide;
 use bracketd_core::fact::{Fact, FactKind};
 use bracketd_core::ids::{AccountName, Symbol, TransactionId};
@@ -76,6 +77,8 @@ impl Engine {
                 apply(&mut self.book, FromAccount { account, event }, now, out);
             }
             Input::Policies(report) => self.policies_changed(*report, now, out),
+            Input::KillFile(file) => file_seen(&mut self.book, file, now, out),
+            Input::Compare(account) => self.ask_for_picture(&account, now, out),
         }
     }
 
@@ -259,6 +262,11 @@ impl Engine {
         });
         let states = self.states.unsaved.iter().filter_map(|key| self.states.kept.get(key));
         let touched = out.touched.iter().filter_map(|id| self.book.transactions.get(id));
+        let controls = out
+            .controls
+            .iter()
+            .flatten()
+            .filter_map(|name| Some((name.clone(), &self.book.accounts.get(name)?.control)));
         let batch = Batch {
             at: now,
             transactions: touched.map(|tx| &**tx).collect(),
@@ -268,6 +276,8 @@ impl Engine {
             policy_versions: self.runs.take_versions(),
             instruments: instruments.collect(),
             watermarks: Vec::new(),
+            controls: controls.collect(),
+            kill: out.controls.contains(&None).then_some(&self.book.kill),
         };
         let versions = batch.policy_versions.clone();
         match self.ledger.commit(&batch) {

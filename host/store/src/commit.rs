@@ -5,15 +5,13 @@
 //! more than it writes.
 
 use bracketd_core::command::Op;
-use bracketd_core::fact::Fact;
 use bracketd_core::ids::TransactionId;
-use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::Transaction;
 use rusqlite::Connection;
 
 use crate::batch::Batch;
 use crate::error::StoreError;
-use crate::rows::{fact, instrument, int, op, order, policy, slice, transaction};
+use crate::rows::{control, fact, instrument, int, op, order, policy, slice, transaction};
 use crate::shadow::{Shadow, Shadows};
 
 /// Writes everything of the batch; the caller commits.
@@ -43,18 +41,14 @@ pub(crate) fn write(
     for (account, at) in &batch.watermarks {
         instrument::write_watermark(sql, account, *at)?;
     }
-    write_facts(sql, first_fact_seq, batch.at, batch.facts)
-}
-
-/// Appends facts, numbered without a gap.
-pub(crate) fn write_facts(
-    sql: &Connection,
-    first_seq: u64,
-    at: Timestamp,
-    facts: &[Fact],
-) -> Result<(), StoreError> {
-    for (seq, row) in (first_seq..).zip(facts) {
-        fact::write(sql, seq, at, row)?;
+    for (account, row) in &batch.controls {
+        control::write(sql, account, row)?;
+    }
+    if let Some(kill) = batch.kill {
+        control::write_daemon(sql, kill)?;
+    }
+    for (seq, row) in (first_fact_seq..).zip(batch.facts) {
+        fact::write(sql, seq, batch.at, row)?;
     }
     Ok(())
 }

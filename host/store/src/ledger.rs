@@ -5,17 +5,14 @@
 
 use std::path::Path;
 
-use bracketd_core::fact::Fact;
-use bracketd_core::time::Timestamp;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::ballast::Ballast;
-use crate::batch::{AccountMeta, Batch, Committed, Loaded};
+use crate::batch::{Batch, Committed, Loaded};
 use crate::error::StoreError;
 use crate::facts::{self, FactFilter, StoredFact};
 use crate::lock::DirLock;
 use crate::open::{self, LEDGER_FILE, OpenOptions};
-use crate::rows::instrument;
 use crate::shadow::Shadows;
 use crate::{commit, load};
 
@@ -92,34 +89,16 @@ impl Ledger {
         Ok(Committed { first_fact_seq: first })
     }
 
-    /// Keeps whether an account is armed, with the facts that say who did it.
-    ///
-    /// # Errors
-    /// As [`Ledger::commit`].
-    pub fn set_account(
-        &mut self,
-        at: Timestamp,
-        meta: &AccountMeta,
-        facts: &[Fact],
-    ) -> Result<Committed, StoreError> {
-        let first = self.next_fact_seq;
-        self.write(|sql, _| {
-            instrument::write_meta(sql, meta)?;
-            commit::write_facts(sql, first, at, facts)
-        })?;
-        self.next_fact_seq += facts.len() as u64;
-        Ok(Committed { first_fact_seq: first })
-    }
-
-    /// Makes the next epoch begin and disarms every account: the ledger was restored from a backup,
-    /// and order ids that its lost part may have used must never be used again (I3).
+    /// Makes the next epoch begin and disarms every account, also one that the configuration arms:
+    /// the ledger was restored from a backup, and order ids that its lost part may have used must
+    /// never be used again (I3).
     ///
     /// # Errors
     /// As [`Ledger::commit`].
     pub fn begin_epoch(&mut self) -> Result<u32, StoreError> {
         self.write(|sql, _| {
             sql.execute("UPDATE ledger SET epoch = epoch + 1", [])?;
-            sql.execute("UPDATE accounts SET armed = 0 WHERE armed IS NOT NULL", [])?;
+            sql.execute("UPDATE accounts SET armed = 0", [])?;
             Ok(())
         })?;
         Ok(load::identity(&self.sql)?.1)

@@ -25,7 +25,7 @@ mod shadow;
 mod tests;
 
 pub use ballast::BALLAST_FILE;
-pub use batch::{AccountMeta, Batch, Committed, ENDED_KEPT, Loaded, PolicyState, PolicyVersion};
+pub use batch::{Batch, Committed, ENDED_KEPT, Loaded, PolicyState, PolicyVersion};
 pub use error::StoreError;
 pub use facts::{FactFilter, StoredFact};
 pub use ledger::Ledger;

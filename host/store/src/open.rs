@@ -21,6 +21,7 @@ const STATEMENTS_KEPT: usize = 64;
 
 static STEPS: &[M<'static>] = &[
     M::up(include_str!("../migrations/0001_first.sql")),
+    M::up(include_str!("../migrations/0002_control.sql")),
     M::up(include_str!("../migrations/0003_evidence.sql")),
 ];
 /// Every step from an empty file to the schema of this program.

@@ -47,6 +47,8 @@ pub struct Transition {
     pub notices: Vec<Notice>,
     /// Instruments that were read for the first time or differ from before.
     pub instruments: BTreeSet<(AccountName, Symbol)>,
+    /// Accounts whose kill switch, arming or baseline must be written; none is the daemon's own.
+    pub controls: BTreeSet<Option<AccountName>>,
 }
 
 /// Something a policy of the transaction may want to hear.
@@ -100,7 +102,10 @@ pub enum NoticeKind {
 impl Transition {
     /// Whether nothing durable changed.
     pub fn is_empty(&self) -> bool {
-        self.touched.is_empty() && self.ops.is_empty() && self.facts.is_empty()
+        self.touched.is_empty()
+            && self.ops.is_empty()
+            && self.facts.is_empty()
+            && self.controls.is_empty()
     }
 
     pub(crate) fn fact(
@@ -268,7 +273,10 @@ fn account_event(
         BrokerEvent::Session { symbol, session } => {
             account.sessions.insert(symbol, session);
         }
-        BrokerEvent::Balance(balance) => account.balance = Some(balance),
+        BrokerEvent::Balance(balance) => {
+            account.balance = Some(balance);
+            crate::control::balance_read(book, name, now, out);
+        }
         // Bars and unknown instruments concern those who asked, outside of the book.
         BrokerEvent::Bars { .. }
         | BrokerEvent::NoInstrument { .. }

@@ -6,6 +6,7 @@
 use crate::apply::{Transition, become_status};
 use crate::book::Book;
 use crate::command::{Op, OpKind, OpState};
+use crate::control::KillLevel;
 use crate::fact::FactKind;
 use crate::guard::wire;
 use crate::ids::TransactionId;
@@ -14,6 +15,9 @@ use crate::limits;
 use crate::order::Order;
 use crate::time::Timestamp;
 use crate::transaction::{Task, Transaction, TransactionEvent};
+
+/// Why nothing that opens or grows goes out.
+const KILLED: &str = "the kill switch is on";
 
 /// Sends the row again, or gives it up where it is too old or no longer wanted.
 pub(super) fn again(
@@ -27,7 +31,8 @@ pub(super) fn again(
     let Some(account) = book.accounts.get(&tx.account) else { return };
     let exit_tif = account.rules.exit_time_in_force;
     let multiplier = super::urgency::multiplier(account, &tx.symbol);
-    let fate = fate(tx, op, now);
+    let killed = book.kill_level(&tx.account) > KillLevel::Off;
+    let fate = fate(tx, op, killed, now);
     book.change(id, out, |tx, out| {
         let Some(at) = tx.ops.iter().position(|o| o.id == op.id) else { return };
         match fate {
@@ -62,7 +67,7 @@ enum Fate {
     Done(&'static str),
 }
 
-fn fate(tx: &Transaction, op: &Op, now: Timestamp) -> Fate {
+fn fate(tx: &Transaction, op: &Op, killed: bool, now: Timestamp) -> Fate {
     let known = |o: &Order| o.client_id.as_ref() == Some(&op.client_id);
     let makes_one = matches!(op.kind, OpKind::Submit(_) | OpKind::Close(_));
     if makes_one && tx.orders.iter().any(known) {
@@ -70,6 +75,7 @@ fn fate(tx: &Transaction, op: &Op, now: Timestamp) -> Fate {
     }
     let grows = matches!(tx.task, Some(Task::Grow { .. }));
     let stale = match &op.kind {
+        OpKind::Submit(_) if killed => Some(KILLED),
         OpKind::Submit(_) if now.ms_since(op.planned_at) > limits::ENTRY_AGE_MS_MAX => {
             Some("its price was for another moment")
         }
@@ -119,7 +125,8 @@ fn give_up(
     if is_given_up && tx.entered.is_zero() {
         tx.entry.ended = true;
         if let Some(next) = tx.status.after(TransactionEvent::EntryFailed) {
-            become_status(tx, next, "entry_stale", now, out);
+            let word = if why == KILLED { "entry_killed" } else { "entry_stale" };
+            become_status(tx, next, word, now, out);
         }
     } else if is_given_up && matches!(tx.task, Some(Task::Grow { .. })) {
         tx.task = None;

@@ -153,7 +153,7 @@ fn a_person_s_evidence_settles_what_nothing_else_does() {
     assert_eq!(b.ask(absent_now(), ann()).code(), "NOT_UNKNOWN");
     unknown(&mut b, &entry);
     assert_eq!(b.ask(absent_now(), policy()).code(), "VERB_NOT_ALLOWED");
-    assert_eq!(b.ask_why(absent_now(), "").code(), "NO_EVIDENCE");
+    assert_eq!(b.ask_why(absent_now(), ann(), "").code(), "NO_EVIDENCE");
     assert_eq!(b.ask(absent_now(), ann()).code(), "STAGED");
     assert_eq!(codes(&b, FactKind::Resolved), ["absent"]);
     b.pass_ms(0);
