@@ -147,7 +147,9 @@ fn status_of(refusal: Refusal) -> StatusCode {
         | Refusal::Busy
         | Refusal::VersionConflict
         | Refusal::Locked
-        | Refusal::WouldNet => StatusCode::CONFLICT,
+        | Refusal::WouldNet
+        | Refusal::Killed
+        | Refusal::Disarmed => StatusCode::CONFLICT,
         Refusal::NotReady
         | Refusal::NoReferencePrice
         | Refusal::StalePrice
@@ -161,7 +163,8 @@ fn status_of(refusal: Refusal) -> StatusCode {
         | Refusal::StopBeyondTarget
         | Refusal::OffTick
         | Refusal::Loosens
-        | Refusal::Collar => StatusCode::UNPROCESSABLE_ENTITY,
+        | Refusal::Collar
+        | Refusal::NoReason => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
 
@@ -191,6 +194,9 @@ fn hint_of(refusal: Refusal) -> &'static str {
         Refusal::Loosens => "the account forbids it to move a stop away from the market",
         Refusal::Collar => "the price is far from the market; is it a typo?",
         Refusal::LedgerFailed => "nothing was done; check disk space and the data directory",
+        Refusal::Killed => "`bracketd kill status` says who set it and why",
+        Refusal::Disarmed => "`bracketd account show` says what would be armed",
+        Refusal::NoReason => "say why with --reason",
     }
 }
 

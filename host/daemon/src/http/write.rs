@@ -128,7 +128,9 @@ impl Goal {
             Intent::Open(_)
             | Intent::Protect { .. }
             | Intent::Ratchet { .. }
-            | Intent::Lock { .. } => Self::Legs,
+            | Intent::Lock { .. }
+            | Intent::Arm { .. }
+            | Intent::Kill { .. } => Self::Legs,
         }
     }
 
