@@ -301,20 +301,19 @@ fn g8_flatten_goes_on_after_a_crash_between_its_steps() {
     let mut world = world.again();
     assert_eq!(world.engine.book().kill.level, KillLevel::Flatten);
     assert_eq!(world.status(), TransactionStatus::Closing);
-    world.up();
-    world.picture(vec![]);
+    let mut told = vec![world.up(), world.picture(vec![])];
     let mut sent = Vec::new();
     for _ in 0..40 {
         world.now = world.now.plus_ms(500);
-        let done = world.step(vec![]);
-        for (_, read) in &done.reads {
-            if let Read::Bracket { op, bracket, .. } = read {
-                let found = Found::Legs { legs: bracket.legs.clone(), memo: vec![] };
-                let told = world.tell(BrokerEvent::LookedUp { op: op.clone(), found });
-                sent.extend(told.commands);
+        told.push(world.step(vec![]));
+        while let Some(done) = told.pop() {
+            sent.extend(done.commands);
+            for (_, read) in done.reads {
+                let Read::Bracket { op, bracket, .. } = read else { continue };
+                let found = Found::Legs { legs: bracket.legs, memo: vec![] };
+                told.push(world.tell(BrokerEvent::LookedUp { op, found }));
             }
         }
-        sent.extend(done.commands);
     }
     let [again] = &sent[..] else { panic!("{sent:?}") };
     assert!(clears(&again.call), "{again:?}");
