@@ -69,11 +69,13 @@ pub enum FactKind {
     Started,
     /// The daemon stopped as asked.
     Stopped,
+    /// The ledger was brought back from a backup: a new epoch begins, every account is disarmed.
+    Restored,
 }
 
 impl FactKind {
     /// All kinds.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::TransactionOpened,
         Self::StatusChanged,
         Self::StopChanged,
@@ -101,6 +103,7 @@ impl FactKind {
         Self::Reconciled,
         Self::Started,
         Self::Stopped,
+        Self::Restored,
     ];
 
     /// Its name in the ledger; never changed once released.
@@ -133,6 +136,7 @@ impl FactKind {
             Self::Reconciled => "reconciled",
             Self::Started => "started",
             Self::Stopped => "stopped",
+            Self::Restored => "restored",
         }
     }
 
