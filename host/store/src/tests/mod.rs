@@ -5,3 +5,4 @@ mod ledger;
 mod round_trip;
 mod sample;
 mod schema;
+mod tools;
