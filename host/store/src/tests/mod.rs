@@ -2,6 +2,7 @@
 
 mod arbitrary;
 mod ledger;
+mod released;
 mod round_trip;
 mod sample;
 mod schema;

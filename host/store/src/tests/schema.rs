@@ -7,7 +7,7 @@ use super::sample::{opened, stop_changed, stop_move};
 use crate::open::MIGRATIONS;
 use crate::{Batch, Ledger, StoreError};
 
-fn objects(sql: &Connection) -> Vec<(String, String, Option<String>)> {
+pub(crate) fn objects(sql: &Connection) -> Vec<(String, String, Option<String>)> {
     let squeeze = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut statement =
         sql.prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name").unwrap();
