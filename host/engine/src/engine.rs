@@ -10,7 +10,7 @@ use bracketd_core::book::{Account, Book};
 use bracketd_core::ids::{AccountName, PolicyName, Symbol, TransactionId};
 use bracketd_core::time::Timestamp;
 use bracketd_policy::PolicySet;
-use bracketd_store::{Ledger, PolicyState, StoreError};
+use bracketd_store::{Ledger, Loaded, PolicyState, StoreError};
 
 use crate::beats::Beats;
 use crate::input::{Dispatch, Input, Ticket};
@@ -64,6 +64,13 @@ pub struct Engine {
     pub(crate) states: PolicyStates,
 }
 
+/// Whether commands of an account go out: as was decided last, else as the configuration says. In a
+/// ledger that was restored the configuration has no say: somebody has to look first.
+fn starts_armed(loaded: &Loaded, account: &AccountName, configured: bool) -> bool {
+    let decided = loaded.accounts.iter().find(|meta| meta.account == *account);
+    decided.and_then(|meta| meta.armed).unwrap_or(configured && loaded.epoch == 0)
+}
+
 /// What policies keep of each transaction.
 #[derive(Debug, Default)]
 pub(crate) struct PolicyStates {
@@ -85,7 +92,8 @@ impl Engine {
     ) -> Result<Self, StartError> {
         let loaded = ledger.load()?;
         let mut book = Book::new(&loaded.ledger_id, loaded.epoch);
-        for (name, rules) in settings.accounts {
+        for (name, mut rules) in settings.accounts {
+            rules.armed = starts_armed(&loaded, &name, rules.armed);
             book.accounts.insert(name.clone(), Account::new(name, rules));
         }
         for (name, instrument) in loaded.instruments {
