@@ -9,6 +9,8 @@ use std::ops::Range;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::guards::GuardsTable;
+
 /// A value with its place in the file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(transparent)]
@@ -159,6 +161,9 @@ pub struct AccountTable {
     pub poll_prices: Option<At<String>>,
     /// How often everything is compared with the broker, such as "60s".
     pub poll_picture: Option<At<String>>,
+    /// The limits that no script can switch off.
+    #[serde(default)]
+    pub guards: GuardsTable,
 }
 
 /// Where a secret comes from; exactly one of the two.

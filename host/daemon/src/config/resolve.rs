@@ -3,6 +3,8 @@
 //! Apart from the shape because this is about meaning. It fills in a safe value after each
 //! complaint so that the next one is found too; such a configuration is never handed out.
 
+mod guards;
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -147,6 +149,7 @@ impl Resolver<'_> {
                     .help("use 1 to 32 of a-z, 0-9, - and _, such as \"alpaca-main\""),
             );
         }
+        self.empty_list(table);
         AccountSettings {
             name: AccountName::new(name),
             plugin: self.base.join(table.plugin.get()),
@@ -159,6 +162,7 @@ impl Resolver<'_> {
                 .collect(),
             grants: table.grant.iter().map(|grant| self.grant(grant)).collect(),
             rules: self.rules(table),
+            guards_written: guards::written(table),
             poll_fills_ms: self.span("poll_fills", table.poll_fills.as_ref(), 1_000, (200, 2_000)),
             poll_prices_ms: self.span(
                 "poll_prices",
@@ -218,6 +222,7 @@ impl Resolver<'_> {
                 Some(TimeInForceWord::Day) => TimeInForce::Day,
             },
             armed: table.armed.unwrap_or(false),
+            guards: self.guards(&table.guards),
         }
     }
 

@@ -83,6 +83,7 @@ fn answer(query: &Query, play: Play, looks: &AtomicUsize) -> Reply {
         }
         Query::Policies => Reply::Policies(Vec::new()),
         Query::TradeSummary => Reply::TradeSummary(Vec::new()),
+        Query::Guards => Reply::Guards(vec![crate::fixtures::guarded()]),
     }
 }
 
@@ -193,7 +194,7 @@ fn reads_answer_with_what_the_engine_said() {
     assert_eq!((code, &body["protection"]["unprotected"]), (200, &json!(1)));
     assert_eq!(body["gaps"][0]["gap_ms"], 4_000);
     assert_eq!(bench.get("/api/v1/prices").1["prices"][0]["bid"], "102");
-    for path in ["portfolio", "policies", "trade-summary"] {
+    for path in ["portfolio", "policies", "trade-summary", "guards"] {
         assert_eq!(bench.get(&format!("/api/v1/{path}")).0, 200, "{path}");
     }
     assert_eq!(bench.get("/livez").0, 200);

@@ -14,6 +14,7 @@ pub(super) fn log(fact: &Fact) {
     let account = fact.account.as_ref().map(|name| name.as_str());
     let (kind, code, text) = (fact.kind.as_str(), &*fact.code, fact.text.as_str());
     match fact.kind {
+        FactKind::GuardTripped => tracing::error!(tx, account, code, text, "{kind}"),
         FactKind::Unprotected | FactKind::Difference | FactKind::AccountDown => {
             tracing::warn!(tx, account, code, text, "{kind}");
         }
