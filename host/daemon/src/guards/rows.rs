@@ -66,7 +66,7 @@ pub fn rows(rules: &AccountRules, written: &Written, counts: Option<&Counts>) ->
     r.lists(rules);
     r.always(Guard::G12, "token; assigned policies only", &[Refusal::NotOwner]);
     r.set(Guard::G13, "armed", rules.armed.to_string(), !rules.armed, &[]);
-    r.always(Guard::G14, "passed at the start", &[]);
+    r.always(Guard::G14, "fired at each start", &[]);
     let loss = rules.guards.max_loss_per_trade.map(decimal);
     r.limit(Guard::G15, "max_loss_per_trade", loss, &[Refusal::MaxLoss]);
     let near = rules.guards.min_distance.map(|near| near.to_string());

@@ -129,7 +129,7 @@ fn read(mut stream: TcpStream) -> (u16, Value) {
 }
 
 #[test]
-fn only_the_right_host_origin_and_token_get_in() {
+fn g12_only_the_right_host_origin_and_token_get_in() {
     let bench = bench(Outcome::Stored, always_opened);
     let at = bench.server.address();
     let port = at.port();
@@ -164,7 +164,7 @@ fn only_the_right_host_origin_and_token_get_in() {
 }
 
 #[test]
-fn no_path_opens_without_the_token_not_even_one_that_does_not_exist() {
+fn g12_no_path_opens_without_the_token_not_even_one_that_does_not_exist() {
     let bench = bench(Outcome::Stored, always_opened);
     let paths = ["/livez", "/readyz", "/api/v1/status", "/api/v1/transactions/7/close", "/nothing"];
     for path in paths {
