@@ -11,6 +11,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::ballast::Ballast;
 use crate::batch::{AccountMeta, Batch, Committed, Loaded};
+use crate::effect::point;
 use crate::error::StoreError;
 use crate::facts::{self, FactFilter, StoredFact};
 use crate::lock::DirLock;
@@ -47,8 +48,10 @@ impl Ledger {
     pub fn open_with(dir: &Path, options: OpenOptions) -> Result<Self, StoreError> {
         std::fs::create_dir_all(dir).map_err(|source| StoreError::file(dir, source))?;
         let lock = DirLock::take(dir)?;
+        point("start.locked");
         let ballast = Ballast::open(dir, options.ballast_bytes)?;
         let sql = open::open(&dir.join(LEDGER_FILE), options)?;
+        point("start.opened");
         Self::new(sql, Some(ballast), Some(lock))
     }
 
@@ -140,8 +143,12 @@ impl Ledger {
         let (sql, shadows) = (&mut self.sql, &self.shadows);
         let mut once = || -> Result<(), StoreError> {
             let unit = sql.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            point("commit.begun");
             change(&unit, shadows)?;
-            Ok(unit.commit()?)
+            point("commit.written");
+            unit.commit()?;
+            point("commit.done");
+            Ok(())
         };
         match self.ballast.as_mut() {
             Some(ballast) => with_room(ballast, once),

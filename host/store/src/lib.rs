@@ -12,6 +12,7 @@ pub mod activity;
 mod ballast;
 pub mod batch;
 mod commit;
+pub mod effect;
 pub mod error;
 pub mod facts;
 pub mod ledger;

@@ -23,6 +23,7 @@ use super::entries::Entries;
 use super::policies::PolicyBuilder;
 use super::records;
 use super::report::TapeReport;
+use crate::effect::{self, point};
 use crate::message::{Mode, ToEngine};
 
 /// Messages of one kind that go into one step.
@@ -144,7 +145,9 @@ impl EngineThread {
             if self.wait(&mut inputs).is_break() {
                 break;
             }
+            let heard = effect::heard(&inputs, self.is_ready());
             let dispatch = self.engine.step(self.clock.now(), inputs, &WallBudget::new());
+            effect::applied(heard);
             self.dispatch(dispatch);
             self.tape_turn();
         }
@@ -232,14 +235,23 @@ impl EngineThread {
         }
         for (ticket, verdict) in dispatch.verdicts {
             if let Some(reply) = self.waiting.remove(&ticket) {
+                point("verdict.begin");
                 drop(reply.try_send(verdict));
+                point("verdict.end");
             }
         }
         let now = self.clock.now();
+        let has_activity = !dispatch.facts.is_empty();
+        if has_activity {
+            point("activity.begin");
+        }
         for (seq, fact) in dispatch.facts {
             self.report.heard(&fact);
             records::log(&fact);
             self.recorder.record(bracketd_store::activity::Record::from_fact(&fact, seq));
+        }
+        if has_activity {
+            point("activity.end");
         }
         for noise in dispatch.noise {
             self.recorder.record(records::of_noise(&noise, now));
@@ -263,6 +275,7 @@ impl EngineThread {
     }
 
     fn send(&mut self, command: Command) {
+        point("send.begin");
         let (account, op) = (command.account.clone(), command.op.clone());
         self.report.sent();
         let taken = self
@@ -272,25 +285,30 @@ impl EngineThread {
         if !taken {
             self.pending.push(Input::NotTaken { account, op });
         }
+        point("send.end");
     }
 
     fn send_reads(&mut self) {
         let reads = std::mem::take(&mut self.unsent_reads);
         for (name, read) in reads {
             let Some(handle) = self.accounts.get(&name) else { continue };
+            point("read.begin");
             if let Err(ToAccount::Read(read)) = handle.try_send(ToAccount::Read(read)) {
                 self.unsent_reads.push((name, read));
             }
+            point("read.end");
         }
     }
 
     fn watch(&mut self, all: BTreeMap<AccountName, Vec<Symbol>>) {
+        point("watch.begin");
         for (name, handle) in &self.accounts {
             let symbols = all.get(name).cloned().unwrap_or_default();
             if handle.try_send(ToAccount::Watch(symbols)).is_err() {
                 tracing::warn!(account = %name, "no room to change the watched symbols");
             }
         }
+        point("watch.end");
     }
 
     /// Whether accounts, inbox and engine have nothing left to do.

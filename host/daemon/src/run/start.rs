@@ -30,6 +30,7 @@ use super::report::TapeReport;
 use crate::config::Config;
 use crate::config::resolved::{AccountSettings, GrantSettings};
 use crate::daemon_file::{self, DaemonFile};
+use crate::effect::point;
 use crate::http::Server;
 use crate::message::{Mode, ToEngine};
 use crate::watch::{self, Snapshot, Watch};
@@ -96,10 +97,12 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
     };
     check_assigned(&config, &report.set)?;
     let engine = Engine::start(ledger, settings, report.set.clone(), clock.now())?;
+    point("start.loaded");
 
     let (inbox, said) = bounded(INBOX);
     let (tell, heard) = bounded::<FromAccount>(HEARD);
     let (accounts, digests) = start_accounts(&host, &plugins, &config, &clock, &tell)?;
+    point("start.connecting");
     let poll = Duration::from_millis(config.policies_poll_ms);
     let (watching, looks) = watch::start(&config.policies_dir, poll)?;
     let policies = PolicyBuilder::start(
@@ -135,6 +138,7 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
     let server = Server::start(listener, &token, &data_dir, inbox.clone())?;
     let file = DaemonFile::new(server.address(), token);
     file.write(&data_dir)?;
+    point("start.serving");
     Ok(Running {
         url: file.url.clone(),
         inbox,
@@ -182,18 +186,21 @@ impl Running {
         self.file.remove(&self.data_dir);
         drop(self.server.take());
         drop(self.watch.take());
+        point("stop.asked");
         // An engine that is gone already cannot be told.
         drop(self.inbox.send(ToEngine::Stop));
         let report = match self.engine.take().map(JoinHandle::join) {
             Some(Ok(report)) => report,
             _ => bail!("the engine thread ended badly; see the log above"),
         };
+        point("stop.drained");
         if let Some(activity) = self.activity.take() {
             let left = activity.shutdown(DRAIN_MS);
             if left > 0 {
                 bail!("{left} activity records were not written; they are made again at the start");
             }
         }
+        point("stop.ended");
         Ok(report)
     }
 
