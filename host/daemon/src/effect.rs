@@ -103,7 +103,8 @@ mod armed {
     }
 
     fn all() -> impl Iterator<Item = &'static str> {
-        let parts = [super::POINTS, bracketd_store::effect::POINTS, bracketd_account::effect::POINTS];
+        let parts =
+            [super::POINTS, bracketd_store::effect::POINTS, bracketd_account::effect::POINTS];
         parts.into_iter().flatten().copied()
     }
 
@@ -117,7 +118,8 @@ mod armed {
             return Ok(Some(all().collect::<Vec<_>>().join("\n")));
         }
         let (name, times) = text.split_once(':').unwrap_or((&text, "1"));
-        let times: u32 = times.parse().map_err(|_| format!("{VARIABLE}: {times:?} is no number"))?;
+        let times: u32 =
+            times.parse().map_err(|_| format!("{VARIABLE}: {times:?} is no number"))?;
         if times == 0 || !all().any(|known| known == name) {
             return Err(format!("{VARIABLE}={text}: no such point; {VARIABLE}=? lists them"));
         }
@@ -141,9 +143,9 @@ mod armed {
         if name != armed.name || !counts {
             return;
         }
-        let passed = armed.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| {
-            left.checked_sub(1)
-        });
+        let passed = armed
+            .left
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1));
         if passed.is_err() {
             anstream::eprintln!("aborts at effect point {name}");
             std::process::abort();
@@ -178,7 +180,9 @@ mod armed {
                     Input::NotTaken { .. } | Input::Policies(_) => {}
                 }
             }
-            if kinds.request && let Some(armed) = ARMED.get() {
+            if kinds.request
+                && let Some(armed) = ARMED.get()
+            {
                 armed.was_asked.store(true, Ordering::Release);
             }
             kinds
