@@ -16,6 +16,8 @@ mod bad_input;
 mod demo;
 /// Which crate may know which: read from cargo, not from promises.
 mod edges;
+/// A crash at every named moment.
+mod effects;
 /// Directories, processes and requests that read like a terminal session.
 mod harness;
 /// The main job: WAITING, change, fill, and the pair at the exchange.
