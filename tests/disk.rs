@@ -23,8 +23,9 @@ impl SmallDisk {
     fn at(path: &Path) -> Self {
         std::fs::create_dir_all(path).expect("a directory");
         let size = format!("size={DISK}");
-        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "bracketd-test"]);
-        let out = mount.arg(path).output().expect("`mount` is there");
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &size, "bracketd-test"]).arg(path);
+        let out = mount.output().expect("`mount` is there");
         let said = String::from_utf8_lossy(&out.stderr);
         assert!(
             out.status.success(),

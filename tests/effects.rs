@@ -141,7 +141,7 @@ fn run_lane(cases: &[Case], reached: &Mutex<BTreeSet<String>>) {
     }
     let mut daemon = Daemon::spawn(&dir, None);
     let api = daemon.ready().expect("the last process lives");
-    for promise in open {
+    if let Some(promise) = open {
         repaired(&api, &exchange, &promise);
     }
     nothing_left(&api, &exchange);

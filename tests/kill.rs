@@ -195,7 +195,8 @@ fn judge(
         kept(tx, promise).map_err(|why| format!("{symbol}: {why}: {promise:?}\n{tx:#}"))?;
     }
     let status = api.status();
-    let is_calm = status["unknown_ops"] == 0 && status["gaps"].as_array().is_some_and(Vec::is_empty);
+    let is_calm =
+        status["unknown_ops"] == 0 && status["gaps"].as_array().is_some_and(Vec::is_empty);
     if is_calm { Ok(()) } else { Err(format!("not calm: {status:#}")) }
 }
 

@@ -30,9 +30,8 @@ pub(crate) struct Ends {
 impl Exchange {
     /// The orders of a symbol, with the legs they carry, and the position.
     pub(crate) fn ends(&self, symbol: &str) -> Ends {
-        let orders = self.get(&format!(
-            "/v2/orders?status=all&nested=true&limit=500&symbols={symbol}"
-        ));
+        let orders =
+            self.get(&format!("/v2/orders?status=all&nested=true&limit=500&symbols={symbol}"));
         let mut ends = Ends::default();
         for order in orders.as_array().expect("a list") {
             ends.add(order);
@@ -76,9 +75,9 @@ impl Ends {
 /// quantity has its wanted exits once, and nothing was doubled.
 pub(crate) fn difference(tx: &Value, ends: &Ends) -> Option<String> {
     let held = number(&tx["held"]);
-    let leg = |name: &str| tx["legs"][name]["desired"].as_str().map(|_| {
-        (held, number(&tx["legs"][name]["desired"]))
-    });
+    let leg = |name: &str| {
+        tx["legs"][name]["desired"].as_str().map(|_| (held, number(&tx["legs"][name]["desired"])))
+    };
     let is_held = !held.is_zero();
     let wanted = |name: &str| leg(name).filter(|_| is_held).into_iter().collect::<Vec<_>>();
     let waits = usize::from(tx["status"] == "WAITING");
