@@ -62,6 +62,7 @@ pub(super) fn fills(
             let mut ahead = report_of(order, tx);
             ahead.filled = fill.quantity;
             ahead.avg_price = Some(fill.price);
+            ahead.updated_at = ahead.updated_at.max(fill.at);
             book.change(id, out, |tx, out| {
                 merge(tx, &ahead, None, now, out);
                 settle(tx, now, out);
@@ -165,7 +166,8 @@ pub(super) fn merge(
         note_change(tx, at, after, report.reject.as_deref(), now, out);
     }
     if let Some((quantity, price)) = fill {
-        let fill = Filled { role: order_role, slice: order_slice, quantity, price };
+        let at = report.updated_at.min(now);
+        let fill = Filled { role: order_role, slice: order_slice, quantity, price, at };
         filled(tx, &fill, now, out);
     }
     if after.is_terminal() && (known.is_none() || !before.is_terminal()) {
