@@ -176,7 +176,7 @@ fn guards_explain_themselves_by_number_and_by_code() {
 #[test]
 fn a_limit_that_cannot_be_read_keeps_the_file_from_being_taken() {
     let rows = [
-        ("max_exposure = \"1,000\"", "bracketd.toml:6:16", "\"25000\""),
+        ("max_exposure = \"1,000\"", "bracketd.toml:6:16", "\"500\""),
         ("max_exposure = 1000", "bracketd.toml:6:16", "text in quotes"),
         ("max_expsure = \"1000\"", "bracketd.toml:6:1", "did you mean `max_exposure`"),
         ("min_step = \"5\"", "bracketd.toml:6:12", "5 ticks"),

@@ -174,6 +174,8 @@ pub struct Balance {
     pub buying_power: Decimal,
     /// Currency of the three.
     pub currency: String,
+    /// The broker's own number of the account, where the plugin tells it.
+    pub account: Option<String>,
 }
 
 /// Whether an instrument trades now.
@@ -249,6 +251,11 @@ pub enum BrokerEvent {
         orders: Vec<OrderReport>,
         /// Fills.
         fills: Vec<Fill>,
+    },
+    /// Orders that were asked for by the broker's own id and that it does not know.
+    NotThere {
+        /// The orders.
+        orders: Vec<BrokerOrderId>,
     },
     /// A complete read.
     Picture(Picture),

@@ -8,6 +8,7 @@ use crate::book::{Account, Book};
 use crate::broker::Quote;
 use crate::command::OpState;
 use crate::guard;
+use crate::ids::OpId;
 use crate::instrument::Instrument;
 use crate::intent::{Intent, Outcome, Request, Source, Verdict, Wish};
 use crate::money::{Price, Quantity, Snap};
@@ -38,13 +39,19 @@ pub(crate) type No = (Refusal, String);
 /// Whether the request may be done to the transaction now. Any intent but `Open`.
 pub fn check(tx: &Transaction, context: &Context<'_>, request: &Request) -> Verdict {
     let outcome = allowed_to(tx, request).and_then(|()| match &request.intent {
-        Intent::Open(_) => Err((Refusal::Busy, "a transaction cannot be opened twice".to_owned())),
+        Intent::Open(_) | Intent::Adopt(_) => {
+            Err((Refusal::Busy, "a transaction cannot be opened twice".to_owned()))
+        }
+        Intent::Resolve { op, .. } => resolve(tx, op, &request.why),
         Intent::Protect { stop, target, .. } => protect(tx, context, request, *stop, *target),
         Intent::Ratchet { stop, .. } => ratchet(tx, context, request, *stop),
         Intent::Close { .. } => close(tx, context, request),
         Intent::Resize { quantity, .. } => resize(tx, context, *quantity),
         Intent::CancelEntry { .. } => cancel_entry(tx),
         Intent::Lock { leg, locked, .. } => Ok(lock(tx, *leg, *locked)),
+        Intent::Arm { .. } | Intent::Kill { .. } => {
+            Err((Refusal::Busy, "this is not about a transaction".to_owned()))
+        }
     });
     let (outcome, message) = match outcome {
         Ok(answer) => answer,
@@ -56,7 +63,11 @@ pub fn check(tx: &Transaction, context: &Context<'_>, request: &Request) -> Verd
 /// Writes an accepted request's wish into the transaction: what is desired, not what is done.
 pub fn propose(tx: &mut Transaction, request: &Request) {
     match &request.intent {
-        Intent::Open(_) => {}
+        Intent::Open(_)
+        | Intent::Adopt(_)
+        | Intent::Resolve { .. }
+        | Intent::Arm { .. }
+        | Intent::Kill { .. } => {}
         Intent::Protect { stop, target, .. } => {
             tx.desired.stop = wished(*stop, tx.desired.stop);
             tx.desired.target = wished(*target, tx.desired.target);
@@ -86,11 +97,13 @@ fn allowed_to(tx: &Transaction, request: &Request) -> Result<(), No> {
             let why = format!("policy {name} is not assigned to transaction {}", tx.id);
             return Err((Refusal::NotOwner, why));
         }
-        if matches!(request.intent, Intent::Lock { .. }) {
-            return Err((Refusal::VerbNotAllowed, "only a person locks or unlocks a leg".into()));
+        if matches!(request.intent, Intent::Lock { .. } | Intent::Resolve { .. }) {
+            let why = "only a person locks, unlocks or resolves".to_owned();
+            return Err((Refusal::VerbNotAllowed, why));
         }
     }
-    if tx.status.is_ended() {
+    // What is unknown of an ended transaction has to be settled too.
+    if tx.status.is_ended() && !matches!(request.intent, Intent::Resolve { .. }) {
         let why = format!("transaction {} has ended ({})", tx.id, tx.status.as_str());
         return Err((Refusal::AlreadyEnded, why));
     }
@@ -520,6 +533,22 @@ pub(crate) fn check_quantity(
         Some(max) if quantity > max => no(format!("{quantity} is above the largest order {max}")),
         _ => Ok(()),
     }
+}
+
+fn resolve(tx: &Transaction, op: &OpId, evidence: &str) -> Result<(Outcome, String), No> {
+    let Some(row) = tx.ops.iter().find(|row| row.id == *op) else {
+        let why = format!("transaction {} has no unsettled command {op}", tx.id);
+        return Err((Refusal::NotUnknown, why));
+    };
+    if !matches!(row.state, OpState::Unknown { .. }) {
+        let why = format!("command {op} is {}, not unknown", row.state.as_str());
+        return Err((Refusal::NotUnknown, why));
+    }
+    if evidence.trim().is_empty() {
+        let why = "say what was seen at the broker, and where: it goes to the ledger".to_owned();
+        return Err((Refusal::NoEvidence, why));
+    }
+    Ok((Outcome::Staged, "taken as evidence".to_owned()))
 }
 
 fn cancel_entry(tx: &Transaction) -> Result<(Outcome, String), No> {

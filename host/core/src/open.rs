@@ -8,32 +8,21 @@ use rust_decimal::Decimal;
 use crate::book::{Account, Book};
 use crate::check::{Context, No, PriceRules, check_quantity, fresh_quote, no_price};
 use crate::guard;
-use crate::ids::{OwnerName, Symbol, TransactionId};
+use crate::ids::{AccountName, OwnerName, Symbol, TransactionId};
 use crate::instrument::Features;
 use crate::intent::{GuardWish, Open};
-use crate::money::{Price, Quantity};
+use crate::money::Price;
 use crate::order::{Direction, TimeInForce};
-use crate::protection::Protection;
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
-use crate::transaction::{
-    Desired, Entry, EntryGuard, EntryKind, Locks, OnPartial, Transaction, TransactionStatus,
-};
+use crate::transaction::{Birth, Desired, Entry, EntryGuard, EntryKind, OnPartial, Transaction};
 
 /// The new transaction, WAITING, or why not. The book is not changed.
 ///
 /// # Errors
 /// The refusal with its sentence.
 pub fn open(book: &Book, wish: &Open, now: Timestamp) -> Result<Transaction, No> {
-    let Some(account) = book.accounts.get(&wish.account) else {
-        let known: Vec<&str> = book.accounts.keys().map(|name| name.as_str()).collect();
-        let why = format!("there is no account {}; there are: {}", wish.account, known.join(", "));
-        return Err((Refusal::UnknownAccount, why));
-    };
-    if !account.is_up || !account.is_reconciled {
-        let why = format!("account {} is not connected and reconciled yet", account.name);
-        return Err((Refusal::NotReady, why));
-    }
+    let account = ready_account(book, &wish.account)?;
     guard::restricted(account, &wish.symbol)?;
     let context = Context {
         account,
@@ -62,6 +51,20 @@ pub fn open(book: &Book, wish: &Open, now: Timestamp) -> Result<Transaction, No>
     guard::loss(&context, wish.direction, &[(price, wish.quantity)], wish.stop)?;
     guard::wash::entry_meets_exits(book, account, wish, carries)?;
     Ok(transaction(book, account, wish, (price, carries), now))
+}
+
+/// The account of that name, once it is connected and compared with the book.
+pub(crate) fn ready_account<'b>(book: &'b Book, name: &AccountName) -> Result<&'b Account, No> {
+    let Some(account) = book.accounts.get(name) else {
+        let known: Vec<&str> = book.accounts.keys().map(|name| name.as_str()).collect();
+        let why = format!("there is no account {name}; there are: {}", known.join(", "));
+        return Err((Refusal::UnknownAccount, why));
+    };
+    if !account.is_up || !account.is_reconciled {
+        let why = format!("account {name} is not connected and reconciled yet");
+        return Err((Refusal::NotReady, why));
+    }
+    Ok(account)
 }
 
 fn reference(context: &Context<'_>, wish: &Open) -> Result<(Price, &'static str), No> {
@@ -115,13 +118,12 @@ fn transaction(
             OnPartial::CancelRest
         }
     });
-    Transaction {
+    Transaction::born(Birth {
         id: TransactionId(book.last_id + 1),
         account: account.name.clone(),
         owner: wish.owner.clone().unwrap_or_else(|| OwnerName::new(account.name.as_str())),
         symbol: wish.symbol.clone(),
         direction: wish.direction,
-        status: TransactionStatus::Waiting,
         entry: Entry {
             kind: wish.entry,
             quantity: wish.quantity,
@@ -133,24 +135,9 @@ fn transaction(
             ended: false,
         },
         desired: Desired { stop: wish.stop, target: wish.target, version: 1 },
-        locks: Locks::default(),
         policies: wish.policies.clone().unwrap_or_else(|| account.rules.policies.clone()),
-        slices: Vec::new(),
-        orders: Vec::new(),
-        ops: Vec::new(),
-        steps: Vec::new(),
-        task: None,
-        protection: Protection::NotWanted,
-        initial_stop: None,
-        entered: Quantity::ZERO,
-        entered_value: Decimal::ZERO,
-        exited: Quantity::ZERO,
-        exited_value: Decimal::ZERO,
-        created_at: now,
-        opened_at: None,
-        closed_at: None,
-        close_reason: None,
-    }
+        at: now,
+    })
 }
 
 /// What the entry can carry at this moment. Alpaca takes exits only with a market or limit entry

@@ -14,12 +14,18 @@ pub enum Refusal {
     UnknownInstrument,
     /// There is no such policy.
     UnknownPolicy,
+    /// The kill switch of the account or the daemon does not let it through.
+    Killed,
+    /// The account is disarmed: nothing would be sent.
+    Disarmed,
     /// The transaction belongs to another book.
     NotOwner,
     /// The policy's configuration does not allow this verb.
     VerbNotAllowed,
     /// The account may not open this instrument (G11).
     Restricted,
+    /// An act that is audited needs a reason.
+    NoReason,
     /// The transaction has ended.
     AlreadyEnded,
     /// Only a WAITING transaction has an entry to cancel.
@@ -28,6 +34,12 @@ pub enum Refusal {
     NotOpened,
     /// A close or resize is under way.
     Busy,
+    /// The command to be resolved is not one whose outcome is unknown.
+    NotUnknown,
+    /// A person who settles something has to say what was seen.
+    NoEvidence,
+    /// There is nothing at the account that could be adopted like this.
+    NothingToAdopt,
     /// Somebody changed it since.
     VersionConflict,
     /// The outcome of a command of the transaction is unknown (G18).
@@ -84,18 +96,24 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them, in order of precedence.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 43] = [
         Self::UnknownAccount,
         Self::UnknownTransaction,
         Self::UnknownInstrument,
         Self::UnknownPolicy,
+        Self::Killed,
+        Self::Disarmed,
         Self::NotOwner,
         Self::VerbNotAllowed,
         Self::Restricted,
+        Self::NoReason,
         Self::AlreadyEnded,
         Self::NotWaiting,
         Self::NotOpened,
         Self::Busy,
+        Self::NotUnknown,
+        Self::NoEvidence,
+        Self::NothingToAdopt,
         Self::VersionConflict,
         Self::Unsettled,
         Self::TooManyCloses,
@@ -131,13 +149,19 @@ impl Refusal {
             Self::UnknownTransaction => "UNKNOWN_TRANSACTION",
             Self::UnknownInstrument => "UNKNOWN_INSTRUMENT",
             Self::UnknownPolicy => "UNKNOWN_POLICY",
+            Self::Killed => "KILLED",
+            Self::Disarmed => "DISARMED",
             Self::NotOwner => "NOT_OWNER",
             Self::VerbNotAllowed => "VERB_NOT_ALLOWED",
             Self::Restricted => "RESTRICTED",
+            Self::NoReason => "NO_REASON",
             Self::AlreadyEnded => "ALREADY_ENDED",
             Self::NotWaiting => "NOT_WAITING",
             Self::NotOpened => "NOT_OPENED",
             Self::Busy => "BUSY",
+            Self::NotUnknown => "NOT_UNKNOWN",
+            Self::NoEvidence => "NO_EVIDENCE",
+            Self::NothingToAdopt => "NOTHING_TO_ADOPT",
             Self::VersionConflict => "VERSION_CONFLICT",
             Self::Unsettled => "UNSETTLED",
             Self::TooManyCloses => "TOO_MANY_CLOSES",
@@ -180,6 +204,7 @@ impl Refusal {
             | Self::TargetWrongSide
             | Self::Collar
             | Self::WouldNet
+            | Self::NothingToAdopt
             | Self::NotOpened
             | Self::LedgerFailed
             | Self::Unsettled
@@ -187,7 +212,9 @@ impl Refusal {
             | Self::TooClose
             | Self::TooOften
             | Self::MaxExposure
-            | Self::WashTrade => true,
+            | Self::WashTrade
+            | Self::Killed
+            | Self::Disarmed => true,
             Self::UnknownAccount
             | Self::UnknownTransaction
             | Self::UnknownInstrument
@@ -196,6 +223,8 @@ impl Refusal {
             | Self::VerbNotAllowed
             | Self::AlreadyEnded
             | Self::NotWaiting
+            | Self::NotUnknown
+            | Self::NoEvidence
             | Self::BadQuantity
             | Self::StopBeyondTarget
             | Self::OffTick
@@ -207,7 +236,8 @@ impl Refusal {
             | Self::Duplicate
             | Self::MaxQuantity
             | Self::MaxNotional
-            | Self::MaxLoss => false,
+            | Self::MaxLoss
+            | Self::NoReason => false,
         }
     }
 }

@@ -14,6 +14,7 @@ use bracketd_core::transaction::{
     Desired, Entry, EntryGuard, EntryKind, Locks, OnPartial, Slice, Transaction, TransactionStatus,
 };
 
+use crate::guards::Standing;
 use crate::message::{AccountState, ActivityState, Gap, Guarded, Mode, Seen, Status};
 
 /// A price that a test writes down.
@@ -54,6 +55,9 @@ pub(crate) fn waiting() -> Transaction {
         steps: Vec::new(),
         task: None,
         protection: Protection::NotWanted,
+        gaps: Default::default(),
+        close_failures: 0,
+        close_retry_at: None,
         initial_stop: None,
         entered: Quantity::ZERO,
         entered_value: Decimal::ZERO,
@@ -82,6 +86,7 @@ pub(crate) fn opened() -> Transaction {
         retry_at: None,
         rejections: 0,
         rejected_version: None,
+        breached: false,
         memo: Vec::new(),
     }];
     tx.orders = vec![exit(SliceNo(0), Role::Stop, "95"), exit(SliceNo(0), Role::Target, "110")];
@@ -106,6 +111,7 @@ pub(crate) fn exit(slice: SliceNo, role: Role, at: &str) -> Order {
         trigger: if is_stop { price(at) } else { None },
         status: OrderStatus::Working,
         updated_at: Timestamp(0),
+        stuck: false,
     }
 }
 
@@ -129,7 +135,10 @@ pub(crate) fn guarded() -> Guarded {
         account: "paper".into(),
         rules,
         written: ["max_exposure"].into(),
-        refused: [("MAX_EXPOSURE".to_owned(), 2)].into(),
+        standing: Standing {
+            refused: [("MAX_EXPOSURE".to_owned(), 2)].into(),
+            ..Standing::default()
+        },
     }
 }
 

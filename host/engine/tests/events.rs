@@ -153,7 +153,7 @@ fn opened(world: &mut World) -> Vec<String> {
         quantity: quantity(1),
         entry: EntryKind::Market,
         time_in_force: None,
-        stop: None,
+        stop: price(80),
         target: None,
         policies: None,
         on_partial: None,
@@ -232,10 +232,9 @@ fn told(dispatch: &Dispatch, kind: FactKind) -> Vec<(u64, String)> {
 fn g6_a_script_that_moves_a_stop_at_every_price_is_held_to_so_many_a_minute() {
     let script = r#"const POLICY = #{ version: "1", api: 1 };
 const PARAMS = #{};
-const STATE = #{ moves: 0 };
 fn on_tick(t, m, p) {
-    state.moves += 1;
-    update_stop_loss(t, 90 + state.moves % 2, "back and forth");
+    let to = if t.stop > 90 { 90 } else { 91 };
+    update_stop_loss(t, to, "back and forth");
 }
 "#;
     let guards = GuardRules { stop_moves_per_minute: 3, ..GuardRules::default() };

@@ -148,9 +148,13 @@ fn status_of(refusal: Refusal) -> StatusCode {
         | Refusal::NotWaiting
         | Refusal::NotOpened
         | Refusal::Busy
+        | Refusal::NotUnknown
+        | Refusal::NothingToAdopt
         | Refusal::VersionConflict
         | Refusal::Locked
         | Refusal::WouldNet
+        | Refusal::Killed
+        | Refusal::Disarmed
         | Refusal::Unsettled
         | Refusal::Duplicate
         | Refusal::WashTrade => StatusCode::CONFLICT,
@@ -163,6 +167,7 @@ fn status_of(refusal: Refusal) -> StatusCode {
         Refusal::UnknownAccount
         | Refusal::UnknownInstrument
         | Refusal::UnknownPolicy
+        | Refusal::NoEvidence
         | Refusal::BadQuantity
         | Refusal::StopWrongSide
         | Refusal::TargetWrongSide
@@ -175,7 +180,8 @@ fn status_of(refusal: Refusal) -> StatusCode {
         | Refusal::MaxQuantity
         | Refusal::MaxNotional
         | Refusal::MaxExposure
-        | Refusal::MaxLoss => StatusCode::UNPROCESSABLE_ENTITY,
+        | Refusal::MaxLoss
+        | Refusal::NoReason => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
 
@@ -191,6 +197,9 @@ fn hint_of(refusal: Refusal) -> &'static str {
         Refusal::NotWaiting => "to end what is held, close it",
         Refusal::NotOpened => "while the entry rests, cancel the entry instead",
         Refusal::Busy => "a close or resize is under way; wait for its end",
+        Refusal::NotUnknown => "`bracketd tx show ID` lists the commands that are unknown",
+        Refusal::NoEvidence => "write what was seen, such as --evidence 'order list of 14:03'",
+        Refusal::NothingToAdopt => "`bracketd status` lists what is at the account and not ours",
         Refusal::VersionConflict => "read the transaction again, then decide anew",
         Refusal::Locked => "a person locked this leg; unlock it first",
         Refusal::NotReady => "the account is not connected yet; `bracketd status` says why",
@@ -219,6 +228,9 @@ fn hint_of(refusal: Refusal) -> &'static str {
         Refusal::MaxLoss => "set the stop nearer or trade less: `bracketd guard explain G15`",
         Refusal::WashTrade => "cancel the entry that is in the way, then try again",
         Refusal::LedgerFailed => "nothing was done; check disk space and the data directory",
+        Refusal::Killed => "`bracketd kill status` says who set it and why",
+        Refusal::Disarmed => "`bracketd account show` says what would be armed",
+        Refusal::NoReason => "say why with --reason",
     }
 }
 

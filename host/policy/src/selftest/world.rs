@@ -238,6 +238,7 @@ pub(crate) fn hold(tx: &mut Transaction, price: Price, quantity: Quantity, now: 
         retry_at: None,
         rejections: 0,
         rejected_version: None,
+        breached: false,
         memo: Vec::new(),
     }];
 }

@@ -30,6 +30,7 @@ fn op(tx: &Transaction, legs: OpLegs, kind: OpKind) -> Op {
         state: OpState::InFlight,
         version: tx.desired.version,
         planned_at: tx.created_at,
+        sent_at: tx.created_at,
         evidence: None,
     }
 }
@@ -55,7 +56,7 @@ fn adjust(amount: &str) -> OpKind {
 }
 
 fn sent(tx: &Transaction, op: &Op) -> Command {
-    command(tx, op, true, TimeInForce::Gtc)
+    command(tx, op, true, TimeInForce::Gtc, bracketd_core::Decimal::ONE)
 }
 
 #[test]

@@ -63,8 +63,11 @@ pub(super) fn controls(rules: &AccountRules) -> Vec<Control> {
     all.push(prices::collar(rules));
     all.extend(orders::exposure(rules));
     all.push(orders::duplicate(&rules.guards));
+    all.push(scripts::throttled());
     all.extend(scripts::thrash(&rules.guards));
     all.extend(prices::ratchet(rules));
+    all.extend(scripts::killed());
+    all.extend(scripts::halted(rules));
     all.push(scripts::wash());
     all.push(scripts::disconnect());
     all.extend(orders::restricted(&rules.guards));
@@ -96,6 +99,7 @@ fn row(version: u64, planned_at: Timestamp, kind: OpKind) -> Op {
         state: OpState::InFlight,
         version,
         planned_at,
+        sent_at: planned_at,
         evidence: None,
     }
 }

@@ -111,7 +111,7 @@ fn oversold(trial: &mut Trial, id: TransactionId) -> Option<String> {
         reduce_only: true,
     };
     let op = row(tx.desired.version, tx.created_at, OpKind::Close(order));
-    let command: Command = command(tx, &op, false, TimeInForce::Gtc);
+    let command: Command = command(tx, &op, false, TimeInForce::Gtc, Decimal::ONE);
     wire::violation(tx, &op, &command)
 }
 
@@ -211,14 +211,13 @@ pub(super) fn disarmed() -> Control {
     on(
         Guard::G13,
         "an entry while the account is disarmed",
-        "NOT_SENT",
+        "DISARMED",
         |_, _| {},
         |trial| {
             trial.disarm();
             let wish = trial.bracketed(Decimal::TEN);
-            trial.person(Intent::Open(Box::new(wish)));
-            let passes = trial.sent() > 0;
-            (if passes { "SENT" } else { "NOT_SENT" }.to_owned(), passes)
+            let (code, passes) = trial.person(Intent::Open(Box::new(wish)));
+            (code, passes || trial.sent() > 0)
         },
     )
 }
