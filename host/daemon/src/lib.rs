@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod daemon_file;
 pub mod demo;
+pub mod effect;
 #[cfg(test)]
 mod fixtures;
 pub mod guards;
