@@ -14,6 +14,7 @@ use bracketd_core::transaction::{
     Desired, Entry, EntryGuard, EntryKind, Locks, OnPartial, Slice, Transaction, TransactionStatus,
 };
 
+use crate::guards::Standing;
 use crate::message::{AccountState, ActivityState, Gap, Guarded, Mode, Seen, Status};
 
 /// A price that a test writes down.
@@ -134,7 +135,10 @@ pub(crate) fn guarded() -> Guarded {
         account: "paper".into(),
         rules,
         written: ["max_exposure"].into(),
-        refused: [("MAX_EXPOSURE".to_owned(), 2)].into(),
+        standing: Standing {
+            refused: [("MAX_EXPOSURE".to_owned(), 2)].into(),
+            ..Standing::default()
+        },
     }
 }
 

@@ -19,7 +19,7 @@ use bracketd_core::transaction::{Transaction, TransactionStatus};
 use bracketd_policy::BuildReport;
 use crossbeam_channel::Sender;
 
-use crate::guards::{Counts, Written};
+use crate::guards::{Standing, Written};
 
 /// A message to the engine thread.
 #[derive(Debug)]
@@ -119,8 +119,8 @@ pub struct Guarded {
     pub rules: AccountRules,
     /// The keys that the configuration names.
     pub written: Written,
-    /// How often each code was told since the start.
-    pub refused: Counts,
+    /// What only the running daemon knows.
+    pub standing: Standing,
 }
 
 /// A transaction with what is needed to show its figures.

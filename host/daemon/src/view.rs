@@ -61,7 +61,7 @@ pub fn prices(quotes: &[(AccountName, Quote)]) -> Vec<QuoteView> {
 /// The limits of each account.
 pub fn guards(all: &[Guarded]) -> Value {
     let account = |one: &Guarded| {
-        let rows = rows(&one.rules, &one.written, Some(&one.refused));
+        let rows = rows(&one.rules, &one.written, Some(&one.standing));
         json!({ "account": one.account.as_str(), "guards": rows })
     };
     all.iter().map(account).collect()

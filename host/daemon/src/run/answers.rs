@@ -14,6 +14,7 @@ use bracketd_core::protection::Protection;
 use bracketd_core::transaction::{EntryGuard, Transaction, TransactionStatus};
 
 use super::engine_thread::EngineThread;
+use crate::guards::Standing;
 use crate::message::{
     AccountState, ActivityState, Gap, Guarded, Holding, PolicyState, Query, Reply, Seen, Status,
 };
@@ -67,7 +68,11 @@ impl EngineThread {
                 account: account.name.clone(),
                 rules: account.rules.clone(),
                 written: self.identity.written.get(&account.name).cloned().unwrap_or_default(),
-                refused: self.refused.get(&account.name).cloned().unwrap_or_default(),
+                standing: Standing {
+                    refused: self.refused.get(&account.name).cloned().unwrap_or_default(),
+                    armed: account.control.armed,
+                    kill: self.engine().book().kill_level(&account.name),
+                },
             })
             .collect()
     }
