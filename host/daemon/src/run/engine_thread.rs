@@ -83,6 +83,7 @@ pub struct EngineThread {
     tape: Option<super::tape::Waiting>,
     steps_read: (Sender<StepRead>, Receiver<StepRead>),
     steps_back: Vec<StepRead>,
+    pub(super) comparing: Vec<super::compare::Waiting>,
 }
 
 /// What the thread is built from.
@@ -134,6 +135,7 @@ impl EngineThread {
             tape: None,
             steps_read: bounded(ACCOUNTS_MAX),
             steps_back: Vec::new(),
+            comparing: Vec::new(),
         }
     }
 
@@ -144,8 +146,10 @@ impl EngineThread {
             if self.wait(&mut inputs).is_break() {
                 break;
             }
+            let reads = self.reads_awaited(&inputs);
             let dispatch = self.engine.step(self.clock.now(), inputs, &WallBudget::new());
             self.dispatch(dispatch);
+            self.compared(&reads);
             self.tape_turn();
         }
         self.report
@@ -203,6 +207,8 @@ impl EngineThread {
                 self.policies.built(&report, reply, now);
                 inputs.push(Input::Policies(report));
             }
+            ToEngine::Compare { account, reply } => self.compare(account, reply, inputs),
+            ToEngine::KillFile(file) => inputs.push(Input::KillFile(file)),
             ToEngine::TapeStep(step) => self.tape = Some(self.begin_tape_step(step)),
             ToEngine::Stop => return std::ops::ControlFlow::Break(()),
         }

@@ -15,7 +15,9 @@ use bracketd_account::{
     AccountConfig, AccountHandle, ClockSource, Drive, Grant, Host, Limits, Plugin, PollConfig,
     Scheme, Secret,
 };
+use bracketd_core::book::{Book, OnShutdown};
 use bracketd_core::broker::FromAccount;
+use bracketd_core::control::KillFile;
 use bracketd_core::ids::{AccountName, PolicyName, Symbol};
 use bracketd_engine::{Engine, PolicySettings, Settings};
 use bracketd_policy::{BuildReport, Params, PolicySet, Verbs};
@@ -23,10 +25,13 @@ use bracketd_store::activity::{ActivityLog, ActivityOptions};
 use bracketd_store::{Ledger, PolicyVersion};
 use crossbeam_channel::{Sender, bounded};
 
+use super::alerts;
 use super::engine_thread::{Clock, EngineThread, Identity, Parts};
 use super::entries::Entries;
+use super::kill_file::{self, KillWatch};
 use super::policies::{PolicyBuilder, sources};
 use super::report::TapeReport;
+use super::shutdown;
 use crate::config::Config;
 use crate::config::resolved::{AccountSettings, GrantSettings};
 use crate::daemon_file::{self, DaemonFile};
@@ -65,12 +70,17 @@ pub struct Running {
     pub refused: Vec<bracketd_policy::Refused>,
     /// Names of the policies that run.
     pub policies: Vec<PolicyName>,
+    /// What must not be overlooked from the first moment: kill switches, disarmed accounts.
+    pub alerts: Vec<String>,
     file: DaemonFile,
     data_dir: std::path::PathBuf,
     engine: Option<JoinHandle<TapeReport>>,
     server: Option<Server>,
     watch: Option<Watch>,
+    kill_watch: Option<KillWatch>,
     activity: Option<ActivityLog>,
+    /// Accounts whose entries are canceled when the daemon is told to stop.
+    cancels_entries: Vec<AccountName>,
 }
 
 /// Starts everything.
@@ -97,6 +107,8 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
     };
     check_assigned(&config, &report.set)?;
     let engine = Engine::start(ledger, settings, report.set.clone(), clock.now())?;
+    let kill_file = kill_file::look(&data_dir);
+    let alerts = first_alerts(engine.book(), kill_file.as_ref());
 
     let (inbox, said) = bounded(INBOX);
     let (tell, heard) = bounded::<FromAccount>(HEARD);
@@ -123,6 +135,8 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
         inbox: said,
         heard,
     });
+    // Before anything else: no entry leaves while the file stands there.
+    inbox.send(ToEngine::KillFile(kill_file.clone())).context("the engine did not start")?;
     let first = ToEngine::PoliciesBuilt { report: Box::new(report), reply: None };
     inbox.send(first).context("the engine did not start")?;
     let engine = std::thread::Builder::new().name("engine".to_owned()).spawn(|| {
@@ -131,6 +145,7 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
         thread.run()
     })?;
 
+    let kill_watch = KillWatch::start(data_dir.clone(), kill_file, inbox.clone())?;
     let listener = daemon_file::listen(config.bind)?;
     let token = daemon_file::draw_token()?;
     let server = Server::start(listener, &token, &data_dir, inbox.clone())?;
@@ -141,6 +156,9 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
         inbox,
         refused,
         policies: running,
+        alerts,
+        cancels_entries: cancels_entries(&config),
+        kill_watch: Some(kill_watch),
         file,
         data_dir,
         engine: Some(engine),
@@ -155,6 +173,24 @@ fn identities(plugins: &BTreeMap<AccountName, Plugin>) -> BTreeMap<AccountName, 
     let version = env!("CARGO_PKG_VERSION");
     let of = |plugin: &Plugin| format!("bracketd {version}, plugin sha256 {}", plugin.digest());
     plugins.iter().map(|(name, plugin)| (name.clone(), of(plugin))).collect()
+}
+
+fn first_alerts(book: &Book, file: Option<&KillFile>) -> Vec<String> {
+    let mut words = alerts::kills(book);
+    words.extend(file.map(|file| {
+        format!(
+            "the file {} in the data directory asks for {}",
+            kill_file::NAME,
+            file.level.as_str()
+        )
+    }));
+    words.extend(alerts::disarmed(book));
+    words
+}
+
+fn cancels_entries(config: &Config) -> Vec<AccountName> {
+    let wants = |a: &&AccountSettings| a.rules.on_shutdown == OnShutdown::CancelEntries;
+    config.accounts.iter().filter(wants).map(|account| account.name.clone()).collect()
 }
 
 /// Handles of the running accounts, and the digests of their plugins.
@@ -181,7 +217,7 @@ fn start_accounts(
 }
 
 impl Running {
-    /// Ends everything: no new decision, what is in flight is left to the next start's look-up,
+    /// Ends everything: entries are canceled where an account wants that, then no new decision, what is in flight is left to the next start's look-up,
     /// protective orders stay at the broker, the activity log is written out.
     ///
     /// # Errors
@@ -190,6 +226,12 @@ impl Running {
         self.file.remove(&self.data_dir);
         drop(self.server.take());
         drop(self.watch.take());
+        let left = shutdown::cancel_entries(&self.inbox, &self.cancels_entries);
+        if !left.is_empty() {
+            let ids: Vec<String> = left.iter().map(ToString::to_string).collect();
+            tracing::warn!("not confirmed as canceled in time: the entries of {}", ids.join(", "));
+        }
+        drop(self.kill_watch.take());
         // An engine that is gone already cannot be told.
         drop(self.inbox.send(ToEngine::Stop));
         let report = match self.engine.take().map(JoinHandle::join) {
