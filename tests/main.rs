@@ -12,6 +12,8 @@
 
 /// What is said about wrong input, and that nothing is lost by it.
 mod bad_input;
+/// Kill switch, arming and the loss halt, down to the exchange.
+mod control;
 /// The demo as a newcomer sees it.
 mod demo;
 /// Which crate may know which: read from cargo, not from promises.
