@@ -104,9 +104,7 @@ fn g8_a_kill_by_the_command_line_holds_after_kill_9_and_flatten_ends_flat() {
     daemon.until("nothing is held and nothing rests", |_| {
         positions(&exchange) == json!([]) && exchange.open_orders().is_empty()
     });
-    daemon.until("both have ended", |d| {
-        [1, 2].iter().all(|id| d.tx(*id)["status"] == "CLOSED")
-    });
+    daemon.until("both have ended", |d| [1, 2].iter().all(|id| d.tx(*id)["status"] == "CLOSED"));
     let why = daemon.ask("tx why 1");
     assert!(why.stdout.contains("flatten: out"), "{}", why.stdout);
 
@@ -143,7 +141,11 @@ fn g8_the_file_works_while_the_api_answers_nobody() {
     daemon.until("the entry is canceled", |_| {
         !exchange.open_orders().iter().any(|row| row.starts_with("buy"))
     });
-    assert!(exchange.open_orders().iter().any(|row| row == BUY_STOP), "{:?}", exchange.open_orders());
+    assert!(
+        exchange.open_orders().iter().any(|row| row == BUY_STOP),
+        "{:?}",
+        exchange.open_orders()
+    );
     drop(clogged);
 
     daemon.until("the API answers again", |d| d.ask("kill status --json").code == Some(1));

@@ -85,11 +85,13 @@ pub enum FactKind {
     Disarmed,
     /// Losses of an account are measured from another equity; `before` and `after` are the day's.
     BaselineSet,
+    /// The ledger was brought back from a backup: a new epoch begins, every account is disarmed.
+    Restored,
 }
 
 impl FactKind {
     /// All kinds.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::TransactionOpened,
         Self::StatusChanged,
         Self::StopChanged,
@@ -125,6 +127,7 @@ impl FactKind {
         Self::Armed,
         Self::Disarmed,
         Self::BaselineSet,
+        Self::Restored,
     ];
 
     /// Its name in the ledger; never changed once released.
@@ -165,6 +168,7 @@ impl FactKind {
             Self::Armed => "armed",
             Self::Disarmed => "disarmed",
             Self::BaselineSet => "baseline_set",
+            Self::Restored => "restored",
         }
     }
 

@@ -10,6 +10,7 @@ pub mod config;
 mod confirm;
 pub mod exchange;
 pub mod exit;
+pub mod guard;
 pub mod init;
 pub mod kill;
 pub mod output;
@@ -111,6 +112,9 @@ enum Verb {
     /// Stop trading, in four steps, or let it go on
     #[command(subcommand)]
     Kill(kill::KillVerb),
+    /// The limits that no script can switch off
+    #[command(subcommand)]
+    Guard(guard::GuardVerb),
     /// How the daemon is, and what is not protected
     #[command(after_help = "Example:\n  bracketd status")]
     Status,
@@ -160,6 +164,7 @@ fn dispatch(verb: Option<Verb>, common: &Common, out: &Out) -> Result<Next, Fail
         Some(Verb::Activity(verb)) => activity::run(&verb, &client()?, out)?,
         Some(Verb::Account(verb)) => account::run(&verb, &client()?, out)?,
         Some(Verb::Kill(verb)) => kill::run(&verb, client(), out)?,
+        Some(Verb::Guard(verb)) => guard::run(&verb, common, out)?,
         Some(Verb::Status) => status::run(&client()?, out)?,
         Some(Verb::Portfolio) => portfolio::run(&client()?, out)?,
     };

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bracketd_core::Decimal;
+use bracketd_core::book::AccountRules;
 use bracketd_core::broker::Quote;
 use bracketd_core::control::{Control, Kill, KillLevel};
 use bracketd_core::ids::{SliceNo, TransactionId};
@@ -14,7 +15,9 @@ use bracketd_core::transaction::{
     Desired, Entry, EntryGuard, EntryKind, Locks, OnPartial, Slice, Transaction, TransactionStatus,
 };
 
-use crate::message::{AccountDetail, AccountState, ActivityState, Gap, Mode, Seen, Status};
+use crate::message::{
+    AccountDetail, AccountState, ActivityState, Gap, Guarded, Mode, Seen, Status,
+};
 
 /// A price that a test writes down.
 pub(crate) fn price(text: &str) -> Option<Price> {
@@ -139,6 +142,18 @@ pub(crate) fn account() -> AccountDetail {
         holding: vec![TransactionId(7)],
         waiting: Vec::new(),
         foreign_orders: 0,
+    }
+}
+
+/// An account with a limit of its own that said no twice.
+pub(crate) fn guarded() -> Guarded {
+    let mut rules = AccountRules::default();
+    rules.guards.max_exposure = Some(Decimal::from(50_000));
+    Guarded {
+        account: "paper".into(),
+        rules,
+        written: ["max_exposure"].into(),
+        refused: [("MAX_EXPOSURE".to_owned(), 2)].into(),
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bracketd_core::Decimal;
+use bracketd_core::book::AccountRules;
 use bracketd_core::broker::{Balance, OrderReport, Position, Quote};
 use bracketd_core::control::{Control, Kill, KillFile, KillLevel};
 use bracketd_core::diagnostic::Diagnostic;
@@ -19,6 +20,8 @@ use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{Transaction, TransactionStatus};
 use bracketd_policy::BuildReport;
 use crossbeam_channel::Sender;
+
+use crate::guards::{Counts, Written};
 
 /// A message to the engine thread.
 #[derive(Debug)]
@@ -95,6 +98,8 @@ pub enum Query {
     TradeSummary,
     /// The accounts.
     Accounts,
+    /// The limits of the accounts and how often they said no.
+    Guards,
 }
 
 /// The answer to a [`Query`], one kind for each.
@@ -116,6 +121,21 @@ pub enum Reply {
     TradeSummary(Vec<(AccountName, BTreeMap<Symbol, SymbolSummary>)>),
     /// The accounts by name.
     Accounts(Vec<AccountDetail>),
+    /// The limits of each account.
+    Guards(Vec<Guarded>),
+}
+
+/// An account's limits as they hold.
+#[derive(Clone, Debug)]
+pub struct Guarded {
+    /// The account.
+    pub account: AccountName,
+    /// Its rules.
+    pub rules: AccountRules,
+    /// The keys that the configuration names.
+    pub written: Written,
+    /// How often each code was told since the start.
+    pub refused: Counts,
 }
 
 /// A transaction with what is needed to show its figures.

@@ -115,7 +115,9 @@ impl Engine {
     ) -> Result<Self, StartError> {
         let loaded = ledger.load()?;
         let mut book = Book::new(&loaded.ledger_id, loaded.epoch);
-        for (name, rules) in settings.accounts {
+        for (name, mut rules) in settings.accounts {
+            // In a restored ledger the configuration has no say: somebody has to look first.
+            rules.armed &= loaded.epoch == 0;
             book.accounts.insert(name.clone(), Account::new(name, rules));
         }
         for (name, instrument) in loaded.instruments {

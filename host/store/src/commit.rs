@@ -5,7 +5,9 @@
 //! more than it writes.
 
 use bracketd_core::command::Op;
+use bracketd_core::fact::Fact;
 use bracketd_core::ids::TransactionId;
+use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::Transaction;
 use rusqlite::Connection;
 
@@ -47,8 +49,18 @@ pub(crate) fn write(
     if let Some(kill) = batch.kill {
         control::write_daemon(sql, kill)?;
     }
-    for (seq, row) in (first_fact_seq..).zip(batch.facts) {
-        fact::write(sql, seq, batch.at, row)?;
+    write_facts(sql, first_fact_seq, batch.at, batch.facts)
+}
+
+/// Appends facts, numbered without a gap.
+pub(crate) fn write_facts(
+    sql: &Connection,
+    first_seq: u64,
+    at: Timestamp,
+    facts: &[Fact],
+) -> Result<(), StoreError> {
+    for (seq, row) in (first_seq..).zip(facts) {
+        fact::write(sql, seq, at, row)?;
     }
     Ok(())
 }

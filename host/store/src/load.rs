@@ -5,13 +5,14 @@
 
 use std::collections::BTreeMap;
 
+use bracketd_core::command::Op;
 use bracketd_core::control::{Control, Kill};
 use bracketd_core::ids::{AccountName, TransactionId};
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::Transaction;
 use rusqlite::{Connection, Params};
 
-use crate::batch::{ENDED_KEPT, Loaded, PolicyState};
+use crate::batch::{ENDED_KEPT, Loaded, PolicyState, PolicyVersion};
 use crate::error::StoreError;
 use crate::rows::cells::Cells;
 use crate::rows::{Table, control, instrument, int, op, order, policy, slice, transaction};
@@ -68,6 +69,30 @@ pub(crate) fn ended(
         None => with_lists(sql, ENDED, [limit]),
         Some(id) => with_lists(sql, ENDED_BEFORE, [int(id.0)?, limit]),
     }
+}
+
+/// The numbers of all transactions after that one, at most so many.
+pub(crate) fn ids(sql: &Connection, after: u64, limit: u32) -> Result<Vec<u64>, StoreError> {
+    let query = "SELECT id FROM transactions WHERE id > ? ORDER BY id LIMIT ?";
+    let mut statement = sql.prepare_cached(query)?;
+    let rows = statement
+        .query_map((int(after)?, limit), |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The transaction of that number.
+pub(crate) fn one(sql: &Connection, id: u64) -> Result<Option<Transaction>, StoreError> {
+    Ok(with_lists(sql, "WHERE id = ?", [int(id)?])?.pop())
+}
+
+/// All outbox rows of a transaction, also those that are settled, as they were planned.
+pub(crate) fn all_ops(sql: &Connection, id: u64) -> Result<Vec<Op>, StoreError> {
+    list(sql, &op::OUTBOX, "WHERE transaction_id = ? ORDER BY rowid", [int(id)?], op::read)
+}
+
+/// All versions of all policies, also those that decide no more.
+pub(crate) fn all_policy_versions(sql: &Connection) -> Result<Vec<PolicyVersion>, StoreError> {
+    list(sql, &policy::POLICY_VERSIONS, "ORDER BY name, digest", [], policy::read_version)
 }
 
 /// Ledger id and epoch.
@@ -129,7 +154,8 @@ fn accounts(sql: &Connection) -> Result<Accounts, StoreError> {
     Ok(all)
 }
 
-fn policy_states(
+/// What policies keep of those transactions.
+pub(crate) fn policy_states(
     sql: &Connection,
     transactions: &[Transaction],
 ) -> Result<Vec<PolicyState>, StoreError> {

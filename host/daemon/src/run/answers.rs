@@ -17,8 +17,8 @@ use bracketd_core::transaction::{EntryGuard, Transaction, TransactionStatus};
 use super::alerts;
 use super::engine_thread::EngineThread;
 use crate::message::{
-    AccountDetail, AccountState, ActivityState, Gap, Holding, PolicyState, Query, Reply, Seen,
-    Status,
+    AccountDetail, AccountState, ActivityState, Gap, Guarded, Holding, PolicyState, Query, Reply,
+    Seen, Status,
 };
 
 impl EngineThread {
@@ -53,6 +53,7 @@ impl EngineThread {
                 Reply::Prices(prices.collect())
             }
             Query::Policies => Reply::Policies(self.policy_states()),
+            Query::Guards => Reply::Guards(self.guarded()),
             Query::TradeSummary => {
                 let names = book.accounts.keys();
                 Reply::TradeSummary(
@@ -61,6 +62,18 @@ impl EngineThread {
             }
             Query::Accounts => Reply::Accounts(self.account_details()),
         }
+    }
+
+    fn guarded(&self) -> Vec<Guarded> {
+        let known = self.engine().book().accounts.values();
+        known
+            .map(|account| Guarded {
+                account: account.name.clone(),
+                rules: account.rules.clone(),
+                written: self.identity.written.get(&account.name).cloned().unwrap_or_default(),
+                refused: self.refused.get(&account.name).cloned().unwrap_or_default(),
+            })
+            .collect()
     }
 
     fn seen(&self, tx: &Arc<Transaction>) -> Seen {

@@ -14,7 +14,7 @@ pub(super) fn log(fact: &Fact) {
     let account = fact.account.as_ref().map(|name| name.as_str());
     let (kind, code, text) = (fact.kind.as_str(), &*fact.code, fact.text.as_str());
     match fact.kind {
-        FactKind::Alarm | FactKind::KillChanged | FactKind::Disarmed => {
+        FactKind::Alarm | FactKind::GuardTripped | FactKind::KillChanged | FactKind::Disarmed => {
             tracing::error!(tx, account, code, text, "{kind}")
         }
         FactKind::Unprotected
