@@ -1,7 +1,7 @@
 //! Kill switch, arming and the loss halt at the exchange: what is thrown by a person, by a file or
 //! by a loss holds, and ends where it should.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 
@@ -114,17 +114,21 @@ fn g8_a_kill_by_the_command_line_holds_after_kill_9_and_flatten_ends_flat() {
     ok(&daemon.ask(&format!("{OPEN} --wait --json")));
 }
 
-/// Takes every connection that the API serves at once and says nothing on them.
+/// Takes every connection that the API serves at once and says half a sentence on each.
 fn clog(dir: &Path) -> Vec<TcpStream> {
     let text = std::fs::read_to_string(dir.join("data/daemon.json")).expect("a daemon file");
     let file: Value = serde_json::from_str(&text).expect("JSON");
     let address = file["url"].as_str().expect("a url").trim_start_matches("http://").to_owned();
-    let connect = |_| {
+    let say = |words: &str| {
         let mut stream = TcpStream::connect(&address).expect("a connection");
-        stream.write_all(b"GET /livez HTTP/1.1\r\n").expect("half a request");
+        stream.write_all(words.as_bytes()).expect("words");
         stream
     };
-    (0..80).map(connect).collect()
+    let clogged: Vec<TcpStream> = (0..80).map(|_| say("GET /livez HTTP/1.1\r\n")).collect();
+    let mut whole = say(&format!("GET /livez HTTP/1.1\r\nHost: {address}\r\n\r\n"));
+    whole.set_read_timeout(Some(std::time::Duration::from_millis(500))).expect("a patience");
+    assert!(whole.read(&mut [0; 16]).is_err(), "the API answers nobody");
+    clogged
 }
 
 #[test]
