@@ -104,12 +104,7 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
 
     let versions = ledger.load()?.policy_versions;
     let (report, digest) = first_policies(&config, &versions);
-    let settings = Settings {
-        accounts: config.accounts.iter().map(|a| (a.name.clone(), a.rules.clone())).collect(),
-        policies: policy_settings(&config)?,
-        watch: always,
-        identities: identities(&plugins),
-    };
+    let settings = settings(&config, &plugins, always)?;
     check_assigned(&config, &report.set)?;
     let engine = Engine::start(ledger, settings, report.set.clone(), clock.now())?;
     let kill_file = kill_file::look(&data_dir);
@@ -153,11 +148,7 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
     })?;
 
     let kill_watch = KillWatch::start(data_dir.clone(), kill_file, inbox.clone())?;
-    let listener = daemon_file::listen(config.bind)?;
-    let token = daemon_file::draw_token()?;
-    let server = Server::start(listener, &token, &data_dir, inbox.clone())?;
-    let file = DaemonFile::new(server.address(), token);
-    file.write(&data_dir)?;
+    let (server, file) = serve_api(&config, inbox.clone())?;
     Ok(Running {
         url: file.url.clone(),
         inbox,
@@ -173,6 +164,28 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
         watch: Some(watching),
         activity: Some(activity),
     })
+}
+
+fn settings(
+    config: &Config,
+    plugins: &BTreeMap<AccountName, Plugin>,
+    watch: BTreeMap<AccountName, Vec<Symbol>>,
+) -> anyhow::Result<Settings> {
+    Ok(Settings {
+        accounts: config.accounts.iter().map(|a| (a.name.clone(), a.rules.clone())).collect(),
+        policies: policy_settings(config)?,
+        watch,
+        identities: identities(plugins),
+    })
+}
+
+fn serve_api(config: &Config, inbox: Sender<ToEngine>) -> anyhow::Result<(Server, DaemonFile)> {
+    let listener = daemon_file::listen(config.bind)?;
+    let token = daemon_file::draw_token()?;
+    let server = Server::start(listener, &token, &config.data_dir, inbox)?;
+    let file = DaemonFile::new(server.address(), token);
+    file.write(&config.data_dir)?;
+    Ok((server, file))
 }
 
 /// What decides from now on, for the ledger: this program and each account's plugin.
