@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bracketd_core::Decimal;
 use bracketd_core::book::AccountRules;
 use bracketd_core::broker::Quote;
+use bracketd_core::control::{Control, Kill, KillLevel};
 use bracketd_core::ids::{SliceNo, TransactionId};
 use bracketd_core::money::{Price, Quantity};
 use bracketd_core::order::{Direction, Order, OrderKind, OrderStatus, Role, Side, TimeInForce};
@@ -15,7 +16,9 @@ use bracketd_core::transaction::{
 };
 
 use crate::guards::Standing;
-use crate::message::{AccountState, ActivityState, Gap, Guarded, Mode, Seen, Status};
+use crate::message::{
+    AccountDetail, AccountState, ActivityState, Gap, Guarded, Mode, Seen, Status,
+};
 
 /// A price that a test writes down.
 pub(crate) fn price(text: &str) -> Option<Price> {
@@ -124,7 +127,23 @@ pub(crate) fn seen(transaction: Arc<Transaction>) -> Seen {
         last: None,
         at: Timestamp(0),
     };
-    Seen { transaction, instrument: None, quote: Some(quote), now: Timestamp(0) }
+    let now = Timestamp(0);
+    Seen { transaction, instrument: None, quote: Some(quote), is_managed: true, now }
+}
+
+/// An account of which nobody has decided anything.
+pub(crate) fn account() -> AccountDetail {
+    AccountDetail {
+        state: status().accounts.remove(0),
+        broker_account: None,
+        balance: None,
+        positions: Vec::new(),
+        max_day_loss: None,
+        max_drawdown_percent: None,
+        holding: vec![TransactionId(7)],
+        waiting: Vec::new(),
+        foreign_orders: 0,
+    }
 }
 
 /// An account with a limit of its own that said no twice.
@@ -156,6 +175,8 @@ pub(crate) fn status() -> Status {
             is_reconciled: false,
             is_armed: true,
             last_error: None,
+            control: Control::default(),
+            kill_level: KillLevel::Off,
         }],
         transactions: [(TransactionStatus::Opened, 2)].into(),
         protected: 1,
@@ -171,5 +192,9 @@ pub(crate) fn status() -> Status {
         policies_refused: 0,
         activity: ActivityState::default(),
         not_ready: vec!["account paper is not reconciled".to_owned()],
+        kill: Kill::default(),
+        kill_file: None,
+        unmanaged: Vec::new(),
+        alerts: Vec::new(),
     }
 }
