@@ -18,6 +18,8 @@ mod demo;
 mod edges;
 /// Directories, processes and requests that read like a terminal session.
 mod harness;
+/// Backups, their restore, and ledgers that are not taken.
+mod ledger_tools;
 /// The main job: WAITING, change, fill, and the pair at the exchange.
 mod main_job;
 /// Policies edited while they decide.

@@ -1,11 +1,12 @@
 //! The command line: one verb, one file.
 //!
 //! Apart from what it starts. Verbs that look at a running daemon are clients of its local API like
-//! any other; none of them opens the ledger behind the daemon's back.
+//! any other; only `db` opens the ledger itself, and only to read it while a daemon runs.
 
 pub mod activity;
 pub mod client;
 pub mod config;
+pub mod db;
 pub mod exchange;
 pub mod exit;
 pub mod init;
@@ -101,6 +102,9 @@ enum Verb {
     /// Look at what happened
     #[command(subcommand)]
     Activity(activity::ActivityVerb),
+    /// Look at the ledger itself: check, back up, restore, export
+    #[command(subcommand)]
+    Db(db::DbVerb),
     /// How the daemon is, and what is not protected
     #[command(after_help = "Example:\n  bracketd status")]
     Status,
@@ -148,6 +152,7 @@ fn dispatch(verb: Option<Verb>, common: &Common, out: &Out) -> Result<Next, Fail
         Some(Verb::Tx(verb)) => tx::run(&verb, &client()?, out)?,
         Some(Verb::Policy(verb)) => policy::run(&verb, common, out)?,
         Some(Verb::Activity(verb)) => activity::run(&verb, &client()?, out)?,
+        Some(Verb::Db(verb)) => db::run(&verb, common, out)?,
         Some(Verb::Status) => status::run(&client()?, out)?,
         Some(Verb::Portfolio) => portfolio::run(&client()?, out)?,
     };

@@ -3,6 +3,7 @@
 //! Apart so that the API's form is written by hand in one place and no inner type can leak into it
 //! by accident. Decimal numbers and ids are strings, times RFC 3339 in UTC.
 
+pub mod export;
 pub mod records;
 pub mod status;
 pub mod transaction;

@@ -21,6 +21,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 pub use error::ToolError;
+pub use files::Draft;
 pub use summary::Summary;
 
 use crate::error::StoreError;
