@@ -3,11 +3,12 @@
 #![allow(clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 use bracketd_core::book::AccountRules;
+use bracketd_core::control::Control;
 use bracketd_core::ids::AccountName;
 use bracketd_core::time::Timestamp;
 use bracketd_engine::{Engine, Settings};
 use bracketd_policy::PolicySet;
-use bracketd_store::{AccountMeta, Ledger};
+use bracketd_store::{Batch, Ledger};
 
 /// Whether the account starts armed, with that in the configuration.
 fn starts_armed(ledger: Ledger, configured: bool) -> bool {
@@ -16,7 +17,13 @@ fn starts_armed(ledger: Ledger, configured: bool) -> bool {
     let settings = Settings { accounts: [(name.clone(), rules)].into(), ..Settings::default() };
     let engine =
         Engine::start(ledger, settings, PolicySet::default(), Timestamp(1)).expect("a start");
-    engine.book().accounts[&name].rules.armed
+    engine.book().accounts[&name].is_armed()
+}
+
+fn decide(ledger: &mut Ledger, armed: bool) {
+    let control = Control { armed: Some(armed), ..Control::default() };
+    let controls = vec![(AccountName::new("a"), &control)];
+    ledger.commit(&Batch { controls, ..Batch::new(Timestamp(1)) }).expect("a commit");
 }
 
 #[test]
@@ -38,9 +45,7 @@ fn what_somebody_decided_stands_above_the_configuration() {
             ledger.begin_epoch().expect("an epoch");
         }
         if let Some(armed) = decided {
-            let meta =
-                AccountMeta { account: "a".into(), armed: Some(armed), broker_account: None };
-            ledger.set_account(Timestamp(1), &meta, &[]).expect("a commit");
+            decide(&mut ledger, armed);
         }
         let row = (is_restored, decided, configured);
         assert_eq!(starts_armed(ledger, configured), wanted, "{row:?}");
@@ -50,8 +55,7 @@ fn what_somebody_decided_stands_above_the_configuration() {
 #[test]
 fn a_restore_takes_back_what_was_decided_before() {
     let mut ledger = Ledger::in_memory().expect("a ledger");
-    let meta = AccountMeta { account: "a".into(), armed: Some(true), broker_account: None };
-    ledger.set_account(Timestamp(1), &meta, &[]).expect("a commit");
+    decide(&mut ledger, true);
     ledger.begin_epoch().expect("an epoch");
     assert!(!starts_armed(ledger, true));
 }

@@ -5,17 +5,14 @@
 
 use std::path::Path;
 
-use bracketd_core::fact::Fact;
-use bracketd_core::time::Timestamp;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::ballast::Ballast;
-use crate::batch::{AccountMeta, Batch, Committed, Loaded};
+use crate::batch::{Batch, Committed, Loaded};
 use crate::error::StoreError;
 use crate::facts::{self, FactFilter, StoredFact};
 use crate::lock::DirLock;
 use crate::open::{self, LEDGER_FILE, OpenOptions};
-use crate::rows::instrument;
 use crate::shadow::Shadows;
 use crate::tools::files;
 use crate::{commit, epoch, load};
@@ -92,25 +89,6 @@ impl Ledger {
         self.write(|sql, shadows| commit::write(sql, shadows, first, batch))?;
         self.next_fact_seq += batch.facts.len() as u64;
         self.shadows.remember(&batch.transactions);
-        Ok(Committed { first_fact_seq: first })
-    }
-
-    /// Keeps whether an account is armed, with the facts that say who did it.
-    ///
-    /// # Errors
-    /// As [`Ledger::commit`].
-    pub fn set_account(
-        &mut self,
-        at: Timestamp,
-        meta: &AccountMeta,
-        facts: &[Fact],
-    ) -> Result<Committed, StoreError> {
-        let first = self.next_fact_seq;
-        self.write(|sql, _| {
-            instrument::write_meta(sql, meta)?;
-            commit::write_facts(sql, first, at, facts)
-        })?;
-        self.next_fact_seq += facts.len() as u64;
         Ok(Committed { first_fact_seq: first })
     }
 

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use bracketd_core::command::OpState;
+use bracketd_core::control::Control;
 use bracketd_core::fact::FactKind;
 use bracketd_core::intent::Source;
 use bracketd_core::time::Timestamp;
@@ -21,8 +22,7 @@ use crate::tools::export::Export;
 use crate::tools::restore::{Order, preview, restore};
 use crate::tools::status::{Activity, BallastState, status};
 use crate::{
-    AccountMeta, BALLAST_FILE, Batch, FactFilter, Holder, LEDGER_FILE, Ledger, OpenOptions,
-    StoreError,
+    BALLAST_FILE, Batch, FactFilter, Holder, LEDGER_FILE, Ledger, OpenOptions, StoreError,
 };
 
 const SMALL: OpenOptions = OpenOptions { busy_ms: 20, ballast_bytes: 1_000 };
@@ -133,22 +133,20 @@ fn i3_a_restored_ledger_shares_no_id_with_any_other_life() {
 fn a_restore_disarms_every_account_and_says_so_in_a_fact() {
     let (dir, data) = data();
     let mut ledger = open(&data);
-    let armed = AccountMeta {
-        account: "live".into(),
-        armed: Some(true),
-        broker_account: Some("PA1".to_owned()),
-    };
-    ledger.set_account(Timestamp(1), &armed, &[]).unwrap();
-    let undecided: Vec<_> = ledger.load().unwrap().accounts;
-    assert_eq!(undecided[1].armed, None, "{undecided:?}");
+    let armed =
+        Control { armed: Some(true), broker_account: Some("PA1".to_owned()), ..Control::default() };
+    let controls = vec![("live".into(), &armed)];
+    ledger.commit(&Batch { controls, ..Batch::new(Timestamp(1)) }).unwrap();
+    let undecided = ledger.load().unwrap().controls;
+    assert_eq!(undecided[&"paper".into()].armed, None, "{undecided:?}");
     drop(ledger);
     let file = dir.path().join("backup.db");
     backup(&data, &file).unwrap();
     let done = restore(&data, &file, ORDER).unwrap();
     assert_eq!(done.accounts, ["live", "paper"]);
     let ledger = open(&data);
-    let accounts = ledger.load().unwrap().accounts;
-    assert!(accounts.iter().all(|account| account.armed == Some(false)), "{accounts:?}");
+    let controls = ledger.load().unwrap().controls;
+    assert!(controls.values().all(|control| control.armed == Some(false)), "{controls:?}");
     let newest = FactFilter { newest_first: true, limit: 1, ..FactFilter::default() };
     let fact = ledger.facts(&newest).unwrap().remove(0);
     assert_eq!((fact.fact.kind, fact.fact.at), (FactKind::Restored, Timestamp(77)));
