@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 use std::process::Stdio;
 
+use bracketd_core::control::Control;
 use bracketd_core::time::Timestamp;
-use bracketd_store::{AccountMeta, Ledger};
+use bracketd_store::{Batch, Ledger};
 use serde_json::Value;
 
 use crate::harness::{Daemon, Dir, Exchange, Process, configure, program};
@@ -126,8 +127,9 @@ fn i3_a_restored_backup_starts_disarmed_shows_what_differs_and_uses_no_order_id_
 /// Arms the account in the ledger, while no daemon runs.
 fn arm(dir: &Dir) {
     let mut ledger = Ledger::open(&dir.path().join("data")).expect("the ledger");
-    let meta = AccountMeta { account: "paper".into(), armed: Some(true), broker_account: None };
-    ledger.set_account(Timestamp(1), &meta, &[]).expect("a commit");
+    let control = Control { armed: Some(true), ..Control::default() };
+    let controls = vec![("paper".into(), &control)];
+    ledger.commit(&Batch { controls, ..Batch::new(Timestamp(1)) }).expect("a commit");
 }
 
 /// A data directory whose ledger is a backup, with some of its bytes changed.

@@ -11,7 +11,7 @@ use bracketd_core::ids::PolicyName;
 use bracketd_core::intent::Source;
 use bracketd_core::money::Price;
 use bracketd_core::order::{Order, Side};
-use bracketd_core::protection::Protection;
+use bracketd_core::protection::{Gaps, Protection};
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{Desired, Entry, EntryKind, Locks, Slice, Task, Transaction};
 use bracketd_store::StoredFact;
@@ -127,6 +127,9 @@ pub fn transaction(whole: &WholeTransaction) -> Line {
         opened_at,
         closed_at,
         close_reason,
+        gaps: Gaps { count, total_ms, longest_ms },
+        close_failures,
+        close_retry_at,
     } = &whole.transaction;
     let step = |count: &bracketd_core::transaction::StepCount| json!({ "slice": count.slice.0, "legs": count.legs.as_str(), "steps": count.steps });
     let rest = json!({
@@ -154,6 +157,9 @@ pub fn transaction(whole: &WholeTransaction) -> Line {
         "opened_at": opened_at.map(rfc3339),
         "closed_at": closed_at.map(rfc3339),
         "close_reason": close_reason,
+        "gaps": { "count": count, "total_ms": total_ms, "longest_ms": longest_ms },
+        "close_failures": close_failures,
+        "close_retry_at": close_retry_at.map(rfc3339),
     });
     Line { kind: "transaction", seq: None, id: Some(id.to_string()), rest }
 }
@@ -190,7 +196,8 @@ fn entry(entry: &Entry) -> Value {
 }
 
 fn slice(slice: &Slice) -> Value {
-    let Slice { no, held, gather_until, retry_at, rejections, rejected_version, memo } = slice;
+    let Slice { no, held, gather_until, retry_at, rejections, rejected_version, memo, breached } =
+        slice;
     json!({
         "no": no.0,
         "held": decimal(held.get()),
@@ -199,6 +206,7 @@ fn slice(slice: &Slice) -> Value {
         "rejections": rejections,
         "rejected_version": rejected_version,
         "memo": memo,
+        "breached": breached,
     })
 }
 
@@ -218,6 +226,7 @@ fn order(order: &Order) -> Value {
         trigger,
         status,
         updated_at,
+        stuck,
     } = order;
     json!({
         "broker_id": broker_id.as_str(),
@@ -234,6 +243,7 @@ fn order(order: &Order) -> Value {
         "trigger": price(*trigger),
         "status": status.as_str(),
         "updated_at": rfc3339(*updated_at),
+        "stuck": stuck,
     })
 }
 
@@ -257,14 +267,19 @@ fn operation(op: &Op) -> Value {
         version,
         planned_at,
         evidence,
+        sent_at,
     } = op;
-    let (next_at, lookups, awaits) = match state {
-        OpState::NotSent { retry_at } => (Some(*retry_at), None, None),
-        OpState::Unknown { lookups, next_at } => (Some(*next_at), Some(*lookups), None),
-        OpState::Awaiting { order } => (None, None, Some(order.as_str())),
-        OpState::InFlight | OpState::Done | OpState::Rejected | OpState::Stale => {
-            (None, None, None)
-        }
+    let known = match state {
+        OpState::NotSent { retry_at } => json!({ "next_at": rfc3339(*retry_at) }),
+        OpState::Unknown { lookups, absent, next_at, escalated, named } => json!({
+            "next_at": rfc3339(*next_at),
+            "lookups": lookups,
+            "absent": absent,
+            "escalated": escalated,
+            "order": named.as_ref().map(|id| id.as_str()),
+        }),
+        OpState::Awaiting { order } => json!({ "order": order.as_str() }),
+        OpState::InFlight | OpState::Done | OpState::Rejected | OpState::Stale => Value::Null,
     };
     json!({
         "id": id.as_str(),
@@ -276,11 +291,10 @@ fn operation(op: &Op) -> Value {
         "kind": kind.as_str(),
         "call": call(kind),
         "state": state.as_str(),
-        "next_at": next_at.map(rfc3339),
-        "lookups": lookups,
-        "awaits": awaits,
+        "known": known,
         "version": version,
         "planned_at": rfc3339(*planned_at),
+        "sent_at": rfc3339(*sent_at),
         "evidence": evidence,
     })
 }
