@@ -146,7 +146,7 @@ fn with_ledger(change: impl Fn(&mut [u8])) -> Dir {
     std::fs::remove_dir_all(dir.path().join("data")).expect("gone");
     std::fs::create_dir(dir.path().join("data")).expect("a directory");
     std::fs::write(dir.path().join("data/ledger.db"), bytes).expect("a file");
-    configure(&dir, &exchange, &[]);
+    configure(&dir, &exchange.url, &[]);
     dir
 }
 

@@ -9,6 +9,7 @@ pub mod config;
 pub mod db;
 pub mod exchange;
 pub mod exit;
+pub mod guard;
 pub mod init;
 pub mod output;
 pub mod policy;
@@ -105,6 +106,9 @@ enum Verb {
     /// Look at the ledger itself: check, back up, restore, export
     #[command(subcommand)]
     Db(db::DbVerb),
+    /// The limits that no script can switch off
+    #[command(subcommand)]
+    Guard(guard::GuardVerb),
     /// How the daemon is, and what is not protected
     #[command(after_help = "Example:\n  bracketd status")]
     Status,
@@ -153,6 +157,7 @@ fn dispatch(verb: Option<Verb>, common: &Common, out: &Out) -> Result<Next, Fail
         Some(Verb::Policy(verb)) => policy::run(&verb, common, out)?,
         Some(Verb::Activity(verb)) => activity::run(&verb, &client()?, out)?,
         Some(Verb::Db(verb)) => db::run(&verb, common, out)?,
+        Some(Verb::Guard(verb)) => guard::run(&verb, common, out)?,
         Some(Verb::Status) => status::run(&client()?, out)?,
         Some(Verb::Portfolio) => portfolio::run(&client()?, out)?,
     };

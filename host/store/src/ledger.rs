@@ -9,6 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::ballast::Ballast;
 use crate::batch::{Batch, Committed, Loaded};
+use crate::effect::point;
 use crate::error::StoreError;
 use crate::facts::{self, FactFilter, StoredFact};
 use crate::lock::DirLock;
@@ -47,8 +48,10 @@ impl Ledger {
         std::fs::create_dir_all(dir).map_err(|source| StoreError::file(dir, source))?;
         let lock = DirLock::take(dir)?;
         files::refuse_interrupted(dir)?;
+        point("start.locked");
         let ballast = Ballast::open(dir, options.ballast_bytes)?;
         let sql = open::open(&dir.join(LEDGER_FILE), options)?;
+        point("start.opened");
         Self::new(sql, Some(ballast), Some(lock))
     }
 
@@ -101,6 +104,17 @@ impl Ledger {
         Ok(load::identity(&self.sql)?.1)
     }
 
+    /// Ends the ledger as a stop does: all of it stands in its one file afterwards, so that a copy
+    /// of that file is a copy of the ledger.
+    ///
+    /// # Errors
+    /// What the database says. Nothing is lost then: the write-ahead log is read at the next start.
+    pub fn close(self) -> Result<(), StoreError> {
+        let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let is_busy: bool = self.sql.query_row(checkpoint, [], |row| row.get(0))?;
+        if is_busy { Err(StoreError::Busy) } else { Ok(()) }
+    }
+
     /// Facts, from the owner's own connection.
     ///
     /// # Errors
@@ -116,8 +130,12 @@ impl Ledger {
         let (sql, shadows) = (&mut self.sql, &self.shadows);
         let mut once = || -> Result<(), StoreError> {
             let unit = sql.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            point("commit.begun");
             change(&unit, shadows)?;
-            Ok(unit.commit()?)
+            point("commit.written");
+            unit.commit()?;
+            point("commit.done");
+            Ok(())
         };
         match self.ballast.as_mut() {
             Some(ballast) => with_room(ballast, once),

@@ -12,6 +12,7 @@ pub mod activity;
 mod ballast;
 pub mod batch;
 mod commit;
+pub mod effect;
 mod epoch;
 pub mod error;
 pub mod facts;
