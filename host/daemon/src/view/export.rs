@@ -5,23 +5,22 @@
 //! whole, so that a new field does not build until it is exported. Documented in
 //! docs/operations.md.
 
-use bracketd_core::command::{Change, NewOrder, Op, OpKind, OpState};
+mod parts;
+
 use bracketd_core::fact::Fact;
 use bracketd_core::ids::PolicyName;
-use bracketd_core::intent::Source;
-use bracketd_core::money::Price;
-use bracketd_core::order::{Order, Side};
-use bracketd_core::protection::{Gaps, Protection};
+use bracketd_core::protection::Gaps;
 use bracketd_core::time::Timestamp;
-use bracketd_core::transaction::{Desired, Entry, EntryKind, Locks, Slice, Task, Transaction};
+use bracketd_core::transaction::{Desired, Locks, StepCount, Transaction};
 use bracketd_store::StoredFact;
 use bracketd_store::tools::Summary;
 use bracketd_store::tools::export::WholeTransaction;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{decimal, price, records, words};
+use super::{decimal, price, records};
 use crate::clock::rfc3339;
+use parts::{entry, operation, order, protection, slice, source, task};
 
 /// Number of the format; it rises only when a name changes its meaning.
 const FORMAT: u32 = 1;
@@ -131,7 +130,7 @@ pub fn transaction(whole: &WholeTransaction) -> Line {
         close_failures,
         close_retry_at,
     } = &whole.transaction;
-    let step = |count: &bracketd_core::transaction::StepCount| json!({ "slice": count.slice.0, "legs": count.legs.as_str(), "steps": count.steps });
+    let step = |count: &StepCount| json!({ "slice": count.slice.0, "legs": count.legs.as_str(), "steps": count.steps });
     let rest = json!({
         "account": account.as_str(),
         "owner": owner.as_str(),
@@ -164,196 +163,10 @@ pub fn transaction(whole: &WholeTransaction) -> Line {
     Line { kind: "transaction", seq: None, id: Some(id.to_string()), rest }
 }
 
-fn source(source: &Source) -> Value {
-    let (kind, name, digest) = match source {
-        Source::Manual(name) => ("manual", Some(name.as_str()), None),
-        Source::Policy { name, digest } => ("policy", Some(name.as_str()), Some(digest)),
-        Source::Broker => ("broker", None, None),
-        Source::Recovery => ("recovery", None, None),
-        Source::Host => ("host", None, None),
-    };
-    json!({ "kind": kind, "name": name, "digest": digest })
-}
-
-fn entry(entry: &Entry) -> Value {
-    let Entry { kind, quantity, time_in_force, reference, on_partial, guard, cancel_asked, ended } =
-        entry;
-    let (kind, limit) = match kind {
-        EntryKind::Market => ("market", None),
-        EntryKind::Limit(limit) => ("limit", Some(*limit)),
-    };
-    json!({
-        "kind": kind,
-        "limit": price(limit),
-        "quantity": decimal(quantity.get()),
-        "time_in_force": words::time_in_force(*time_in_force),
-        "reference": decimal(reference.get()),
-        "on_partial": words::on_partial(*on_partial),
-        "guard": words::entry_guard(*guard),
-        "cancel_asked": cancel_asked,
-        "ended": ended,
-    })
-}
-
-fn slice(slice: &Slice) -> Value {
-    let Slice { no, held, gather_until, retry_at, rejections, rejected_version, memo, breached } =
-        slice;
-    json!({
-        "no": no.0,
-        "held": decimal(held.get()),
-        "gather_until": rfc3339(*gather_until),
-        "retry_at": retry_at.map(rfc3339),
-        "rejections": rejections,
-        "rejected_version": rejected_version,
-        "memo": memo,
-        "breached": breached,
-    })
-}
-
-fn order(order: &Order) -> Value {
-    let Order {
-        broker_id,
-        client_id,
-        group,
-        slice,
-        role,
-        side: bought,
-        kind,
-        quantity,
-        filled,
-        avg_price,
-        limit,
-        trigger,
-        status,
-        updated_at,
-        stuck,
-    } = order;
-    json!({
-        "broker_id": broker_id.as_str(),
-        "client_id": client_id.as_ref().map(|id| id.as_str()),
-        "group": group,
-        "slice": slice.0,
-        "role": role.as_str(),
-        "side": side(*bought),
-        "kind": words::order_kind(*kind),
-        "quantity": decimal(quantity.get()),
-        "filled": decimal(filled.get()),
-        "avg_price": price(*avg_price),
-        "limit": price(*limit),
-        "trigger": price(*trigger),
-        "status": status.as_str(),
-        "updated_at": rfc3339(*updated_at),
-        "stuck": stuck,
-    })
-}
-
-fn side(side: Side) -> &'static str {
-    match side {
-        Side::Buy => "buy",
-        Side::Sell => "sell",
-    }
-}
-
-fn operation(op: &Op) -> Value {
-    let Op {
-        id,
-        client_id,
-        slice,
-        legs,
-        step,
-        attempt,
-        kind,
-        state,
-        version,
-        planned_at,
-        evidence,
-        sent_at,
-    } = op;
-    let known = match state {
-        OpState::NotSent { retry_at } => json!({ "next_at": rfc3339(*retry_at) }),
-        OpState::Unknown { lookups, absent, next_at, escalated, named } => json!({
-            "next_at": rfc3339(*next_at),
-            "lookups": lookups,
-            "absent": absent,
-            "escalated": escalated,
-            "order": named.as_ref().map(|id| id.as_str()),
-        }),
-        OpState::Awaiting { order } => json!({ "order": order.as_str() }),
-        OpState::InFlight | OpState::Done | OpState::Rejected | OpState::Stale => Value::Null,
-    };
-    json!({
-        "id": id.as_str(),
-        "client_id": client_id.as_str(),
-        "slice": slice.0,
-        "legs": legs.as_str(),
-        "step": step,
-        "attempt": attempt,
-        "kind": kind.as_str(),
-        "call": call(kind),
-        "state": state.as_str(),
-        "known": known,
-        "version": version,
-        "planned_at": rfc3339(*planned_at),
-        "sent_at": rfc3339(*sent_at),
-        "evidence": evidence,
-    })
-}
-
-fn call(kind: &OpKind) -> Value {
-    let change = |change: Change| match change {
-        Change::Keep => "keep".to_owned(),
-        Change::Clear => "clear".to_owned(),
-        Change::Set(at) => decimal(at.get()),
-    };
-    match kind {
-        OpKind::Submit(order) | OpKind::Close(order) => new_order(order),
-        OpKind::Adjust { stop, target, quantity } => json!({
-            "stop": change(*stop),
-            "target": change(*target),
-            "quantity": decimal(quantity.get()),
-        }),
-        OpKind::Cancel { order } => json!({ "order": order.as_str() }),
-    }
-}
-
-fn new_order(order: &NewOrder) -> Value {
-    let of = |value: Option<Price>| price(value);
-    json!({
-        "symbol": order.symbol.as_str(),
-        "side": side(order.side),
-        "kind": words::order_kind(order.kind),
-        "time_in_force": words::time_in_force(order.time_in_force),
-        "quantity": decimal(order.quantity.get()),
-        "limit": of(order.limit),
-        "trigger": of(order.trigger),
-        "take_profit": of(order.take_profit),
-        "stop_loss": of(order.stop_loss),
-        "reduce_only": order.reduce_only,
-    })
-}
-
-fn task(task: &Task) -> Value {
-    match task {
-        Task::Close { why, source: by } => {
-            json!({ "kind": "close", "why": why, "source": source(by) })
-        }
-        Task::Reduce { to } => json!({ "kind": "reduce", "to": decimal(to.get()) }),
-        Task::Grow { to } => json!({ "kind": "grow", "to": decimal(to.get()) }),
-    }
-}
-
-fn protection(protection: &Protection) -> Value {
-    let why = match protection {
-        Protection::Unprotected { why, .. } => Some(why.as_str()),
-        Protection::NotWanted | Protection::Protected | Protection::Pending { .. } => None,
-    };
-    let since = protection.gap_since().map(rfc3339);
-    json!({ "state": protection.as_str(), "since": since, "why": why })
-}
-
 #[cfg(test)]
 mod tests {
     use bracketd_core::fact::FactKind;
+    use bracketd_core::intent::Source;
 
     use super::*;
 

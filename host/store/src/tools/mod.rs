@@ -12,6 +12,7 @@ mod copy;
 mod error;
 pub mod export;
 pub(crate) mod files;
+mod finding;
 pub mod restore;
 pub mod status;
 mod summary;
