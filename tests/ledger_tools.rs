@@ -60,6 +60,8 @@ fn i3_a_restored_backup_starts_disarmed_shows_what_differs_and_uses_no_order_id_
     let made = daemon.ask("db backup before.db --json");
     assert_eq!(made.code, Some(0), "{}", made.stderr);
     assert_eq!(made.json()["backup"]["transactions"]["OPENED"], 1);
+    let checked = daemon.ask("db check");
+    assert_eq!(checked.code, Some(0), "while the daemon runs: {}", checked.stdout);
     let again = daemon.ask("db backup before.db");
     assert_eq!(again.code, Some(4), "nothing is overwritten: {}", again.stdout);
 
@@ -117,7 +119,7 @@ fn i3_a_restored_backup_starts_disarmed_shows_what_differs_and_uses_no_order_id_
     assert!(ours >= 2, "its entry and its exits have ids of their own: {fresh:?}");
     let export = daemon.ask("db export --transactions");
     let exported = export.stdout.lines().map(|l| serde_json::from_str::<Value>(l).expect("JSON"));
-    let tx = exported.into_iter().find(|row| row["id"] == next.to_string()).expect("it is there");
+    let tx = exported.into_iter().find(|row| row["id"] == *next.to_string()).expect("it is there");
     for operation in tx["operations"].as_array().expect("a list") {
         let id = operation["client_id"].as_str().expect("an id");
         assert!(!used.contains(id), "{id} was used in the lost part");
