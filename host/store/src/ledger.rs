@@ -100,7 +100,7 @@ impl Ledger {
     /// # Errors
     /// As [`Ledger::commit`].
     pub fn begin_epoch(&mut self) -> Result<u32, StoreError> {
-        self.write(|sql, _| epoch::begin(sql))?;
+        self.write(|sql, _| epoch::begin(sql, 0))?;
         Ok(load::identity(&self.sql)?.1)
     }
 
