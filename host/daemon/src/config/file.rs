@@ -159,6 +159,8 @@ pub struct AccountTable {
     pub poll_prices: Option<At<String>>,
     /// How often everything is compared with the broker, such as "60s".
     pub poll_picture: Option<At<String>>,
+    /// Requests that the broker takes in a minute, reads and writes together.
+    pub messages_per_minute: Option<At<u32>>,
 }
 
 /// Where a secret comes from; exactly one of the two.

@@ -76,6 +76,8 @@ pub struct AccountSettings {
     pub poll_prices_ms: u64,
     /// How often everything is compared, in milliseconds.
     pub poll_picture_ms: u64,
+    /// Requests to the broker in any minute.
+    pub messages_per_minute: u32,
 }
 
 /// What a plugin may reach.

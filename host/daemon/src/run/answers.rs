@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bracketd_account::AccountHandle;
 use bracketd_core::command::OpState;
 use bracketd_core::ids::PolicyName;
 use bracketd_core::metrics::{portfolio, trade_summary};
@@ -115,17 +116,16 @@ impl EngineThread {
     fn account_states(&self) -> Vec<AccountState> {
         let known = self.engine().book().accounts.values();
         known
-            .map(|account| AccountState {
+            .map(|account| (account, self.accounts.get(&account.name).map(AccountHandle::status)))
+            .map(|(account, status)| AccountState {
                 name: account.name.clone(),
                 plugin: account.info.as_ref().map(|i| format!("{} {}", i.name, i.version)),
                 digest: self.identity.digests.get(&account.name).cloned().unwrap_or_default(),
                 is_up: account.is_up,
                 is_reconciled: account.is_reconciled,
                 is_armed: account.rules.armed,
-                last_error: self
-                    .accounts
-                    .get(&account.name)
-                    .and_then(|handle| handle.status().last_error),
+                budget: status.as_ref().map(|status| status.budget.clone()).unwrap_or_default(),
+                last_error: status.and_then(|status| status.last_error),
             })
             .collect()
     }
