@@ -16,6 +16,8 @@ mod bad_input;
 mod demo;
 /// Which crate may know which: read from cargo, not from promises.
 mod edges;
+/// The limits that no script can switch off, from outside.
+mod guards;
 /// Directories, processes and requests that read like a terminal session.
 mod harness;
 /// The main job: WAITING, change, fill, and the pair at the exchange.

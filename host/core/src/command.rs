@@ -130,10 +130,16 @@ pub enum OpState {
     },
     /// A write may have left; only evidence settles it (I13).
     Unknown {
-        /// Look-ups made so far.
+        /// Look-ups made so far; each pause is longer than the one before.
         lookups: u32,
+        /// Of these, how many found nothing although the write was old enough to be seen.
+        absent: u32,
         /// When to look next.
         next_at: Timestamp,
+        /// Whether people were told that it does not settle by itself.
+        escalated: bool,
+        /// The order that a person named as its effect; it is read before it is believed.
+        named: Option<BrokerOrderId>,
     },
     /// Taken; done once this order has ended.
     Awaiting {
@@ -149,6 +155,11 @@ pub enum OpState {
 }
 
 impl OpState {
+    /// Unknown, and to be looked up at once.
+    pub fn unknown(next_at: Timestamp) -> Self {
+        Self::Unknown { lookups: 0, absent: 0, next_at, escalated: false, named: None }
+    }
+
     /// Whether nothing more will come of it.
     pub fn is_settled(&self) -> bool {
         match self {
@@ -197,6 +208,8 @@ pub struct Op {
     pub version: u64,
     /// When it was committed.
     pub planned_at: Timestamp,
+    /// When it was handed to the account last.
+    pub sent_at: Timestamp,
     /// Kept when the outcome was unknown: what the host saw, for people.
     pub evidence: Option<String>,
 }

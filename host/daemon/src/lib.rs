@@ -10,6 +10,7 @@ pub mod daemon_file;
 pub mod demo;
 #[cfg(test)]
 mod fixtures;
+pub mod guards;
 pub mod http;
 pub mod log;
 pub mod message;

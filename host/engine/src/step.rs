@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bracketd_core::apply::{NoticeKind, Transition, apply};
 use bracketd_core::broker::{BrokerEvent, Fault, FromAccount};
-use bracketd_core::command::{Answer, Read, Urgency};
+use bracketd_core::command::{Answer, Command, Read, Urgency};
+use bracketd_core::control::file_seen;
 use bracketd_core::decide::decide;
 use bracketd_core::fact::{Fact, FactKind};
 use bracketd_core::ids::{AccountName, Symbol, TransactionId};
@@ -15,6 +16,7 @@ use bracketd_core::intent::{Outcome, Request, Source, Verdict};
 use bracketd_core::plan::{plan, raised, wake};
 use bracketd_core::refusal::Refusal;
 use bracketd_core::time::Timestamp;
+use bracketd_core::transaction::Transaction;
 use bracketd_store::Batch;
 
 use crate::engine::Engine;
@@ -32,12 +34,23 @@ const BARS_WANTED: u32 = 300;
 /// Ended transactions kept in memory, for people who look.
 const ENDED_KEPT: usize = 1_000;
 
+/// Whether anything may still have to be done for the transaction: also one that has ended may
+/// have a row that is not settled, or an order that is to go.
+fn has_business(tx: &Transaction) -> bool {
+    !tx.status.is_ended()
+        || !tx.ops.is_empty()
+        || tx.orders.iter().any(|order| !order.status.is_terminal())
+}
+
 impl Engine {
     /// Takes what arrived, decides, commits once, and returns what is to be sent.
     pub fn step(&mut self, now: Timestamp, inputs: Vec<Input>, budget: &dyn Budget) -> Dispatch {
         if let Some(stalled) = self.write_unsaved(now, &inputs) {
-            self.held_back
-                .extend(inputs.into_iter().filter(|i| !matches!(i, Input::Request { .. })));
+            // While it cannot be written, whoever asks was told so already.
+            let refused = stalled.ledger_error.is_some();
+            let kept =
+                inputs.into_iter().filter(|i| !refused || !matches!(i, Input::Request { .. }));
+            self.held_back.extend(kept);
             return stalled;
         }
         let mut out = self.recovered.take().unwrap_or_default();
@@ -47,6 +60,7 @@ impl Engine {
             self.take_in(input, now, &mut out, &mut sent);
         }
         self.let_parked_go(now, &mut out, &mut sent);
+        self.read_again(now, &mut out);
         for id in self.timers.due(now) {
             wake(&mut self.book, id, now, &mut out);
             out.touched.insert(id);
@@ -75,6 +89,8 @@ impl Engine {
                 apply(&mut self.book, FromAccount { account, event }, now, out);
             }
             Input::Policies(report) => self.policies_changed(*report, now, out),
+            Input::KillFile(file) => file_seen(&mut self.book, file, now, out),
+            Input::Compare(account) => self.ask_for_picture(&account, now, out),
         }
     }
 
@@ -119,7 +135,7 @@ impl Engine {
         if came_up || read_whole {
             // What could not be planned while the account was away is planned now.
             let all = self.book.transactions.values().filter(|tx| tx.account == account);
-            out.touched.extend(all.filter(|tx| !tx.status.is_ended()).map(|tx| tx.id));
+            out.touched.extend(all.filter(|tx| has_business(tx)).map(|tx| tx.id));
         }
     }
 
@@ -127,16 +143,35 @@ impl Engine {
         self.book.accounts.get(account).is_some_and(|account| account.is_reconciled)
     }
 
-    fn ask_for_picture(&self, account: &AccountName, now: Timestamp, out: &mut Transition) {
+    /// A complete read, back to before the oldest live transaction.
+    fn picture(&self, account: &AccountName, now: Timestamp) -> Read {
         let live = self.book.transactions.values().filter(|tx| tx.account == *account);
         let since = live.filter(|tx| !tx.status.is_ended()).map(|tx| tx.created_at).min();
-        let since = Timestamp(since.unwrap_or(now).0.saturating_sub(60_000_000));
-        out.reads.push((account.clone(), Read::Picture { since }));
+        Read::Picture { since: Timestamp(since.unwrap_or(now).0.saturating_sub(60_000_000)) }
+    }
+
+    fn ask_for_picture(&self, account: &AccountName, now: Timestamp, out: &mut Transition) {
+        out.reads.push((account.clone(), self.picture(account, now)));
         let held = self.by_symbol.keys().filter(|(name, _)| name == account).map(|(_, s)| s);
         let always = self.always_watched.get(account).into_iter().flatten();
         let symbols: BTreeSet<&Symbol> = held.chain(always).collect();
         for symbol in symbols {
             out.reads.push((account.clone(), Read::Instrument(symbol.clone())));
+        }
+    }
+
+    /// What a read left in doubt is read again when its settle window is over.
+    fn read_again(&mut self, now: Timestamp, out: &mut Transition) {
+        let due = self.book.accounts.values_mut().filter_map(|account| {
+            let is_due = account.is_up && account.doubts.recheck_at.is_some_and(|at| at <= now);
+            is_due.then(|| {
+                account.doubts.recheck_at = None;
+                account.name.clone()
+            })
+        });
+        for account in due.collect::<Vec<_>>() {
+            let read = self.picture(&account, now);
+            out.reads.push((account, read));
         }
     }
 
@@ -239,6 +274,11 @@ impl Engine {
         });
         let states = self.states.unsaved.iter().filter_map(|key| self.states.kept.get(key));
         let touched = out.touched.iter().filter_map(|id| self.book.transactions.get(id));
+        let controls = out
+            .controls
+            .iter()
+            .flatten()
+            .filter_map(|name| Some((name.clone(), &self.book.accounts.get(name)?.control)));
         let batch = Batch {
             at: now,
             transactions: touched.map(|tx| &**tx).collect(),
@@ -248,6 +288,8 @@ impl Engine {
             policy_versions: self.runs.take_versions(),
             instruments: instruments.collect(),
             watermarks: Vec::new(),
+            controls: controls.collect(),
+            kill: out.controls.contains(&None).then_some(&self.book.kill),
         };
         let versions = batch.policy_versions.clone();
         match self.ledger.commit(&batch) {
@@ -272,7 +314,10 @@ impl Engine {
         sent.watch = self.watch_changed(&mut sent.reads, now);
         sent.has_more = !self.runs.is_empty();
         let state_due = self.states.unsaved_since.map(|since| since.plus_ms(STATE_MS_MAX));
-        let timers = [self.timers.next(), self.beats.next(), self.parking.next_timer(), state_due];
+        let rechecks = self.book.accounts.values().filter(|account| account.is_up);
+        let recheck = rechecks.filter_map(|account| account.doubts.recheck_at).min();
+        let timers =
+            [self.timers.next(), self.beats.next(), self.parking.next_timer(), state_due, recheck];
         sent.next_timer = timers.into_iter().flatten().min();
         while self.ended.len() > ENDED_KEPT {
             if let Some(oldest) = self.ended.pop_front() {
@@ -294,21 +339,28 @@ impl Engine {
     }
 
     fn forget(&mut self, id: TransactionId) {
-        let rests = self.book.transactions.get(&id).is_some_and(|tx| {
-            !tx.status.is_ended() || tx.orders.iter().any(|o| !o.status.is_terminal())
-        });
-        if !rests {
+        if !self.book.transactions.get(&id).is_some_and(|tx| has_business(tx)) {
             self.book.forget(id);
             self.timers.set(id, None);
             self.states.kept.retain(|(owner, _), _| *owner != id);
         }
     }
 
+    /// What was to be sent before the ledger failed is for another moment: each row passes the
+    /// present state once more, like any that was not sent.
+    fn hold_commands(&mut self, commands: &mut Vec<Command>) {
+        let rows = commands
+            .drain(..)
+            .map(|command| Input::NotTaken { account: command.account, op: command.op });
+        self.held_back.splice(0..0, rows);
+    }
+
     /// Retries a batch that could not be written. Gives the answer of this step while it cannot.
     fn write_unsaved(&mut self, now: Timestamp, inputs: &[Input]) -> Option<Dispatch> {
-        let (out, mut sent) = self.unsaved.take()?;
+        let (mut out, mut sent) = self.unsaved.take()?;
         let why = match self.write(now, &out, &mut sent) {
             Ok(()) => {
+                self.hold_commands(&mut out.commands);
                 let done = self.finish(now, out, sent);
                 return Some(Dispatch { has_more: true, ..done });
             }

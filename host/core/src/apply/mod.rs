@@ -20,12 +20,19 @@ use crate::ids::{AccountName, OpId, Symbol, TransactionId};
 use crate::intent::Source;
 use crate::money::{Price, Quantity};
 use crate::order::Leg;
+use crate::plan::id::{Limits, Salt, tie};
 use crate::time::Timestamp;
 use crate::transaction::Transaction;
 
 pub use answer::retry_pause_ms;
+pub(crate) use answer::{host_close, resolve};
+pub(crate) use holding::left_outside;
+pub(crate) use report::gone;
 pub(crate) use settle::become_status;
 pub use settle::settle;
+
+/// The slice and the legs that an order was made for.
+pub(crate) type Tie = (crate::ids::SliceNo, crate::command::OpLegs);
 
 /// Everything that one batch of events changed, and what follows from it.
 #[derive(Debug, Default)]
@@ -44,6 +51,8 @@ pub struct Transition {
     pub notices: Vec<Notice>,
     /// Instruments that were read for the first time or differ from before.
     pub instruments: BTreeSet<(AccountName, Symbol)>,
+    /// Accounts whose kill switch, arming or baseline must be written; none is the daemon's own.
+    pub controls: BTreeSet<Option<AccountName>>,
 }
 
 /// Something a policy of the transaction may want to hear.
@@ -97,7 +106,10 @@ pub enum NoticeKind {
 impl Transition {
     /// Whether nothing durable changed.
     pub fn is_empty(&self) -> bool {
-        self.touched.is_empty() && self.ops.is_empty() && self.facts.is_empty()
+        self.touched.is_empty()
+            && self.ops.is_empty()
+            && self.facts.is_empty()
+            && self.controls.is_empty()
     }
 
     pub(crate) fn fact(
@@ -163,6 +175,7 @@ impl Book {
         self.orders.retain(|_, owner| *owner != id);
         self.clients.retain(|_, owner| *owner != id);
         self.ops.retain(|_, owner| *owner != id);
+        self.guards.forget(id);
     }
 
     /// The transaction that an order belongs to, by any of the ids that link it.
@@ -171,10 +184,40 @@ impl Book {
             self.orders.get(&(account.clone(), id.clone())).copied()
         };
         by_broker(&report.broker_id)
-            .or_else(|| self.clients.get(report.client_id.as_ref()?).copied())
+            .or_else(|| self.owner_of_client(account, report))
             .or_else(|| by_broker(report.parent.as_ref()?))
             .or_else(|| by_broker(report.replaces.as_ref()?))
             .or_else(|| self.owner_of_group(account, report.group.as_ref()?))
+    }
+
+    /// Whose client order id it carries, also that of a row which is settled by now: one that was
+    /// rejected though it was done, or came late.
+    fn owner_of_client(
+        &self,
+        account: &AccountName,
+        report: &OrderReport,
+    ) -> Option<TransactionId> {
+        let client = report.client_id.as_ref()?;
+        if let Some(id) = self.clients.get(client) {
+            return Some(*id);
+        }
+        let known = self.accounts.get(account)?;
+        if known.orphans.contains_key(&report.broker_id) {
+            return None;
+        }
+        let (salt, limits) = (Salt::of(self), Limits::of(known.info.as_ref()));
+        let ours = self.transactions.values().filter(|tx| tx.account == *account);
+        ours.rev().find(|tx| tie(&salt, &limits, tx, client).is_some()).map(|tx| tx.id)
+    }
+
+    /// The slice and legs that an order of a transaction was made for, by its client order id.
+    pub(crate) fn tie_of(&self, id: TransactionId, report: &OrderReport) -> Option<Tie> {
+        let tx = self.transactions.get(&id)?;
+        if tx.orders.iter().any(|order| order.broker_id == report.broker_id) {
+            return None;
+        }
+        let info = self.accounts.get(&tx.account)?.info.as_ref();
+        tie(&Salt::of(self), &Limits::of(info), tx, report.client_id.as_ref()?)
     }
 
     /// Whose linked pair a leg without any other tie belongs to. Only orders seen for the first
@@ -206,6 +249,9 @@ pub fn apply(book: &mut Book, from: FromAccount, now: Timestamp, out: &mut Trans
         }
         BrokerEvent::Picture(picture) => {
             crate::reconcile::reconcile(book, &name, &picture, now, out);
+        }
+        BrokerEvent::NotThere { orders } => {
+            crate::reconcile::not_there(book, &name, &orders, now, out);
         }
         BrokerEvent::Quotes(quotes) => quotes_read(book, &name, quotes),
         other => account_event(book, &name, other, now, out),
@@ -239,6 +285,7 @@ fn account_event(
             }
             account.info = Some(info);
             account.is_up = true;
+            account.up_since.get_or_insert(now);
         }
         BrokerEvent::Down(fault) => {
             if account.is_up {
@@ -246,6 +293,7 @@ fn account_event(
                 account_fact(name, FactKind::AccountDown, &fault.code, text, now, out);
             }
             account.is_up = false;
+            account.up_since = None;
             out.touched.extend(holders(book, name));
         }
         BrokerEvent::Instrument(instrument) => {
@@ -259,13 +307,17 @@ fn account_event(
         BrokerEvent::Session { symbol, session } => {
             account.sessions.insert(symbol, session);
         }
-        BrokerEvent::Balance(balance) => account.balance = Some(balance),
+        BrokerEvent::Balance(balance) => {
+            account.balance = Some(balance);
+            crate::control::balance_read(book, name, now, out);
+        }
         // Bars and unknown instruments concern those who asked, outside of the book.
         BrokerEvent::Bars { .. }
         | BrokerEvent::NoInstrument { .. }
         | BrokerEvent::Answer { .. }
         | BrokerEvent::LookedUp { .. }
         | BrokerEvent::Polled { .. }
+        | BrokerEvent::NotThere { .. }
         | BrokerEvent::Picture(_)
         | BrokerEvent::Quotes(_) => {}
     }

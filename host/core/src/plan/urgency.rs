@@ -57,15 +57,6 @@ pub(super) fn multiplier(account: &Account, symbol: &Symbol) -> Decimal {
     account.instruments.get(symbol).map_or(Decimal::ONE, |instrument| instrument.multiplier)
 }
 
-/// The same for a transaction.
-pub(super) fn multiplier_for(book: &Book, id: TransactionId) -> Decimal {
-    let tx = book.transactions.get(&id);
-    let of = |tx: &std::sync::Arc<Transaction>| {
-        Some(multiplier(book.accounts.get(&tx.account)?, &tx.symbol))
-    };
-    tx.and_then(of).unwrap_or(Decimal::ONE)
-}
-
 /// How urgent a read is: as urgent as what waits for its answer.
 pub fn urgency_of(book: &Book, account: &AccountName, read: &Read) -> Urgency {
     match read {

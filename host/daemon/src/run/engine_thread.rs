@@ -11,6 +11,7 @@ use std::time::Duration;
 use bracketd_account::{AccountHandle, AccountStatus, PollRequest, StepRead, ToAccount};
 use bracketd_core::broker::FromAccount;
 use bracketd_core::command::{Command, Read};
+use bracketd_core::fact::{Fact, FactKind};
 use bracketd_core::ids::{AccountName, Symbol};
 use bracketd_core::intent::Verdict;
 use bracketd_core::plan::urgency_of;
@@ -24,6 +25,7 @@ use super::entries::Entries;
 use super::policies::PolicyBuilder;
 use super::records;
 use super::report::TapeReport;
+use crate::guards::{Counts, WIRE, Written};
 use crate::message::{Mode, ToEngine};
 
 /// Messages of one kind that go into one step.
@@ -59,6 +61,8 @@ pub struct Identity {
     pub mode: Mode,
     /// SHA-256 of each account's plugin.
     pub digests: BTreeMap<AccountName, String>,
+    /// The keys of each account's guards that the configuration names.
+    pub written: BTreeMap<AccountName, Written>,
 }
 
 /// Everything that the engine thread owns.
@@ -71,6 +75,8 @@ pub struct EngineThread {
     pub(super) started_at: Timestamp,
     pub(super) report: TapeReport,
     pub(super) entries: Entries,
+    /// How often each code was told since the start, by account.
+    pub(super) refused: BTreeMap<AccountName, Counts>,
     clock: Clock,
     inbox: Receiver<ToEngine>,
     heard: Receiver<FromAccount>,
@@ -122,6 +128,7 @@ impl EngineThread {
             started_at: parts.clock.now(),
             report: TapeReport::default(),
             entries,
+            refused: BTreeMap::new(),
             clock: parts.clock,
             inbox: parts.inbox,
             heard: parts.heard,
@@ -245,12 +252,24 @@ impl EngineThread {
         let now = self.clock.now();
         for (seq, fact) in dispatch.facts {
             self.report.heard(&fact);
+            self.count_refusal(&fact);
             records::log(&fact);
             self.recorder.record(bracketd_store::activity::Record::from_fact(&fact, seq));
         }
         for noise in dispatch.noise {
             self.recorder.record(records::of_noise(&noise, now));
         }
+    }
+
+    /// A refusal, or a command that the last look before the wire stopped.
+    fn count_refusal(&mut self, fact: &Fact) {
+        let is_wire = fact.kind == FactKind::GuardTripped && fact.code == WIRE;
+        let (true, Some(account)) = (is_wire || fact.kind == FactKind::Refused, &fact.account)
+        else {
+            return;
+        };
+        let counts = self.refused.entry(account.clone()).or_default();
+        *counts.entry(fact.code.to_string()).or_default() += 1;
     }
 
     /// Says once that the ledger cannot be written, and once that it can again.

@@ -30,6 +30,7 @@ use super::report::TapeReport;
 use crate::config::Config;
 use crate::config::resolved::{AccountSettings, GrantSettings};
 use crate::daemon_file::{self, DaemonFile};
+use crate::guards;
 use crate::http::Server;
 use crate::message::{Mode, ToEngine};
 use crate::watch::{self, Snapshot, Watch};
@@ -79,6 +80,10 @@ pub struct Running {
 /// With what is wrong and what to do about it; then nothing runs.
 pub fn start(plan: Plan) -> anyhow::Result<Running> {
     let Plan { config, mode, clock, entries, watch: always } = plan;
+    // Before anything is opened: what is not guarded as configured does not start (G14).
+    for account in &config.accounts {
+        guards::self_test(&account.name, &account.rules).map_err(anyhow::Error::msg)?;
+    }
     let data_dir = config.data_dir.clone();
     std::fs::create_dir_all(&data_dir)
         .with_context(|| format!("cannot make the data directory {}", data_dir.display()))?;
@@ -93,6 +98,7 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
         accounts: config.accounts.iter().map(|a| (a.name.clone(), a.rules.clone())).collect(),
         policies: policy_settings(&config)?,
         watch: always,
+        identities: identities(&plugins),
     };
     check_assigned(&config, &report.set)?;
     let engine = Engine::start(ledger, settings, report.set.clone(), clock.now())?;
@@ -100,6 +106,8 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
     let (inbox, said) = bounded(INBOX);
     let (tell, heard) = bounded::<FromAccount>(HEARD);
     let (accounts, digests) = start_accounts(&host, &plugins, &config, &clock, &tell)?;
+    let accounts_of = config.accounts.iter();
+    let written = accounts_of.map(|a| (a.name.clone(), a.guards_written.clone())).collect();
     let poll = Duration::from_millis(config.policies_poll_ms);
     let (watching, looks) = watch::start(&config.policies_dir, poll)?;
     let policies = PolicyBuilder::start(
@@ -116,7 +124,7 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
         accounts,
         recorder: activity.recorder(),
         policies,
-        identity: Identity { mode, digests },
+        identity: Identity { mode, digests, written },
         entries,
         clock,
         inbox: said,
@@ -147,6 +155,13 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
         watch: Some(watching),
         activity: Some(activity),
     })
+}
+
+/// What decides from now on, for the ledger: this program and each account's plugin.
+fn identities(plugins: &BTreeMap<AccountName, Plugin>) -> BTreeMap<AccountName, String> {
+    let version = env!("CARGO_PKG_VERSION");
+    let of = |plugin: &Plugin| format!("bracketd {version}, plugin sha256 {}", plugin.digest());
+    plugins.iter().map(|(name, plugin)| (name.clone(), of(plugin))).collect()
 }
 
 /// Handles of the running accounts, and the digests of their plugins.

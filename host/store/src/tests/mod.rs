@@ -2,6 +2,8 @@
 
 mod arbitrary;
 mod ledger;
+mod released;
 mod round_trip;
 mod sample;
 mod schema;
+mod tools;
