@@ -328,6 +328,7 @@ armed = true
 stale_price = "10m"
 poll_fills = "200ms"
 poll_prices = "200ms"
+messages_per_minute = 100000
 [[account.grant]]
 scheme = "http"
 host = "127.0.0.1"

@@ -37,7 +37,7 @@ pub struct AccountConfig {
     pub log: Option<Sender<LogLine>>,
 }
 
-/// Limits of one plugin instance and of one call into it.
+/// Limits of one plugin instance, of one call into it, and of what the account says in all.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Linear memory, summed over all memories of an instance, in bytes.
@@ -61,6 +61,8 @@ pub struct Limits {
     pub response_bytes: usize,
     /// What a guest may hand over in one host call, in bytes.
     pub hostcall_bytes: usize,
+    /// Requests to the broker in any minute, reads and writes together.
+    pub messages_per_minute: u32,
     /// Commands that may wait; one more is given back to the caller.
     pub queue: usize,
     /// Log lines a second; more are counted and dropped.
@@ -84,6 +86,7 @@ impl Default for Limits {
             request_bytes: 256 << 10,
             response_bytes: 8 << 20,
             hostcall_bytes: 4 << 20,
+            messages_per_minute: 200,
             queue: 256,
             log_lines_per_second: 50,
             kv_keys: 256,

@@ -3,7 +3,7 @@
 //! Apart because every thread that owns an instance needs the same ladder: one trap costs one
 //! instance, three within a minute cost a pause, and the pause doubles up to 30 s.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use wasmtime::Store;
 
 use bracketd_core::broker::{Balance, Fault};
+use bracketd_core::command::Urgency;
 
 use crate::bindings::bracketd::broker::types as abi;
 use crate::bindings::exports::bracketd::broker::account::{Guest, Info};
@@ -18,6 +19,7 @@ use crate::convert::{self, fault_of, plain_fault};
 use crate::guest::{GuestState, Mode, WriteSeen};
 use crate::instance::{Budget, CallError, Instance};
 use crate::plugin::Plugin;
+use crate::scheduler::Caller;
 use crate::shared::Shared;
 
 /// First pause after a failed connect or a series of traps.
@@ -29,12 +31,32 @@ const TRAPS_MAX: usize = 3;
 /// See [`TRAPS_MAX`].
 const TRAP_WINDOW: Duration = Duration::from_secs(60);
 
+/// How the calls of a slot come to their turn at the broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// They have it: what they take beyond what was paid ahead is charged.
+    Had,
+    /// Each call waits for its own.
+    Each(Caller, Urgency),
+    /// They neither wait nor cost: a step of a tape stands for the time that passes.
+    Free,
+}
+
 /// The place of one instance.
 pub(crate) struct Slot {
     plugin: Plugin,
     /// What the account's instances share.
     pub shared: Arc<Shared>,
     instance: Option<Instance>,
+    turn: Turn,
+    /// Requests that were charged ahead and not made yet.
+    paid: u32,
+    /// Requests that each export took last.
+    costs: HashMap<&'static str, u32>,
+    /// Requests of the last call.
+    made: u32,
+    /// Whether the last call was answered with "too many".
+    limited: bool,
     built: bool,
     traps: VecDeque<Instant>,
     pause: Duration,
@@ -61,6 +83,11 @@ impl Slot {
             plugin,
             shared,
             instance: None,
+            turn: Turn::Had,
+            paid: 0,
+            costs: HashMap::new(),
+            made: 0,
+            limited: false,
             built: false,
             traps: VecDeque::new(),
             pause: PAUSE_MIN,
@@ -128,13 +155,35 @@ impl Slot {
                 Err(error)
             }
         };
+        (self.made, self.limited) = (called.requests, called.limited);
+        if self.turn != Turn::Free {
+            let ahead = called.requests.min(self.paid);
+            self.paid -= ahead;
+            self.shared.scheduler.settle(0, called.requests - ahead);
+        }
         (result, called.write)
+    }
+
+    /// The next calls have their turn, for which `paid` requests were charged ahead; or wait for
+    /// it, or are free. What the turn before did not use comes back.
+    pub(crate) fn begin(&mut self, turn: Turn, paid: u32) {
+        self.shared.scheduler.settle(std::mem::replace(&mut self.paid, paid), 0);
+        self.turn = turn;
+    }
+
+    /// Tells the scheduler when the broker had enough: a call just ended with this fault, if any.
+    pub(crate) fn note_limit(&self, told: Option<&abi::Fault>) {
+        match told {
+            Some(abi::Fault::RateLimited(wait)) => self.shared.scheduler.limited(wait.after_ms),
+            _ if self.limited => self.shared.scheduler.limited(None),
+            _ => {}
+        }
     }
 
     /// Calls a read export with the account's read budget.
     pub(crate) fn read<R>(
         &mut self,
-        op: &str,
+        op: &'static str,
         export: impl FnOnce(
             &Guest,
             &mut Store<GuestState>,
@@ -144,11 +193,30 @@ impl Slot {
         let total_ms = self.shared.limits.read_budget_ms;
         let context = Instance::context(&self.shared, op, "", 1, total_ms);
         let budget = Budget { mode: Mode::Read, total_ms };
-        match self.call(budget, |guest, store| export(guest, store, &context)).0 {
+        let turn = self.turn;
+        if let Turn::Each(caller, urgency) = turn {
+            let requests = self.cost(op);
+            if !self.shared.scheduler.pass(caller, urgency, requests) {
+                return Err(plain_fault("ACCOUNT_ENDS", "the account ends"));
+            }
+            self.paid = requests;
+        }
+        let called = self.call(budget, |guest, store| export(guest, store, &context)).0;
+        self.costs.insert(op, self.made);
+        if let Turn::Each(..) = turn {
+            self.begin(turn, 0);
+        }
+        self.note_limit(called.as_ref().ok().and_then(|told| told.as_ref().err()));
+        match called {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(fault)) => Err(fault_of(&fault)),
             Err(error) => Err(plain_fault(code(&error), error.to_string())),
         }
+    }
+
+    /// Requests that an export took last time; one where it was not called yet.
+    pub(crate) fn cost(&self, op: &str) -> u32 {
+        self.costs.get(op).copied().unwrap_or(1).max(1)
     }
 
     fn connect(&mut self) -> Result<Balance, Fault> {

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use bracketd_account::{AccountHandle, PollRequest, StepRead, ToAccount};
+use bracketd_account::{AccountHandle, AccountStatus, PollRequest, StepRead, ToAccount};
 use bracketd_core::broker::{BrokerEvent, FromAccount};
 use bracketd_core::command::{Command, OpState, Read};
 use bracketd_core::fact::{Fact, FactKind};
 use bracketd_core::ids::{AccountName, Symbol};
 use bracketd_core::intent::Verdict;
+use bracketd_core::plan::urgency_of;
 use bracketd_core::protection::Protection;
 use bracketd_core::time::Timestamp;
 use bracketd_engine::{Dispatch, Engine, Input, Ticket};
@@ -288,6 +289,12 @@ impl EngineThread {
         for command in dispatch.commands {
             self.send(command);
         }
+        for (account, transaction, urgency) in dispatch.raised {
+            if let Some(handle) = self.accounts.get(&account) {
+                // An account takes this whatever else it has to do.
+                drop(handle.try_send(ToAccount::Raise(transaction, urgency)));
+            }
+        }
         self.unsent_reads.extend(dispatch.reads);
         self.send_reads();
         if let Some(watch) = dispatch.watch {
@@ -365,7 +372,8 @@ impl EngineThread {
         for (name, read) in reads {
             let Some(handle) = self.accounts.get(&name) else { continue };
             point("read.begin");
-            if let Err(ToAccount::Read(read)) = handle.try_send(ToAccount::Read(read)) {
+            let urgency = urgency_of(self.engine.book(), &name, &read);
+            if let Err(ToAccount::Read(read, _)) = handle.try_send(ToAccount::Read(read, urgency)) {
                 self.unsent_reads.push((name, read));
             }
             point("read.end");
@@ -385,8 +393,11 @@ impl EngineThread {
 
     /// Whether accounts, inbox and engine have nothing left to do.
     pub(super) fn is_quiet(&self) -> bool {
-        let accounts = self.accounts.values().all(|handle| handle.status().in_flight == 0);
-        self.engine.is_quiet()
+        // What only waits for its budget waits for time, and time waits for nobody else.
+        let all: Vec<AccountStatus> = self.accounts.values().map(AccountHandle::status).collect();
+        let accounts = all.iter().all(|status| status.in_flight == status.held);
+        let held = all.iter().map(|status| status.held).sum();
+        self.engine.is_quiet_but(held)
             && self.pending.is_empty()
             && self.unsent_reads.is_empty()
             && self.heard.is_empty()
@@ -420,7 +431,8 @@ impl EngineThread {
     }
 
     pub(super) fn next_timer(&self) -> Option<Timestamp> {
-        self.timer
+        let held = self.accounts.values().filter_map(|handle| handle.status().held_until);
+        held.chain(self.timer).min()
     }
 
     fn tape_turn(&mut self) {
