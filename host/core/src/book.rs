@@ -5,21 +5,48 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::broker::{Balance, Position, Quote, Session};
-use crate::ids::{AccountName, PolicyName, Symbol, TransactionId};
+use crate::broker::{Balance, OrderReport, Position, Quote, Session};
+use crate::control::{Control, Kill, KillFile};
+use crate::guard::{GuardRules, Memory};
+use crate::ids::{AccountName, BrokerOrderId, PolicyName, Symbol, TransactionId};
 use crate::instrument::{AccountInfo, Instrument};
 use crate::limits;
 use crate::order::TimeInForce;
+use crate::reconcile::Doubts;
+use crate::time::Timestamp;
 use crate::transaction::{OnPartial, Transaction};
 
 /// What happens when a wanted stop is already through the market.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnBreached {
-    /// People are told; the stop is tried again.
+    /// It is shown as breached and tried again; nobody is called.
+    Keep,
+    /// As keep, and people are called.
     #[default]
     Alert,
     /// What is held is closed at the market.
     Close,
+}
+
+/// What happens when held quantity has been without its wanted stop for as long as the account
+/// allows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDeadline {
+    /// People are called; the stop is tried on.
+    #[default]
+    Alert,
+    /// What is held is closed at the market.
+    Close,
+}
+
+/// What becomes of resting entries when the daemon is told to stop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnShutdown {
+    /// They stay; those that carry no exits would fill without a stop.
+    #[default]
+    Keep,
+    /// They are canceled, as far as the broker confirms it in time.
+    CancelEntries,
 }
 
 /// What the configuration says of an account.
@@ -35,14 +62,24 @@ pub struct AccountRules {
     pub quote_age_ms_max: u64,
     /// How long held quantity may be without its stop before it counts as Unprotected.
     pub protection_deadline_ms: u64,
+    /// What happens at that moment.
+    pub on_deadline: OnDeadline,
     /// What happens when a stop is already through the market.
     pub on_breached: OnBreached,
     /// What is done about a partial fill, where the transaction does not say.
     pub on_partial: Option<OnPartial>,
     /// How long exits rest.
     pub exit_time_in_force: TimeInForce,
-    /// Whether commands go out at all; a disarmed account is only watched.
+    /// Whether commands go out before a person has decided; a disarmed account is only watched.
     pub armed: bool,
+    /// The limits that no script can switch off.
+    pub guards: GuardRules,
+    /// What may be lost on one UTC day, in the account's currency.
+    pub max_day_loss: Option<rust_decimal::Decimal>,
+    /// How far the equity may fall below its peak, in percent of it.
+    pub max_drawdown_percent: Option<rust_decimal::Decimal>,
+    /// What becomes of resting entries when the daemon is told to stop.
+    pub on_shutdown: OnShutdown,
 }
 
 impl Default for AccountRules {
@@ -53,10 +90,15 @@ impl Default for AccountRules {
             collar_percent: rust_decimal::Decimal::from(50),
             quote_age_ms_max: limits::QUOTE_AGE_MS_MAX,
             protection_deadline_ms: limits::PROTECTION_DEADLINE_MS,
+            on_deadline: OnDeadline::Alert,
             on_breached: OnBreached::Alert,
             on_partial: None,
             exit_time_in_force: TimeInForce::Gtc,
             armed: true,
+            guards: GuardRules::default(),
+            max_day_loss: None,
+            max_drawdown_percent: None,
+            on_shutdown: OnShutdown::Keep,
         }
     }
 }
@@ -84,6 +126,14 @@ pub struct Account {
     pub balance: Option<Balance>,
     /// Positions as of the last complete read.
     pub positions: Vec<Position>,
+    /// Open orders of the last complete read that are not ours, by the broker's id.
+    pub orphans: BTreeMap<BrokerOrderId, OrderReport>,
+    /// What the last complete read left in doubt. Lost at a restart, which reads twice anyway.
+    pub doubts: Doubts,
+    /// Since when the plugin has been connected without a break.
+    pub up_since: Option<Timestamp>,
+    /// What people decided about it.
+    pub control: Control,
 }
 
 impl Account {
@@ -100,6 +150,10 @@ impl Account {
             sessions: BTreeMap::new(),
             balance: None,
             positions: Vec::new(),
+            orphans: BTreeMap::new(),
+            doubts: Doubts::default(),
+            up_since: None,
+            control: Control::default(),
         }
     }
 
@@ -129,6 +183,12 @@ pub struct Book {
     pub(crate) ops: BTreeMap<crate::ids::OpId, TransactionId>,
     /// Which transaction a client order id belongs to.
     pub(crate) clients: BTreeMap<crate::ids::ClientOrderId, TransactionId>,
+    /// What the guards remember of the last minute.
+    pub(crate) guards: Memory,
+    /// The kill switch of the whole daemon.
+    pub kill: Kill,
+    /// What the file KILL asks for, while it is there.
+    pub kill_file: Option<KillFile>,
 }
 
 impl Book {

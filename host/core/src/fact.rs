@@ -49,6 +49,12 @@ pub enum FactKind {
     Protected,
     /// Held quantity is without its wanted stop.
     Unprotected,
+    /// Something that a person has to look at; `code` says what.
+    Alarm,
+    /// A person settled a command whose outcome was unknown; `text` is the evidence.
+    Resolved,
+    /// A position or order that somebody else made became ours.
+    Adopted,
     /// A policy run failed; its intents were dropped.
     PolicyFailed,
     /// A policy said something to people.
@@ -69,11 +75,23 @@ pub enum FactKind {
     Started,
     /// The daemon stopped as asked.
     Stopped,
+    /// A guard stopped something that somebody has to look at; `code` says what.
+    GuardTripped,
+    /// A kill switch was set; `code` is the level, no account means the whole daemon.
+    KillChanged,
+    /// Commands of an account go out from now on, or still do after a restart.
+    Armed,
+    /// Commands of an account do not go out any more.
+    Disarmed,
+    /// Losses of an account are measured from another equity; `before` and `after` are the day's.
+    BaselineSet,
+    /// The ledger was brought back from a backup: a new epoch begins, every account is disarmed.
+    Restored,
 }
 
 impl FactKind {
     /// All kinds.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 36] = [
         Self::TransactionOpened,
         Self::StatusChanged,
         Self::StopChanged,
@@ -91,6 +109,9 @@ impl FactKind {
         Self::ExitFilled,
         Self::Protected,
         Self::Unprotected,
+        Self::Alarm,
+        Self::Resolved,
+        Self::Adopted,
         Self::PolicyFailed,
         Self::PolicyAlert,
         Self::PolicyLoaded,
@@ -101,6 +122,12 @@ impl FactKind {
         Self::Reconciled,
         Self::Started,
         Self::Stopped,
+        Self::GuardTripped,
+        Self::KillChanged,
+        Self::Armed,
+        Self::Disarmed,
+        Self::BaselineSet,
+        Self::Restored,
     ];
 
     /// Its name in the ledger; never changed once released.
@@ -123,6 +150,9 @@ impl FactKind {
             Self::ExitFilled => "exit_filled",
             Self::Protected => "protected",
             Self::Unprotected => "unprotected",
+            Self::Alarm => "alarm",
+            Self::Resolved => "resolved",
+            Self::Adopted => "adopted",
             Self::PolicyFailed => "policy_failed",
             Self::PolicyAlert => "policy_alert",
             Self::PolicyLoaded => "policy_loaded",
@@ -133,6 +163,12 @@ impl FactKind {
             Self::Reconciled => "reconciled",
             Self::Started => "started",
             Self::Stopped => "stopped",
+            Self::GuardTripped => "guard_tripped",
+            Self::KillChanged => "kill_changed",
+            Self::Armed => "armed",
+            Self::Disarmed => "disarmed",
+            Self::BaselineSet => "baseline_set",
+            Self::Restored => "restored",
         }
     }
 

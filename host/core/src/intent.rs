@@ -3,7 +3,8 @@
 //! Apart because scripts, HTTP, the command line and recovery all speak exactly this; there is no
 //! second door.
 
-use crate::ids::{AccountName, OwnerName, PolicyName, Symbol, TransactionId};
+use crate::control::KillLevel;
+use crate::ids::{AccountName, BrokerOrderId, OpId, OwnerName, PolicyName, Symbol, TransactionId};
 use crate::money::{Price, Quantity};
 use crate::order::{Direction, Leg, TimeInForce};
 use crate::refusal::Refusal;
@@ -84,6 +85,38 @@ pub struct Open {
     pub on_partial: Option<OnPartial>,
     /// Whether the entry carries its exits.
     pub guard: GuardWish,
+    /// Meant even where an equal entry was made a moment ago (G4).
+    pub distinct: bool,
+}
+
+/// What a person found out about a command whose outcome is unknown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resolution {
+    /// It never took effect.
+    Absent,
+    /// This order at the broker is its effect. It is read before it is believed.
+    Order(BrokerOrderId),
+}
+
+/// A position that somebody else made, to be looked after from now on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adopt {
+    /// The account that holds it.
+    pub account: AccountName,
+    /// What is held.
+    pub symbol: Symbol,
+    /// Which way it gains.
+    pub direction: Direction,
+    /// How much of it; at most what no transaction of ours holds.
+    pub quantity: Quantity,
+    /// Open exit orders of it that become ours.
+    pub orders: Vec<BrokerOrderId>,
+    /// The stop wanted; none keeps the one among the orders.
+    pub stop: Option<Price>,
+    /// The target wanted; none keeps the one among the orders.
+    pub target: Option<Price>,
+    /// Policies; none are the account's.
+    pub policies: Option<Vec<PolicyName>>,
 }
 
 /// A change of one leg's wanted price.
@@ -135,6 +168,17 @@ pub enum Intent {
         /// The transaction.
         transaction: TransactionId,
     },
+    /// `resolve`: a person settles a command whose outcome is unknown.
+    Resolve {
+        /// The transaction.
+        transaction: TransactionId,
+        /// The outbox row.
+        op: OpId,
+        /// What became of it.
+        found: Resolution,
+    },
+    /// `adopt`: a position and orders that somebody else made become a transaction.
+    Adopt(Box<Adopt>),
     /// `lock`, `unlock`.
     Lock {
         /// The transaction.
@@ -144,19 +188,53 @@ pub enum Intent {
         /// Whether it is locked from now on.
         locked: bool,
     },
+    /// `arm`, `disarm`: whether commands of an account go out.
+    Arm {
+        /// The account.
+        account: AccountName,
+        /// Whether it is armed from now on.
+        armed: bool,
+    },
+    /// `kill`: sets a kill switch.
+    Kill {
+        /// The account; none is the whole daemon.
+        account: Option<AccountName>,
+        /// The level; off clears.
+        level: KillLevel,
+        /// Whether losses count from the present equity on.
+        reset_baseline: bool,
+    },
 }
 
 impl Intent {
     /// The transaction that it is about, unless it makes one.
     pub fn transaction(&self) -> Option<TransactionId> {
         match self {
-            Self::Open(_) => None,
+            Self::Open(_) | Self::Adopt(_) | Self::Arm { .. } | Self::Kill { .. } => None,
             Self::Protect { transaction, .. }
+            | Self::Resolve { transaction, .. }
             | Self::Ratchet { transaction, .. }
             | Self::Close { transaction }
             | Self::Resize { transaction, .. }
             | Self::CancelEntry { transaction }
             | Self::Lock { transaction, .. } => Some(*transaction),
+        }
+    }
+
+    /// The account that it names; none where it names a transaction or the whole daemon.
+    pub fn account(&self) -> Option<&AccountName> {
+        match self {
+            Self::Open(open) => Some(&open.account),
+            Self::Adopt(adopt) => Some(&adopt.account),
+            Self::Arm { account, .. } => Some(account),
+            Self::Kill { account, .. } => account.as_ref(),
+            Self::Protect { .. }
+            | Self::Resolve { .. }
+            | Self::Ratchet { .. }
+            | Self::Close { .. }
+            | Self::Resize { .. }
+            | Self::CancelEntry { .. }
+            | Self::Lock { .. } => None,
         }
     }
 
@@ -171,8 +249,13 @@ impl Intent {
             Self::Close { .. } => "close_position",
             Self::Resize { .. } => "adjust_quantity",
             Self::CancelEntry { .. } => "cancel_entry",
+            Self::Resolve { .. } => "resolve",
+            Self::Adopt(_) => "adopt",
             Self::Lock { locked: true, .. } => "lock",
             Self::Lock { locked: false, .. } => "unlock",
+            Self::Arm { armed: true, .. } => "arm",
+            Self::Arm { armed: false, .. } => "disarm",
+            Self::Kill { .. } => "kill",
         }
     }
 }

@@ -177,7 +177,7 @@ mod armed {
                         BrokerEvent::Picture(_) => kinds.first_picture |= !is_ready,
                         _ => {}
                     },
-                    Input::NotTaken { .. } | Input::Policies(_) => {}
+                    _ => {}
                 }
             }
             if kinds.request

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bracketd_core::apply::{NoticeKind, Transition, apply};
 use bracketd_core::broker::{BrokerEvent, Fault, FromAccount};
 use bracketd_core::command::{Answer, Read};
+use bracketd_core::control::file_seen;
 use bracketd_core::decide::decide;
 use bracketd_core::fact::{Fact, FactKind};
 use bracketd_core::ids::{AccountName, Symbol, TransactionId};
@@ -47,6 +48,7 @@ impl Engine {
             self.take_in(input, now, &mut out, &mut sent);
         }
         self.let_parked_go(now, &mut out, &mut sent);
+        self.read_again(now, &mut out);
         for id in self.timers.due(now) {
             wake(&mut self.book, id, now, &mut out);
             out.touched.insert(id);
@@ -75,6 +77,8 @@ impl Engine {
                 apply(&mut self.book, FromAccount { account, event }, now, out);
             }
             Input::Policies(report) => self.policies_changed(*report, now, out),
+            Input::KillFile(file) => file_seen(&mut self.book, file, now, out),
+            Input::Compare(account) => self.ask_for_picture(&account, now, out),
         }
     }
 
@@ -127,16 +131,35 @@ impl Engine {
         self.book.accounts.get(account).is_some_and(|account| account.is_reconciled)
     }
 
-    fn ask_for_picture(&self, account: &AccountName, now: Timestamp, out: &mut Transition) {
+    /// A complete read, back to before the oldest live transaction.
+    fn picture(&self, account: &AccountName, now: Timestamp) -> Read {
         let live = self.book.transactions.values().filter(|tx| tx.account == *account);
         let since = live.filter(|tx| !tx.status.is_ended()).map(|tx| tx.created_at).min();
-        let since = Timestamp(since.unwrap_or(now).0.saturating_sub(60_000_000));
-        out.reads.push((account.clone(), Read::Picture { since }));
+        Read::Picture { since: Timestamp(since.unwrap_or(now).0.saturating_sub(60_000_000)) }
+    }
+
+    fn ask_for_picture(&self, account: &AccountName, now: Timestamp, out: &mut Transition) {
+        out.reads.push((account.clone(), self.picture(account, now)));
         let held = self.by_symbol.keys().filter(|(name, _)| name == account).map(|(_, s)| s);
         let always = self.always_watched.get(account).into_iter().flatten();
         let symbols: BTreeSet<&Symbol> = held.chain(always).collect();
         for symbol in symbols {
             out.reads.push((account.clone(), Read::Instrument(symbol.clone())));
+        }
+    }
+
+    /// What a read left in doubt is read again when its settle window is over.
+    fn read_again(&mut self, now: Timestamp, out: &mut Transition) {
+        let due = self.book.accounts.values_mut().filter_map(|account| {
+            let is_due = account.is_up && account.doubts.recheck_at.is_some_and(|at| at <= now);
+            is_due.then(|| {
+                account.doubts.recheck_at = None;
+                account.name.clone()
+            })
+        });
+        for account in due.collect::<Vec<_>>() {
+            let read = self.picture(&account, now);
+            out.reads.push((account, read));
         }
     }
 
@@ -239,6 +262,11 @@ impl Engine {
         });
         let states = self.states.unsaved.iter().filter_map(|key| self.states.kept.get(key));
         let touched = out.touched.iter().filter_map(|id| self.book.transactions.get(id));
+        let controls = out
+            .controls
+            .iter()
+            .flatten()
+            .filter_map(|name| Some((name.clone(), &self.book.accounts.get(name)?.control)));
         let batch = Batch {
             at: now,
             transactions: touched.map(|tx| &**tx).collect(),
@@ -248,6 +276,8 @@ impl Engine {
             policy_versions: self.runs.take_versions(),
             instruments: instruments.collect(),
             watermarks: Vec::new(),
+            controls: controls.collect(),
+            kill: out.controls.contains(&None).then_some(&self.book.kill),
         };
         let versions = batch.policy_versions.clone();
         match self.ledger.commit(&batch) {
@@ -271,7 +301,10 @@ impl Engine {
         sent.watch = self.watch_changed(&mut sent.reads, now);
         sent.has_more = !self.runs.is_empty();
         let state_due = self.states.unsaved_since.map(|since| since.plus_ms(STATE_MS_MAX));
-        let timers = [self.timers.next(), self.beats.next(), self.parking.next_timer(), state_due];
+        let rechecks = self.book.accounts.values().filter(|account| account.is_up);
+        let recheck = rechecks.filter_map(|account| account.doubts.recheck_at).min();
+        let timers =
+            [self.timers.next(), self.beats.next(), self.parking.next_timer(), state_due, recheck];
         sent.next_timer = timers.into_iter().flatten().min();
         while self.ended.len() > ENDED_KEPT {
             if let Some(oldest) = self.ended.pop_front() {

@@ -277,6 +277,7 @@ impl History {
             policies: None,
             on_partial: None,
             guard: if self.rng.below(2) == 0 { GuardWish::Plain } else { GuardWish::Native },
+            distinct: false,
         })))
     }
 

@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use rusqlite_migration::{M, Migrations};
 
 use crate::error::StoreError;
+use crate::tools;
 
 /// Name of the ledger in the data directory.
 pub const LEDGER_FILE: &str = "ledger.db";
@@ -19,7 +20,11 @@ const BUSY_MS: u64 = 5_000;
 /// Prepared statements that are kept; the ledger uses about thirty.
 const STATEMENTS_KEPT: usize = 64;
 
-static STEPS: &[M<'static>] = &[M::up(include_str!("../migrations/0001_first.sql"))];
+static STEPS: &[M<'static>] = &[
+    M::up(include_str!("../migrations/0001_first.sql")),
+    M::up(include_str!("../migrations/0002_control.sql")),
+    M::up(include_str!("../migrations/0003_evidence.sql")),
+];
 /// Every step from an empty file to the schema of this program.
 pub(crate) const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 
@@ -38,14 +43,21 @@ impl Default for OpenOptions {
     }
 }
 
-/// Opens or makes the ledger file and brings its schema up to date.
+/// Opens or makes the ledger file and brings its schema up to date; an older one is copied first.
 pub(crate) fn open(path: &Path, options: OpenOptions) -> Result<Connection, StoreError> {
+    open_at(path, options).map_err(|error| error.of_file(path))
+}
+
+fn open_at(path: &Path, options: OpenOptions) -> Result<Connection, StoreError> {
     let mut sql = Connection::open(path)?;
     sql.busy_timeout(Duration::from_millis(options.busy_ms))?;
     check_sound(&sql)?;
     check_version(&sql, path)?;
     sql.pragma_update(None, "journal_mode", "WAL")?;
     sql.pragma_update(None, "synchronous", "FULL")?;
+    if (1..newest_version()).contains(&version(&sql)?) {
+        tools::backup::before_migration(&sql, path, newest_version())?;
+    }
     migrate(&mut sql)?;
     draw_ledger_id(&sql)?;
     Ok(sql)
@@ -71,7 +83,7 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     Ok(sql)
 }
 
-fn migrate(sql: &mut Connection) -> Result<(), StoreError> {
+pub(crate) fn migrate(sql: &mut Connection) -> Result<(), StoreError> {
     sql.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     MIGRATIONS.to_latest(sql)?;
     sql.pragma_update(None, "foreign_keys", true)?;
@@ -84,12 +96,21 @@ fn check_sound(sql: &Connection) -> Result<(), StoreError> {
 }
 
 fn check_version(sql: &Connection, path: &Path) -> Result<(), StoreError> {
-    let found: i64 = sql.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    let (found, known) = (version(sql)?, newest_version());
     if found > known {
         return Err(StoreError::NewerSchema { found, known, path: path.to_owned() });
     }
     Ok(())
+}
+
+/// The schema of a file; 0 for an empty one.
+pub(crate) fn version(sql: &Connection) -> Result<i64, StoreError> {
+    Ok(sql.query_row("PRAGMA user_version", [], |row| row.get(0))?)
+}
+
+/// The schema that this program writes.
+pub(crate) fn newest_version() -> i64 {
+    i64::try_from(STEPS.len()).unwrap_or(i64::MAX)
 }
 
 /// Sixteen random bytes, drawn once: two ledgers never derive the same order ids (I3).

@@ -24,6 +24,9 @@ use crate::time::Timestamp;
 use crate::transaction::Transaction;
 
 pub use answer::retry_pause_ms;
+pub(crate) use answer::{host_close, resolve};
+pub(crate) use holding::left_outside;
+pub(crate) use report::gone;
 pub(crate) use settle::become_status;
 pub use settle::settle;
 
@@ -44,6 +47,8 @@ pub struct Transition {
     pub notices: Vec<Notice>,
     /// Instruments that were read for the first time or differ from before.
     pub instruments: BTreeSet<(AccountName, Symbol)>,
+    /// Accounts whose kill switch, arming or baseline must be written; none is the daemon's own.
+    pub controls: BTreeSet<Option<AccountName>>,
 }
 
 /// Something a policy of the transaction may want to hear.
@@ -97,7 +102,10 @@ pub enum NoticeKind {
 impl Transition {
     /// Whether nothing durable changed.
     pub fn is_empty(&self) -> bool {
-        self.touched.is_empty() && self.ops.is_empty() && self.facts.is_empty()
+        self.touched.is_empty()
+            && self.ops.is_empty()
+            && self.facts.is_empty()
+            && self.controls.is_empty()
     }
 
     pub(crate) fn fact(
@@ -163,6 +171,7 @@ impl Book {
         self.orders.retain(|_, owner| *owner != id);
         self.clients.retain(|_, owner| *owner != id);
         self.ops.retain(|_, owner| *owner != id);
+        self.guards.forget(id);
     }
 
     /// The transaction that an order belongs to, by any of the ids that link it.
@@ -207,6 +216,9 @@ pub fn apply(book: &mut Book, from: FromAccount, now: Timestamp, out: &mut Trans
         BrokerEvent::Picture(picture) => {
             crate::reconcile::reconcile(book, &name, &picture, now, out);
         }
+        BrokerEvent::NotThere { orders } => {
+            crate::reconcile::not_there(book, &name, &orders, now, out);
+        }
         BrokerEvent::Quotes(quotes) => quotes_read(book, &name, quotes),
         other => account_event(book, &name, other, now, out),
     }
@@ -239,6 +251,7 @@ fn account_event(
             }
             account.info = Some(info);
             account.is_up = true;
+            account.up_since.get_or_insert(now);
         }
         BrokerEvent::Down(fault) => {
             if account.is_up {
@@ -246,6 +259,7 @@ fn account_event(
                 account_fact(name, FactKind::AccountDown, &fault.code, text, now, out);
             }
             account.is_up = false;
+            account.up_since = None;
             out.touched.extend(holders(book, name));
         }
         BrokerEvent::Instrument(instrument) => {
@@ -259,13 +273,17 @@ fn account_event(
         BrokerEvent::Session { symbol, session } => {
             account.sessions.insert(symbol, session);
         }
-        BrokerEvent::Balance(balance) => account.balance = Some(balance),
+        BrokerEvent::Balance(balance) => {
+            account.balance = Some(balance);
+            crate::control::balance_read(book, name, now, out);
+        }
         // Bars and unknown instruments concern those who asked, outside of the book.
         BrokerEvent::Bars { .. }
         | BrokerEvent::NoInstrument { .. }
         | BrokerEvent::Answer { .. }
         | BrokerEvent::LookedUp { .. }
         | BrokerEvent::Polled { .. }
+        | BrokerEvent::NotThere { .. }
         | BrokerEvent::Picture(_)
         | BrokerEvent::Quotes(_) => {}
     }

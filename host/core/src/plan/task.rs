@@ -33,8 +33,11 @@ pub(super) fn steps(tx: &Transaction, account: &Account, now: Timestamp) -> Vec<
     }
     let rests = |slice: &SliceNo| live_exits(tx, *slice).next().is_some();
     let acting = tx.ops.iter().any(|op| {
+        // A further entry waits for every row of its leg, a cancel that is in doubt included.
+        let same_leg = matches!(task, Task::Grow { .. }) && op.legs == OpLegs::Entry;
         !op.state.is_settled()
             && (matches!(op.kind, OpKind::Close(_) | OpKind::Submit(_))
+                || same_leg
                 || slices.contains(&op.slice))
     });
     if acting || slices.iter().any(rests) || working_order(tx, task) {

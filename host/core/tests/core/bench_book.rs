@@ -131,7 +131,15 @@ impl Bench {
         if_version: Option<u64>,
     ) -> Verdict {
         let why = "test".to_owned();
-        let request = Request { intent, source, why, if_version, inputs: String::new() };
+        self.request(Request { intent, source, why, if_version, inputs: String::new() })
+    }
+
+    pub(crate) fn ask_why(&mut self, intent: Intent, source: Source, why: &str) -> Verdict {
+        let (why, inputs) = (why.to_owned(), String::new());
+        self.request(Request { intent, source, why, if_version: None, inputs })
+    }
+
+    fn request(&mut self, request: Request) -> Verdict {
         let mut out = Transition::default();
         let known = |name: &PolicyName| name.as_str() == "trail";
         let verdict = decide(&mut self.book, &request, &known, self.now, &mut out);
@@ -304,6 +312,7 @@ pub(crate) fn wish() -> Open {
         policies: None,
         on_partial: None,
         guard: GuardWish::Plain,
+        distinct: false,
     }
 }
 

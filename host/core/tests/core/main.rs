@@ -9,7 +9,12 @@
 )]
 
 mod bench_book;
+mod control;
 mod gate;
+mod guards;
 mod lives;
+mod pace;
 mod properties;
+mod protocol;
 mod tables;
+mod urgency;

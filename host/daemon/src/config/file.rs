@@ -137,10 +137,12 @@ pub struct AccountTable {
     /// What the plugin may reach; nothing else can be reached.
     #[serde(default)]
     pub grant: Vec<GrantTable>,
-    /// Whether commands go out from the first start on; false starts disarmed.
+    /// Whether commands go out until a person arms or disarms it; left out, false.
     pub armed: Option<bool>,
     /// How long held quantity may be without its wanted stop, such as "3s".
     pub protection_deadline: Option<At<String>>,
+    /// What happens once it has been without it for so long.
+    pub on_deadline: Option<OnDeadlineWord>,
     /// What happens when a wanted stop is already through the market.
     pub on_breached: Option<OnBreachedWord>,
     /// What happens to the rest of an entry that filled in part.
@@ -157,8 +159,16 @@ pub struct AccountTable {
     pub poll_fills: Option<At<String>>,
     /// How often prices are asked for, such as "1s".
     pub poll_prices: Option<At<String>>,
-    /// How often everything is compared with the broker, such as "60s".
+    /// How often everything is compared with the broker, such as "60s"; losses are looked at as
+    /// often.
     pub poll_picture: Option<At<String>>,
+    /// What may be lost on one UTC day, in the account's currency, such as "500"; beyond it the
+    /// account is held at protect-only until a person clears it.
+    pub max_day_loss: Option<At<String>>,
+    /// How far the equity may fall below its peak, such as "10%"; beyond it the same.
+    pub max_drawdown: Option<At<String>>,
+    /// What becomes of resting entries when the daemon is told to stop.
+    pub on_shutdown: Option<OnShutdownWord>,
 }
 
 /// Where a secret comes from; exactly one of the two.
@@ -203,14 +213,26 @@ pub enum SchemeWord {
     Http,
 }
 
+/// Words for `on_deadline`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDeadlineWord {
+    /// People are told; the stop is tried on.
+    Alert,
+    /// What is held is closed at the market.
+    MarketClose,
+}
+
 /// Words for `on_breached`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnBreachedWord {
-    /// People are told; the stop is tried again.
+    /// It is shown as breached and tried again.
+    Keep,
+    /// As keep, and people are told.
     Alert,
     /// What is held is closed at the market.
-    Close,
+    MarketClose,
 }
 
 /// Words for `on_partial`.
@@ -223,6 +245,16 @@ pub enum OnPartialWord {
     Oco,
     /// The end of the entry is waited for.
     Wait,
+}
+
+/// Words for `on_shutdown`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnShutdownWord {
+    /// They stay at the broker.
+    Keep,
+    /// They are canceled, as far as the broker confirms it in time.
+    CancelEntries,
 }
 
 /// Words for `exit_time_in_force`.

@@ -7,21 +7,22 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use bracketd_core::book::{AccountRules, OnBreached};
+use bracketd_core::Decimal;
+use bracketd_core::book::{AccountRules, OnBreached, OnDeadline, OnShutdown};
 use bracketd_core::ids::{AccountName, PolicyName};
 use bracketd_core::order::TimeInForce;
 use bracketd_core::transaction::OnPartial;
 
 use super::file::{
-    AccountTable, At, ConfigFile, GrantTable, OnBreachedWord, OnPartialWord, SchemeWord,
-    TimeInForceWord,
+    AccountTable, At, ConfigFile, GrantTable, OnBreachedWord, OnDeadlineWord, OnPartialWord,
+    OnShutdownWord, SchemeWord, TimeInForceWord,
 };
 use super::load::Complaint;
 use super::resolved::{
     AccountSettings, Config, GrantSettings, PolicySettings, SecretSource, VERBS,
 };
 use super::shape::nearest;
-use super::units::{percent, show_ms, span_ms};
+use super::units::{amount, percent, show_ms, span_ms};
 
 /// Where the API listens when the file does not say.
 pub const BIND: &str = "127.0.0.1:8741";
@@ -178,6 +179,7 @@ impl Resolver<'_> {
     fn rules(&mut self, table: &AccountTable) -> AccountRules {
         let default = AccountRules::default();
         AccountRules {
+            guards: default.guards.clone(),
             policies: table.policies.iter().map(|p| PolicyName::new(p.get())).collect(),
             stop_may_loosen: table.stop_may_loosen.unwrap_or(default.stop_may_loosen),
             collar_percent: match table.collar.as_ref().map(|c| (c, percent(c.get()))) {
@@ -204,9 +206,14 @@ impl Resolver<'_> {
                 default.protection_deadline_ms,
                 (500, 60_000),
             ),
+            on_deadline: match table.on_deadline {
+                None | Some(OnDeadlineWord::Alert) => OnDeadline::Alert,
+                Some(OnDeadlineWord::MarketClose) => OnDeadline::Close,
+            },
             on_breached: match table.on_breached {
+                Some(OnBreachedWord::Keep) => OnBreached::Keep,
                 None | Some(OnBreachedWord::Alert) => OnBreached::Alert,
-                Some(OnBreachedWord::Close) => OnBreached::Close,
+                Some(OnBreachedWord::MarketClose) => OnBreached::Close,
             },
             on_partial: table.on_partial.map(|word| match word {
                 OnPartialWord::CancelRest => OnPartial::CancelRest,
@@ -218,7 +225,46 @@ impl Resolver<'_> {
                 Some(TimeInForceWord::Day) => TimeInForce::Day,
             },
             armed: table.armed.unwrap_or(false),
+            max_day_loss: self.number("max_day_loss", table.max_day_loss.as_ref(), amount),
+            max_drawdown_percent: self
+                .number("max_drawdown", table.max_drawdown.as_ref(), percent)
+                .filter(|value| self.is_part("max_drawdown", table.max_drawdown.as_ref(), *value)),
+            on_shutdown: match table.on_shutdown {
+                None | Some(OnShutdownWord::Keep) => OnShutdown::Keep,
+                Some(OnShutdownWord::CancelEntries) => OnShutdown::CancelEntries,
+            },
         }
+    }
+
+    /// A number with its unit that has no default: left out, there is no limit.
+    fn number(
+        &mut self,
+        key: &str,
+        written: Option<&At<String>>,
+        read: fn(&str) -> Result<Decimal, String>,
+    ) -> Option<Decimal> {
+        let written = written?;
+        read(written.get())
+            .map_err(|help| {
+                let message = format!("`{key}` cannot be read");
+                self.complain(
+                    Complaint::new("C005", message, written.span(), "cannot be read").help(help),
+                );
+            })
+            .ok()
+    }
+
+    /// Whether a percentage is a part of a whole; one of a hundred would never be reached.
+    fn is_part(&mut self, key: &str, written: Option<&At<String>>, value: Decimal) -> bool {
+        let fits = value < Decimal::ONE_HUNDRED;
+        if let Some(written) = written.filter(|_| !fits) {
+            let message = format!("`{key}` must be below 100%");
+            self.complain(
+                Complaint::new("C005", message, written.span(), "would never be reached")
+                    .help("write a percentage of the peak, such as \"10%\""),
+            );
+        }
+        fits
     }
 
     fn sha256(&mut self, written: &At<String>) -> String {

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use bracketd_core::book::OnShutdown;
+
 use super::{check_text, schema};
 
 const GOOD: &str = r#"
@@ -24,12 +26,15 @@ settings = { base_url = "https://paper-api.alpaca.markets" }
 secrets = { key_id = { file = "secrets/key" }, key = { env = "ALPACA_KEY" } }
 armed = true
 protection_deadline = "2500ms"
-on_breached = "close"
+on_breached = "market_close"
 on_partial = "cancel_rest"
 stop_may_loosen = false
 collar = "12.5%"
 stale_price = "5s"
 exit_time_in_force = "day"
+max_day_loss = "500"
+max_drawdown = "12.5%"
+on_shutdown = "cancel_entries"
 [[account.grant]]
 host = "paper-api.alpaca.markets"
 paths = ["/v2/"]
@@ -56,6 +61,9 @@ fn a_good_file_becomes_a_configuration_without_units() {
     assert_eq!(account.rules.protection_deadline_ms, 2_500);
     assert_eq!(account.rules.collar_percent.to_string(), "12.5");
     assert!(account.rules.armed);
+    assert_eq!(account.rules.max_day_loss.unwrap().to_string(), "500");
+    assert_eq!(account.rules.max_drawdown_percent.unwrap().to_string(), "12.5");
+    assert_eq!(account.rules.on_shutdown, OnShutdown::CancelEntries);
     assert_eq!((account.grants[0].scheme, account.grants[0].port), ("https", 443));
 }
 
@@ -79,7 +87,7 @@ poll = 3
 name = 'a'
 plugn = 'a.wasm'
 protection_deadline = '3'
-on_breached = 'closed'
+on_breached = 'market_closed'
 [[account]]
 name = 'a'
 plugin = 'b.wasm'
@@ -90,7 +98,7 @@ plugin = 'b.wasm'
     assert_eq!(codes, [(2, "C002"), (7, "C004"), (8, "C003"), (10, "C002"), (12, "C005")]);
     assert_eq!(found[0].3, "did you mean `server`?");
     assert_eq!(found[3].3, "did you mean `plugin`?");
-    assert_eq!(found[4].3, "did you mean \"close\"?");
+    assert_eq!(found[4].3, "did you mean \"market_close\"?");
 }
 
 #[test]
@@ -108,6 +116,11 @@ fn each_wrong_meaning_is_told_with_what_to_write_instead() {
         ("schema = 1\nACCOUNTgrant = [{ host = 'https://x' }]\n", 5, "not one host", "name only"),
         ("schema = 1\nACCOUNTACCOUNT", 6, "two accounts are named", ""),
         ("schema = 1\nACCOUNTpoll_fills = '5s'\n", 5, "between 200ms and 2s", "\"1s\""),
+        ("schema = 1\nACCOUNTmax_day_loss = '5%'\n", 5, "`max_day_loss`", "\"500\""),
+        ("schema = 1\nACCOUNTmax_day_loss = '0'\n", 5, "`max_day_loss`", "no limit"),
+        ("schema = 1\nACCOUNTmax_drawdown = '10'\n", 5, "`max_drawdown`", "\"10%\""),
+        ("schema = 1\nACCOUNTmax_drawdown = '100%'\n", 5, "below 100%", "\"10%\""),
+        ("schema = 1\nACCOUNTon_shutdown = 'cancel'\n", 5, "`account.on_shutdown`", ""),
     ];
     for (text, line, message, help) in rows {
         let text = text.replace("ACCOUNT", account);

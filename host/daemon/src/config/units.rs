@@ -35,6 +35,15 @@ pub fn percent(text: &str) -> Result<Decimal, String> {
     }
 }
 
+/// An amount of money such as `500` or `1250.50`, above zero; or what to write instead.
+pub fn amount(text: &str) -> Result<Decimal, String> {
+    match Decimal::from_str_exact(text.trim()) {
+        Ok(value) if value > Decimal::ZERO => Ok(value.normalize()),
+        Ok(_) => Err("the amount must be above zero; leave the key out for no limit".to_owned()),
+        Err(_) => Err("write a decimal number without a currency, such as \"500\"".to_owned()),
+    }
+}
+
 /// `ms` as people write it, in the largest unit that keeps it whole.
 pub fn show_ms(ms: u64) -> String {
     for (factor, unit) in [(3_600_000, "h"), (60_000, "m"), (1_000, "s")] {
@@ -47,7 +56,7 @@ pub fn show_ms(ms: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{percent, show_ms, span_ms};
+    use super::{amount, percent, show_ms, span_ms};
 
     #[test]
     fn spans_need_a_whole_number_and_a_unit() {
@@ -82,6 +91,14 @@ mod tests {
         assert_eq!(percent("0.50 %").unwrap().to_string(), "0.5");
         for text in ["50", "0%", "-1%", "half%", "%"] {
             assert!(percent(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn amounts_are_plain_numbers_above_zero() {
+        assert_eq!(amount("1250.50").unwrap().to_string(), "1250.5");
+        for text in ["0", "-1", "500 USD", "5%", ""] {
+            assert!(amount(text).is_err(), "{text:?}");
         }
     }
 }

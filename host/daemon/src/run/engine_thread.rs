@@ -411,10 +411,6 @@ impl EngineThread {
 
 /// Whether the input is something that policies decide on and nothing else needs.
 fn is_price(input: &Input) -> bool {
-    match input {
-        Input::Account(from) => {
-            matches!(from.event, BrokerEvent::Quotes(_) | BrokerEvent::Bars { .. })
-        }
-        Input::Request { .. } | Input::NotTaken { .. } | Input::Policies(_) => false,
-    }
+    let Input::Account(from) = input else { return false };
+    matches!(from.event, BrokerEvent::Quotes(_) | BrokerEvent::Bars { .. })
 }

@@ -95,6 +95,7 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
         accounts: config.accounts.iter().map(|a| (a.name.clone(), a.rules.clone())).collect(),
         policies: policy_settings(&config)?,
         watch: always,
+        identities: identities(&plugins),
     };
     check_assigned(&config, &report.set)?;
     let started = Engine::start(ledger, settings, report.set.clone(), clock.now());
@@ -156,6 +157,13 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
         watch: Some(watching),
         activity: Some(activity),
     })
+}
+
+/// What decides from now on, for the ledger: this program and each account's plugin.
+fn identities(plugins: &BTreeMap<AccountName, Plugin>) -> BTreeMap<AccountName, String> {
+    let version = env!("CARGO_PKG_VERSION");
+    let of = |plugin: &Plugin| format!("bracketd {version}, plugin sha256 {}", plugin.digest());
+    plugins.iter().map(|(name, plugin)| (name.clone(), of(plugin))).collect()
 }
 
 /// Handles of the running accounts, and the digests of their plugins.
@@ -223,6 +231,9 @@ fn unusable(data_dir: &Path, error: StoreError) -> anyhow::Error {
     match error {
         StoreError::AlreadyRunning { .. }
         | StoreError::NewerSchema { .. }
+        | StoreError::DamagedFile { .. }
+        | StoreError::RestoreInterrupted { .. }
+        | StoreError::NotKept { .. }
         | StoreError::File { .. } => error.into(),
         StoreError::Busy => {
             anyhow::anyhow!("{}: {error}; end whoever holds it, then start again", file.display())

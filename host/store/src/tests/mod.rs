@@ -3,6 +3,8 @@
 mod arbitrary;
 mod damage;
 mod ledger;
+mod released;
 mod round_trip;
 mod sample;
 mod schema;
+mod tools;
