@@ -115,7 +115,7 @@ fn refused_changes_say_why_and_change_nothing() {
 }
 
 #[test]
-fn a_request_without_the_token_is_refused() {
+fn g12_a_request_without_the_token_is_refused() {
     let dir = Dir::new();
     let exchange = Exchange::manual(&dir);
     exchange.price("AAA", "100.00", "100.02");

@@ -22,6 +22,8 @@ mod disk;
 mod edges;
 /// A crash at every named moment.
 mod effects;
+/// The limits that no script can switch off, from outside.
+mod guards;
 /// Directories, processes and requests that read like a terminal session.
 mod harness;
 /// SIGKILL at random, and what was promised before.

@@ -177,7 +177,10 @@ mod armed {
                         BrokerEvent::Picture(_) => kinds.first_picture |= !is_ready,
                         _ => {}
                     },
-                    _ => {}
+                    Input::NotTaken { .. }
+                    | Input::Policies(_)
+                    | Input::KillFile(_)
+                    | Input::Compare(_) => {}
                 }
             }
             if kinds.request

@@ -11,6 +11,7 @@ pub mod demo;
 pub mod effect;
 #[cfg(test)]
 mod fixtures;
+pub mod guards;
 pub mod http;
 pub mod log;
 pub mod message;

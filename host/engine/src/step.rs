@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bracketd_core::apply::{NoticeKind, Transition, apply};
 use bracketd_core::broker::{BrokerEvent, Fault, FromAccount};
-use bracketd_core::command::{Answer, Read};
+use bracketd_core::command::{Answer, Command, Read};
 use bracketd_core::control::file_seen;
 use bracketd_core::decide::decide;
 use bracketd_core::fact::{Fact, FactKind};
@@ -16,6 +16,7 @@ use bracketd_core::intent::{Outcome, Request, Source, Verdict};
 use bracketd_core::plan::{plan, wake};
 use bracketd_core::refusal::Refusal;
 use bracketd_core::time::Timestamp;
+use bracketd_core::transaction::Transaction;
 use bracketd_store::Batch;
 
 use crate::engine::Engine;
@@ -33,12 +34,23 @@ const BARS_WANTED: u32 = 300;
 /// Ended transactions kept in memory, for people who look.
 const ENDED_KEPT: usize = 1_000;
 
+/// Whether anything may still have to be done for the transaction: also one that has ended may
+/// have a row that is not settled, or an order that is to go.
+fn has_business(tx: &Transaction) -> bool {
+    !tx.status.is_ended()
+        || !tx.ops.is_empty()
+        || tx.orders.iter().any(|order| !order.status.is_terminal())
+}
+
 impl Engine {
     /// Takes what arrived, decides, commits once, and returns what is to be sent.
     pub fn step(&mut self, now: Timestamp, inputs: Vec<Input>, budget: &dyn Budget) -> Dispatch {
         if let Some(stalled) = self.write_unsaved(now, &inputs) {
-            self.held_back
-                .extend(inputs.into_iter().filter(|i| !matches!(i, Input::Request { .. })));
+            // While it cannot be written, whoever asks was told so already.
+            let refused = stalled.ledger_error.is_some();
+            let kept =
+                inputs.into_iter().filter(|i| !refused || !matches!(i, Input::Request { .. }));
+            self.held_back.extend(kept);
             return stalled;
         }
         let mut out = self.recovered.take().unwrap_or_default();
@@ -123,7 +135,7 @@ impl Engine {
         if came_up || read_whole {
             // What could not be planned while the account was away is planned now.
             let all = self.book.transactions.values().filter(|tx| tx.account == account);
-            out.touched.extend(all.filter(|tx| !tx.status.is_ended()).map(|tx| tx.id));
+            out.touched.extend(all.filter(|tx| has_business(tx)).map(|tx| tx.id));
         }
     }
 
@@ -315,21 +327,28 @@ impl Engine {
     }
 
     fn forget(&mut self, id: TransactionId) {
-        let rests = self.book.transactions.get(&id).is_some_and(|tx| {
-            !tx.status.is_ended() || tx.orders.iter().any(|o| !o.status.is_terminal())
-        });
-        if !rests {
+        if !self.book.transactions.get(&id).is_some_and(|tx| has_business(tx)) {
             self.book.forget(id);
             self.timers.set(id, None);
             self.states.kept.retain(|(owner, _), _| *owner != id);
         }
     }
 
+    /// What was to be sent before the ledger failed is for another moment: each row passes the
+    /// present state once more, like any that was not sent.
+    fn hold_commands(&mut self, commands: &mut Vec<Command>) {
+        let rows = commands
+            .drain(..)
+            .map(|command| Input::NotTaken { account: command.account, op: command.op });
+        self.held_back.splice(0..0, rows);
+    }
+
     /// Retries a batch that could not be written. Gives the answer of this step while it cannot.
     fn write_unsaved(&mut self, now: Timestamp, inputs: &[Input]) -> Option<Dispatch> {
-        let (out, mut sent) = self.unsaved.take()?;
+        let (mut out, mut sent) = self.unsaved.take()?;
         let why = match self.write(now, &out, &mut sent) {
             Ok(()) => {
+                self.hold_commands(&mut out.commands);
                 let done = self.finish(now, out, sent);
                 return Some(Dispatch { has_more: true, ..done });
             }

@@ -51,8 +51,8 @@ impl Ledger {
     pub fn open_with(dir: &Path, options: OpenOptions) -> Result<Self, StoreError> {
         std::fs::create_dir_all(dir).map_err(|source| StoreError::file(dir, source))?;
         let lock = DirLock::take(dir)?;
-        point("start.locked");
         files::refuse_interrupted(dir)?;
+        point("start.locked");
         let ballast = Ballast::open(dir, options.ballast_bytes)?;
         let sql = open::open(&dir.join(LEDGER_FILE), options)?;
         point("start.opened");

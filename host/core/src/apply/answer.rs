@@ -12,7 +12,7 @@ use crate::fact::FactKind;
 use crate::ids::{AccountName, BrokerOrderId, OpId, SliceNo};
 use crate::intent::{Resolution, Source};
 use crate::limits;
-use crate::order::{OrderStatus, Role};
+use crate::order::{Order, OrderStatus, Role};
 use crate::time::Timestamp;
 use crate::transaction::{Task, Transaction, TransactionEvent};
 
@@ -49,7 +49,8 @@ pub(super) fn answered(
             }
             Answer::Placed { order, progress } => {
                 if let Some(report) = order {
-                    merge(tx, &report, now, out);
+                    let tie = Some((tx.ops[at].slice, tx.ops[at].legs));
+                    merge(tx, &report, tie, now, out);
                 }
                 progressed(tx, at, progress, now, out);
             }
@@ -330,6 +331,10 @@ pub(super) fn looked_up(
                 if let Some(slice) = tx.slices.iter_mut().find(|s| s.no == slice) {
                     slice.memo = memo;
                 }
+                if is_stale(tx, &legs) {
+                    look_again(tx, at, now, out);
+                    return settle(tx, now, out);
+                }
                 let took = has_taken(&tx.ops[at], &legs);
                 retire_replaced(tx, at, &legs, now, out);
                 merge_legs(tx, slice, &legs, now, out);
@@ -349,7 +354,8 @@ fn found_order(
     now: Timestamp,
     out: &mut Transition,
 ) {
-    merge(tx, report, now, out);
+    let tie = Some((tx.ops[at].slice, tx.ops[at].legs));
+    merge(tx, report, tie, now, out);
     let cancels = matches!(tx.ops[at].kind, OpKind::Cancel { .. });
     if cancels && report.status == OrderStatus::PendingCancel {
         await_end(tx, at, report.broker_id.clone(), now, out);
@@ -359,6 +365,20 @@ fn found_order(
     } else {
         done(tx, at, now, out);
     }
+}
+
+/// Whether the legs are from before something that is known: they list as alive what has ended
+/// while another order stands in its place. Such a read proves nothing.
+fn is_stale(tx: &Transaction, legs: &[BracketLeg]) -> bool {
+    legs.iter().filter(|leg| !leg.status.is_terminal()).any(|leg| {
+        let known = tx.orders.iter().find(|o| o.broker_id == leg.broker_id);
+        known.is_some_and(|o| o.status.is_terminal() && has_successor(tx, o))
+    })
+}
+
+/// Whether a live order of the same slice and role is known.
+pub(super) fn has_successor(tx: &Transaction, order: &Order) -> bool {
+    tx.exits(order.slice).any(|o| o.role == order.role)
 }
 
 /// Whether the legs show what the adjustment asked for.

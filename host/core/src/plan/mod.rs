@@ -6,7 +6,7 @@
 
 mod exits;
 mod halt;
-mod id;
+pub(crate) mod id;
 mod protect;
 mod retry;
 mod task;
@@ -57,7 +57,7 @@ pub fn plan(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Transi
         Vec::new()
     };
     let protection = protect::judge(&tx, account, now);
-    let salt = id::Salt { ledger: book.ledger_id.clone(), epoch: book.epoch };
+    let salt = id::Salt::of(book);
     let limits = id::Limits::of(account.info.as_ref());
     let (exit_tif, on_breached) = (account.rules.exit_time_in_force, account.rules.on_breached);
     let multiplier = urgency::multiplier(account, &tx.symbol);

@@ -9,6 +9,8 @@ use std::ops::Range;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::guards::GuardsTable;
+
 /// A value with its place in the file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(transparent)]
@@ -169,6 +171,9 @@ pub struct AccountTable {
     pub max_drawdown: Option<At<String>>,
     /// What becomes of resting entries when the daemon is told to stop.
     pub on_shutdown: Option<OnShutdownWord>,
+    /// The limits that no script can switch off.
+    #[serde(default)]
+    pub guards: GuardsTable,
 }
 
 /// Where a secret comes from; exactly one of the two.

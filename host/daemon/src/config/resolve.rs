@@ -3,6 +3,8 @@
 //! Apart from the shape because this is about meaning. It fills in a safe value after each
 //! complaint so that the next one is found too; such a configuration is never handed out.
 
+mod guards;
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -148,6 +150,7 @@ impl Resolver<'_> {
                     .help("use 1 to 32 of a-z, 0-9, - and _, such as \"alpaca-main\""),
             );
         }
+        self.empty_list(table);
         AccountSettings {
             name: AccountName::new(name),
             plugin: self.base.join(table.plugin.get()),
@@ -160,6 +163,7 @@ impl Resolver<'_> {
                 .collect(),
             grants: table.grant.iter().map(|grant| self.grant(grant)).collect(),
             rules: self.rules(table),
+            guards_written: guards::written(table),
             poll_fills_ms: self.span("poll_fills", table.poll_fills.as_ref(), 1_000, (200, 2_000)),
             poll_prices_ms: self.span(
                 "poll_prices",
@@ -179,7 +183,6 @@ impl Resolver<'_> {
     fn rules(&mut self, table: &AccountTable) -> AccountRules {
         let default = AccountRules::default();
         AccountRules {
-            guards: default.guards.clone(),
             policies: table.policies.iter().map(|p| PolicyName::new(p.get())).collect(),
             stop_may_loosen: table.stop_may_loosen.unwrap_or(default.stop_may_loosen),
             collar_percent: match table.collar.as_ref().map(|c| (c, percent(c.get()))) {
@@ -233,6 +236,7 @@ impl Resolver<'_> {
                 None | Some(OnShutdownWord::Keep) => OnShutdown::Keep,
                 Some(OnShutdownWord::CancelEntries) => OnShutdown::CancelEntries,
             },
+            guards: self.guards(&table.guards),
         }
     }
 

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use bracketd_account::{AccountHandle, PollRequest, StepRead, ToAccount};
 use bracketd_core::broker::{BrokerEvent, FromAccount};
 use bracketd_core::command::{Command, OpState, Read};
+use bracketd_core::fact::{Fact, FactKind};
 use bracketd_core::ids::{AccountName, Symbol};
 use bracketd_core::intent::Verdict;
 use bracketd_core::protection::Protection;
@@ -26,6 +27,7 @@ use super::policies::PolicyBuilder;
 use super::records;
 use super::report::TapeReport;
 use crate::effect::{self, point};
+use crate::guards::{Counts, WIRE, Written};
 use crate::message::{Mode, ToEngine};
 
 /// Messages of one kind that go into one step.
@@ -65,6 +67,8 @@ pub struct Identity {
     pub mode: Mode,
     /// SHA-256 of each account's plugin.
     pub digests: BTreeMap<AccountName, String>,
+    /// The keys of each account's guards that the configuration names.
+    pub written: BTreeMap<AccountName, Written>,
 }
 
 /// Everything that the engine thread owns.
@@ -77,6 +81,8 @@ pub struct EngineThread {
     pub(super) started_at: Timestamp,
     pub(super) report: TapeReport,
     pub(super) entries: Entries,
+    /// How often each code was told since the start, by account.
+    pub(super) refused: BTreeMap<AccountName, Counts>,
     clock: Clock,
     inbox: Receiver<ToEngine>,
     heard: Receiver<FromAccount>,
@@ -129,6 +135,7 @@ impl EngineThread {
             started_at: parts.clock.now(),
             report: TapeReport::default(),
             entries,
+            refused: BTreeMap::new(),
             clock: parts.clock,
             inbox: parts.inbox,
             heard: parts.heard,
@@ -291,6 +298,7 @@ impl EngineThread {
         }
         for (seq, fact) in dispatch.facts {
             self.report.heard(&fact);
+            self.count_refusal(&fact);
             records::log(&fact);
             self.recorder.record(bracketd_store::activity::Record::from_fact(&fact, seq));
         }
@@ -300,6 +308,17 @@ impl EngineThread {
         for noise in dispatch.noise {
             self.recorder.record(records::of_noise(&noise, now));
         }
+    }
+
+    /// A refusal, or a command that the last look before the wire stopped.
+    fn count_refusal(&mut self, fact: &Fact) {
+        let is_wire = fact.kind == FactKind::GuardTripped && fact.code == WIRE;
+        let (true, Some(account)) = (is_wire || fact.kind == FactKind::Refused, &fact.account)
+        else {
+            return;
+        };
+        let counts = self.refused.entry(account.clone()).or_default();
+        *counts.entry(fact.code.to_string()).or_default() += 1;
     }
 
     /// Says once that the ledger cannot be written, and once that it can again.
@@ -408,8 +427,16 @@ impl EngineThread {
 
 /// Whether the input is something that policies decide on and nothing else needs.
 fn is_price(input: &Input) -> bool {
-    let Input::Account(from) = input else { return false };
-    matches!(from.event, BrokerEvent::Quotes(_) | BrokerEvent::Bars { .. })
+    match input {
+        Input::Account(from) => {
+            matches!(from.event, BrokerEvent::Quotes(_) | BrokerEvent::Bars { .. })
+        }
+        Input::Request { .. }
+        | Input::NotTaken { .. }
+        | Input::Policies(_)
+        | Input::KillFile(_)
+        | Input::Compare(_) => false,
+    }
 }
 
 /// Whether something will be known of the transaction within moments: an answer, the end of an

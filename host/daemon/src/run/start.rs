@@ -31,6 +31,7 @@ use crate::config::Config;
 use crate::config::resolved::{AccountSettings, GrantSettings};
 use crate::daemon_file::{self, DaemonFile};
 use crate::effect::point;
+use crate::guards;
 use crate::http::Server;
 use crate::message::{Mode, ToEngine};
 use crate::watch::{self, Snapshot, Watch};
@@ -80,6 +81,10 @@ pub struct Running {
 /// With what is wrong and what to do about it; then nothing runs.
 pub fn start(plan: Plan) -> anyhow::Result<Running> {
     let Plan { config, mode, clock, entries, watch: always } = plan;
+    // Before anything is opened: what is not guarded as configured does not start (G14).
+    for account in &config.accounts {
+        guards::self_test(&account.name, &account.rules).map_err(anyhow::Error::msg)?;
+    }
     let data_dir = config.data_dir.clone();
     std::fs::create_dir_all(&data_dir)
         .with_context(|| format!("cannot make the data directory {}", data_dir.display()))?;
@@ -108,6 +113,8 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
     let (inbox, said) = bounded(INBOX);
     let (tell, heard) = bounded::<FromAccount>(HEARD);
     let (accounts, digests) = start_accounts(&host, &plugins, &config, &clock, &tell)?;
+    let accounts_of = config.accounts.iter();
+    let written = accounts_of.map(|a| (a.name.clone(), a.guards_written.clone())).collect();
     point("start.connecting");
     let poll = Duration::from_millis(config.policies_poll_ms);
     let (watching, looks) = watch::start(&config.policies_dir, poll)?;
@@ -125,7 +132,7 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
         accounts,
         recorder: activity.recorder(),
         policies,
-        identity: Identity { mode, digests },
+        identity: Identity { mode, digests, written },
         entries,
         clock,
         inbox: said,
