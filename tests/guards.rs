@@ -14,7 +14,7 @@ symbols_denied = ["CCC"]
 "#;
 
 fn guarded(dir: &Dir, exchange: &Exchange) -> Daemon {
-    configure(dir, exchange, &[]);
+    configure(dir, &exchange.url, &[]);
     let path = dir.path().join("bracketd.toml");
     let text = std::fs::read_to_string(&path).expect("the file");
     let text = text.replace("[[account.grant]]", &format!("{LIMITS}[[account.grant]]"));
@@ -84,7 +84,7 @@ fn g4_the_same_entry_again_must_be_meant() {
     let dir = Dir::new();
     let exchange = Exchange::manual(&dir);
     exchange.price("AAA", "100.00", "100.02");
-    configure(&dir, &exchange, &[]);
+    configure(&dir, &exchange.url, &[]);
     let path = dir.path().join("bracketd.toml");
     let text = std::fs::read_to_string(&path).expect("the file");
     let window = "[account.guards]\nduplicate_window = \"1m\"\n[[account.grant]]";
