@@ -27,10 +27,18 @@ const AFTER: Duration = Duration::from_millis(700);
 enum Operation {
     /// An entry that fills at once, and then its exits.
     Open,
+    /// An entry that carries its exits.
+    OpenGuarded,
     /// Another stop for what is held.
     Set,
     /// The end of what is held.
     Close,
+}
+
+impl Operation {
+    fn changes_what_is_held(self) -> bool {
+        matches!(self, Self::Set | Self::Close)
+    }
 }
 
 /// The moments of one process after another.
@@ -99,12 +107,13 @@ fn cases() -> Vec<Case> {
         }
     }
     let mut cases = Vec::new();
-    for operation in [Operation::Open, Operation::Set, Operation::Close] {
+    use Operation::{Close, Open, OpenGuarded, Set};
+    for operation in [Open, OpenGuarded, Set, Close] {
         let once = running.iter().map(|point| vec![point.clone()]);
         for points in once.chain([at_start.clone()]) {
-            // A change of a stop is one command.
             let is_second = points.iter().any(|point| point.ends_with(":2"));
-            if operation != Operation::Set || !is_second {
+            let is_one_command = matches!(operation, OpenGuarded | Set);
+            if !is_one_command || !is_second {
                 let symbol = format!("S{}", cases.len());
                 cases.push(Case { operation, points, symbol });
             }
@@ -152,7 +161,7 @@ fn prepare(dir: &Dir, cases: &[Case]) {
     let mut daemon = Daemon::spawn(dir, None);
     let api = daemon.ready().expect("it runs");
     let opened: Vec<&Case> =
-        cases.iter().filter(|case| case.operation != Operation::Open).collect();
+        cases.iter().filter(|case| case.operation.changes_what_is_held()).collect();
     for (number, case) in opened.iter().enumerate() {
         let guard = if number % 2 == 0 { "plain" } else { "native" };
         let said = api.open(&case.symbol, None, guard);
@@ -170,6 +179,7 @@ impl Case {
         let id = || id_of(&api.of_symbol(&self.symbol).expect("it was opened"));
         match self.operation {
             Operation::Open => api.open(&self.symbol, None, "plain"),
+            Operation::OpenGuarded => api.open(&self.symbol, None, "native"),
             Operation::Set => api.set_stop(id(), "96"),
             Operation::Close => api.close(id()),
         }
@@ -179,7 +189,9 @@ impl Case {
     fn is_done(&self, tx: &Value) -> bool {
         let works = tx["legs"]["stop"]["state"] == "working";
         match self.operation {
-            Operation::Open => works && tx["protection"]["state"] == "protected",
+            Operation::Open | Operation::OpenGuarded => {
+                works && tx["protection"]["state"] == "protected"
+            }
             Operation::Set => works && tx["legs"]["stop"]["working"] == "96",
             Operation::Close => tx["status"] == "CLOSED",
         }
@@ -236,8 +248,9 @@ fn judge(api: &Api, exchange: &Exchange, promise: &Promise) -> Result<(), String
         return Err(difference);
     }
     let kept = match case.operation {
-        // An entry whose send was held up for too long is told as failed, and nothing was bought.
-        Operation::Open => tx["status"] == "OPENED" && tx["protection"]["state"] == "protected",
+        Operation::Open | Operation::OpenGuarded => {
+            tx["status"] == "OPENED" && tx["protection"]["state"] == "protected"
+        }
         Operation::Set => tx["legs"]["stop"]["working"] == "96" || !is_promised,
         Operation::Close => tx["status"] == "CLOSED" || !is_promised,
     };

@@ -48,6 +48,9 @@ pub struct Limits {
     pub cpu_ms: u64,
     /// What a read call may take altogether, in milliseconds.
     pub read_budget_ms: u32,
+    /// What a read of the fill poll may take altogether, in milliseconds: a broker that hangs is
+    /// seen as down after three of them, and no fill is looked for meanwhile.
+    pub pulse_budget_ms: u32,
     /// What a write call may take altogether, in milliseconds.
     pub write_budget_ms: u32,
     /// As above where the plugin allows one write at a time: keep it at or below a third of the
@@ -80,6 +83,7 @@ impl Default for Limits {
             table_elements: 20_000,
             cpu_ms: 200,
             read_budget_ms: 10_000,
+            pulse_budget_ms: 4_000,
             write_budget_ms: 4_000,
             single_write_budget_ms: 1_000,
             write_hard_ms: 10_000,

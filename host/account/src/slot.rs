@@ -24,8 +24,10 @@ use crate::shared::Shared;
 
 /// First pause after a failed connect or a series of traps.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
-/// Longest pause.
+/// Longest pause after series of traps: the plugin is unsound, and each try costs CPU.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// Longest pause after failed connects: a broker that is back after hours is found within seconds.
+const CONNECT_PAUSE_MAX: Duration = Duration::from_secs(5);
 /// So many traps within [`TRAP_WINDOW`] are a series.
 const TRAPS_MAX: usize = 3;
 /// See [`TRAPS_MAX`].
@@ -47,6 +49,8 @@ pub(crate) struct Slot {
     plugin: Plugin,
     /// What the account's instances share.
     pub shared: Arc<Shared>,
+    /// What one of its read calls may take altogether, in milliseconds.
+    pub read_budget_ms: u32,
     instance: Option<Instance>,
     turn: Turn,
     /// Requests that were charged ahead and not made yet.
@@ -81,6 +85,7 @@ impl Slot {
     pub(crate) fn new(plugin: Plugin, shared: Arc<Shared>) -> Self {
         Self {
             plugin,
+            read_budget_ms: shared.limits.read_budget_ms,
             shared,
             instance: None,
             turn: Turn::Had,
@@ -130,7 +135,7 @@ impl Slot {
                 }
                 Ok(Some(balance))
             }
-            Err(fault) => Err(self.rest(fault)),
+            Err(fault) => Err(self.rest(fault, CONNECT_PAUSE_MAX)),
         }
     }
 
@@ -190,7 +195,7 @@ impl Slot {
             &abi::CallCtx,
         ) -> wasmtime::Result<Result<R, abi::Fault>>,
     ) -> ReadResult<R> {
-        let total_ms = self.shared.limits.read_budget_ms;
+        let total_ms = self.read_budget_ms;
         let context = Instance::context(&self.shared, op, "", 1, total_ms);
         let budget = Budget { mode: Mode::Read, total_ms };
         let turn = self.turn;
@@ -246,13 +251,13 @@ impl Slot {
         if self.traps.len() >= TRAPS_MAX {
             self.traps.clear();
             let text = format!("{TRAPS_MAX} calls ended badly within a minute; last: {error}");
-            self.rest(plain_fault("PLUGIN_UNSOUND", text));
+            self.rest(plain_fault("PLUGIN_UNSOUND", text), PAUSE_MAX);
         }
     }
 
-    fn rest(&mut self, fault: Fault) -> NotReady {
-        let after = self.pause;
-        self.pause = (self.pause * 2).min(PAUSE_MAX);
+    fn rest(&mut self, fault: Fault, longest: Duration) -> NotReady {
+        let after = self.pause.min(longest);
+        self.pause = (self.pause * 2).min(longest);
         self.not_before = Some(Instant::now() + after);
         self.shared.note_error(&format!("{}: {}", fault.code, fault.message));
         self.why = fault;

@@ -81,12 +81,13 @@ pub(crate) struct Poller {
 impl Poller {
     /// A poller that has read nothing yet.
     pub(crate) fn new(
-        slot: Slot,
+        mut slot: Slot,
         info: AccountInfo,
         config: PollConfig,
         requests: Receiver<PollRequest>,
         nudged: Receiver<()>,
     ) -> Self {
+        slot.read_budget_ms = slot.shared.limits.pulse_budget_ms;
         let start = slot.shared.clock.now_ns().saturating_sub(START_OVERLAP_MS * 1_000_000);
         Self {
             slot,

@@ -17,6 +17,7 @@ use bracketd_core::intent::Verdict;
 use bracketd_core::plan::urgency_of;
 use bracketd_core::protection::Protection;
 use bracketd_core::time::Timestamp;
+use bracketd_core::transaction::{EntryKind, Transaction, TransactionStatus};
 use bracketd_engine::{Dispatch, Engine, Input, Ticket};
 use bracketd_store::activity::Recorder;
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -198,14 +199,10 @@ impl EngineThread {
     /// then is looked up at the next start.
     fn has_drained(&self) -> bool {
         let Some(deadline) = self.stops_at else { return false };
-        let under_way = self.engine.book().transactions.values().any(|tx| {
-            let is_moving =
-                |state: &OpState| matches!(state, OpState::InFlight | OpState::Awaiting { .. });
-            matches!(tx.protection, Protection::Pending { .. })
-                || tx.ops.iter().any(|op| is_moving(&op.state))
-        });
         let is_idle = self.engine.is_quiet() && self.pending.is_empty() && self.heard.is_empty();
-        Instant::now() >= deadline || (is_idle && !under_way)
+        let is_moving = |tx: &Arc<Transaction>| is_under_way(tx);
+        Instant::now() >= deadline
+            || (is_idle && !self.engine.book().transactions.values().any(is_moving))
     }
 
     /// Waits for the first of: a message, an account's word, a timer. Then takes what else is there.
@@ -458,4 +455,19 @@ fn is_price(input: &Input) -> bool {
         | Input::KillFile(_)
         | Input::Compare(_) => false,
     }
+}
+
+/// Whether something will be known of the transaction within moments: an answer, the end of an
+/// order, the fill of an order at the market, the stop of what was filled.
+fn is_under_way(tx: &Transaction) -> bool {
+    let fills_at_once = tx.entry.kind == EntryKind::Market && !tx.entry.ended;
+    let waits = match tx.status {
+        TransactionStatus::Waiting => fills_at_once,
+        TransactionStatus::Closing => true,
+        TransactionStatus::Opened | TransactionStatus::Closed | TransactionStatus::Failed => false,
+    };
+    let is_moving = |state: &OpState| matches!(state, OpState::InFlight | OpState::Awaiting { .. });
+    waits
+        || matches!(tx.protection, Protection::Pending { .. })
+        || tx.ops.iter().any(|op| is_moving(&op.state))
 }
