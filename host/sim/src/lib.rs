@@ -4,8 +4,7 @@
 //! Apart because here time, answers and crashes come from a seed: the same seed gives the same
 //! history, to the last order (I15). Nothing in it may read a clock or start a thread.
 
-mod broker;
+pub mod broker;
+mod budget;
 mod convert;
-mod history;
-
-pub use history::{Outcome, Swarm, run};
+pub mod stage;
