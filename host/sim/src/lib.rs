@@ -7,4 +7,18 @@
 pub mod broker;
 mod budget;
 mod convert;
+pub mod coverage;
+mod disk;
+pub mod fault;
+pub mod history;
+mod market;
+mod oracle;
+mod people;
+mod scripts;
 pub mod stage;
+mod trace;
+mod world;
+
+pub use oracle::Violation;
+pub use scripts::Scripts;
+pub use world::Limits;

@@ -133,6 +133,12 @@ impl Ledger {
         facts::read(&self.sql, filter)
     }
 
+    /// Refuses every write from now on, or takes them again: for simulations of a disk in trouble.
+    pub fn refuse_writes(&self, refuse: bool) {
+        // A connection that cannot be told so fails at the next write all the same.
+        let _told = self.sql.pragma_update(None, "query_only", refuse);
+    }
+
     fn write(
         &mut self,
         mut change: impl FnMut(&Connection, &Shadows) -> Result<(), StoreError>,

@@ -23,7 +23,8 @@ use bracketd_core::order::Role;
 use bracketd_core::time::Timestamp;
 use bracketd_exchange::PricePoint;
 use bracketd_exchange::book::{
-    Asset, BookConfig, Event, EventKind, ExchangeBook, House, Order, OrderId,
+    Asset, BookConfig, Event, EventKind, ExchangeBook, House, Order, OrderClass, OrderId,
+    OrderStatus,
 };
 
 use crate::convert;
@@ -197,6 +198,25 @@ impl Broker {
             Some(if made.role == Role::Entry { filled } else { -filled })
         })
         .sum()
+    }
+
+    /// Units that a transaction entered, by the broker's own fills.
+    pub fn entered_for(&self, transaction: TransactionId) -> Decimal {
+        let ours = self.made.iter().filter(|(_, made)| made.transaction == transaction);
+        let entries = ours.filter(|(_, made)| made.role == Role::Entry);
+        entries.filter_map(|(id, _)| Some(self.book.order(*id)?.filled_qty)).sum()
+    }
+
+    /// Whether a live order would act by itself: what an entry carries does so only once the entry
+    /// has filled.
+    pub fn stands(&self, order: &Order) -> bool {
+        match order.order_class {
+            OrderClass::Simple | OrderClass::Oco => order.is_live(),
+            OrderClass::Bracket | OrderClass::Oto => {
+                let entry = self.book.parent_of(order);
+                order.is_live() && entry.is_some_and(|entry| entry.status == OrderStatus::Filled)
+            }
+        }
     }
 
     /// Takes note of what changed: how the orders look now, and what is held.

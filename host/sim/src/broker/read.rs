@@ -29,6 +29,15 @@ impl Broker {
         Timestamp(self.now.0.saturating_sub(late_ms.saturating_mul(1_000)))
     }
 
+    /// Where a poll begins that shall tell again all that changed in the last `ms`.
+    pub(crate) fn cursor_at(&self, ms: u64) -> Cursor {
+        let at = self.horizon(ms);
+        Cursor {
+            changes: self.changes.partition_point(|(when, _)| *when < at),
+            fills: self.book.fills().partition_point(|fill| fill.at_ns / 1_000 < at.0),
+        }
+    }
+
     fn look(&self, face: OrderId, at: Timestamp) -> Option<&Arc<OrderReport>> {
         let looks = self.looks.get(&face)?;
         looks.iter().rev().find(|(when, _)| *when <= at).map(|(_, report)| report)

@@ -1,0 +1,197 @@
+//! After everything has healed both ends tell the same story (S4, S10), and nothing hangs.
+//!
+//! Apart because these are promises about the end; until then they may be broken for a while.
+
+use bracketd_core::command::OpState;
+use bracketd_core::ids::TransactionId;
+use bracketd_core::money::Price;
+use bracketd_core::order::{Direction, Role};
+use bracketd_core::transaction::{Transaction, TransactionStatus};
+use bracketd_core::{Decimal, time::Timestamp};
+use bracketd_engine::Engine;
+
+use super::Oracle;
+use super::model::Model;
+use crate::world::Account;
+
+impl Oracle {
+    /// What is not as it must be in the end; empty when all is well.
+    pub(crate) fn unfinished(
+        &self,
+        engine: &Engine,
+        accounts: &[Account],
+    ) -> Vec<(&'static str, String)> {
+        let mut wrong = Vec::new();
+        for (id, model) in &self.models {
+            let Some(tx) = engine.book().transactions.get(id) else { continue };
+            let account = &accounts[model.account];
+            let is_strange = account.touched.contains(&model.symbol);
+            self.legs(*id, tx, model, account, &mut wrong);
+            hangs(*id, tx, account, &mut wrong);
+            if tx.held().get() != model.held && !is_strange {
+                let text = format!("{id} holds {}, its fills say {}", tx.held(), model.held);
+                wrong.push(("S10", text));
+            }
+        }
+        for (no, account) in accounts.iter().enumerate() {
+            self.positions(no, account, engine, &mut wrong);
+            for order in account.broker.live() {
+                let is_known = account.broker.made.contains_key(&order.id);
+                if !is_known && !account.foreign.contains(&order.id) {
+                    wrong.push(("S5", format!("order {} was made by nobody", order.id)));
+                }
+            }
+        }
+        wrong
+    }
+
+    /// The live exits are those that are wanted.
+    fn legs(
+        &self,
+        id: TransactionId,
+        tx: &Transaction,
+        model: &Model,
+        account: &Account,
+        wrong: &mut Vec<(&'static str, String)>,
+    ) {
+        let broker = &account.broker;
+        let held = tx.held().get();
+        let ended = tx.status.is_ended();
+        let closing = tx.status == TransactionStatus::Closing || tx.task.is_some();
+        if closing {
+            return;
+        }
+        for (role, wanted) in [(Role::Stop, model.stop), (Role::Target, model.target)] {
+            let wanted = wanted.filter(|_| !held.is_zero() && !ended);
+            let mut units = Decimal::ZERO;
+            let mut prices: Vec<Option<Price>> = Vec::new();
+            for order in broker.live() {
+                let made = broker.made.get(&order.id);
+                if made.is_none_or(|made| made.transaction != id || made.role != role) {
+                    continue;
+                }
+                if held.is_zero() && tx.resting_entry().is_some() {
+                    // Carried by an entry that rests.
+                    continue;
+                }
+                units += order.remaining();
+                prices.push(order.stop_price.or(order.limit_price).and_then(Price::new));
+            }
+            let right = match wanted {
+                None => prices.is_empty(),
+                Some(price) => units == held && prices.iter().all(|p| *p == Some(price)),
+            };
+            if !right && !self.cannot_rest(model, account, wanted, role) {
+                let text = format!(
+                    "{id} ({}): {held} held, {} {wanted:?} wanted, {units} rest at {prices:?}, {:?}",
+                    tx.status.as_str(),
+                    role.as_str(),
+                    tx.protection
+                );
+                wrong.push(("S4", text));
+            }
+        }
+    }
+
+    /// Whether the broker would refuse the exit at this price: it is through the market, or
+    /// somebody else has reserved what is held.
+    fn cannot_rest(
+        &self,
+        model: &Model,
+        account: &Account,
+        wanted: Option<Price>,
+        _role: Role,
+    ) -> bool {
+        let Some(price) = account.broker.book.price(&model.symbol) else { return false };
+        let passed = |stop: Price| match model.direction {
+            Direction::Long => stop.get() >= price.bid,
+            Direction::Short => stop.get() <= price.ask,
+        };
+        let stop_passed = model.stop.is_some_and(passed);
+        stop_passed && wanted.is_some()
+    }
+
+    fn positions(
+        &self,
+        no: usize,
+        account: &Account,
+        engine: &Engine,
+        wrong: &mut Vec<(&'static str, String)>,
+    ) {
+        let symbols: std::collections::BTreeSet<&str> = self
+            .models
+            .values()
+            .filter(|model| model.account == no)
+            .map(|model| model.symbol.as_str())
+            .collect();
+        for symbol in symbols {
+            let strange = self.sides[no].strange.get(symbol).copied().unwrap_or_default();
+            let there = account.broker.held(symbol);
+            let by_fills = self.ours(no, symbol) + strange;
+            if there != by_fills {
+                wrong.push(("S10", format!("{symbol}: {there} held, fills say {by_fills}")));
+            }
+            if !account.touched.iter().any(|touched| touched == symbol) {
+                continue;
+            }
+            let book: Decimal = engine
+                .book()
+                .transactions
+                .values()
+                .filter(|tx| tx.account == account.name && tx.symbol.as_str() == symbol)
+                .map(|tx| match tx.direction {
+                    Direction::Long => tx.held().get(),
+                    Direction::Short => -tx.held().get(),
+                })
+                .sum();
+            if book != there {
+                let text = format!("{symbol}: the account holds {there}, the book {book}");
+                wrong.push(("S10", text));
+            }
+        }
+    }
+
+    /// Fails with what is unfinished.
+    pub(crate) fn finish(&mut self, engine: &Engine, accounts: &[Account], now: Timestamp) {
+        for (rule, text) in self.unfinished(engine, accounts) {
+            self.fail(rule, now, text);
+        }
+    }
+}
+
+/// Nothing waits for what will never come.
+fn hangs(
+    id: TransactionId,
+    tx: &Transaction,
+    account: &Account,
+    wrong: &mut Vec<(&'static str, String)>,
+) {
+    for op in &tx.ops {
+        if matches!(op.state, OpState::Unknown { .. } | OpState::InFlight) {
+            let text =
+                format!("{id}: {} {} is still {}", op.kind.as_str(), op.id, op.state.as_str());
+            wrong.push(("S15", text));
+        }
+    }
+    let live = |role: Role| {
+        account.broker.live().any(|order| {
+            account
+                .broker
+                .made
+                .get(&order.id)
+                .is_some_and(|made| made.transaction == id && made.role == role)
+        })
+    };
+    match tx.status {
+        TransactionStatus::Waiting if !live(Role::Entry) && tx.ops.is_empty() => {
+            wrong.push(("S4", format!("{id} waits for an entry that is not there")));
+        }
+        TransactionStatus::Closing if !live(Role::Close) => {
+            wrong.push(("S4", format!("{id} is closing, and nothing closes it")));
+        }
+        TransactionStatus::Closed | TransactionStatus::Failed if live(Role::Entry) => {
+            wrong.push(("S4", format!("{id} has ended, and its entry rests")));
+        }
+        _ => {}
+    }
+}
