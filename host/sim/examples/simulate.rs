@@ -7,11 +7,14 @@ fn main() {
     let from: u64 = args[1].parse().unwrap();
     let n: u64 = args[2].parse().unwrap();
     let trace = args.get(3).is_some_and(|a| a == "trace");
+    let without: Vec<bracketd_sim::fault::Fault> = std::env::var("WITHOUT").unwrap_or_default()
+        .split(',').filter_map(bracketd_sim::fault::Fault::parse).collect();
+    let limits = Limits { without, ..Limits::default() };
     let scripts = Scripts::build();
     let t = std::time::Instant::now();
     let mut by: BTreeMap<String, Vec<(u64, String)>> = BTreeMap::new();
     for seed in from..from + n {
-        let out = history::run(seed, &Limits::default(), &scripts, trace);
+        let out = history::run(seed, &limits, &scripts, trace);
         if trace {
             for l in &out.lines {
                 println!("{l}");

@@ -207,6 +207,22 @@ impl Broker {
         entries.filter_map(|(id, _)| Some(self.book.order(*id)?.filled_qty)).sum()
     }
 
+    /// What the broker would say to exits of a transaction if they were sent now and nothing of its
+    /// own rested: asked of a copy, so that nothing happens.
+    pub fn would_refuse(
+        &self,
+        transaction: TransactionId,
+        order: &bracketd_exchange::book::NewOrder,
+    ) -> Option<bracketd_exchange::book::Reject> {
+        let mut copy = self.book.clone();
+        copy.reindex();
+        for (id, _) in self.made.iter().filter(|(_, m)| m.transaction == transaction) {
+            // Those that are over need no cancel.
+            let _over = copy.cancel(*id, self.now_ns());
+        }
+        copy.submit(order, self.now_ns()).err()
+    }
+
     /// Whether a live order would act by itself: what an entry carries does so only once the entry
     /// has filled.
     pub fn stands(&self, order: &Order) -> bool {

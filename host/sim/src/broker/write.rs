@@ -106,20 +106,23 @@ impl Broker {
             Step::Patch { leg, price, quantity } => {
                 self.patch(bracket, &leg, price, quantity, command)
             }
-            Step::Cancel(order) => {
-                let group = self.book.order(self.parsed(&order)).and_then(|o| o.group_id);
-                self.ask_cancel(&order)?;
-                let mut legs = bracket.legs.clone();
-                for one in &mut legs {
-                    let own = self.book.order(self.parsed(&one.broker_id));
-                    let linked = group.is_some() && own.is_some_and(|own| own.group_id == group);
-                    if one.broker_id == order || linked {
-                        one.status = OrderStatus::PendingCancel;
-                    }
-                }
-                Ok(adjusted(legs, How::CancelRequested, Progress::WaitingFor(order)))
+            Step::Cancel(order) => self.cancel_leg(bracket, &order),
+        }
+    }
+
+    /// Asks for a leg's cancel; a linked sibling dies with it.
+    fn cancel_leg(&mut self, bracket: &Bracket, order: &BrokerOrderId) -> Result<Answer, Reject> {
+        let group = self.book.order(self.parsed(order)).and_then(|o| o.group_id);
+        self.ask_cancel(order)?;
+        let mut legs = bracket.legs.clone();
+        for one in &mut legs {
+            let own = self.book.order(self.parsed(&one.broker_id));
+            let linked = group.is_some() && own.is_some_and(|own| own.group_id == group);
+            if one.broker_id == *order || linked {
+                one.status = OrderStatus::PendingCancel;
             }
         }
+        Ok(adjusted(legs, How::CancelRequested, Progress::WaitingFor(order.clone())))
     }
 
     fn create(
@@ -196,13 +199,12 @@ impl Broker {
             client_order_id: (!keeps_id).then(|| command.client_id.as_str().to_owned()),
             ..Changed::default()
         };
-        let is_grouped = self.book.order(id).is_some_and(|o| o.order_class != OrderClass::Simple);
-        if quantity.is_some() && is_grouped {
-            let events = self.book.cancel(id, self.now_ns())?;
-            self.follow(&events);
-            let legs = bracket.legs.clone();
-            let progress = Progress::WaitingFor(old.broker_id.clone());
-            return Ok(adjusted(legs, How::CancelRequested, progress));
+        let class = self.book.order(id).map_or(OrderClass::Simple, |order| order.order_class);
+        // An exit of an OTO cannot be replaced at all, a linked one not be resized.
+        let is_fixed = class == OrderClass::Oto
+            || (class != OrderClass::Simple && quantity.is_some());
+        if is_fixed {
+            return self.cancel_leg(bracket, &old.broker_id);
         }
         let taken = self.book.replace(id, &change, self.now_ns());
         let taken = match taken {

@@ -8,7 +8,11 @@ use bracketd_core::money::Price;
 use bracketd_core::order::{Direction, Role};
 use bracketd_core::transaction::{Transaction, TransactionStatus};
 use bracketd_core::{Decimal, time::Timestamp};
+use bracketd_core::protection::Protection;
 use bracketd_engine::Engine;
+use bracketd_exchange::book::{NewOrder, RejectKind, Side as Way};
+
+use crate::broker::Exits;
 
 use super::Oracle;
 use super::model::Model;
@@ -81,7 +85,7 @@ impl Oracle {
                 None => prices.is_empty(),
                 Some(price) => units == held && prices.iter().all(|p| *p == Some(price)),
             };
-            if !right && !self.cannot_rest(model, account, wanted, role) {
+            if !right && !(wanted.is_some() && self.cannot_rest(id, tx, model, account)) {
                 let text = format!(
                     "{id} ({}): {held} held, {} {wanted:?} wanted, {units} rest at {prices:?}, {:?}",
                     tx.status.as_str(),
@@ -93,22 +97,40 @@ impl Oracle {
         }
     }
 
-    /// Whether the broker would refuse the exit at this price: it is through the market, or
-    /// somebody else has reserved what is held.
+    /// Whether the broker would refuse these exits: the stop is through the market, or a stranger's
+    /// order or another of ours stands in the way. Then it must have been said.
     fn cannot_rest(
         &self,
+        id: TransactionId,
+        tx: &Transaction,
         model: &Model,
         account: &Account,
-        wanted: Option<Price>,
-        _role: Role,
     ) -> bool {
-        let Some(price) = account.broker.book.price(&model.symbol) else { return false };
-        let passed = |stop: Price| match model.direction {
-            Direction::Long => stop.get() >= price.bid,
-            Direction::Short => stop.get() <= price.ask,
+        let side = match model.direction {
+            Direction::Long => Way::Sell,
+            Direction::Short => Way::Buy,
         };
-        let stop_passed = model.stop.is_some_and(passed);
-        stop_passed && wanted.is_some()
+        let (symbol, held) = (model.symbol.as_str(), tx.held().get());
+        let order = match (model.stop, model.target) {
+            (Some(stop), Some(target)) if account.broker.caps.exits == Exits::Reserved => {
+                NewOrder::oco(symbol, side, held, target.get(), stop.get())
+            }
+            (Some(stop), _) => NewOrder::stop(symbol, side, held, stop.get()),
+            (None, Some(target)) => NewOrder::limit(symbol, side, held, target.get()),
+            (None, None) => return false,
+        };
+        let is_said =
+            model.stop.is_none() || matches!(tx.protection, Protection::Unprotected { .. });
+        let refused = account.broker.would_refuse(id, &order);
+        let strangers = account.foreign.iter().filter_map(|id| account.broker.book.order(*id));
+        let reserved =
+            strangers.filter(|o| o.is_live() && o.symbol == symbol && o.side == side).count() > 0;
+        let is_reason = refused.is_some_and(|reject| match reject.kind {
+            RejectKind::WashTrade | RejectKind::StopThroughMarket | RejectKind::Geometry => true,
+            RejectKind::InsufficientQty => reserved,
+            _ => false,
+        });
+        is_said && is_reason
     }
 
     fn positions(

@@ -26,9 +26,8 @@ pub(super) struct Heard {
 }
 
 impl Heard {
-    /// A new life knows nothing but its ledger.
+    /// A new life knows nothing but its ledger, which counts the looks.
     pub(super) fn forget(&mut self) {
-        self.looks.clear();
         self.answered.clear();
     }
 }
