@@ -130,6 +130,7 @@ impl Drive {
             attempt: 1,
             urgency,
             call,
+            gain: bracketd_core::Decimal::ZERO,
         };
         self.account.try_send(ToAccount::Write(command)).map_err(|_| "no room".into())
     }

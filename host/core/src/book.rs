@@ -5,17 +5,33 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::broker::{Balance, Position, Quote, Session};
-use crate::ids::{AccountName, PolicyName, Symbol, TransactionId};
+use crate::broker::{Balance, OrderReport, Position, Quote, Session};
+use crate::guard::{GuardRules, Memory};
+use crate::ids::{AccountName, BrokerOrderId, PolicyName, Symbol, TransactionId};
 use crate::instrument::{AccountInfo, Instrument};
 use crate::limits;
 use crate::order::TimeInForce;
+use crate::reconcile::Doubts;
+use crate::time::Timestamp;
 use crate::transaction::{OnPartial, Transaction};
 
 /// What happens when a wanted stop is already through the market.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnBreached {
-    /// People are told; the stop is tried again.
+    /// It is shown as breached and tried again; nobody is called.
+    Keep,
+    /// As keep, and people are called.
+    #[default]
+    Alert,
+    /// What is held is closed at the market.
+    Close,
+}
+
+/// What happens when held quantity has been without its wanted stop for as long as the account
+/// allows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDeadline {
+    /// People are called; the stop is tried on.
     #[default]
     Alert,
     /// What is held is closed at the market.
@@ -35,6 +51,8 @@ pub struct AccountRules {
     pub quote_age_ms_max: u64,
     /// How long held quantity may be without its stop before it counts as Unprotected.
     pub protection_deadline_ms: u64,
+    /// What happens at that moment.
+    pub on_deadline: OnDeadline,
     /// What happens when a stop is already through the market.
     pub on_breached: OnBreached,
     /// What is done about a partial fill, where the transaction does not say.
@@ -43,6 +61,8 @@ pub struct AccountRules {
     pub exit_time_in_force: TimeInForce,
     /// Whether commands go out at all; a disarmed account is only watched.
     pub armed: bool,
+    /// The limits that no script can switch off.
+    pub guards: GuardRules,
 }
 
 impl Default for AccountRules {
@@ -53,10 +73,12 @@ impl Default for AccountRules {
             collar_percent: rust_decimal::Decimal::from(50),
             quote_age_ms_max: limits::QUOTE_AGE_MS_MAX,
             protection_deadline_ms: limits::PROTECTION_DEADLINE_MS,
+            on_deadline: OnDeadline::Alert,
             on_breached: OnBreached::Alert,
             on_partial: None,
             exit_time_in_force: TimeInForce::Gtc,
             armed: true,
+            guards: GuardRules::default(),
         }
     }
 }
@@ -84,6 +106,12 @@ pub struct Account {
     pub balance: Option<Balance>,
     /// Positions as of the last complete read.
     pub positions: Vec<Position>,
+    /// Open orders of the last complete read that are not ours, by the broker's id.
+    pub orphans: BTreeMap<BrokerOrderId, OrderReport>,
+    /// What the last complete read left in doubt. Lost at a restart, which reads twice anyway.
+    pub doubts: Doubts,
+    /// Since when the plugin has been connected without a break.
+    pub up_since: Option<Timestamp>,
 }
 
 impl Account {
@@ -100,6 +128,9 @@ impl Account {
             sessions: BTreeMap::new(),
             balance: None,
             positions: Vec::new(),
+            orphans: BTreeMap::new(),
+            doubts: Doubts::default(),
+            up_since: None,
         }
     }
 
@@ -129,6 +160,8 @@ pub struct Book {
     pub(crate) ops: BTreeMap<crate::ids::OpId, TransactionId>,
     /// Which transaction a client order id belongs to.
     pub(crate) clients: BTreeMap<crate::ids::ClientOrderId, TransactionId>,
+    /// What the guards remember of the last minute.
+    pub(crate) guards: Memory,
 }
 
 impl Book {

@@ -134,6 +134,11 @@ impl Quote {
         }
     }
 
+    /// Whether the bid is above the ask: then somebody's word is old, and neither can be used.
+    pub fn is_crossed(&self) -> bool {
+        matches!((self.bid, self.ask), (Some(bid), Some(ask)) if bid > ask)
+    }
+
     /// The price at which one could be opened now.
     pub fn entry_price(&self, direction: crate::order::Direction) -> Option<Price> {
         match direction {
@@ -244,6 +249,11 @@ pub enum BrokerEvent {
         orders: Vec<OrderReport>,
         /// Fills.
         fills: Vec<Fill>,
+    },
+    /// Orders that were asked for by the broker's own id and that it does not know.
+    NotThere {
+        /// The orders.
+        orders: Vec<BrokerOrderId>,
     },
     /// A complete read.
     Picture(Picture),

@@ -4,8 +4,12 @@
 //! It reads and never changes; [`propose`] writes down what an accepted request asks for.
 //! Opening a transaction is checked in [`crate::open`], by the same price rules.
 
-use crate::book::Account;
+use crate::book::{Account, Book};
 use crate::broker::Quote;
+use crate::bug::{self, Bug};
+use crate::command::OpState;
+use crate::guard;
+use crate::ids::OpId;
 use crate::instrument::Instrument;
 use crate::intent::{Intent, Outcome, Request, Source, Verdict, Wish};
 use crate::money::{Price, Quantity, Snap};
@@ -25,6 +29,9 @@ pub struct Context<'a> {
     pub quote: Option<&'a Quote>,
     /// The moment of the question.
     pub now: Timestamp,
+    /// Everything else, for the guards that look beyond one transaction (G3, G6, G9, G19). None
+    /// where a policy is tried out by itself; what is really decided always has it.
+    pub book: Option<&'a Book>,
 }
 
 /// A refusal with its sentence.
@@ -33,10 +40,13 @@ pub(crate) type No = (Refusal, String);
 /// Whether the request may be done to the transaction now. Any intent but `Open`.
 pub fn check(tx: &Transaction, context: &Context<'_>, request: &Request) -> Verdict {
     let outcome = allowed_to(tx, request).and_then(|()| match &request.intent {
-        Intent::Open(_) => Err((Refusal::Busy, "a transaction cannot be opened twice".to_owned())),
+        Intent::Open(_) | Intent::Adopt(_) => {
+            Err((Refusal::Busy, "a transaction cannot be opened twice".to_owned()))
+        }
+        Intent::Resolve { op, .. } => resolve(tx, op, &request.why),
         Intent::Protect { stop, target, .. } => protect(tx, context, request, *stop, *target),
         Intent::Ratchet { stop, .. } => ratchet(tx, context, request, *stop),
-        Intent::Close { .. } => close(tx),
+        Intent::Close { .. } => close(tx, context, request),
         Intent::Resize { quantity, .. } => resize(tx, context, *quantity),
         Intent::CancelEntry { .. } => cancel_entry(tx),
         Intent::Lock { leg, locked, .. } => Ok(lock(tx, *leg, *locked)),
@@ -51,7 +61,7 @@ pub fn check(tx: &Transaction, context: &Context<'_>, request: &Request) -> Verd
 /// Writes an accepted request's wish into the transaction: what is desired, not what is done.
 pub fn propose(tx: &mut Transaction, request: &Request) {
     match &request.intent {
-        Intent::Open(_) => {}
+        Intent::Open(_) | Intent::Adopt(_) | Intent::Resolve { .. } => {}
         Intent::Protect { stop, target, .. } => {
             tx.desired.stop = wished(*stop, tx.desired.stop);
             tx.desired.target = wished(*target, tx.desired.target);
@@ -81,11 +91,13 @@ fn allowed_to(tx: &Transaction, request: &Request) -> Result<(), No> {
             let why = format!("policy {name} is not assigned to transaction {}", tx.id);
             return Err((Refusal::NotOwner, why));
         }
-        if matches!(request.intent, Intent::Lock { .. }) {
-            return Err((Refusal::VerbNotAllowed, "only a person locks or unlocks a leg".into()));
+        if matches!(request.intent, Intent::Lock { .. } | Intent::Resolve { .. }) {
+            let why = "only a person locks, unlocks or resolves".to_owned();
+            return Err((Refusal::VerbNotAllowed, why));
         }
     }
-    if tx.status.is_ended() {
+    // What is unknown of an ended transaction has to be settled too.
+    if tx.status.is_ended() && !matches!(request.intent, Intent::Resolve { .. }) {
         let why = format!("transaction {} has ended ({})", tx.id, tx.status.as_str());
         return Err((Refusal::AlreadyEnded, why));
     }
@@ -97,8 +109,21 @@ fn allowed_to(tx: &Transaction, request: &Request) -> Result<(), No> {
                 tx.id, tx.desired.version
             ),
         )),
-        _ => Ok(()),
+        _ => unsettled(tx, request),
     }
+}
+
+/// G18: a policy decides nothing while it is not known what its last decision led to.
+fn unsettled(tx: &Transaction, request: &Request) -> Result<(), No> {
+    let Source::Policy { .. } = &request.source else { return Ok(()) };
+    let in_doubt = tx.ops.iter().find(|op| matches!(op.state, OpState::Unknown { .. }));
+    let Some(op) = in_doubt else { return Ok(()) };
+    let why = format!(
+        "the outcome of the {} of transaction {} is unknown; it is being looked up",
+        op.kind.as_str(),
+        tx.id
+    );
+    Err((Refusal::Unsettled, why))
 }
 
 fn wished(wish: Wish, now: Option<Price>) -> Option<Price> {
@@ -131,14 +156,55 @@ fn protect(
     if after == (tx.desired.stop, tx.desired.target) {
         return Ok((Outcome::Unchanged, "it already is so".to_owned()));
     }
+    if let Some(waits) = guard::too_small(tx, context, request, after) {
+        return Ok((Outcome::Unchanged, waits));
+    }
     let changed = |wish: Wish, price: Option<Price>| price.filter(|_| wish != Wish::Keep);
-    if changed(stop, after.0).is_some() || changed(target, after.1).is_some() {
-        let reference = reference(tx, context)?;
-        let rules = PriceRules { direction: tx.direction, reference, context };
-        rules.check(changed(stop, after.0), changed(target, after.1), after)?;
+    let (new_stop, new_target) = (changed(stop, after.0), changed(target, after.1));
+    let rules = match new_stop.is_some() || new_target.is_some() {
+        true => Some(price_rules(tx, context, after)?),
+        false => None,
+    };
+    if let Some(rules) = &rules {
+        rules.check(new_stop, new_target, after)?;
     }
     loosens(tx, context, request, after.0)?;
+    recedes(tx, context, request, after.1)?;
+    if let Some(rules) = &rules {
+        rules.bounds(new_stop, new_target)?;
+    }
+    if after.0 != tx.desired.stop {
+        guard::too_often(tx, context, request)?;
+    }
+    guard::loss_of_change(tx, context, after.0)?;
+    if let Some(book) = context.book {
+        guard::wash::pair_breaks_beside_entry(book, context.account, tx, after)?;
+    }
     Ok(accepted(tx))
+}
+
+/// What the prices are checked against. An old price is good enough to bring a stop nearer, as long
+/// as it stays on the losing side of that price (G17): risk shrinks whatever the market does now.
+fn price_rules<'a>(
+    tx: &Transaction,
+    context: &'a Context<'a>,
+    after: (Option<Price>, Option<Price>),
+) -> Result<PriceRules<'a>, No> {
+    let tightens = after.1 == tx.desired.target
+        && after.0.is_some_and(|stop| {
+            tx.desired.stop.is_none_or(|now| is_tighter(tx.direction, stop, now))
+        });
+    let (reference, stale) = match reference(tx, context) {
+        Ok(reference) => (reference, None),
+        Err((Refusal::StalePrice, why)) if tightens => {
+            let quote = context.quote.filter(|quote| !quote.is_crossed());
+            let last = quote.and_then(|quote| quote.exit_price(tx.direction));
+            let last = last.ok_or_else(|| no_price(&tx.symbol))?;
+            ((last, "last known price"), Some(why))
+        }
+        Err(no) => return Err(no),
+    };
+    Ok(PriceRules { direction: tx.direction, reference, context, stale })
 }
 
 fn ratchet(
@@ -186,6 +252,12 @@ pub(crate) fn fresh_quote<'a>(context: &Context<'a>) -> Result<&'a Quote, No> {
         let why = format!("the latest price is {age_ms} ms old; at most {age_ms_max} ms is taken");
         return Err((Refusal::StalePrice, why));
     }
+    if quote.is_crossed() {
+        let of = |price: Option<Price>| price.map_or("-".to_owned(), |price| price.to_string());
+        let (bid, ask) = (of(quote.bid), of(quote.ask));
+        let why = format!("the bid {bid} is above the ask {ask}: one of them is old; try again");
+        return Err((Refusal::NoReferencePrice, why));
+    }
     Ok(quote)
 }
 
@@ -204,7 +276,7 @@ fn loosens(
     stop: Option<Price>,
 ) -> Result<(), No> {
     let rules = &context.account.rules;
-    if rules.stop_may_loosen || request.source.is_person() {
+    if rules.stop_may_loosen || request.source.is_person() || bug::is(Bug::M12) {
         return Ok(());
     }
     if tx.status != TransactionStatus::Opened {
@@ -218,6 +290,26 @@ fn loosens(
     Err((Refusal::Loosens, format!("the stop would go from {now} to {to}, which risks more")))
 }
 
+/// G7 for the target: an automatic source must not ask for more and more instead of taking it.
+fn recedes(
+    tx: &Transaction,
+    context: &Context<'_>,
+    request: &Request,
+    target: Option<Price>,
+) -> Result<(), No> {
+    let may = context.account.rules.guards.target_may_recede || request.source.is_person();
+    let Some(now) = tx.desired.target.filter(|_| tx.status == TransactionStatus::Opened) else {
+        return Ok(());
+    };
+    let is_farther = target.is_none_or(|to| is_tighter(tx.direction, to, now));
+    if may || !is_farther {
+        return Ok(());
+    }
+    let to = target.map_or("no target".to_owned(), |target| target.to_string());
+    let why = format!("the target would go from {now} to {to}, away from the market");
+    Err((Refusal::Recedes, why))
+}
+
 /// The rules for the prices of stop and target, given what they are checked against.
 pub(crate) struct PriceRules<'a> {
     /// Which way the transaction gains.
@@ -226,10 +318,12 @@ pub(crate) struct PriceRules<'a> {
     pub(crate) reference: (Price, &'static str),
     /// The rest.
     pub(crate) context: &'a Context<'a>,
+    /// Why the reference is too old for anything but a tighter stop; none where it is fresh.
+    pub(crate) stale: Option<String>,
 }
 
 impl PriceRules<'_> {
-    /// Checks the changed prices; `after` is the whole protection with the change.
+    /// Whether the changed prices can be meant; `after` is the whole protection with the change.
     pub(crate) fn check(
         &self,
         stop: Option<Price>,
@@ -251,8 +345,18 @@ impl PriceRules<'_> {
         for price in [stop, target].into_iter().flatten() {
             self.tick(price)?;
         }
-        for price in [stop, target].into_iter().flatten() {
+        Ok(())
+    }
+
+    /// Whether the changed prices are neither too far (G2) nor too near (G16).
+    pub(crate) fn bounds(&self, stop: Option<Price>, target: Option<Price>) -> Result<(), No> {
+        let legs = [(Leg::Stop, stop), (Leg::Target, target)];
+        let changed = || legs.into_iter().filter_map(|(leg, price)| Some((leg, price?)));
+        for (_, price) in changed() {
             self.collar(price)?;
+        }
+        for (leg, price) in changed() {
+            guard::too_close(self, leg, price)?;
         }
         Ok(())
     }
@@ -265,6 +369,9 @@ impl PriceRules<'_> {
         );
         if (below && price < reference) || (!below && price > reference) {
             return Ok(());
+        }
+        if let Some(why) = &self.stale {
+            return Err((Refusal::StalePrice, format!("{why}; {price} is through even that one")));
         }
         let refusal = match leg {
             Leg::Stop => Refusal::StopWrongSide,
@@ -316,9 +423,19 @@ impl PriceRules<'_> {
     }
 }
 
-fn close(tx: &Transaction) -> Result<(Outcome, String), No> {
+fn close(
+    tx: &Transaction,
+    context: &Context<'_>,
+    request: &Request,
+) -> Result<(Outcome, String), No> {
     match tx.status {
-        TransactionStatus::Opened => Ok((Outcome::Staged, "the close is being sent".to_owned())),
+        TransactionStatus::Opened => {
+            guard::too_many_closes(tx, context, request)?;
+            if let Some(book) = context.book {
+                guard::wash::close_meets_entry(book, context.account, tx)?;
+            }
+            Ok((Outcome::Staged, "the close is being sent".to_owned()))
+        }
         TransactionStatus::Closing => {
             Ok((Outcome::Unchanged, "it is being closed already".to_owned()))
         }
@@ -363,7 +480,29 @@ fn resize(
         let why = "the entry still rests; cancel it or wait for its end".to_owned();
         return Err((Refusal::Busy, why));
     }
+    if quantity > tx.held() {
+        grow(tx, context, quantity)?;
+    } else if let Some(book) = context.book {
+        guard::wash::close_meets_entry(book, context.account, tx)?;
+    }
     Ok((Outcome::Staged, "the change is being sent".to_owned()))
+}
+
+/// More of the same is new risk, bought at the market: it is checked like an entry.
+fn grow(tx: &Transaction, context: &Context<'_>, to: Quantity) -> Result<(), No> {
+    guard::restricted(context.account, &tx.symbol)?;
+    guard::session_closed(context, &tx.symbol)?;
+    let quote = fresh_quote(context)?;
+    let price = quote.entry_price(tx.direction).ok_or_else(|| no_price(&tx.symbol))?;
+    let quantity = to.minus(tx.held());
+    guard::order(context, &guard::Order { symbol: &tx.symbol, quantity, price })?;
+    let mut bought = guard::bought(tx, context).to_vec();
+    bought.push((price, quantity));
+    guard::loss(context, tx.direction, &bought, tx.desired.stop)?;
+    match context.book {
+        Some(book) => guard::wash::growth_meets_exits(book, context.account, tx),
+        None => Ok(()),
+    }
 }
 
 pub(crate) fn check_quantity(
@@ -388,6 +527,22 @@ pub(crate) fn check_quantity(
         Some(max) if quantity > max => no(format!("{quantity} is above the largest order {max}")),
         _ => Ok(()),
     }
+}
+
+fn resolve(tx: &Transaction, op: &OpId, evidence: &str) -> Result<(Outcome, String), No> {
+    let Some(row) = tx.ops.iter().find(|row| row.id == *op) else {
+        let why = format!("transaction {} has no unsettled command {op}", tx.id);
+        return Err((Refusal::NotUnknown, why));
+    };
+    if !matches!(row.state, OpState::Unknown { .. }) {
+        let why = format!("command {op} is {}, not unknown", row.state.as_str());
+        return Err((Refusal::NotUnknown, why));
+    }
+    if evidence.trim().is_empty() {
+        let why = "say what was seen at the broker, and where: it goes to the ledger".to_owned();
+        return Err((Refusal::NoEvidence, why));
+    }
+    Ok((Outcome::Staged, "taken as evidence".to_owned()))
 }
 
 fn cancel_entry(tx: &Transaction) -> Result<(Outcome, String), No> {

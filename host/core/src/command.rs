@@ -130,10 +130,16 @@ pub enum OpState {
     },
     /// A write may have left; only evidence settles it (I13).
     Unknown {
-        /// Look-ups made so far.
+        /// Look-ups made so far; each pause is longer than the one before.
         lookups: u32,
+        /// Of these, how many found nothing although the write was old enough to be seen.
+        absent: u32,
         /// When to look next.
         next_at: Timestamp,
+        /// Whether people were told that it does not settle by itself.
+        escalated: bool,
+        /// The order that a person named as its effect; it is read before it is believed.
+        named: Option<BrokerOrderId>,
     },
     /// Taken; done once this order has ended.
     Awaiting {
@@ -149,6 +155,11 @@ pub enum OpState {
 }
 
 impl OpState {
+    /// Unknown, and to be looked up at once.
+    pub fn unknown(next_at: Timestamp) -> Self {
+        Self::Unknown { lookups: 0, absent: 0, next_at, escalated: false, named: None }
+    }
+
     /// Whether nothing more will come of it.
     pub fn is_settled(&self) -> bool {
         match self {
@@ -197,13 +208,29 @@ pub struct Op {
     pub version: u64,
     /// When it was committed.
     pub planned_at: Timestamp,
+    /// When it was handed to the account last.
+    pub sent_at: Timestamp,
     /// Kept when the outcome was unknown: what the host saw, for people.
     pub evidence: Option<String>,
 }
 
+impl Op {
+    /// Whether the broker refused it because its client order id was used before, so that an order
+    /// of it exists or existed.
+    pub fn is_duplicate(&self) -> bool {
+        let evidence = self.evidence.as_deref();
+        evidence.is_some_and(|text| text.starts_with(DUPLICATE_CLIENT_ID))
+    }
+}
+
+/// The neutral code of a client order id that was used before.
+pub const DUPLICATE_CLIENT_ID: &str = "DUPLICATE_CLIENT_ID";
+
 /// How urgent a message to a broker is; earlier is more urgent (I14).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Urgency {
+    /// Whether something filled, asked while an order rests: a fill that nobody saw has no stop.
+    Pulse,
     /// Held quantity is without its wanted stop.
     Unprotected,
     /// Something is being closed.
@@ -214,6 +241,34 @@ pub enum Urgency {
     Tighten,
     /// Targets and entries.
     Routine,
+    /// A read that nothing waits for.
+    Read,
+}
+
+impl Urgency {
+    /// All of them, most urgent first.
+    pub const ALL: [Self; 7] = [
+        Self::Pulse,
+        Self::Unprotected,
+        Self::Close,
+        Self::Reduce,
+        Self::Tighten,
+        Self::Routine,
+        Self::Read,
+    ];
+
+    /// Lower-case name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pulse => "pulse",
+            Self::Unprotected => "unprotected",
+            Self::Close => "close",
+            Self::Reduce => "reduce",
+            Self::Tighten => "tighten",
+            Self::Routine => "routine",
+            Self::Read => "read",
+        }
+    }
 }
 
 /// One leg as the plugin is told of it and tells it.
@@ -296,6 +351,9 @@ pub struct Command {
     pub urgency: Urgency,
     /// The call.
     pub call: Call,
+    /// What it takes off the risk, in the instrument's currency; below zero where it adds to it.
+    /// Of two stops that tighten, the one that gains more goes first.
+    pub gain: rust_decimal::Decimal,
 }
 
 /// What an account is asked to find out.

@@ -3,13 +3,17 @@
 //! Apart from the gate, which only reads: this is where an accepted wish becomes desired state and
 //! facts. It sends nothing; planning follows, as after every other change.
 
-use crate::apply::{NoticeKind, Transition, become_status};
+use std::sync::Arc;
+
+use crate::adopt::adopt;
+use crate::apply::{NoticeKind, Transition, become_status, resolve};
 use crate::book::Book;
 use crate::broker::Fault;
-use crate::check::{Context, check, propose};
+use crate::check::{Context, No, check, propose};
 use crate::fact::{Fact, FactKind};
-use crate::ids::{PolicyName, TransactionId};
-use crate::intent::{Intent, Open, Outcome, Request, Source, Verdict, Wish};
+use crate::guard::tripped;
+use crate::ids::{AccountName, PolicyName, Symbol, TransactionId};
+use crate::intent::{Adopt, Intent, Open, Outcome, Request, Resolution, Source, Verdict, Wish};
 use crate::money::Price;
 use crate::open::open;
 use crate::refusal::Refusal;
@@ -27,6 +31,9 @@ pub fn decide(
     if let Intent::Open(wish) = &request.intent {
         return decide_open(book, wish, request, known_policy, now, out);
     }
+    if let Intent::Adopt(wish) = &request.intent {
+        return decide_adopt(book, wish, request, known_policy, now, out);
+    }
     let Some(id) = request.intent.transaction() else { return missing(0) };
     let Some(tx) = book.transactions.get(&id) else { return missing(id.0) };
     let Some(account) = book.accounts.get(&tx.account) else { return missing(id.0) };
@@ -35,12 +42,15 @@ pub fn decide(
         instrument: account.instruments.get(&tx.symbol).map(|i| &**i),
         quote: account.quotes.get(&tx.symbol),
         now,
+        book: Some(book),
     };
     let verdict = check(tx, &context, request);
     match verdict.outcome {
         Outcome::Unchanged => verdict,
         Outcome::Refused(refusal) => {
-            refused(tx, request, refusal, &verdict.message, now, out);
+            let tx = Arc::clone(tx);
+            refused(&tx, request, refusal, &verdict.message, now, out);
+            out.facts.extend(tripped(book, &tx, request, refusal, &verdict.message, now));
             verdict
         }
         Outcome::Stored | Outcome::Staged => accept(book, id, request, verdict, now, out),
@@ -64,31 +74,10 @@ fn decide_open(
     now: Timestamp,
     out: &mut Transition,
 ) -> Verdict {
-    let no = |refusal, message| Verdict {
-        outcome: Outcome::Refused(refusal),
-        message,
-        transaction: None,
-        version: 0,
-    };
-    let unknown = wish.policies.iter().flatten().find(|name| !known_policy(name));
-    let opened = match unknown {
-        Some(name) => Err((
-            Refusal::UnknownPolicy,
-            format!("there is no policy {name}; `bracketd policy list` shows those there are"),
-        )),
-        None => open(book, wish, now),
-    };
+    let opened = known(wish.policies.as_deref(), known_policy).and_then(|()| open(book, wish, now));
     let tx = match opened {
         Ok(tx) => tx,
-        Err((refusal, message)) => {
-            let mut fact = Fact::new(now, FactKind::Refused, request.source.clone());
-            fact.account = Some(wish.account.clone());
-            fact.symbol = Some(wish.symbol.clone());
-            fact.code = refusal.code().into();
-            fact.text = format!("{}: {message}", request.intent.verb());
-            out.facts.push(fact);
-            return no(refusal, message);
-        }
+        Err(no) => return not_made(request, (&wish.account, &wish.symbol), no, now, out),
     };
     let (id, version) = (tx.id, tx.desired.version);
     out.fact(&tx, now, FactKind::TransactionOpened, request.source.clone(), |fact| {
@@ -107,6 +96,76 @@ fn decide_open(
         transaction: Some(id),
         version,
     }
+}
+
+fn decide_adopt(
+    book: &mut Book,
+    wish: &Adopt,
+    request: &Request,
+    known_policy: &dyn Fn(&PolicyName) -> bool,
+    now: Timestamp,
+    out: &mut Transition,
+) -> Verdict {
+    let only_people = match &request.source {
+        Source::Manual(_) => Ok(()),
+        _ => Err((Refusal::VerbNotAllowed, "only a person adopts a position".to_owned())),
+    };
+    let adopted = only_people
+        .and_then(|()| known(wish.policies.as_deref(), known_policy))
+        .and_then(|()| adopt(book, wish, now));
+    let tx = match adopted {
+        Ok(tx) => tx,
+        Err(no) => return not_made(request, (&wish.account, &wish.symbol), no, now, out),
+    };
+    let (id, version) = (tx.id, tx.desired.version);
+    out.fact(&tx, now, FactKind::Adopted, request.source.clone(), |fact| {
+        fact.code = tx.direction.as_str().into();
+        fact.quantity = Some(wish.quantity.get());
+        fact.after = Some(tx.entry.reference.get());
+        fact.text.clone_from(&request.why);
+    });
+    out.notice(&tx, NoticeKind::Opened);
+    out.touched.insert(id);
+    if let Some(account) = book.accounts.get_mut(&wish.account) {
+        account.orphans.retain(|order, _| !wish.orders.contains(order));
+    }
+    book.insert(tx);
+    Verdict {
+        outcome: Outcome::Staged,
+        message: format!("transaction {id} looks after {} {}", wish.quantity, wish.symbol),
+        transaction: Some(id),
+        version,
+    }
+}
+
+fn known(
+    policies: Option<&[PolicyName]>,
+    known_policy: &dyn Fn(&PolicyName) -> bool,
+) -> Result<(), No> {
+    match policies.into_iter().flatten().find(|name| !known_policy(name)) {
+        None => Ok(()),
+        Some(name) => Err((
+            Refusal::UnknownPolicy,
+            format!("there is no policy {name}; `bracketd policy list` shows those there are"),
+        )),
+    }
+}
+
+/// The refusal of a transaction that was not made.
+fn not_made(
+    request: &Request,
+    (account, symbol): (&AccountName, &Symbol),
+    (refusal, message): No,
+    now: Timestamp,
+    out: &mut Transition,
+) -> Verdict {
+    let mut fact = Fact::new(now, FactKind::Refused, request.source.clone());
+    fact.account = Some(account.clone());
+    fact.symbol = Some(symbol.clone());
+    fact.code = refusal.code().into();
+    fact.text = format!("{}: {message}", request.intent.verb());
+    out.facts.push(fact);
+    Verdict { outcome: Outcome::Refused(refusal), message, transaction: None, version: 0 }
 }
 
 fn refused(
@@ -146,6 +205,7 @@ fn accept(
     now: Timestamp,
     out: &mut Transition,
 ) -> Verdict {
+    let stop_before = book.transactions.get(&id).and_then(|tx| tx.desired.stop);
     book.change(id, out, |tx, out| {
         let before = tx.desired;
         propose(tx, request);
@@ -188,10 +248,27 @@ fn accept(
                     fact.text = format!("{leg}: {}", request.why);
                 });
             }
-            Intent::Open(_) | Intent::Protect { .. } | Intent::Ratchet { .. } => {}
+            Intent::Resolve { op, found, .. } => {
+                accepted_fact(tx, FactKind::Resolved, request, now, out, |fact| {
+                    fact.op = Some(op.clone());
+                    fact.code = match found {
+                        Resolution::Absent => "absent".into(),
+                        Resolution::Order(order) => order.to_string().into(),
+                    };
+                });
+                resolve(tx, op, found, now, out);
+            }
+            Intent::Open(_)
+            | Intent::Adopt(_)
+            | Intent::Protect { .. }
+            | Intent::Ratchet { .. } => {}
         }
         crate::apply::settle(tx, now, out);
     });
+    if let Some(tx) = book.transactions.get(&id) {
+        let moves_stop = tx.desired.stop != stop_before;
+        book.guards.accepted(tx, request, moves_stop, now);
+    }
     verdict
 }
 

@@ -49,6 +49,12 @@ pub enum FactKind {
     Protected,
     /// Held quantity is without its wanted stop.
     Unprotected,
+    /// Something that a person has to look at; `code` says what.
+    Alarm,
+    /// A person settled a command whose outcome was unknown; `text` is the evidence.
+    Resolved,
+    /// A position or order that somebody else made became ours.
+    Adopted,
     /// A policy run failed; its intents were dropped.
     PolicyFailed,
     /// A policy said something to people.
@@ -69,11 +75,13 @@ pub enum FactKind {
     Started,
     /// The daemon stopped as asked.
     Stopped,
+    /// A guard stopped something that somebody has to look at; `code` says what.
+    GuardTripped,
 }
 
 impl FactKind {
     /// All kinds.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 31] = [
         Self::TransactionOpened,
         Self::StatusChanged,
         Self::StopChanged,
@@ -91,6 +99,9 @@ impl FactKind {
         Self::ExitFilled,
         Self::Protected,
         Self::Unprotected,
+        Self::Alarm,
+        Self::Resolved,
+        Self::Adopted,
         Self::PolicyFailed,
         Self::PolicyAlert,
         Self::PolicyLoaded,
@@ -101,6 +112,7 @@ impl FactKind {
         Self::Reconciled,
         Self::Started,
         Self::Stopped,
+        Self::GuardTripped,
     ];
 
     /// Its name in the ledger; never changed once released.
@@ -123,6 +135,9 @@ impl FactKind {
             Self::ExitFilled => "exit_filled",
             Self::Protected => "protected",
             Self::Unprotected => "unprotected",
+            Self::Alarm => "alarm",
+            Self::Resolved => "resolved",
+            Self::Adopted => "adopted",
             Self::PolicyFailed => "policy_failed",
             Self::PolicyAlert => "policy_alert",
             Self::PolicyLoaded => "policy_loaded",
@@ -133,6 +148,7 @@ impl FactKind {
             Self::Reconciled => "reconciled",
             Self::Started => "started",
             Self::Stopped => "stopped",
+            Self::GuardTripped => "guard_tripped",
         }
     }
 

@@ -3,7 +3,7 @@
 //! Apart because scripts, HTTP, the command line and recovery all speak exactly this; there is no
 //! second door.
 
-use crate::ids::{AccountName, OwnerName, PolicyName, Symbol, TransactionId};
+use crate::ids::{AccountName, BrokerOrderId, OpId, OwnerName, PolicyName, Symbol, TransactionId};
 use crate::money::{Price, Quantity};
 use crate::order::{Direction, Leg, TimeInForce};
 use crate::refusal::Refusal;
@@ -84,6 +84,38 @@ pub struct Open {
     pub on_partial: Option<OnPartial>,
     /// Whether the entry carries its exits.
     pub guard: GuardWish,
+    /// Meant even where an equal entry was made a moment ago (G4).
+    pub distinct: bool,
+}
+
+/// What a person found out about a command whose outcome is unknown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resolution {
+    /// It never took effect.
+    Absent,
+    /// This order at the broker is its effect. It is read before it is believed.
+    Order(BrokerOrderId),
+}
+
+/// A position that somebody else made, to be looked after from now on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adopt {
+    /// The account that holds it.
+    pub account: AccountName,
+    /// What is held.
+    pub symbol: Symbol,
+    /// Which way it gains.
+    pub direction: Direction,
+    /// How much of it; at most what no transaction of ours holds.
+    pub quantity: Quantity,
+    /// Open exit orders of it that become ours.
+    pub orders: Vec<BrokerOrderId>,
+    /// The stop wanted; none keeps the one among the orders.
+    pub stop: Option<Price>,
+    /// The target wanted; none keeps the one among the orders.
+    pub target: Option<Price>,
+    /// Policies; none are the account's.
+    pub policies: Option<Vec<PolicyName>>,
 }
 
 /// A change of one leg's wanted price.
@@ -135,6 +167,17 @@ pub enum Intent {
         /// The transaction.
         transaction: TransactionId,
     },
+    /// `resolve`: a person settles a command whose outcome is unknown.
+    Resolve {
+        /// The transaction.
+        transaction: TransactionId,
+        /// The outbox row.
+        op: OpId,
+        /// What became of it.
+        found: Resolution,
+    },
+    /// `adopt`: a position and orders that somebody else made become a transaction.
+    Adopt(Box<Adopt>),
     /// `lock`, `unlock`.
     Lock {
         /// The transaction.
@@ -150,8 +193,9 @@ impl Intent {
     /// The transaction that it is about, unless it makes one.
     pub fn transaction(&self) -> Option<TransactionId> {
         match self {
-            Self::Open(_) => None,
+            Self::Open(_) | Self::Adopt(_) => None,
             Self::Protect { transaction, .. }
+            | Self::Resolve { transaction, .. }
             | Self::Ratchet { transaction, .. }
             | Self::Close { transaction }
             | Self::Resize { transaction, .. }
@@ -171,6 +215,8 @@ impl Intent {
             Self::Close { .. } => "close_position",
             Self::Resize { .. } => "adjust_quantity",
             Self::CancelEntry { .. } => "cancel_entry",
+            Self::Resolve { .. } => "resolve",
+            Self::Adopt(_) => "adopt",
             Self::Lock { locked: true, .. } => "lock",
             Self::Lock { locked: false, .. } => "unlock",
         }

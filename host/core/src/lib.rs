@@ -7,16 +7,20 @@
 //! Reading order: [`money`], [`instrument`], [`order`], [`transaction`], [`book`]; then the
 //! questions asked of them: [`check`] (may this be done?), [`apply`] (what did this event change?),
 //! [`plan`] (what has to be sent?), [`protection`] (is what is held protected?), [`reconcile`]
-//! (does the broker agree?).
+//! (does the broker agree?), [`pace`] (which message goes next?). What no script can switch off is
+//! in [`guard`].
 
+mod adopt;
 pub mod apply;
 pub mod book;
 pub mod broker;
+pub mod bug;
 pub mod check;
 pub mod command;
 pub mod decide;
 pub mod diagnostic;
 pub mod fact;
+pub mod guard;
 pub mod ids;
 pub mod instrument;
 pub mod intent;
@@ -25,6 +29,7 @@ pub mod metrics;
 pub mod money;
 pub mod open;
 pub mod order;
+pub mod pace;
 pub mod plan;
 pub mod protection;
 pub mod reconcile;

@@ -27,8 +27,26 @@ pub const LOOKUP_MS_MAX: u64 = 30_000;
 /// it does that.
 pub const SIBLING_GRACE_MS: u64 = 1_000;
 
-/// How old a write must be before two look-ups that find nothing prove that it did not arrive.
+/// How old a write must be before a look-up that finds nothing says anything: it may still be on
+/// its way, or not listed yet.
 pub const SETTLE_MS: u64 = 5_000;
+
+/// Look-ups of a write that is old enough, all finding nothing, that prove that it did not arrive.
+pub const ABSENT_LOOKUPS: u32 = 2;
+
+/// Pause between the first of these and the next.
+pub const RECHECK_MS: u64 = 1_000;
+
+/// An outcome that is unknown for so long is brought before a person.
+pub const ESCALATE_MS: u64 = 60_000;
+
+/// A cancel or change that the broker has not confirmed for so long is stuck: people are told, and
+/// the order still counts as live (Alpaca-API issues 111 and 199: hours in `pending_cancel`).
+pub const STUCK_MS: u64 = 30_000;
+
+/// Ended orders without any fill that a transaction keeps, the newest ones: a trailed stop leaves
+/// one behind at every move.
+pub const ENDED_ORDERS_KEPT: usize = 16;
 
 /// How long held quantity may be without its wanted stop before that is Unprotected, unless the
 /// account says otherwise.
@@ -37,5 +55,18 @@ pub const PROTECTION_DEADLINE_MS: u64 = 3_000;
 /// A quote older than this is not checked against.
 pub const QUOTE_AGE_MS_MAX: u64 = 15_000;
 
+/// An entry equal to one made within this is refused unless it is said to be meant, unless the
+/// account says otherwise.
+pub const DUPLICATE_WINDOW_MS: u64 = 1_000;
+
+/// Stop moves by policies that one transaction may see in a minute, unless the account says
+/// otherwise: one a second is what a message budget of 200 a minute leaves for three of them.
+pub const STOP_MOVES_PER_MINUTE: u32 = 60;
+
+/// Transactions that one policy may close in a minute, unless the account says otherwise: a bad
+/// script must not liquidate the book.
+pub const CLOSES_PER_MINUTE: u32 = 5;
+
 const _: () = assert!(RETRY_MS_MIN <= RETRY_MS_MAX && LOOKUP_MS_MIN <= LOOKUP_MS_MAX);
+const _: () = assert!(SETTLE_MS < ESCALATE_MS && RECHECK_MS < ESCALATE_MS);
 const _: () = assert!(GATHER_MS < PROTECTION_DEADLINE_MS);

@@ -7,47 +7,64 @@ use rust_decimal::Decimal;
 
 use crate::book::{Account, Book};
 use crate::check::{Context, No, PriceRules, check_quantity, fresh_quote, no_price};
-use crate::ids::{OwnerName, Symbol, TransactionId};
+use crate::guard;
+use crate::ids::{AccountName, OwnerName, Symbol, TransactionId};
 use crate::instrument::Features;
 use crate::intent::{GuardWish, Open};
-use crate::money::{Price, Quantity};
+use crate::money::Price;
 use crate::order::{Direction, TimeInForce};
-use crate::protection::Protection;
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
-use crate::transaction::{
-    Desired, Entry, EntryGuard, EntryKind, Locks, OnPartial, Transaction, TransactionStatus,
-};
+use crate::transaction::{Birth, Desired, Entry, EntryGuard, EntryKind, OnPartial, Transaction};
 
 /// The new transaction, WAITING, or why not. The book is not changed.
 ///
 /// # Errors
 /// The refusal with its sentence.
 pub fn open(book: &Book, wish: &Open, now: Timestamp) -> Result<Transaction, No> {
-    let Some(account) = book.accounts.get(&wish.account) else {
-        let known: Vec<&str> = book.accounts.keys().map(|name| name.as_str()).collect();
-        let why = format!("there is no account {}; there are: {}", wish.account, known.join(", "));
-        return Err((Refusal::UnknownAccount, why));
-    };
-    if !account.is_up || !account.is_reconciled {
-        let why = format!("account {} is not connected and reconciled yet", account.name);
-        return Err((Refusal::NotReady, why));
-    }
+    let account = ready_account(book, &wish.account)?;
+    guard::restricted(account, &wish.symbol)?;
     let context = Context {
         account,
         instrument: account.instruments.get(&wish.symbol).map(|i| &**i),
         quote: account.quotes.get(&wish.symbol),
         now,
+        book: Some(book),
     };
+    if wish.entry == EntryKind::Market {
+        guard::session_closed(&context, &wish.symbol)?;
+    }
     check_quantity(context.instrument, wish.quantity)?;
     would_net(book, account, wish)?;
     let reference = reference(&context, wish)?;
-    let rules = PriceRules { direction: wish.direction, reference, context: &context };
+    let rules = PriceRules { direction: wish.direction, reference, context: &context, stale: None };
     if let EntryKind::Limit(limit) = wish.entry {
         rules.tick(limit)?;
     }
     rules.check(wish.stop, wish.target, (wish.stop, wish.target))?;
-    Ok(transaction(book, account, wish, reference.0, now))
+    rules.bounds(wish.stop, wish.target)?;
+    let carries = carried(book, account, wish);
+    let price = reference.0;
+    guard::duplicate(book, account, wish, now)?;
+    let order = guard::Order { symbol: &wish.symbol, quantity: wish.quantity, price };
+    guard::order(&context, &order)?;
+    guard::loss(&context, wish.direction, &[(price, wish.quantity)], wish.stop)?;
+    guard::wash::entry_meets_exits(book, account, wish, carries)?;
+    Ok(transaction(book, account, wish, (price, carries), now))
+}
+
+/// The account of that name, once it is connected and compared with the book.
+pub(crate) fn ready_account<'b>(book: &'b Book, name: &AccountName) -> Result<&'b Account, No> {
+    let Some(account) = book.accounts.get(name) else {
+        let known: Vec<&str> = book.accounts.keys().map(|name| name.as_str()).collect();
+        let why = format!("there is no account {name}; there are: {}", known.join(", "));
+        return Err((Refusal::UnknownAccount, why));
+    };
+    if !account.is_up || !account.is_reconciled {
+        let why = format!("account {name} is not connected and reconciled yet");
+        return Err((Refusal::NotReady, why));
+    }
+    Ok(account)
 }
 
 fn reference(context: &Context<'_>, wish: &Open) -> Result<(Price, &'static str), No> {
@@ -89,10 +106,9 @@ fn transaction(
     book: &Book,
     account: &Account,
     wish: &Open,
-    reference: Price,
+    (reference, guard): (Price, EntryGuard),
     now: Timestamp,
 ) -> Transaction {
-    let guard = guard(book, account, wish);
     let both = wish.stop.is_some() && wish.target.is_some();
     let on_partial = wish.on_partial.or(account.rules.on_partial).unwrap_or({
         let pair_beside_entry = both && account.can(&wish.symbol, Features::NATIVE_OCO);
@@ -102,13 +118,12 @@ fn transaction(
             OnPartial::CancelRest
         }
     });
-    Transaction {
+    Transaction::born(Birth {
         id: TransactionId(book.last_id + 1),
         account: account.name.clone(),
         owner: wish.owner.clone().unwrap_or_else(|| OwnerName::new(account.name.as_str())),
         symbol: wish.symbol.clone(),
         direction: wish.direction,
-        status: TransactionStatus::Waiting,
         entry: Entry {
             kind: wish.entry,
             quantity: wish.quantity,
@@ -120,29 +135,14 @@ fn transaction(
             ended: false,
         },
         desired: Desired { stop: wish.stop, target: wish.target, version: 1 },
-        locks: Locks::default(),
         policies: wish.policies.clone().unwrap_or_else(|| account.rules.policies.clone()),
-        slices: Vec::new(),
-        orders: Vec::new(),
-        ops: Vec::new(),
-        steps: Vec::new(),
-        task: None,
-        protection: Protection::NotWanted,
-        initial_stop: None,
-        entered: Quantity::ZERO,
-        entered_value: Decimal::ZERO,
-        exited: Quantity::ZERO,
-        exited_value: Decimal::ZERO,
-        created_at: now,
-        opened_at: None,
-        closed_at: None,
-        close_reason: None,
-    }
+        at: now,
+    })
 }
 
 /// What the entry can carry at this moment. Alpaca takes exits only with a market or limit entry
 /// for whole units that opens, not adds to, a position ("bracket orders must be entry orders").
-fn guard(book: &Book, account: &Account, wish: &Open) -> EntryGuard {
+fn carried(book: &Book, account: &Account, wish: &Open) -> EntryGuard {
     let whole = wish.quantity.get().fract().is_zero();
     let held = |symbol: &Symbol| {
         book.transactions

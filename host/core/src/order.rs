@@ -331,6 +331,8 @@ pub struct Order {
     pub status: OrderStatus,
     /// When the broker changed it last.
     pub updated_at: Timestamp,
+    /// Whether people were told that a cancel or change of it is not confirmed.
+    pub stuck: bool,
 }
 
 impl Order {

@@ -33,6 +33,8 @@ pub enum Exposed {
     Deadline,
     /// The broker rejected the stop.
     Rejected,
+    /// The stop is already through the market.
+    Breached,
     /// The outcome of the command is unknown.
     Unknown,
     /// The account is not connected.
@@ -41,12 +43,33 @@ pub enum Exposed {
     WaitingForEntry,
 }
 
+/// The spans without the wanted stop that a transaction has had.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gaps {
+    /// How many have ended.
+    pub count: u32,
+    /// Milliseconds of those, together.
+    pub total_ms: u64,
+    /// Milliseconds of the longest of those.
+    pub longest_ms: u64,
+}
+
+impl Gaps {
+    /// Adds a span that has ended.
+    pub fn add(&mut self, span_ms: u64) {
+        self.count = self.count.saturating_add(1);
+        self.total_ms = self.total_ms.saturating_add(span_ms);
+        self.longest_ms = self.longest_ms.max(span_ms);
+    }
+}
+
 impl Exposed {
     /// Lower-case name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Deadline => "deadline",
             Self::Rejected => "rejected",
+            Self::Breached => "breached",
             Self::Unknown => "unknown",
             Self::AccountDown => "account_down",
             Self::WaitingForEntry => "waiting_for_entry",

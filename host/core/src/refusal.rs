@@ -18,6 +18,8 @@ pub enum Refusal {
     NotOwner,
     /// The policy's configuration does not allow this verb.
     VerbNotAllowed,
+    /// The account may not open this instrument (G11).
+    Restricted,
     /// The transaction has ended.
     AlreadyEnded,
     /// Only a WAITING transaction has an entry to cancel.
@@ -26,12 +28,24 @@ pub enum Refusal {
     NotOpened,
     /// A close or resize is under way.
     Busy,
+    /// The command to be resolved is not one whose outcome is unknown.
+    NotUnknown,
+    /// A person who settles something has to say what was seen.
+    NoEvidence,
+    /// There is nothing at the account that could be adopted like this.
+    NothingToAdopt,
     /// Somebody changed it since.
     VersionConflict,
+    /// The outcome of a command of the transaction is unknown (G18).
+    Unsettled,
+    /// The policy closed too many transactions within a minute (G19).
+    TooManyCloses,
     /// A person has locked the leg.
     Locked,
     /// The account is not connected, or its instrument's rules are not read yet.
     NotReady,
+    /// The instrument's session is closed (G11).
+    SessionClosed,
     /// There is no market price to check against.
     NoReferencePrice,
     /// The market price is too old to check against.
@@ -50,28 +64,53 @@ pub enum Refusal {
     OffTick,
     /// The stop would be loosened, and its account forbids that.
     Loosens,
+    /// The target would be moved away from the market, and its account forbids that (G7).
+    Recedes,
     /// The price is too far from the market.
     Collar,
+    /// The price is too near to the market (G16).
+    TooClose,
+    /// Policies moved the transaction's stop too often within a minute (G6).
+    TooOften,
+    /// An equal entry was made a moment ago (G4).
+    Duplicate,
+    /// The order is of more units than one may be (G1).
+    MaxQuantity,
+    /// The order is of more money than one may be (G1).
+    MaxNotional,
+    /// The account would hold too much (G3).
+    MaxExposure,
+    /// The transaction could lose too much (G15).
+    MaxLoss,
+    /// Own orders on the other side of the instrument rest (G9).
+    WashTrade,
     /// The ledger could not be written; nothing was done and nothing was sent.
     LedgerFailed,
 }
 
 impl Refusal {
     /// All of them, in order of precedence.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 40] = [
         Self::UnknownAccount,
         Self::UnknownTransaction,
         Self::UnknownInstrument,
         Self::UnknownPolicy,
         Self::NotOwner,
         Self::VerbNotAllowed,
+        Self::Restricted,
         Self::AlreadyEnded,
         Self::NotWaiting,
         Self::NotOpened,
         Self::Busy,
+        Self::NotUnknown,
+        Self::NoEvidence,
+        Self::NothingToAdopt,
         Self::VersionConflict,
+        Self::Unsettled,
+        Self::TooManyCloses,
         Self::Locked,
         Self::NotReady,
+        Self::SessionClosed,
         Self::NoReferencePrice,
         Self::StalePrice,
         Self::BadQuantity,
@@ -81,7 +120,16 @@ impl Refusal {
         Self::StopBeyondTarget,
         Self::OffTick,
         Self::Loosens,
+        Self::Recedes,
         Self::Collar,
+        Self::TooClose,
+        Self::TooOften,
+        Self::Duplicate,
+        Self::MaxQuantity,
+        Self::MaxNotional,
+        Self::MaxExposure,
+        Self::MaxLoss,
+        Self::WashTrade,
         Self::LedgerFailed,
     ];
 
@@ -94,13 +142,20 @@ impl Refusal {
             Self::UnknownPolicy => "UNKNOWN_POLICY",
             Self::NotOwner => "NOT_OWNER",
             Self::VerbNotAllowed => "VERB_NOT_ALLOWED",
+            Self::Restricted => "RESTRICTED",
             Self::AlreadyEnded => "ALREADY_ENDED",
             Self::NotWaiting => "NOT_WAITING",
             Self::NotOpened => "NOT_OPENED",
             Self::Busy => "BUSY",
+            Self::NotUnknown => "NOT_UNKNOWN",
+            Self::NoEvidence => "NO_EVIDENCE",
+            Self::NothingToAdopt => "NOTHING_TO_ADOPT",
             Self::VersionConflict => "VERSION_CONFLICT",
+            Self::Unsettled => "UNSETTLED",
+            Self::TooManyCloses => "TOO_MANY_CLOSES",
             Self::Locked => "LOCKED",
             Self::NotReady => "NOT_READY",
+            Self::SessionClosed => "SESSION_CLOSED",
             Self::NoReferencePrice => "NO_REFERENCE_PRICE",
             Self::StalePrice => "STALE_PRICE",
             Self::BadQuantity => "BAD_QUANTITY",
@@ -110,7 +165,16 @@ impl Refusal {
             Self::StopBeyondTarget => "STOP_BEYOND_TARGET",
             Self::OffTick => "OFF_TICK",
             Self::Loosens => "LOOSENS",
+            Self::Recedes => "RECEDES",
             Self::Collar => "COLLAR",
+            Self::TooClose => "TOO_CLOSE",
+            Self::TooOften => "TOO_OFTEN",
+            Self::Duplicate => "DUPLICATE",
+            Self::MaxQuantity => "MAX_QUANTITY",
+            Self::MaxNotional => "MAX_NOTIONAL",
+            Self::MaxExposure => "MAX_EXPOSURE",
+            Self::MaxLoss => "MAX_LOSS",
+            Self::WashTrade => "WASH_TRADE",
             Self::LedgerFailed => "LEDGER_FAILED",
         }
     }
@@ -128,8 +192,15 @@ impl Refusal {
             | Self::TargetWrongSide
             | Self::Collar
             | Self::WouldNet
+            | Self::NothingToAdopt
             | Self::NotOpened
-            | Self::LedgerFailed => true,
+            | Self::LedgerFailed
+            | Self::Unsettled
+            | Self::SessionClosed
+            | Self::TooClose
+            | Self::TooOften
+            | Self::MaxExposure
+            | Self::WashTrade => true,
             Self::UnknownAccount
             | Self::UnknownTransaction
             | Self::UnknownInstrument
@@ -138,10 +209,20 @@ impl Refusal {
             | Self::VerbNotAllowed
             | Self::AlreadyEnded
             | Self::NotWaiting
+            | Self::NotUnknown
+            | Self::NoEvidence
             | Self::BadQuantity
             | Self::StopBeyondTarget
             | Self::OffTick
-            | Self::Loosens => false,
+            | Self::Loosens
+            | Self::Restricted
+            | Self::TooManyCloses
+            | Self::Recedes
+            // It could be accepted later, and just that must not be tried by itself.
+            | Self::Duplicate
+            | Self::MaxQuantity
+            | Self::MaxNotional
+            | Self::MaxLoss => false,
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::ids::{AccountName, OwnerName, PolicyName, SliceNo, Symbol, Transactio
 use crate::intent::Source;
 use crate::money::{Price, Quantity};
 use crate::order::{Direction, Leg, Order, Role, TimeInForce};
-use crate::protection::Protection;
+use crate::protection::{Gaps, Protection};
 use crate::time::Timestamp;
 
 /// Where a transaction stands.
@@ -209,8 +209,26 @@ pub struct Slice {
     pub rejections: u32,
     /// The desired version that was rejected last: a newer one is tried at once.
     pub rejected_version: Option<u64>,
+    /// Whether it was rejected because the stop is already through the market.
+    pub breached: bool,
     /// What the plugin last returned for this slice's bracket; handed back to it unread.
     pub memo: Vec<(String, String)>,
+}
+
+impl Slice {
+    /// A slice of which nothing was sent yet.
+    pub fn new(no: SliceNo, held: Quantity, gather_until: Timestamp) -> Self {
+        Self {
+            no,
+            held,
+            gather_until,
+            retry_at: None,
+            rejections: 0,
+            rejected_version: None,
+            breached: false,
+            memo: Vec::new(),
+        }
+    }
 }
 
 /// A change of the held quantity that takes several steps.
@@ -281,6 +299,12 @@ pub struct Transaction {
     pub task: Option<Task>,
     /// Whether what is held is protected, and since when not (I5).
     pub protection: Protection,
+    /// The time it was without its wanted stop so far.
+    pub gaps: Gaps,
+    /// Closes in a row that the broker rejected or ended unfilled; the host's own tries pause.
+    pub close_failures: u32,
+    /// The host does not try to close before then.
+    pub close_retry_at: Option<Timestamp>,
     /// The first stop wanted at the time of the first fill: the risk unit R is its distance.
     pub initial_stop: Option<Price>,
     /// Quantity bought into the transaction so far.
@@ -301,7 +325,56 @@ pub struct Transaction {
     pub close_reason: Option<String>,
 }
 
+/// What a transaction is made from; everything else of it is empty at its start.
+#[derive(Clone, Debug)]
+pub(crate) struct Birth {
+    pub(crate) id: TransactionId,
+    pub(crate) account: AccountName,
+    pub(crate) owner: OwnerName,
+    pub(crate) symbol: Symbol,
+    pub(crate) direction: Direction,
+    pub(crate) entry: Entry,
+    pub(crate) desired: Desired,
+    pub(crate) policies: Vec<PolicyName>,
+    pub(crate) at: Timestamp,
+}
+
 impl Transaction {
+    /// A WAITING transaction of which nothing is held or sent.
+    pub(crate) fn born(birth: Birth) -> Self {
+        let Birth { id, account, owner, symbol, direction, entry, desired, policies, at } = birth;
+        Self {
+            id,
+            account,
+            owner,
+            symbol,
+            direction,
+            status: TransactionStatus::Waiting,
+            entry,
+            desired,
+            locks: Locks::default(),
+            policies,
+            slices: Vec::new(),
+            orders: Vec::new(),
+            ops: Vec::new(),
+            steps: Vec::new(),
+            task: None,
+            protection: Protection::NotWanted,
+            gaps: Gaps::default(),
+            close_failures: 0,
+            close_retry_at: None,
+            initial_stop: None,
+            entered: Quantity::ZERO,
+            entered_value: Decimal::ZERO,
+            exited: Quantity::ZERO,
+            exited_value: Decimal::ZERO,
+            created_at: at,
+            opened_at: None,
+            closed_at: None,
+            close_reason: None,
+        }
+    }
+
     /// What is held now.
     pub fn held(&self) -> Quantity {
         self.slices.iter().map(|slice| slice.held).sum()

@@ -53,6 +53,9 @@ pub(crate) fn waiting() -> Transaction {
         steps: Vec::new(),
         task: None,
         protection: Protection::NotWanted,
+        gaps: Default::default(),
+        close_failures: 0,
+        close_retry_at: None,
         initial_stop: None,
         entered: Quantity::ZERO,
         entered_value: Decimal::ZERO,
@@ -81,6 +84,7 @@ pub(crate) fn opened() -> Transaction {
         retry_at: None,
         rejections: 0,
         rejected_version: None,
+        breached: false,
         memo: Vec::new(),
     }];
     tx.orders = vec![exit(SliceNo(0), Role::Stop, "95"), exit(SliceNo(0), Role::Target, "110")];
@@ -105,6 +109,7 @@ pub(crate) fn exit(slice: SliceNo, role: Role, at: &str) -> Order {
         trigger: if is_stop { price(at) } else { None },
         status: OrderStatus::Working,
         updated_at: Timestamp(0),
+        stuck: false,
     }
 }
 

@@ -107,6 +107,8 @@ fn router(app: App, admission: Arc<Admission>) -> Router {
         .route("/transactions/{id}/quantity", post(write::quantity))
         .route("/transactions/{id}/cancel-entry", post(write::cancel_entry))
         .route("/transactions/{id}/locks", post(write::locks))
+        .route("/transactions/{id}/resolve", post(write::resolve))
+        .route("/adoptions", post(write::adopt))
         .route("/portfolio", get(read::portfolio))
         .route("/prices", get(read::prices))
         .route("/trade-summary", get(read::trade_summary))

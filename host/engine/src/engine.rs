@@ -54,7 +54,7 @@ pub struct Engine {
     pub(crate) watched: BTreeMap<AccountName, Vec<Symbol>>,
     pub(crate) by_symbol: BTreeMap<(AccountName, Symbol), BTreeSet<TransactionId>>,
     /// A batch whose commit failed, kept whole; nothing is applied before it is written.
-    pub(crate) unsaved: Option<(Transition, Dispatch)>,
+    pub(crate) unsaved: Option<(Transition, Dispatch, Timestamp)>,
     /// What arrived meanwhile.
     pub(crate) held_back: Vec<Input>,
     /// Ended transactions in the order of their end: the oldest leave memory first.
@@ -62,6 +62,8 @@ pub struct Engine {
     /// What every start has to do first.
     pub(crate) recovered: Option<Transition>,
     pub(crate) states: PolicyStates,
+    #[cfg(feature = "bugs")]
+    pub(crate) late_facts: Vec<bracketd_core::fact::Fact>,
 }
 
 /// What policies keep of each transaction.
@@ -131,6 +133,8 @@ impl Engine {
             ended,
             recovered: Some(recovered),
             states,
+            #[cfg(feature = "bugs")]
+            late_facts: Vec::new(),
         };
         engine.index_all(now);
         Ok(engine)

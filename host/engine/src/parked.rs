@@ -32,13 +32,17 @@ pub(crate) struct Parking {
 
 /// What a request would have to wait for.
 pub(crate) fn needs(book: &Book, request: &Request) -> Option<(AccountName, Symbol)> {
-    let Intent::Open(open) = &request.intent else { return None };
-    let account = book.accounts.get(&open.account)?;
+    let (name, symbol) = match &request.intent {
+        Intent::Open(open) => (&open.account, &open.symbol),
+        Intent::Adopt(adopt) => (&adopt.account, &adopt.symbol),
+        _ => return None,
+    };
+    let account = book.accounts.get(name)?;
     let ready = account.is_up
         && account.is_reconciled
-        && account.instruments.contains_key(&open.symbol)
-        && account.quotes.contains_key(&open.symbol);
-    (!ready).then(|| (open.account.clone(), open.symbol.clone()))
+        && account.instruments.contains_key(symbol)
+        && account.quotes.contains_key(symbol);
+    (!ready).then(|| (name.clone(), symbol.clone()))
 }
 
 impl Parking {

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use bracketd_core::apply::{Notice, NoticeKind, Transition};
 use bracketd_core::broker::Bar;
 use bracketd_core::fact::{Fact, FactKind};
+use bracketd_core::guard::tripped;
 use bracketd_core::ids::{AccountName, PolicyName, Symbol, TransactionId};
-use bracketd_core::intent::{Request, Source};
+use bracketd_core::intent::{Outcome, Request, Source};
 use bracketd_core::money::Price;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{Transaction, TransactionStatus};
@@ -326,6 +327,10 @@ impl Engine {
             self.runs.said.remove(&key);
         }
         for (request, verdict) in &ran.refused {
+            if let Outcome::Refused(refusal) = verdict.outcome {
+                let message = &verdict.message;
+                out.facts.extend(tripped(&mut self.book, tx, request, refusal, message, now));
+            }
             let said = format!("{} {}", request.intent.verb(), verdict.code());
             if self.runs.said.insert(key.clone(), said.clone()).as_ref() == Some(&said) {
                 continue;

@@ -3,9 +3,11 @@
 //! Apart because the order of these phases is the engine's promise (I3): nothing leaves before the
 //! commit that records it, and a failed commit keeps its batch whole.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bracketd_core::apply::{NoticeKind, Transition, apply};
+use bracketd_core::bug::{self, Bug};
 use bracketd_core::broker::{BrokerEvent, Fault, FromAccount};
 use bracketd_core::command::{Answer, Read};
 use bracketd_core::decide::decide;
@@ -15,6 +17,7 @@ use bracketd_core::intent::{Outcome, Request, Source, Verdict};
 use bracketd_core::plan::{plan, wake};
 use bracketd_core::refusal::Refusal;
 use bracketd_core::time::Timestamp;
+use bracketd_core::transaction::Transaction;
 use bracketd_store::Batch;
 
 use crate::engine::Engine;
@@ -27,6 +30,8 @@ use crate::runs::Happening;
 const STATE_MS_MAX: u64 = 1_000;
 /// A command that an account had no room for is offered again after this.
 const NOT_TAKEN_MS: u64 = 50;
+/// Commands whose commit took longer than this are looked at again before they leave.
+const LATE_MS: u64 = 1_000;
 /// Bars asked for when a symbol is first watched.
 const BARS_WANTED: u32 = 300;
 /// Ended transactions kept in memory, for people who look.
@@ -47,6 +52,7 @@ impl Engine {
             self.take_in(input, now, &mut out, &mut sent);
         }
         self.let_parked_go(now, &mut out, &mut sent);
+        self.read_again(now, &mut out);
         for id in self.timers.due(now) {
             wake(&mut self.book, id, now, &mut out);
             out.touched.insert(id);
@@ -118,8 +124,14 @@ impl Engine {
         }
         if came_up || read_whole {
             // What could not be planned while the account was away is planned now.
+            // One that has ended may have left an order behind, or a row that is in doubt.
             let all = self.book.transactions.values().filter(|tx| tx.account == account);
-            out.touched.extend(all.filter(|tx| !tx.status.is_ended()).map(|tx| tx.id));
+            let matters = |tx: &&std::sync::Arc<Transaction>| {
+                !tx.status.is_ended()
+                    || !tx.ops.is_empty()
+                    || tx.orders.iter().any(|order| !order.status.is_terminal())
+            };
+            out.touched.extend(all.filter(matters).map(|tx| tx.id));
         }
     }
 
@@ -127,16 +139,35 @@ impl Engine {
         self.book.accounts.get(account).is_some_and(|account| account.is_reconciled)
     }
 
-    fn ask_for_picture(&self, account: &AccountName, now: Timestamp, out: &mut Transition) {
+    /// A complete read, back to before the oldest live transaction.
+    fn picture(&self, account: &AccountName, now: Timestamp) -> Read {
         let live = self.book.transactions.values().filter(|tx| tx.account == *account);
         let since = live.filter(|tx| !tx.status.is_ended()).map(|tx| tx.created_at).min();
-        let since = Timestamp(since.unwrap_or(now).0.saturating_sub(60_000_000));
-        out.reads.push((account.clone(), Read::Picture { since }));
+        Read::Picture { since: Timestamp(since.unwrap_or(now).0.saturating_sub(60_000_000)) }
+    }
+
+    fn ask_for_picture(&self, account: &AccountName, now: Timestamp, out: &mut Transition) {
+        out.reads.push((account.clone(), self.picture(account, now)));
         let held = self.by_symbol.keys().filter(|(name, _)| name == account).map(|(_, s)| s);
         let always = self.always_watched.get(account).into_iter().flatten();
         let symbols: BTreeSet<&Symbol> = held.chain(always).collect();
         for symbol in symbols {
             out.reads.push((account.clone(), Read::Instrument(symbol.clone())));
+        }
+    }
+
+    /// What a read left in doubt is read again when its settle window is over.
+    fn read_again(&mut self, now: Timestamp, out: &mut Transition) {
+        let due = self.book.accounts.values_mut().filter_map(|account| {
+            let is_due = account.is_up && account.doubts.recheck_at.is_some_and(|at| at <= now);
+            is_due.then(|| {
+                account.doubts.recheck_at = None;
+                account.name.clone()
+            })
+        });
+        for account in due.collect::<Vec<_>>() {
+            let read = self.picture(&account, now);
+            out.reads.push((account, read));
         }
     }
 
@@ -216,8 +247,9 @@ impl Engine {
                 next_timer: Some(now.plus_ms(NOT_TAKEN_MS)),
                 ..Dispatch::default()
             };
-            self.unsaved = Some((out, sent));
-            return waits;
+            let verdicts = if bug::is(Bug::M5) { sent.verdicts.clone() } else { Vec::new() };
+            self.unsaved = Some((out, sent, now));
+            return Dispatch { verdicts, ..waits };
         }
         self.finish(now, out, sent)
     }
@@ -239,11 +271,12 @@ impl Engine {
         });
         let states = self.states.unsaved.iter().filter_map(|key| self.states.kept.get(key));
         let touched = out.touched.iter().filter_map(|id| self.book.transactions.get(id));
+        let facts = self.facts_to_write(&out.facts);
         let batch = Batch {
             at: now,
             transactions: touched.map(|tx| &**tx).collect(),
             ops: out.ops.iter().map(|(id, op)| (*id, op)).collect(),
-            facts: &out.facts,
+            facts: &facts,
             policy_states: states.cloned().collect(),
             policy_versions: self.runs.take_versions(),
             instruments: instruments.collect(),
@@ -253,7 +286,8 @@ impl Engine {
         match self.ledger.commit(&batch) {
             Ok(committed) => {
                 let first = committed.first_fact_seq;
-                sent.facts = (first..).zip(out.facts.iter().cloned()).collect();
+                sent.facts = (first..).zip(facts.into_owned()).collect();
+                self.facts_written(&out.facts);
                 self.states.unsaved.clear();
                 self.states.unsaved_since = None;
                 Ok(())
@@ -265,13 +299,34 @@ impl Engine {
         }
     }
 
+    /// The facts of this commit: those of its changes.
+    fn facts_to_write<'f>(&self, facts: &'f [Fact]) -> Cow<'f, [Fact]> {
+        #[cfg(feature = "bugs")]
+        if bug::is(Bug::M6) {
+            return Cow::Owned(self.late_facts.clone());
+        }
+        Cow::Borrowed(facts)
+    }
+
+    #[cfg_attr(not(feature = "bugs"), expect(clippy::unused_self, reason = "a bug needs it"))]
+    fn facts_written(&mut self, facts: &[Fact]) {
+        #[cfg(feature = "bugs")]
+        if bug::is(Bug::M6) {
+            self.late_facts = facts.to_vec();
+        }
+        let _ = facts;
+    }
+
     fn finish(&mut self, now: Timestamp, out: Transition, mut sent: Dispatch) -> Dispatch {
         sent.commands = out.commands;
         sent.reads = out.reads;
         sent.watch = self.watch_changed(&mut sent.reads, now);
         sent.has_more = !self.runs.is_empty();
         let state_due = self.states.unsaved_since.map(|since| since.plus_ms(STATE_MS_MAX));
-        let timers = [self.timers.next(), self.beats.next(), self.parking.next_timer(), state_due];
+        let rechecks = self.book.accounts.values().filter(|account| account.is_up);
+        let recheck = rechecks.filter_map(|account| account.doubts.recheck_at).min();
+        let timers =
+            [self.timers.next(), self.beats.next(), self.parking.next_timer(), state_due, recheck];
         sent.next_timer = timers.into_iter().flatten().min();
         while self.ended.len() > ENDED_KEPT {
             if let Some(oldest) = self.ended.pop_front() {
@@ -294,15 +349,21 @@ impl Engine {
 
     /// Retries a batch that could not be written. Gives the answer of this step while it cannot.
     fn write_unsaved(&mut self, now: Timestamp, inputs: &[Input]) -> Option<Dispatch> {
-        let (out, mut sent) = self.unsaved.take()?;
+        let (mut out, mut sent, since) = self.unsaved.take()?;
         let why = match self.write(now, &out, &mut sent) {
             Ok(()) => {
+                if now.ms_since(since) > LATE_MS {
+                    // What was decided then passes the present state once more.
+                    let late = out.commands.drain(..);
+                    let again = late.map(|c| Input::NotTaken { account: c.account, op: c.op });
+                    self.held_back.splice(0..0, again);
+                }
                 let done = self.finish(now, out, sent);
                 return Some(Dispatch { has_more: true, ..done });
             }
             Err(why) => why,
         };
-        self.unsaved = Some((out, sent));
+        self.unsaved = Some((out, sent, since));
         let verdicts = inputs.iter().filter_map(|input| match input {
             Input::Request { ticket, .. } => Some(Self::ledger_failed(*ticket, &why)),
             _ => None,

@@ -147,6 +147,7 @@ fn opened(world: &mut World) -> Vec<String> {
         policies: None,
         on_partial: None,
         guard: GuardWish::Plain,
+        distinct: false,
     };
     let request = Request {
         intent: Intent::Open(Box::new(open)),

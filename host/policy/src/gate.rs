@@ -94,6 +94,7 @@ fn judge(frame: &Frame<'_>, tx: &Transaction, request: &Request, is_own: bool) -
         instrument: Some(&frame.run.instrument),
         quote: frame.run.quote.as_ref(),
         now: frame.run.now,
+        book: frame.run.portfolio,
     };
     check(tx, &context, request)
 }
@@ -125,7 +126,9 @@ fn effective(tx: &Transaction, intent: &Intent) -> Effective {
         Intent::Protect { .. } | Intent::Ratchet { .. } => price(Leg::Stop),
         Intent::Resize { quantity, .. } => Effective::Quantity(quantity.get()),
         Intent::Close { .. } | Intent::CancelEntry { .. } => Effective::Quantity(Decimal::ZERO),
-        Intent::Open(_) | Intent::Lock { .. } => Effective::Nothing,
+        Intent::Open(_) | Intent::Adopt(_) | Intent::Lock { .. } | Intent::Resolve { .. } => {
+            Effective::Nothing
+        }
     }
 }
 

@@ -1,40 +1,53 @@
-//! dev runner
-#![allow(missing_docs, clippy::print_stdout)]
-use bracketd_sim::{Limits, Scripts, history};
+//! Runs seeds and prints what was found, for whoever works on the simulation itself:
+//! `simulate SEED COUNT [trace]`, with `BUG`, `WITHOUT` and `THREADS` in the environment.
+#![allow(missing_docs, clippy::print_stdout, clippy::expect_used, reason = "a tool of its authors")]
+
 use std::collections::BTreeMap;
+
+use bracketd_core::bug::Bug;
+use bracketd_sim::runner::{Plan, choose, run_all};
+use bracketd_sim::{Limits, Scripts, fault::Fault, history};
+
 fn main() {
     let args: Vec<String> = std::env::args().collect();
-    let from: u64 = args[1].parse().unwrap();
-    let n: u64 = args[2].parse().unwrap();
-    let trace = args.get(3).is_some_and(|a| a == "trace");
-    let without: Vec<bracketd_sim::fault::Fault> = std::env::var("WITHOUT").unwrap_or_default()
-        .split(',').filter_map(bracketd_sim::fault::Fault::parse).collect();
+    let number = |at: usize| args.get(at).and_then(|a| a.parse::<u64>().ok()).expect("a number");
+    let word = |name: &str| std::env::var(name).unwrap_or_default();
+    let without = word("WITHOUT").split(',').filter_map(Fault::parse).collect();
     let limits = Limits { without, ..Limits::default() };
+    let bug = Bug::parse(&word("BUG"));
     let scripts = Scripts::build();
-    let t = std::time::Instant::now();
-    let mut by: BTreeMap<String, Vec<(u64, String)>> = BTreeMap::new();
-    for seed in from..from + n {
-        let out = history::run(seed, &limits, &scripts, trace);
-        if trace {
-            for l in &out.lines {
-                println!("{l}");
-            }
-            println!("{:?}", out.faults);
-        }
-        for v in out.violations.iter().take(1) {
-            by.entry(v.rule.to_string()).or_default().push((seed, v.text.clone()));
-        }
-        if trace {
-            for v in &out.violations {
-                println!("{v:?}");
-            }
-        }
+    if args.get(3).is_some_and(|a| a == "trace") {
+        choose(bug);
+        let out = history::run(number(1), &limits, &scripts, true);
+        out.lines.iter().for_each(|line| println!("{line}"));
+        println!("{:?}\n{:#?}", out.faults, out.violations);
+        return;
     }
-    for (r, v) in &by {
-        println!("{r}: {}", v.len());
-        for (s, t) in v.iter().take(8) {
-            println!("   {s}: {}", t.chars().take(260).collect::<String>());
-        }
+    let plan = Plan {
+        seed: number(1),
+        count: number(2),
+        threads: word("THREADS").parse().unwrap_or(1),
+        bug,
+        limits,
+        until_failure: word("FIRST") == "1",
+    };
+    let start = std::time::Instant::now();
+    let summary = run_all(&plan, &scripts);
+    let mut by: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for failure in &summary.failures {
+        let text: String = failure.violation.text.chars().take(230).collect();
+        by.entry(failure.violation.rule).or_default().push(format!("{}: {text}", failure.seed));
     }
-    println!("{n} in {:?}", t.elapsed());
+    for (rule, rows) in &by {
+        println!("{rule}: {}", rows.len());
+        rows.iter().take(9).for_each(|row| println!("   {row}"));
+    }
+    println!(
+        "{} histories, {} failed, {} transactions, {} missing, {:?}",
+        summary.histories,
+        summary.failed,
+        summary.transactions,
+        summary.coverage.missing().len(),
+        start.elapsed()
+    );
 }

@@ -154,6 +154,7 @@ impl People {
                 _ => None,
             },
             guard: if rng.below(2) == 0 { GuardWish::Plain } else { GuardWish::Native },
+            distinct: rng.below(4) > 0,
         })))
     }
 }

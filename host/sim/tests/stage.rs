@@ -27,6 +27,7 @@ fn long(quantity: i64, stop: &str, target: &str) -> Open {
         policies: None,
         on_partial: None,
         guard: GuardWish::Plain,
+        distinct: false,
     }
 }
 

@@ -94,6 +94,7 @@ fn next_stop(tx: &mut Transaction, turn: u32) -> Result<(Op, Fact), Failure> {
         state: OpState::InFlight,
         version: tx.desired.version,
         planned_at: Timestamp(i64::from(turn)),
+        sent_at: Timestamp(i64::from(turn)),
         evidence: None,
     };
     let source = Source::Policy { name: "trail".into(), digest: "0123456789abcdef".to_owned() };
@@ -130,6 +131,7 @@ fn trailed() -> Result<Transaction, Failure> {
         trigger: Some(stop),
         status: if n == 200 { OrderStatus::Working } else { OrderStatus::Replaced },
         updated_at: Timestamp(i64::from(n)),
+        stuck: false,
     };
     Ok(Transaction {
         id: TransactionId(1),
@@ -158,6 +160,7 @@ fn trailed() -> Result<Transaction, Failure> {
             retry_at: None,
             rejections: 0,
             rejected_version: None,
+            breached: false,
             memo: Vec::new(),
         }],
         orders: (0..=200).map(order).collect(),
@@ -165,6 +168,9 @@ fn trailed() -> Result<Transaction, Failure> {
         steps: vec![StepCount { slice: SliceNo(0), legs: OpLegs::Stop, steps: 0 }],
         task: None,
         protection: Protection::Protected,
+        gaps: Default::default(),
+        close_failures: 0,
+        close_retry_at: None,
         initial_stop: Some(stop),
         entered: ten,
         entered_value: Decimal::from(1_000),

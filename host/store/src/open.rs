@@ -19,7 +19,10 @@ const BUSY_MS: u64 = 5_000;
 /// Prepared statements that are kept; the ledger uses about thirty.
 const STATEMENTS_KEPT: usize = 64;
 
-static STEPS: &[M<'static>] = &[M::up(include_str!("../migrations/0001_first.sql"))];
+static STEPS: &[M<'static>] = &[
+    M::up(include_str!("../migrations/0001_first.sql")),
+    M::up(include_str!("../migrations/0003_evidence.sql")),
+];
 /// Every step from an empty file to the schema of this program.
 pub(crate) const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 

@@ -74,7 +74,14 @@ CREATE TABLE transactions (
     created_at INTEGER NOT NULL,
     opened_at INTEGER,
     closed_at INTEGER,
-    close_reason TEXT
+    close_reason TEXT,
+    -- Spans without the wanted stop that have ended.
+    gap_count INTEGER NOT NULL DEFAULT 0,
+    gap_total_ms INTEGER NOT NULL DEFAULT 0,
+    gap_longest_ms INTEGER NOT NULL DEFAULT 0,
+    -- Closes in a row that came to nothing, and when the host may try the next.
+    close_failures INTEGER NOT NULL DEFAULT 0,
+    close_retry_at INTEGER
 ) STRICT;
 
 CREATE INDEX transactions_live ON transactions (id)
@@ -94,6 +101,8 @@ CREATE TABLE slices (
     rejected_version INTEGER,
     -- [["key", "value"], ...], the plugin's own.
     memo TEXT NOT NULL,
+    -- Whether its stop was rejected because it is already through the market.
+    breached INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (transaction_id, place)
 ) STRICT, WITHOUT ROWID;
 
@@ -114,6 +123,8 @@ CREATE TABLE orders (
     trigger_price TEXT,
     status TEXT NOT NULL,
     updated_at INTEGER NOT NULL,
+    -- Whether people were told that a cancel or change of it is not confirmed.
+    stuck INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (transaction_id, place)
 ) STRICT, WITHOUT ROWID;
 
@@ -143,11 +154,17 @@ CREATE TABLE outbox (
     -- When a row that was not sent is tried again, or an unknown one is looked up next.
     state_at INTEGER,
     lookups INTEGER,
-    -- The broker's order that an awaiting row waits for.
+    -- The broker's order that an awaiting row waits for, or that a person named for an unknown one.
     awaits TEXT,
     version INTEGER NOT NULL,
     planned_at INTEGER NOT NULL,
     evidence TEXT,
+    -- Of the look-ups, how many found nothing although the write was old enough to be seen.
+    absent INTEGER,
+    -- Whether people were told that an unknown row does not settle by itself.
+    escalated INTEGER,
+    -- When the row was handed to the account last; null in rows of older programs.
+    sent_at INTEGER,
     UNIQUE (transaction_id, slice, legs, step)
 ) STRICT;
 

@@ -122,6 +122,7 @@ mod tests {
             attempt: 1,
             urgency,
             call: Call::Cancel { order: "o".into() },
+            gain: bracketd_core::Decimal::ZERO,
         }
     }
 

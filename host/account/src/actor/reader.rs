@@ -159,12 +159,16 @@ fn leg_of(report: OrderReport) -> Option<BracketLeg> {
 }
 
 fn refresh(slot: &mut Slot, orders: &[BrokerOrderId]) {
-    let mut told = Vec::new();
+    let (mut told, mut missing) = (Vec::new(), Vec::new());
     for id in orders {
         match ready(slot).and_then(|()| reads::order(slot, Key::Broker(id))) {
+            Ok(reports) if reports.is_empty() => missing.push(id.clone()),
             Ok(reports) => told.extend(reports),
             Err(fault) => note(slot, &fault),
         }
+    }
+    if !missing.is_empty() {
+        slot.shared.tell(BrokerEvent::NotThere { orders: missing });
     }
     if !told.is_empty() {
         slot.shared.tell(BrokerEvent::Polled { orders: told, fills: Vec::new() });

@@ -86,6 +86,7 @@ impl Stage {
             attempt: 1,
             urgency,
             call: Call::Cancel { order: order.into() },
+            gain: bracketd_core::Decimal::ZERO,
         };
         self.account.try_send(ToAccount::Write(command)).unwrap();
     }

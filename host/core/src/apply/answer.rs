@@ -7,14 +7,18 @@ use super::report::{merge, merge_legs};
 use super::{NoticeKind, Transition, settle};
 use crate::book::{Book, OnBreached};
 use crate::broker::{Fault, Found, OrderReport};
-use crate::command::{Answer, BracketLeg, Change, How, Op, OpKind, OpLegs, OpState, Progress};
+use crate::bug::{self, Bug};
+use crate::command::{DUPLICATE_CLIENT_ID, Answer, BracketLeg, Change, How, Op, OpKind, OpLegs, OpState, Progress};
 use crate::fact::FactKind;
 use crate::ids::{AccountName, BrokerOrderId, OpId, SliceNo};
-use crate::intent::Source;
+use crate::intent::{Resolution, Source};
 use crate::limits;
 use crate::order::{OrderStatus, Role};
 use crate::time::Timestamp;
 use crate::transaction::{Task, Transaction, TransactionEvent};
+
+/// The neutral code of a stop that would act at once.
+const STOP_THROUGH_MARKET: &str = "STOP_THROUGH_MARKET";
 
 pub(super) fn answered(
     book: &mut Book,
@@ -39,7 +43,9 @@ pub(super) fn answered(
                     How::CancelRequested => mark_pending_cancel(tx, slice, &legs, now),
                     How::Unchanged | How::NewLeg => {}
                 }
-                merge_legs(tx, slice, &legs, now, out);
+                if !(how == How::ReplacedInPlace && bug::is(Bug::M3)) {
+                    merge_legs(tx, slice, &legs, now, out);
+                }
                 progressed(tx, at, progress, now, out);
             }
             Answer::Placed { order, progress } => {
@@ -48,11 +54,18 @@ pub(super) fn answered(
                 }
                 progressed(tx, at, progress, now, out);
             }
+            // Something with this id is there already: an effect that came late (I13).
+            Answer::Rejected(fault) if fault.code == DUPLICATE_CLIENT_ID => {
+                doubt(tx, at, format!("{}: {}", fault.code, fault.message), now, out);
+            }
             Answer::Rejected(fault) => rejected(tx, at, fault, on_breached, now, out),
             Answer::NotSent { fault, after_ms } => {
                 let retry_at = now.plus_ms(after_ms.max(limits::LOOKUP_MS_MIN));
                 let text = format!("{}: {}", fault.code, fault.message);
                 set_state(tx, at, OpState::NotSent { retry_at }, &text, now, out);
+            }
+            Answer::Unknown(fault) if bug::is(Bug::M1) => {
+                rejected(tx, at, fault, on_breached, now, out);
             }
             Answer::Unknown(fault) => {
                 doubt(tx, at, format!("{}: {}", fault.code, fault.message), now, out);
@@ -159,6 +172,7 @@ fn done(tx: &mut Transaction, at: usize, now: Timestamp, out: &mut Transition) {
     if adjusts && let Some(slice) = tx.slices.iter_mut().find(|s| s.no == slice) {
         slice.rejections = 0;
         slice.rejected_version = None;
+        slice.breached = false;
     }
     set_state(tx, at, OpState::Done, "", now, out);
     out.notice(tx, NoticeKind::Acknowledged { what });
@@ -189,21 +203,24 @@ fn rejected(
                 super::settle::become_status(tx, next, "entry_rejected", now, out);
             }
         }
-        OpKind::Submit(_) => tx.task = None,
-        OpKind::Close(_) => {
-            if let Some(next) = tx.status.after(TransactionEvent::CloseFailed) {
-                super::settle::become_status(tx, next, "close_rejected", now, out);
-            }
-            tx.task = None;
-        }
+        OpKind::Submit(_) if matches!(tx.task, Some(Task::Grow { .. })) => tx.task = None,
+        // A close that was asked for meanwhile goes on.
+        OpKind::Submit(_) => {}
+        OpKind::Close(_) => close_failed(tx, "close_rejected", now, out),
         OpKind::Adjust { .. } => {
+            let breached = fault.code == STOP_THROUGH_MARKET;
             if let Some(slice) = tx.slices.iter_mut().find(|s| s.no == slice) {
                 slice.rejections += 1;
                 slice.rejected_version = Some(version);
                 slice.retry_at = Some(now.plus_ms(retry_pause_ms(slice.rejections)));
+                slice.breached = breached;
             }
-            if fault.code == "STOP_THROUGH_MARKET" && on_breached == OnBreached::Close {
-                close_breached(tx, now, out);
+            match on_breached {
+                OnBreached::Close if breached => {
+                    let why = "the stop is already through the market";
+                    host_close(tx, "stop_breached", why, now, out);
+                }
+                OnBreached::Keep | OnBreached::Alert | OnBreached::Close => {}
             }
         }
     }
@@ -211,12 +228,37 @@ fn rejected(
     out.notice(tx, NoticeKind::Rejected { what: kind.as_str(), fault });
 }
 
-fn close_breached(tx: &mut Transaction, now: Timestamp, out: &mut Transition) {
+/// The host itself closes what is held; after a close that failed it waits before the next.
+pub(crate) fn host_close(
+    tx: &mut Transaction,
+    reason: &'static str,
+    why: &str,
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    if tx.close_retry_at.is_some_and(|at| now < at) {
+        return;
+    }
     let Some(next) = tx.status.after(TransactionEvent::CloseAsked) else { return };
-    let why = "the stop is already through the market".to_owned();
+    let why = why.to_owned();
     out.fact(tx, now, FactKind::CloseAsked, Source::Host, |fact| fact.text.clone_from(&why));
     tx.task = Some(Task::Close { why, source: Source::Host });
-    super::settle::become_status(tx, next, "stop_breached", now, out);
+    super::settle::become_status(tx, next, reason, now, out);
+}
+
+/// A close came to nothing: what is held is OPENED again, and protected again.
+pub(super) fn close_failed(
+    tx: &mut Transaction,
+    why: &'static str,
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    tx.task = None;
+    tx.close_failures = tx.close_failures.saturating_add(1);
+    tx.close_retry_at = Some(now.plus_ms(retry_pause_ms(tx.close_failures)));
+    if let Some(next) = tx.status.after(TransactionEvent::CloseFailed) {
+        super::settle::become_status(tx, next, why, now, out);
+    }
 }
 
 /// The pause after so many rejections in a row: doubles, within bounds.
@@ -234,7 +276,7 @@ pub(super) fn doubt(
     out: &mut Transition,
 ) {
     tx.ops[at].evidence = Some(evidence.clone());
-    set_state(tx, at, OpState::Unknown { lookups: 0, next_at: now }, &evidence, now, out);
+    set_state(tx, at, OpState::unknown(now), &evidence, now, out);
 }
 
 fn set_state(
@@ -292,13 +334,17 @@ pub(super) fn looked_up(
                 if let Some(slice) = tx.slices.iter_mut().find(|s| s.no == slice) {
                     slice.memo = memo;
                 }
+                if is_outdated(tx, &legs) {
+                    look_again(tx, at, now, out);
+                    return;
+                }
                 let took = has_taken(&tx.ops[at], &legs);
                 retire_replaced(tx, at, &legs, now, out);
                 merge_legs(tx, slice, &legs, now, out);
                 if took { done(tx, at, now, out) } else { absent(tx, at, now, out) }
             }
             Found::Absent => absent(tx, at, now, out),
-            Found::Failed(fault) => look_again(tx, at, Some(fault.message), now, out),
+            Found::Failed(_) => look_again(tx, at, now, out),
         }
         settle(tx, now, out);
     });
@@ -323,9 +369,21 @@ fn found_order(
     }
 }
 
-/// Whether the legs show what the adjustment asked for.
+/// Whether the legs are of an earlier moment than what is known already: one that has ended is
+/// listed as live. Such a look proves nothing, least of all that a newer order is not there.
+fn is_outdated(tx: &Transaction, legs: &[BracketLeg]) -> bool {
+    legs.iter().filter(|leg| !leg.status.is_terminal()).any(|leg| {
+        tx.orders.iter().any(|o| o.broker_id == leg.broker_id && o.status.is_terminal())
+    })
+}
+
+/// Whether the legs show what the adjustment asked for, or the one step of it that was made: an
+/// order under its own id. What is left then is the next row's.
 fn has_taken(op: &Op, legs: &[BracketLeg]) -> bool {
     let OpKind::Adjust { stop, target, .. } = &op.kind else { return true };
+    if legs.iter().any(|leg| leg.client_id.as_ref() == Some(&op.client_id)) {
+        return true;
+    }
     let shows = |change: &Change, role: Role| {
         let leg = legs.iter().find(|leg| leg.role == role && !leg.status.is_terminal());
         match (change, leg) {
@@ -338,35 +396,66 @@ fn has_taken(op: &Op, legs: &[BracketLeg]) -> bool {
 }
 
 /// The look-up found no effect. That proves something only when the write is old enough and two
-/// look-ups agree; then the row goes out again under its own id, or what is wanted is planned anew.
+/// look-ups agree; then the row surely did not arrive.
 fn absent(tx: &mut Transaction, at: usize, now: Timestamp, out: &mut Transition) {
-    let OpState::Unknown { lookups, .. } = tx.ops[at].state else { return };
-    let old_enough = now.ms_since(tx.ops[at].planned_at) >= limits::SETTLE_MS;
-    if lookups == 0 || !old_enough {
-        look_again(tx, at, None, now, out);
+    let old_enough = now.ms_since(tx.ops[at].sent_at) >= limits::SETTLE_MS;
+    let OpState::Unknown { absent, named, .. } = &mut tx.ops[at].state else { return };
+    if let Some(order) = named.take() {
+        // A person's word about an order that the broker does not know proves nothing.
+        let text = format!("the broker knows no order {order}");
+        out.fact(tx, now, FactKind::Doubt, Source::Broker, |fact| fact.text = text);
+        look_again(tx, at, now, out);
         return;
     }
-    match tx.ops[at].kind {
-        OpKind::Submit(_) | OpKind::Close(_) => {
-            let text = "two look-ups found nothing";
-            set_state(tx, at, OpState::NotSent { retry_at: now }, text, now, out);
-        }
-        OpKind::Adjust { .. } | OpKind::Cancel { .. } => done(tx, at, now, out),
+    *absent += u32::from(old_enough);
+    if *absent >= limits::ABSENT_LOOKUPS || bug::is(Bug::M4) {
+        surely_absent(tx, at, "two look-ups found nothing", now, out);
+    } else {
+        look_again(tx, at, now, out);
     }
 }
 
-fn look_again(
+/// The row surely did not arrive: it goes out again under its own id, if it is still wanted.
+pub(super) fn surely_absent(
     tx: &mut Transaction,
     at: usize,
-    failure: Option<String>,
+    why: &str,
     now: Timestamp,
     out: &mut Transition,
 ) {
-    let OpState::Unknown { lookups, .. } = tx.ops[at].state else { return };
-    let pause_ms = limits::LOOKUP_MS_MIN.saturating_mul(1 << lookups.min(16));
-    let next_at = now.plus_ms(pause_ms.min(limits::LOOKUP_MS_MAX));
-    // A look-up that failed is no look-up; it only spaces the next one.
-    let lookups = lookups + u32::from(failure.is_none());
-    tx.ops[at].state = OpState::Unknown { lookups, next_at };
+    set_state(tx, at, OpState::NotSent { retry_at: now }, why, now, out);
+}
+
+fn look_again(tx: &mut Transaction, at: usize, now: Timestamp, out: &mut Transition) {
+    let settled_at = tx.ops[at].sent_at.plus_ms(limits::SETTLE_MS);
+    let OpState::Unknown { lookups, absent, next_at, .. } = &mut tx.ops[at].state else { return };
+    let pause_ms = match *absent {
+        0 => limits::LOOKUP_MS_MIN.saturating_mul(1 << (*lookups).min(16)),
+        _ => limits::RECHECK_MS,
+    };
+    let next = now.plus_ms(pause_ms.min(limits::LOOKUP_MS_MAX));
+    // The first look that can prove something is not put off by the doubling.
+    *next_at = if now < settled_at { next.min(settled_at) } else { next };
+    *lookups = lookups.saturating_add(1);
     out.ops.push((tx.id, tx.ops[at].clone()));
+}
+
+/// What a person found out about an unknown row (I13: a person's word is evidence, and kept).
+pub(crate) fn resolve(
+    tx: &mut Transaction,
+    op: &OpId,
+    found: &Resolution,
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    let Some(at) = tx.ops.iter().position(|o| o.id == *op) else { return };
+    match found {
+        Resolution::Absent => surely_absent(tx, at, "a person found no effect", now, out),
+        Resolution::Order(order) => {
+            if let OpState::Unknown { next_at, named, .. } = &mut tx.ops[at].state {
+                (*next_at, *named) = (now, Some(order.clone()));
+            }
+            out.ops.push((tx.id, tx.ops[at].clone()));
+        }
+    }
 }

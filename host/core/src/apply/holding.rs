@@ -63,6 +63,30 @@ pub(super) fn filled(tx: &mut Transaction, fill: &Filled, now: Timestamp, out: &
     }
 }
 
+/// Quantity that left by no order of ours, as two complete reads of the account agree.
+pub(crate) fn left_outside(
+    tx: &mut Transaction,
+    quantity: Quantity,
+    price: Option<Price>,
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    let value =
+        price.map_or(crate::Decimal::ZERO, |price| price.get().saturating_mul(quantity.get()));
+    out.fact(tx, now, FactKind::ExitFilled, Source::Recovery, |fact| {
+        fact.code = "external".into();
+        fact.quantity = Some(quantity.get());
+        fact.after = price.map(Price::get);
+        fact.text = "left by no order of ours; the price is the market's at that time".into();
+    });
+    tx.exited = tx.exited.plus(quantity);
+    tx.exited_value = tx.exited_value.saturating_add(value);
+    let fill = Filled { role: Role::Close, slice: SliceNo(0), quantity, price };
+    release(tx, &fill, now, out);
+    out.notice(tx, NoticeKind::ExitFilled { quantity, price, leg: None });
+    super::settle(tx, now, out);
+}
+
 /// Adds entered quantity to the slice that gathers, or to a new one.
 fn hold(tx: &mut Transaction, quantity: Quantity, now: Timestamp) {
     let carried = tx.entry.guard != EntryGuard::Plain && !tx.entry.ended;
@@ -85,15 +109,7 @@ fn hold(tx: &mut Transaction, quantity: Quantity, now: Timestamp) {
     let no = SliceNo(u8::try_from(tx.slices.len()).unwrap_or(u8::MAX));
     // The first fill is protected at once; later ones wait a moment for their neighbors.
     let gather_until = if tx.slices.is_empty() { now } else { now.plus_ms(GATHER_MS) };
-    tx.slices.push(Slice {
-        no,
-        held: quantity,
-        gather_until,
-        retry_at: None,
-        rejections: 0,
-        rejected_version: None,
-        memo: Vec::new(),
-    });
+    tx.slices.push(Slice::new(no, quantity, gather_until));
 }
 
 /// Takes quantity out: from the exit's own slice first, a close takes the youngest first.
@@ -114,10 +130,13 @@ fn release(tx: &mut Transaction, fill: &Filled, now: Timestamp, out: &mut Transi
         left = left.minus(taken);
     }
     if !left.is_zero() {
-        out.fact(tx, now, FactKind::Difference, Source::Broker, |fact| {
+        // Both exits of a pair can fill in a fast market (Alpaca's own warning for OCO orders).
+        out.fact(tx, now, FactKind::Alarm, Source::Broker, |fact| {
             fact.code = "OVERSOLD".into();
             fact.quantity = Some(left.get());
-            fact.text = "exits filled more than was held".to_owned();
+            fact.text = "exits filled more than was held: the position may have turned over; \
+                         look at the broker and flatten what is not wanted"
+                .to_owned();
         });
     }
 }

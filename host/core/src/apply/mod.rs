@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::book::Book;
+use crate::bug::{self, Bug};
 use crate::broker::{BrokerEvent, Fault, FromAccount, OrderReport, Quote};
 use crate::command::{Command, Op, OpState, Read};
 use crate::fact::{Fact, FactKind};
@@ -24,6 +25,9 @@ use crate::time::Timestamp;
 use crate::transaction::Transaction;
 
 pub use answer::retry_pause_ms;
+pub(crate) use answer::{host_close, resolve};
+pub(crate) use holding::left_outside;
+pub(crate) use report::gone;
 pub(crate) use settle::become_status;
 pub use settle::settle;
 
@@ -163,6 +167,7 @@ impl Book {
         self.orders.retain(|_, owner| *owner != id);
         self.clients.retain(|_, owner| *owner != id);
         self.ops.retain(|_, owner| *owner != id);
+        self.guards.forget(id);
     }
 
     /// The transaction that an order belongs to, by any of the ids that link it.
@@ -175,6 +180,15 @@ impl Book {
             .or_else(|| by_broker(report.parent.as_ref()?))
             .or_else(|| by_broker(report.replaces.as_ref()?))
             .or_else(|| self.owner_of_group(account, report.group.as_ref()?))
+            .or_else(|| self.anybody(account, report).filter(|_| bug::is(Bug::M14)))
+    }
+
+    /// A transaction that the order would fit: no tie at all.
+    fn anybody(&self, account: &AccountName, report: &OrderReport) -> Option<TransactionId> {
+        let fits = |tx: &&Arc<Transaction>| {
+            tx.account == *account && tx.symbol == report.symbol && !tx.status.is_ended()
+        };
+        self.transactions.values().find(fits).map(|tx| tx.id)
     }
 
     /// Whose linked pair a leg without any other tie belongs to. Only orders seen for the first
@@ -206,6 +220,9 @@ pub fn apply(book: &mut Book, from: FromAccount, now: Timestamp, out: &mut Trans
         }
         BrokerEvent::Picture(picture) => {
             crate::reconcile::reconcile(book, &name, &picture, now, out);
+        }
+        BrokerEvent::NotThere { orders } => {
+            crate::reconcile::not_there(book, &name, &orders, now, out);
         }
         BrokerEvent::Quotes(quotes) => quotes_read(book, &name, quotes),
         other => account_event(book, &name, other, now, out),
@@ -239,6 +256,7 @@ fn account_event(
             }
             account.info = Some(info);
             account.is_up = true;
+            account.up_since.get_or_insert(now);
         }
         BrokerEvent::Down(fault) => {
             if account.is_up {
@@ -246,6 +264,7 @@ fn account_event(
                 account_fact(name, FactKind::AccountDown, &fault.code, text, now, out);
             }
             account.is_up = false;
+            account.up_since = None;
             out.touched.extend(holders(book, name));
         }
         BrokerEvent::Instrument(instrument) => {
@@ -266,6 +285,7 @@ fn account_event(
         | BrokerEvent::Answer { .. }
         | BrokerEvent::LookedUp { .. }
         | BrokerEvent::Polled { .. }
+        | BrokerEvent::NotThere { .. }
         | BrokerEvent::Picture(_)
         | BrokerEvent::Quotes(_) => {}
     }

@@ -7,10 +7,11 @@ use super::holding::{Filled, filled};
 use super::settle::order_ended;
 use super::{Transition, settle};
 use crate::book::Book;
+use crate::bug::{self, Bug};
 use crate::broker::{Fill, OrderReport};
 use crate::command::{BracketLeg, OpLegs};
 use crate::fact::FactKind;
-use crate::ids::{AccountName, SliceNo};
+use crate::ids::{AccountName, BrokerOrderId, SliceNo};
 use crate::intent::Source;
 use crate::money::Price;
 use crate::order::{Order, OrderKind, OrderStatus, Role};
@@ -113,6 +114,9 @@ pub(super) fn merge(
     out: &mut Transition,
 ) {
     let known = tx.orders.iter().position(|o| o.broker_id == report.broker_id);
+    if known.is_none() && report.replaces.is_some() && bug::is(Bug::M3) {
+        return;
+    }
     let at = match known {
         Some(at) => at,
         None => {
@@ -147,8 +151,12 @@ pub(super) fn merge(
     }
     order.client_id = order.client_id.take().or_else(|| report.client_id.clone());
     order.group = report.group.clone().or_else(|| order.group.take());
-    let fill = take_fill(order, report);
+    let ignored = before == OrderStatus::PendingCancel && bug::is(Bug::M2);
+    let fill = if ignored { None } else { take_fill(order, report) };
     let (order_slice, order_role, after) = (order.slice, order.role, order.status);
+    if after != before {
+        order.stuck = false;
+    }
     if after != before || known.is_none() {
         note_change(tx, at, after, report.reject.as_deref(), now, out);
     }
@@ -234,6 +242,7 @@ fn first_seen(tx: &Transaction, report: &OrderReport) -> Order {
         trigger: report.trigger,
         status: report.status,
         updated_at: report.updated_at,
+        stuck: false,
     }
 }
 
@@ -249,6 +258,17 @@ fn role_of(tx: &Transaction, report: &OrderReport) -> Role {
         OrderKind::Stop | OrderKind::StopLimit | OrderKind::TrailingStop => Role::Stop,
         OrderKind::Other => report.role.unwrap_or(Role::Close),
     }
+}
+
+/// An order that the broker does not know any more: it is over, without a further fill.
+pub(crate) fn gone(tx: &mut Transaction, id: &BrokerOrderId, now: Timestamp, out: &mut Transition) {
+    let Some(order) = tx.orders.iter().find(|o| o.broker_id == *id) else { return };
+    let mut over = report_of(order, tx);
+    over.status = OrderStatus::Canceled;
+    over.updated_at = over.updated_at.max(now);
+    over.reject = Some("the broker does not know it any more".to_owned());
+    merge(tx, &over, now, out);
+    settle(tx, now, out);
 }
 
 /// Merges the legs that a plugin returned for a slice's bracket.
@@ -281,6 +301,7 @@ pub(super) fn merge_legs(
             trigger: leg.trigger,
             status: leg.status,
             updated_at: now,
+            stuck: false,
         });
         let is_new = known.is_none();
         if is_new {

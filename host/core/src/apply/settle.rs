@@ -39,6 +39,8 @@ pub(crate) fn become_status(
         fact.text = format!("{} -> {}: {why}", before.as_str(), next.as_str());
     });
     if next.is_ended() {
+        tx.close_failures = 0;
+        tx.close_retry_at = None;
         tx.closed_at = Some(now);
         tx.close_reason = Some(why.to_owned());
         tx.task = None;
@@ -113,10 +115,7 @@ pub(super) fn order_ended(
             }
         }
         (Role::Close, Some(Task::Close { .. })) => {
-            tx.task = None;
-            if let Some(next) = tx.status.after(TransactionEvent::CloseFailed) {
-                become_status(tx, next, "close_ended_unfilled", now, out);
-            }
+            super::answer::close_failed(tx, "close_ended_unfilled", now, out);
         }
         (Role::Close, Some(Task::Reduce { .. })) => tx.task = None,
         (Role::Entry, Some(Task::Grow { .. })) if tx.entry.ended => tx.task = None,
@@ -141,6 +140,7 @@ fn end_transaction(tx: &mut Transaction, now: Timestamp, out: &mut Transition) {
     let why = match (event, last_exit(tx)) {
         (TransactionEvent::EntryFailed, _) => "entry_rejected",
         (TransactionEvent::EntryEnded, _) => "entry_ended_unfilled",
+        (_, _) if left_outside(tx) => "external",
         (_, Some(Role::Stop)) => "stop",
         (_, Some(Role::Target)) => "target",
         _ => "closed",
@@ -148,6 +148,13 @@ fn end_transaction(tx: &mut Transaction, now: Timestamp, out: &mut Transition) {
     if let Some(next) = tx.status.after(event) {
         become_status(tx, next, why, now, out);
     }
+}
+
+/// Whether some of it left by no order of ours.
+fn left_outside(tx: &Transaction) -> bool {
+    let by_orders: crate::money::Quantity =
+        tx.orders.iter().filter(|o| o.role != Role::Entry).map(|o| o.filled).sum();
+    by_orders < tx.exited
 }
 
 fn last_exit(tx: &Transaction) -> Option<Role> {

@@ -6,27 +6,32 @@
 
 mod exits;
 mod id;
+mod protect;
+mod retry;
 mod task;
 mod timers;
+mod urgency;
 
-use crate::apply::{Transition, settle};
+use rust_decimal::Decimal;
+
+use crate::apply::{Transition, host_close, settle};
 use crate::book::{Account, Book};
-use crate::command::{
-    Bracket, BracketLeg, Call, Command, NewOrder, Op, OpKind, OpLegs, OpState, Urgency,
-};
+use crate::bug::{self, Bug};
+use crate::command::{Bracket, BracketLeg, Call, Command, NewOrder, Op, OpKind, OpLegs, OpState};
 use crate::fact::FactKind;
+use crate::guard::wire;
 use crate::ids::{SliceNo, TransactionId};
 use crate::instrument::Features;
 use crate::intent::Source;
 use crate::money::{Price, Quantity};
-use crate::order::{Leg, OrderKind, OrderStatus, Role};
-use crate::protection::{Exposed, Protection};
+use crate::order::{OrderKind, OrderStatus};
 use crate::time::Timestamp;
 use crate::transaction::{
-    EntryGuard, EntryKind, OnPartial, Slice, StepCount, Transaction, TransactionStatus,
+    EntryGuard, EntryKind, OnPartial, StepCount, Transaction, TransactionStatus,
 };
 
 pub use timers::{next_timer, wake};
+pub use urgency::{raised, urgency_of};
 
 /// What one planned step does, before it has an id.
 pub(crate) struct Step {
@@ -37,33 +42,47 @@ pub(crate) struct Step {
 
 /// Plans what a transaction needs next and brings its protection clock up to date.
 pub fn plan(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Transition) {
+    if protect::deadline_close_is_due(book, id, now) {
+        book.change(id, out, |tx, out| {
+            host_close(tx, "no_stop_in_time", "its stop did not rest in time", now, out);
+        });
+    }
     let Some(tx) = book.transactions.get(&id).cloned() else { return };
     let Some(account) = book.accounts.get(&tx.account) else { return };
-    let steps = if account.is_up && account.is_reconciled && account.rules.armed {
-        steps(&tx, account, now)
-    } else {
-        Vec::new()
-    };
-    let protection = judge(&tx, account, now, !steps.is_empty());
+    let steps = if may_send(account) { steps(&tx, account, now) } else { Vec::new() };
+    let protection = protect::judge(&tx, account, now);
     let salt = id::Salt { ledger: book.ledger_id.clone(), epoch: book.epoch };
     let limits = id::Limits::of(account.info.as_ref());
-    let exit_tif = account.rules.exit_time_in_force;
+    let (exit_tif, on_breached) = (account.rules.exit_time_in_force, account.rules.on_breached);
+    let multiplier = urgency::multiplier(account, &tx.symbol);
     if steps.is_empty() && protection == tx.protection {
         return;
     }
     let urgent = protection.gap_since().is_some();
     book.change(id, out, |tx, out| {
         if protection != tx.protection {
-            turned(tx, protection, now, out);
+            protect::turned(tx, protection, on_breached, now, out);
         }
         for step in steps {
             let op = commit_step(tx, step, &salt, &limits, now, out);
-            out.commands.push(command(tx, &op, urgent, exit_tif));
+            let command = command(tx, &op, urgent, exit_tif, multiplier);
+            if let Some(why) = wire::violation(tx, &op, &command) {
+                wire::give_up(tx, op, &why, now, out);
+                continue;
+            }
+            out.commands.push(command);
             out.ops.push((tx.id, op.clone()));
             tx.ops.push(op);
         }
         settle(tx, now, out);
     });
+}
+
+/// Whether commands may leave for the account now.
+pub(crate) fn may_send(account: &Account) -> bool {
+    account.is_up
+        && (account.is_reconciled || bug::is(Bug::M9))
+        && (account.rules.armed || bug::is(Bug::M13))
 }
 
 /// The command for an outbox row, also for one that goes out again.
@@ -72,6 +91,7 @@ pub fn command(
     op: &Op,
     is_exposed: bool,
     exit_tif: crate::order::TimeInForce,
+    multiplier: Decimal,
 ) -> Command {
     let call = match &op.kind {
         OpKind::Submit(order) | OpKind::Close(order) => Call::Submit(order.clone()),
@@ -81,24 +101,15 @@ pub fn command(
             Call::Adjust { bracket, stop: *stop, target: *target }
         }
     };
-    let urgency = match (&op.kind, op.legs) {
-        (OpKind::Close(_), _) => Urgency::Close,
-        (OpKind::Submit(_), _) => Urgency::Routine,
-        (OpKind::Adjust { .. }, OpLegs::Stop | OpLegs::Pair) if is_exposed => Urgency::Unprotected,
-        (OpKind::Cancel { .. }, _) if is_exposed => Urgency::Unprotected,
-        (OpKind::Adjust { .. } | OpKind::Cancel { .. }, OpLegs::Stop | OpLegs::Pair) => {
-            if tx.task.is_some() { Urgency::Close } else { Urgency::Tighten }
-        }
-        (OpKind::Adjust { .. } | OpKind::Cancel { .. }, _) => Urgency::Routine,
-    };
     Command {
         account: tx.account.clone(),
         transaction: tx.id,
         op: op.id.clone(),
         client_id: op.client_id.clone(),
         attempt: op.attempt,
-        urgency,
+        urgency: urgency::of_op(tx, op, is_exposed),
         call,
+        gain: urgency::gain(tx, op, multiplier),
     }
 }
 
@@ -261,6 +272,7 @@ fn commit_step(
         state: OpState::InFlight,
         version: tx.desired.version,
         planned_at: now,
+        sent_at: now,
         evidence: None,
     };
     out.fact(tx, now, FactKind::Planned, Source::Host, |fact| {
@@ -301,83 +313,5 @@ pub fn describe(op: &Op) -> String {
             format!("adjust {quantity}: stop {}, target {}", words(stop), words(target))
         }
         OpKind::Cancel { order } => format!("cancel {order}"),
-    }
-}
-
-/// Whether the held quantity has its wanted stop (I5).
-fn judge(tx: &Transaction, account: &Account, now: Timestamp, planned: bool) -> Protection {
-    if tx.held().is_zero() || tx.desired.stop.is_none() || tx.status.is_ended() {
-        return Protection::NotWanted;
-    }
-    let exposed: Vec<&Slice> = tx.slices.iter().filter(|s| !is_covered(tx, s)).collect();
-    if exposed.is_empty() {
-        return Protection::Protected;
-    }
-    let since = tx.protection.gap_since().unwrap_or(now);
-    let unknown = tx.ops.iter().any(|op| matches!(op.state, OpState::Unknown { .. }));
-    let under_way = |slice: &Slice| {
-        planned || tx.ops.iter().any(|op| op.slice == slice.no && op.state == OpState::InFlight)
-    };
-    let rejected = exposed.iter().any(|s| s.rejections > 0 && !under_way(s));
-    let waits = tx.resting_entry().is_some() && partial_rule(tx, account) == Partial::Wait;
-    let why = if !account.is_up || !account.rules.armed {
-        Some(Exposed::AccountDown)
-    } else if unknown {
-        Some(Exposed::Unknown)
-    } else if rejected {
-        Some(Exposed::Rejected)
-    } else if waits {
-        Some(Exposed::WaitingForEntry)
-    } else if now.ms_since(since) >= account.rules.protection_deadline_ms {
-        Some(Exposed::Deadline)
-    } else {
-        None
-    };
-    why.map_or(Protection::Pending { since }, |why| Protection::Unprotected { since, why })
-}
-
-/// Whether a slice's working stops cover all of it.
-pub(crate) fn is_covered(tx: &Transaction, slice: &Slice) -> bool {
-    let covered: Quantity = tx
-        .exits(slice.no)
-        .filter(|o| o.role == Role::Stop && o.status.protects())
-        .map(crate::order::Order::leaves)
-        .sum();
-    covered >= slice.held
-}
-
-/// Writes down that the protection changed.
-fn turned(tx: &mut Transaction, next: Protection, now: Timestamp, out: &mut Transition) {
-    let before = std::mem::replace(&mut tx.protection, next);
-    let was_exposed = matches!(before, Protection::Unprotected { .. });
-    match next {
-        Protection::Protected => {
-            let span_ms = before.gap_since().map_or(0, |since| now.ms_since(since));
-            let (held, stop) = (tx.held(), tx.working(Leg::Stop));
-            out.fact(tx, now, FactKind::Protected, Source::Host, |fact| {
-                fact.quantity = Some(held.get());
-                fact.after = stop.map(Price::get);
-                fact.span_ms = Some(span_ms);
-            });
-        }
-        Protection::Unprotected { since, why } => {
-            let same = matches!(before, Protection::Unprotected { why: old, .. } if old == why);
-            if !same {
-                let held = tx.held();
-                out.fact(tx, now, FactKind::Unprotected, Source::Host, |fact| {
-                    fact.code = why.as_str().into();
-                    fact.quantity = Some(held.get());
-                    fact.span_ms = Some(now.ms_since(since));
-                });
-            }
-        }
-        Protection::NotWanted if was_exposed => {
-            let span_ms = before.gap_since().map_or(0, |since| now.ms_since(since));
-            out.fact(tx, now, FactKind::Protected, Source::Host, |fact| {
-                fact.code = "not_wanted".into();
-                fact.span_ms = Some(span_ms);
-            });
-        }
-        Protection::NotWanted | Protection::Pending { .. } => {}
     }
 }

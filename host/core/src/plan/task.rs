@@ -33,8 +33,11 @@ pub(super) fn steps(tx: &Transaction, account: &Account, now: Timestamp) -> Vec<
     }
     let rests = |slice: &SliceNo| live_exits(tx, *slice).next().is_some();
     let acting = tx.ops.iter().any(|op| {
+        // A further entry waits for every row of its leg, a cancel that is in doubt included.
+        let same_leg = matches!(task, Task::Grow { .. }) && op.legs == OpLegs::Entry;
         !op.state.is_settled()
             && (matches!(op.kind, OpKind::Close(_) | OpKind::Submit(_))
+                || same_leg
                 || slices.contains(&op.slice))
     });
     if acting || slices.iter().any(rests) || working_order(tx, task) {
@@ -46,10 +49,10 @@ pub(super) fn steps(tx: &Transaction, account: &Account, now: Timestamp) -> Vec<
 /// The slices whose exits have to go before the task's own order can.
 fn freed_slices(tx: &Transaction, account: &Account) -> Vec<SliceNo> {
     let held = || tx.slices.iter().filter(|s| !s.held.is_zero());
-    let reserves = account.can(&tx.symbol, Features::EXITS_RESERVE_QTY);
     match &tx.task {
         None => Vec::new(),
-        Some(Task::Close { .. }) if !reserves => Vec::new(),
+        // An exit that reserves nothing would sell beside the close, and take what another
+        // transaction holds of the same position (I4): it goes first there too.
         Some(Task::Close { .. }) => held().map(|s| s.no).collect(),
         Some(Task::Reduce { to }) => {
             let mut excess = tx.held().minus(*to);

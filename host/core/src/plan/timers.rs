@@ -1,18 +1,19 @@
 //! What has to happen because time passed.
 //!
 //! Apart because a timer must never decide an outcome (I13): it only sends again what surely was
-//! not sent, looks again at what is unknown, and moves the protection clock.
+//! not sent, looks again at what is unknown, calls people, and moves the protection clock.
 
 use crate::apply::Transition;
 use crate::book::Book;
 use crate::command::{Op, OpKind, OpState, Read};
 use crate::fact::FactKind;
-use crate::ids::TransactionId;
+use crate::ids::{BrokerOrderId, TransactionId};
 use crate::intent::Source;
 use crate::limits;
+use crate::order::{Order, OrderStatus};
 use crate::protection::Protection;
 use crate::time::Timestamp;
-use crate::transaction::{Transaction, TransactionEvent};
+use crate::transaction::Transaction;
 
 /// The earliest moment at which something has to be done for the transaction; `now` when it is due
 /// already.
@@ -37,10 +38,32 @@ pub fn next_timer(book: &Book, id: TransactionId, now: Timestamp) -> Option<Time
     });
     let deadline = match tx.protection {
         Protection::Pending { since } => Some(since.plus_ms(account.rules.protection_deadline_ms)),
-        Protection::NotWanted | Protection::Protected | Protection::Unprotected { .. } => None,
+        Protection::Unprotected { .. } => super::protect::deadline_close_at(tx, account),
+        Protection::NotWanted | Protection::Protected => None,
     };
+    let stuck = tx.orders.iter().filter(|o| !o.stuck).filter_map(stuck_at);
     let later = slices.chain(deadline).filter(|at| *at > now);
-    ops.map(|at| at.max(now)).chain(later).min()
+    ops.chain(stuck).map(|at| at.max(now)).chain(later).min()
+}
+
+/// When an order counts as stuck unless the broker confirms what was asked of it.
+fn stuck_at(order: &Order) -> Option<Timestamp> {
+    match order.status {
+        OrderStatus::PendingCancel | OrderStatus::PendingReplace | OrderStatus::PendingNew => {
+            Some(order.updated_at.plus_ms(limits::STUCK_MS))
+        }
+        OrderStatus::Held
+        | OrderStatus::Contingent
+        | OrderStatus::Working
+        | OrderStatus::PartiallyFilled
+        | OrderStatus::Inactive
+        | OrderStatus::Filled
+        | OrderStatus::Canceled
+        | OrderStatus::Rejected
+        | OrderStatus::Expired
+        | OrderStatus::Replaced
+        | OrderStatus::Unknown => None,
+    }
 }
 
 /// Does what is due for the transaction.
@@ -50,17 +73,21 @@ pub fn wake(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Transi
     if !account.is_up {
         return;
     }
-    let exit_tif = account.rules.exit_time_in_force;
     let may_send = account.is_reconciled && account.rules.armed;
     let due: Vec<Op> = tx.ops.iter().filter(|op| is_due(op, now)).cloned().collect();
-    if due.is_empty() {
-        return;
+    if tx.orders.iter().any(|order| is_newly_stuck(order, now)) {
+        tell_stuck(book, id, now, out);
     }
     for op in due {
         match op.state {
-            OpState::Unknown { .. } => look_up(book, id, &op, exit_tif, now, out),
-            OpState::NotSent { .. } if may_send => again(book, id, &op, exit_tif, now, out),
-            _ => {}
+            OpState::Unknown { .. } => look_up(book, id, &op, now, out),
+            OpState::NotSent { .. } if may_send => super::retry::again(book, id, &op, now, out),
+            OpState::NotSent { .. }
+            | OpState::InFlight
+            | OpState::Awaiting { .. }
+            | OpState::Done
+            | OpState::Rejected
+            | OpState::Stale => {}
         }
     }
 }
@@ -77,91 +104,87 @@ fn is_due(op: &Op, now: Timestamp) -> bool {
     }
 }
 
-fn look_up(
-    book: &mut Book,
-    id: TransactionId,
-    op: &Op,
-    exit_tif: crate::order::TimeInForce,
-    now: Timestamp,
-    out: &mut Transition,
-) {
+fn is_newly_stuck(order: &Order, now: Timestamp) -> bool {
+    !order.stuck && stuck_at(order).is_some_and(|at| at <= now)
+}
+
+/// People are told once, and the broker is asked again; the order counts as live all the while.
+fn tell_stuck(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Transition) {
+    book.change(id, out, |tx, out| {
+        let mut orders: Vec<BrokerOrderId> = Vec::new();
+        for at in 0..tx.orders.len() {
+            if !is_newly_stuck(&tx.orders[at], now) {
+                continue;
+            }
+            tx.orders[at].stuck = true;
+            let order = tx.orders[at].clone();
+            out.fact(tx, now, FactKind::Alarm, Source::Host, |fact| {
+                fact.code = "STUCK".into();
+                fact.slice = Some(order.slice);
+                fact.span_ms = Some(now.ms_since(order.updated_at));
+                fact.text = format!(
+                    "{} order {} has been {} for long; it counts as live; ask the broker",
+                    order.role.as_str(),
+                    order.broker_id,
+                    order.status.as_str()
+                );
+            });
+            orders.push(order.broker_id);
+        }
+        out.reads.push((tx.account.clone(), Read::Refresh { orders }));
+    });
+}
+
+fn look_up(book: &mut Book, id: TransactionId, op: &Op, now: Timestamp, out: &mut Transition) {
     let Some(tx) = book.transactions.get(&id) else { return };
-    let read = match &op.kind {
-        OpKind::Submit(_) | OpKind::Close(_) => {
+    let Some(account) = book.accounts.get(&tx.account) else { return };
+    let by_id =
+        |order: &BrokerOrderId| Read::BrokerOrder { op: op.id.clone(), order: order.clone() };
+    let read = match (&op.state, &op.kind) {
+        (OpState::Unknown { named: Some(order), .. }, _) => by_id(order),
+        (_, OpKind::Submit(_) | OpKind::Close(_)) => {
             Read::Order { op: op.id.clone(), client_id: op.client_id.clone() }
         }
-        OpKind::Cancel { order } => Read::BrokerOrder { op: op.id.clone(), order: order.clone() },
-        OpKind::Adjust { quantity, .. } => Read::Bracket {
+        (_, OpKind::Cancel { order }) => by_id(order),
+        // The broker knows an order under this id, ended or not: it is the row's effect.
+        (_, OpKind::Adjust { .. }) if op.is_duplicate() => {
+            Read::Order { op: op.id.clone(), client_id: op.client_id.clone() }
+        }
+        (_, OpKind::Adjust { quantity, .. }) => Read::Bracket {
             op: op.id.clone(),
             client_id: op.client_id.clone(),
-            bracket: super::bracket(tx, op.slice, *quantity, exit_tif),
+            bracket: super::bracket(tx, op.slice, *quantity, account.rules.exit_time_in_force),
         },
     };
     out.reads.push((tx.account.clone(), read));
-    // Asked for; not again before the answer or the longest pause.
-    book.change(id, out, |tx, _| {
-        if let Some(op) = tx.ops.iter_mut().find(|o| o.id == op.id)
-            && let OpState::Unknown { next_at, .. } = &mut op.state
-        {
-            *next_at = now.plus_ms(limits::LOOKUP_MS_MAX);
-        }
-    });
-}
-
-/// Sends a row again that surely did not arrive, under its own id; an entry that is too old and an
-/// adjustment that is no longer wanted are given up instead.
-fn again(
-    book: &mut Book,
-    id: TransactionId,
-    op: &Op,
-    exit_tif: crate::order::TimeInForce,
-    now: Timestamp,
-    out: &mut Transition,
-) {
-    let stale = match op.kind {
-        OpKind::Submit(_) => now.ms_since(op.planned_at) > limits::ENTRY_AGE_MS_MAX,
-        OpKind::Adjust { .. } => book.transactions.get(&id).is_some_and(|tx| {
-            tx.desired.version != op.version || tx.held().is_zero() || tx.task.is_some()
-        }),
-        // What left meanwhile must not be sold a second time.
-        OpKind::Close(ref order) => book
-            .transactions
-            .get(&id)
-            .is_some_and(|tx| tx.task.is_none() || order.quantity > tx.held()),
-        OpKind::Cancel { .. } => false,
-    };
     book.change(id, out, |tx, out| {
         let Some(at) = tx.ops.iter().position(|o| o.id == op.id) else { return };
-        if stale {
-            give_up(tx, at, now, out);
-            return;
+        let age_ms = now.ms_since(tx.ops[at].sent_at);
+        let OpState::Unknown { next_at, escalated, .. } = &mut tx.ops[at].state else { return };
+        // Asked for; not again before the answer or the longest pause.
+        *next_at = now.plus_ms(limits::LOOKUP_MS_MAX);
+        if !*escalated && age_ms >= limits::ESCALATE_MS {
+            *escalated = true;
+            escalate(tx, at, age_ms, now, out);
         }
-        let urgent = tx.protection.gap_since().is_some();
-        let op = &mut tx.ops[at];
-        op.state = OpState::InFlight;
-        op.attempt += 1;
-        let op = op.clone();
-        out.commands.push(super::command(tx, &op, urgent, exit_tif));
-        out.ops.push((tx.id, op));
     });
 }
 
-fn give_up(tx: &mut Transaction, at: usize, now: Timestamp, out: &mut Transition) {
-    let mut op = tx.ops.remove(at);
-    op.state = OpState::Stale;
-    out.fact(tx, now, FactKind::Settled, Source::Host, |fact| {
-        fact.code = op.state.as_str().into();
+/// What evidence does not settle is brought before a person; it stays unknown (I13).
+fn escalate(tx: &Transaction, at: usize, age_ms: u64, now: Timestamp, out: &mut Transition) {
+    let op = &tx.ops[at];
+    out.fact(tx, now, FactKind::Alarm, Source::Host, |fact| {
+        fact.code = "UNKNOWN_OUTCOME".into();
         fact.slice = Some(op.slice);
         fact.op = Some(op.id.clone());
-        fact.text = format!("{}: too old, or no longer wanted", super::describe(&op));
+        fact.span_ms = Some(age_ms);
+        fact.text = format!(
+            "nobody knows whether \"{}\" arrived; look at the broker for {}, then: \
+             bracketd tx resolve {} {} --absent|--order ID --evidence '...'",
+            super::describe(op),
+            op.client_id,
+            tx.id,
+            op.id
+        );
     });
-    if matches!(op.kind, OpKind::Submit(_)) && tx.entered.is_zero() {
-        tx.entry.ended = true;
-        if let Some(next) = tx.status.after(TransactionEvent::EntryFailed) {
-            crate::apply::become_status(tx, next, "entry_stale", now, out);
-        }
-    } else if matches!(op.kind, OpKind::Submit(_)) {
-        tx.task = None;
-    }
-    out.ops.push((tx.id, op));
 }

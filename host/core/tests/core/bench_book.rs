@@ -124,6 +124,17 @@ impl Bench {
         self.ask_if(intent, source, None)
     }
 
+    /// A person asks, with these words for a reason.
+    pub(crate) fn ask_why(&mut self, intent: Intent, why: &str) -> Verdict {
+        let source = Source::Manual("ann".into());
+        let why = why.to_owned();
+        let request = Request { intent, source, why, if_version: None, inputs: String::new() };
+        let mut out = Transition::default();
+        let verdict = decide(&mut self.book, &request, &|_| true, self.now, &mut out);
+        self.follow(out);
+        verdict
+    }
+
     pub(crate) fn ask_if(
         &mut self,
         intent: Intent,
@@ -304,6 +315,7 @@ pub(crate) fn wish() -> Open {
         policies: None,
         on_partial: None,
         guard: GuardWish::Plain,
+        distinct: false,
     }
 }
 

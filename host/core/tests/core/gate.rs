@@ -146,7 +146,8 @@ fn versions_and_stale_prices() {
     assert_eq!(b.ask_if(set_stop(id, "96"), ann(), Some(7)).code(), "VERSION_CONFLICT");
     assert_eq!(b.ask_if(set_stop(id, "96"), ann(), Some(1)).code(), "STAGED");
     b.now = b.now.plus_ms(60_000);
-    assert_eq!(b.person(set_stop(id, "97")).code(), "STALE_PRICE");
+    assert_eq!(b.person(set_target(id, "109")).code(), "STALE_PRICE");
+    assert_eq!(b.person(set_stop(id, "95.5")).code(), "STALE_PRICE", "looser than 96");
 }
 
 #[test]

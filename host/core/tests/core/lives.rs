@@ -270,6 +270,58 @@ fn a_growth_after_a_canceled_entry_is_not_taken_for_the_entry() {
 }
 
 #[test]
+fn a_growth_that_did_not_arrive_or_was_rejected_does_not_hold_up_a_close() {
+    let not_sent = || Answer::NotSent { fault: Fault::new("BUSY", "later"), after_ms: 1_000 };
+    let rejected = || Answer::Rejected(Fault::new("INSUFFICIENT_FUNDS", "no"));
+    type Row = (&'static str, fn() -> Answer);
+    let rows: [Row; 2] = [("not sent", not_sent), ("rejected", rejected)];
+    for (what, answer) in rows {
+        let mut b = Bench::new(ALPACA);
+        let id = opened(&mut b);
+        b.person(Intent::Resize { transaction: id, quantity: quantity("13") });
+        let more = b.command();
+        assert_eq!(words(&more), "buy 3 at market");
+        b.person(Intent::Close { transaction: id });
+        b.answer(&more, answer());
+        let free = b.command();
+        assert_eq!(words(&free), "exits of 10: stop clear, target clear", "{what}");
+        b.adjusted(&free);
+        b.cancel_exits(id);
+        b.pass_ms(1_100);
+        let close = b.command();
+        assert_eq!(words(&close), "sell 10 at market", "{what}: nothing is bought any more");
+        let order = b.accept(&close);
+        b.fill(&order, "10", "100");
+        assert_eq!(b.tx(id).status, TransactionStatus::Closed, "{what}");
+    }
+}
+
+#[test]
+fn a_growth_waits_for_the_row_of_its_leg_that_is_in_doubt() {
+    let mut b = Bench::new(ALPACA);
+    let id = b.open(wish());
+    let entry = b.command();
+    let order = b.accept(&entry);
+    b.fill(&order, "4", "100");
+    let pair = b.command();
+    b.adjusted(&pair);
+    b.person(Intent::CancelEntry { transaction: id });
+    let cancel = b.command();
+    b.fill(&order, "10", "100");
+    b.answer(&cancel, Answer::Rejected(Fault::new("NOT_CANCELABLE", "it is filled")));
+    b.sent.clear();
+    b.person(Intent::Resize { transaction: id, quantity: quantity("12") });
+    assert!(!b.sent.iter().any(|c| words(c).starts_with("buy")), "{:?}", b.sent);
+    let found = bracketd_core::broker::Found::Order(Box::new(bracketd_core::broker::OrderReport {
+        status: OrderStatus::Filled,
+        filled: quantity("10"),
+        ..order
+    }));
+    b.tell(BrokerEvent::LookedUp { op: cancel.op.clone(), found });
+    assert!(b.sent.iter().any(|c| words(c) == "buy 2 at market"), "{:?}", b.sent);
+}
+
+#[test]
 fn a_cancel_that_the_broker_refuses_is_not_hammered() {
     let mut b = Bench::new(ALPACA);
     let id = b.open(wish());
@@ -292,7 +344,8 @@ fn i13_an_unknown_entry_is_looked_up_and_sent_again_only_under_its_own_id() {
     let id = b.open(wish());
     let entry = b.command();
     b.answer(&entry, Answer::Unknown(Fault::new("TIMEOUT", "no answer")));
-    for pause_ms in [0, 1_000, 5_000] {
+    // The first two are too early to prove anything; then two must agree.
+    for pause_ms in [0, 1_000, 5_000, 1_000] {
         b.pass_ms(pause_ms);
         let asked: Vec<_> = b.last.reads.drain(..).map(|(_, read)| read).collect();
         let read = Read::Order { op: entry.op.clone(), client_id: entry.client_id.clone() };
@@ -316,7 +369,7 @@ fn i5_a_rejected_stop_is_unprotected_with_a_reason_and_tried_again_later() {
     b.answer(&pair, Answer::Rejected(Fault::new("STOP_THROUGH_MARKET", "too late")));
     let exposed = b.tx(id).protection;
     assert!(
-        matches!(exposed, Protection::Unprotected { why: Exposed::Rejected, .. }),
+        matches!(exposed, Protection::Unprotected { why: Exposed::Breached, .. }),
         "{exposed:?}"
     );
     assert!(b.sent.is_empty(), "no blind retry");
@@ -377,7 +430,7 @@ pub(crate) fn opened(b: &mut Bench) -> bracketd_core::ids::TransactionId {
     id
 }
 
-fn sold(
+pub(crate) fn sold(
     b: &Bench,
     id: bracketd_core::ids::TransactionId,
     at: usize,

@@ -10,6 +10,10 @@
 
 mod bench_book;
 mod gate;
+mod guards;
 mod lives;
+mod pace;
 mod properties;
+mod protocol;
 mod tables;
+mod urgency;

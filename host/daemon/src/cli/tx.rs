@@ -4,6 +4,7 @@
 //! checked here that the gate checks.
 
 mod change;
+mod evidence;
 mod open;
 mod show;
 
@@ -46,6 +47,17 @@ Examples:
     /// Change how much is held
     #[command(after_help = "Example:\n  bracketd tx resize 7 5 --wait")]
     Resize(change::ResizeArgs),
+    /// Settle a command whose outcome is unknown, with what was seen at the broker
+    #[command(after_help = "\
+Examples:
+  bracketd tx resolve 7 k3j2... --absent --evidence 'not in the order list of 14:03'
+  bracketd tx resolve 7 k3j2... --order 61e69015 --evidence 'confirmed by the desk'")]
+    Resolve(evidence::ResolveArgs),
+    /// Look after a position that somebody else made
+    #[command(after_help = "\
+Example:
+  bracketd tx adopt paper ACME long 10 --order 61e69015 --stop 95 --why 'opened by hand'")]
+    Adopt(evidence::AdoptArgs),
     /// Lock a leg: only people move it then
     #[command(after_help = "Example:\n  bracketd tx lock 7 stop")]
     Lock(change::LockArgs),
@@ -106,6 +118,8 @@ pub fn run(verb: &TxVerb, client: &Client, out: &Out) -> Result<Exit, Failure> {
         TxVerb::Close(args) => change::plain(args, "close", client, out),
         TxVerb::CancelEntry(args) => change::plain(args, "cancel-entry", client, out),
         TxVerb::Resize(args) => change::resize(args, client, out),
+        TxVerb::Resolve(args) => evidence::resolve(args, client, out),
+        TxVerb::Adopt(args) => evidence::adopt(args, client, out),
         TxVerb::Lock(args) => change::lock(args, true, client, out),
         TxVerb::Unlock(args) => change::lock(args, false, client, out),
     }

@@ -141,6 +141,8 @@ pub struct AccountTable {
     pub armed: Option<bool>,
     /// How long held quantity may be without its wanted stop, such as "3s".
     pub protection_deadline: Option<At<String>>,
+    /// What happens once it has been without it for so long.
+    pub on_deadline: Option<OnDeadlineWord>,
     /// What happens when a wanted stop is already through the market.
     pub on_breached: Option<OnBreachedWord>,
     /// What happens to the rest of an entry that filled in part.
@@ -203,14 +205,26 @@ pub enum SchemeWord {
     Http,
 }
 
+/// Words for `on_deadline`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDeadlineWord {
+    /// People are told; the stop is tried on.
+    Alert,
+    /// What is held is closed at the market.
+    MarketClose,
+}
+
 /// Words for `on_breached`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnBreachedWord {
-    /// People are told; the stop is tried again.
+    /// It is shown as breached and tried again.
+    Keep,
+    /// As keep, and people are told.
     Alert,
     /// What is held is closed at the market.
-    Close,
+    MarketClose,
 }
 
 /// Words for `on_partial`.

@@ -7,14 +7,14 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use bracketd_core::book::{AccountRules, OnBreached};
+use bracketd_core::book::{AccountRules, OnBreached, OnDeadline};
 use bracketd_core::ids::{AccountName, PolicyName};
 use bracketd_core::order::TimeInForce;
 use bracketd_core::transaction::OnPartial;
 
 use super::file::{
-    AccountTable, At, ConfigFile, GrantTable, OnBreachedWord, OnPartialWord, SchemeWord,
-    TimeInForceWord,
+    AccountTable, At, ConfigFile, GrantTable, OnBreachedWord, OnDeadlineWord, OnPartialWord,
+    SchemeWord, TimeInForceWord,
 };
 use super::load::Complaint;
 use super::resolved::{
@@ -204,9 +204,14 @@ impl Resolver<'_> {
                 default.protection_deadline_ms,
                 (500, 60_000),
             ),
+            on_deadline: match table.on_deadline {
+                None | Some(OnDeadlineWord::Alert) => OnDeadline::Alert,
+                Some(OnDeadlineWord::MarketClose) => OnDeadline::Close,
+            },
             on_breached: match table.on_breached {
+                Some(OnBreachedWord::Keep) => OnBreached::Keep,
                 None | Some(OnBreachedWord::Alert) => OnBreached::Alert,
-                Some(OnBreachedWord::Close) => OnBreached::Close,
+                Some(OnBreachedWord::MarketClose) => OnBreached::Close,
             },
             on_partial: table.on_partial.map(|word| match word {
                 OnPartialWord::CancelRest => OnPartial::CancelRest,

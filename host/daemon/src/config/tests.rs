@@ -24,7 +24,7 @@ settings = { base_url = "https://paper-api.alpaca.markets" }
 secrets = { key_id = { file = "secrets/key" }, key = { env = "ALPACA_KEY" } }
 armed = true
 protection_deadline = "2500ms"
-on_breached = "close"
+on_breached = "market_close"
 on_partial = "cancel_rest"
 stop_may_loosen = false
 collar = "12.5%"
@@ -79,7 +79,7 @@ poll = 3
 name = 'a'
 plugn = 'a.wasm'
 protection_deadline = '3'
-on_breached = 'closed'
+on_breached = 'market_closed'
 [[account]]
 name = 'a'
 plugin = 'b.wasm'
@@ -90,7 +90,7 @@ plugin = 'b.wasm'
     assert_eq!(codes, [(2, "C002"), (7, "C004"), (8, "C003"), (10, "C002"), (12, "C005")]);
     assert_eq!(found[0].3, "did you mean `server`?");
     assert_eq!(found[3].3, "did you mean `plugin`?");
-    assert_eq!(found[4].3, "did you mean \"close\"?");
+    assert_eq!(found[4].3, "did you mean \"market_close\"?");
 }
 
 #[test]

@@ -153,6 +153,7 @@ impl Director {
             policies: Some(vec![PolicyName::new(scene.policy)]),
             on_partial: None,
             guard: scene.guard,
+            distinct: true,
         };
         self.ask(Intent::Open(Box::new(open)), "the demo opens one of each kind")?.transaction
     }

@@ -6,9 +6,10 @@
 use axum::body::Bytes;
 use axum::http::StatusCode;
 use bracketd_core::Decimal;
-use bracketd_core::ids::{OwnerName, PolicyName, TransactionId};
-use bracketd_core::intent::{GuardWish, Intent, Open, Wish};
+use bracketd_core::ids::{BrokerOrderId, OpId, OwnerName, PolicyName, TransactionId};
+use bracketd_core::intent::{Adopt, GuardWish, Intent, Open, Resolution, Wish};
 use bracketd_core::money::{Price, Quantity};
+use bracketd_core::order::Direction;
 use bracketd_core::transaction::EntryKind;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -36,6 +37,9 @@ pub(super) struct OpenBody {
     policies: Option<Vec<String>>,
     on_partial: Option<String>,
     guard: Option<String>,
+    /// Meant even where an equal entry was made a moment ago.
+    #[serde(default)]
+    distinct: bool,
     #[serde(default)]
     pub(super) why: String,
 }
@@ -82,6 +86,33 @@ pub(super) struct LockBody {
     pub(super) why: String,
 }
 
+/// What a person found out about a command whose outcome is unknown.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ResolveBody {
+    op: String,
+    /// The broker's id of the order that is its effect; left out, it never took effect.
+    order: Option<String>,
+    pub(super) evidence: String,
+}
+
+/// A position that somebody else made.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AdoptBody {
+    account: String,
+    symbol: String,
+    direction: String,
+    quantity: String,
+    #[serde(default)]
+    orders: Vec<String>,
+    stop: Option<String>,
+    target: Option<String>,
+    policies: Option<Vec<String>>,
+    #[serde(default)]
+    pub(super) why: String,
+}
+
 /// Reads a body as JSON.
 pub(super) fn parse<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Problem> {
     serde_json::from_slice(bytes).map_err(|error| {
@@ -117,8 +148,7 @@ impl OpenBody {
         let word = |field: &'static str, word: &str, all: &str| {
             Problem::bad_value(field, format!("\"{word}\" is not one of: {all}"))
         };
-        let direction = words::parse_direction(&self.direction)
-            .ok_or_else(|| word("direction", &self.direction, "long, short"))?;
+        let direction = direction(&self.direction)?;
         let time_in_force = optional(self.time_in_force.as_deref(), |text| {
             words::parse_time_in_force(text)
                 .ok_or_else(|| word("time_in_force", text, "day, gtc, ioc, fok"))
@@ -140,12 +170,10 @@ impl OpenBody {
             time_in_force,
             stop: optional(self.stop.as_deref(), |text| price("stop", text))?,
             target: optional(self.target.as_deref(), |text| price("target", text))?,
-            policies: self
-                .policies
-                .as_ref()
-                .map(|names| names.iter().map(|name| PolicyName::new(name)).collect()),
+            policies: policies(self.policies.as_deref()),
             on_partial,
             guard: guard.unwrap_or(GuardWish::Native),
+            distinct: self.distinct,
         })))
     }
 }
@@ -180,6 +208,43 @@ impl LockBody {
         })?;
         Ok(Intent::Lock { transaction, leg, locked: self.locked })
     }
+}
+
+impl ResolveBody {
+    /// The intent it means.
+    pub(super) fn intent(&self, transaction: TransactionId) -> Intent {
+        let found = match &self.order {
+            None => Resolution::Absent,
+            Some(order) => Resolution::Order(BrokerOrderId::new(order)),
+        };
+        Intent::Resolve { transaction, op: OpId::new(&self.op), found }
+    }
+}
+
+impl AdoptBody {
+    /// The intent it means.
+    pub(super) fn intent(&self) -> Result<Intent, Problem> {
+        Ok(Intent::Adopt(Box::new(Adopt {
+            account: self.account.as_str().into(),
+            symbol: self.symbol.as_str().into(),
+            direction: direction(&self.direction)?,
+            quantity: quantity(&self.quantity)?,
+            orders: self.orders.iter().map(|id| BrokerOrderId::new(id)).collect(),
+            stop: optional(self.stop.as_deref(), |text| price("stop", text))?,
+            target: optional(self.target.as_deref(), |text| price("target", text))?,
+            policies: policies(self.policies.as_deref()),
+        })))
+    }
+}
+
+fn direction(text: &str) -> Result<Direction, Problem> {
+    words::parse_direction(text).ok_or_else(|| {
+        Problem::bad_value("direction", format!("\"{text}\" is not one of: long, short"))
+    })
+}
+
+fn policies(names: Option<&[String]>) -> Option<Vec<PolicyName>> {
+    names.map(|names| names.iter().map(|name| PolicyName::new(name)).collect())
 }
 
 fn wish(field: &str, sent: Option<&Option<String>>) -> Result<Wish, Problem> {

@@ -145,6 +145,8 @@ fn status_of(refusal: Refusal) -> StatusCode {
         | Refusal::NotWaiting
         | Refusal::NotOpened
         | Refusal::Busy
+        | Refusal::NotUnknown
+        | Refusal::NothingToAdopt
         | Refusal::VersionConflict
         | Refusal::Locked
         | Refusal::WouldNet => StatusCode::CONFLICT,
@@ -155,6 +157,7 @@ fn status_of(refusal: Refusal) -> StatusCode {
         Refusal::UnknownAccount
         | Refusal::UnknownInstrument
         | Refusal::UnknownPolicy
+        | Refusal::NoEvidence
         | Refusal::BadQuantity
         | Refusal::StopWrongSide
         | Refusal::TargetWrongSide
@@ -177,6 +180,9 @@ fn hint_of(refusal: Refusal) -> &'static str {
         Refusal::NotWaiting => "to end what is held, close it",
         Refusal::NotOpened => "while the entry rests, cancel the entry instead",
         Refusal::Busy => "a close or resize is under way; wait for its end",
+        Refusal::NotUnknown => "`bracketd tx show ID` lists the commands that are unknown",
+        Refusal::NoEvidence => "write what was seen, such as --evidence 'order list of 14:03'",
+        Refusal::NothingToAdopt => "`bracketd status` lists what is at the account and not ours",
         Refusal::VersionConflict => "read the transaction again, then decide anew",
         Refusal::Locked => "a person locked this leg; unlock it first",
         Refusal::NotReady => "the account is not connected yet; `bracketd status` says why",

@@ -18,7 +18,9 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::App;
-use super::body::{self, LockBody, OpenBody, PlainBody, ProtectionBody, QuantityBody};
+use super::body::{
+    self, AdoptBody, LockBody, OpenBody, PlainBody, ProtectionBody, QuantityBody, ResolveBody,
+};
 use super::problem::{Answer, Problem};
 use super::read::parse_id;
 use crate::message::Seen;
@@ -99,6 +101,25 @@ pub(super) async fn locks(
     run(&app, &headers, intent, body.why, None).await
 }
 
+/// `POST /api/v1/transactions/{id}/resolve`.
+pub(super) async fn resolve(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Answer {
+    let body: ResolveBody = body::parse(&bytes)?;
+    let intent = body.intent(parse_id(&id)?);
+    run(&app, &headers, intent, body.evidence, None).await
+}
+
+/// `POST /api/v1/adoptions`.
+pub(super) async fn adopt(State(app): State<App>, headers: HeaderMap, bytes: Bytes) -> Answer {
+    let body: AdoptBody = body::parse(&bytes)?;
+    let intent = body.intent()?;
+    run(&app, &headers, intent, body.why, None).await
+}
+
 /// `POST /api/v1/policies/reload`.
 pub(super) async fn reload(State(app): State<App>) -> Answer {
     let reloaded = app.engine.reload().await?;
@@ -126,6 +147,8 @@ impl Goal {
             Intent::Resize { quantity, .. } => Self::Held(*quantity),
             Intent::CancelEntry { .. } => Self::NoEntry,
             Intent::Open(_)
+            | Intent::Adopt(_)
+            | Intent::Resolve { .. }
             | Intent::Protect { .. }
             | Intent::Ratchet { .. }
             | Intent::Lock { .. } => Self::Legs,
@@ -149,7 +172,8 @@ async fn run(
     why: String,
     if_version: Option<u64>,
 ) -> Answer {
-    let (is_open, goal) = (matches!(intent, Intent::Open(_)), Goal::of(&intent));
+    let is_open = matches!(intent, Intent::Open(_) | Intent::Adopt(_));
+    let goal = Goal::of(&intent);
     let wait = wait_wanted(headers)?;
     let source = Source::Manual(actor(headers)?);
     let why = body::why(why)?;

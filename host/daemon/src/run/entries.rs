@@ -265,6 +265,7 @@ impl EngineThread {
             policies: policy.map(|policy| vec![policy]),
             on_partial: None,
             guard: GuardWish::Native,
+            distinct: true,
         })
     }
 }

@@ -24,13 +24,14 @@ fn op(legs: OpLegs, state: OpState) -> Op {
         state,
         version: 1,
         planned_at: Timestamp(0),
+        sent_at: Timestamp(0),
         evidence: None,
     }
 }
 
 #[test]
 fn the_state_of_a_leg_is_read_off_orders_and_commands() {
-    let unknown = OpState::Unknown { lookups: 0, next_at: Timestamp(0) };
+    let unknown = OpState::unknown(Timestamp(0));
     type Change = fn(&mut bracketd_core::transaction::Transaction);
     let rows: [(&str, Change, LegState); 8] = [
         ("works as wanted", |_| {}, LegState::Working),

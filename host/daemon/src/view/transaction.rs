@@ -81,6 +81,15 @@ struct ProtectionView {
     since: Option<String>,
     gap_ms: Option<u64>,
     why: Option<&'static str>,
+    /// Spans without the wanted stop that have ended.
+    past_gaps: GapsView,
+}
+
+#[derive(Debug, Serialize)]
+struct GapsView {
+    count: u32,
+    total_ms: u64,
+    longest_ms: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -118,6 +127,7 @@ struct OrderView {
     limit: Option<String>,
     trigger: Option<String>,
     status: &'static str,
+    stuck: bool,
     updated_at: String,
 }
 
@@ -306,6 +316,11 @@ fn protection_view(seen: &Seen) -> ProtectionView {
             Protection::Unprotected { why, .. } => Some(why.as_str()),
             Protection::NotWanted | Protection::Protected | Protection::Pending { .. } => None,
         },
+        past_gaps: GapsView {
+            count: seen.transaction.gaps.count,
+            total_ms: seen.transaction.gaps.total_ms,
+            longest_ms: seen.transaction.gaps.longest_ms,
+        },
     }
 }
 
@@ -349,6 +364,7 @@ fn order_view(order: &Order) -> OrderView {
         limit: price(order.limit),
         trigger: price(order.trigger),
         status: order.status.as_str(),
+        stuck: order.stuck,
         updated_at: rfc3339(order.updated_at),
     }
 }

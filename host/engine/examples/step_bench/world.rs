@@ -144,6 +144,7 @@ impl World {
             policies: None,
             on_partial: None,
             guard: GuardWish::Plain,
+            distinct: true,
         };
         let request = Request {
             intent: Intent::Open(Box::new(open)),

@@ -224,6 +224,7 @@ fn open_position(wish: Map, why: ImmutableString) -> ScriptResult<ScriptVerdict>
             policies: None,
             on_partial: None,
             guard: GuardWish::Native,
+            distinct: false,
         })))
     })
 }

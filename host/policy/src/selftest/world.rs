@@ -150,6 +150,7 @@ impl World {
             instrument: Some(&self.instrument),
             quote: self.quote.as_ref(),
             now: self.now,
+            book: None,
         };
         let verb = request.intent.verb();
         if !matches!(request.intent, Intent::Open(_)) {
@@ -237,6 +238,7 @@ pub(crate) fn hold(tx: &mut Transaction, price: Price, quantity: Quantity, now: 
         retry_at: None,
         rejections: 0,
         rejected_version: None,
+        breached: false,
         memo: Vec::new(),
     }];
 }

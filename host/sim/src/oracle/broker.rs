@@ -63,13 +63,16 @@ impl Oracle {
 
     fn count_live(&mut self, no: usize, account: &Account, now: Timestamp) {
         let broker = &account.broker;
-        let mut legs: BTreeMap<(TransactionId, &str, Role), u32> = BTreeMap::new();
+        let mut legs: BTreeMap<(TransactionId, &str, Role), (u32, bool)> = BTreeMap::new();
         let mut covered: BTreeMap<TransactionId, Decimal> = BTreeMap::new();
         let mut entering: BTreeMap<TransactionId, Decimal> = BTreeMap::new();
         for order in broker.live() {
             let Some(made) = broker.made.get(&order.id) else { continue };
             let slice = made.bracket.as_deref().map_or("0", slice_of);
-            *legs.entry((made.transaction, slice, made.role)).or_default() += 1;
+            let leg = legs.entry((made.transaction, slice, made.role)).or_default();
+            leg.0 += 1;
+            // What comes after the settle window cannot be waited for: it must only be cleared up.
+            leg.1 |= self.very_late.contains(&made.op);
             if made.role == Role::Stop && broker.stands(order) {
                 *covered.entry(made.transaction).or_default() += order.remaining();
             }
@@ -78,7 +81,7 @@ impl Oracle {
             }
         }
         let mut wrong = Vec::new();
-        for ((id, slice, role), count) in legs.iter().filter(|(_, count)| **count > 1) {
+        for ((id, slice, role), (count, _)) in legs.iter().filter(|(_, leg)| leg.0 > 1 && !leg.1) {
             wrong.push(format!("{id}-{slice}: {count} live {} orders", role.as_str()));
         }
         for (id, model) in self.models.iter_mut().filter(|(_, model)| model.account == no) {

@@ -2,7 +2,6 @@
 //!
 //! Apart because these are promises about the end; until then they may be broken for a while.
 
-use bracketd_core::command::OpState;
 use bracketd_core::ids::TransactionId;
 use bracketd_core::money::Price;
 use bracketd_core::order::{Direction, Role};
@@ -29,10 +28,9 @@ impl Oracle {
         for (id, model) in &self.models {
             let Some(tx) = engine.book().transactions.get(id) else { continue };
             let account = &accounts[model.account];
-            let is_strange = account.touched.contains(&model.symbol);
             self.legs(*id, tx, model, account, &mut wrong);
             hangs(*id, tx, account, &mut wrong);
-            if tx.held().get() != model.held && !is_strange {
+            if tx.held().get() != model.held {
                 let text = format!("{id} holds {}, its fills say {}", tx.held(), model.held);
                 wrong.push(("S10", text));
             }
@@ -189,7 +187,7 @@ fn hangs(
     wrong: &mut Vec<(&'static str, String)>,
 ) {
     for op in &tx.ops {
-        if matches!(op.state, OpState::Unknown { .. } | OpState::InFlight) {
+        if !op.state.is_settled() {
             let text =
                 format!("{id}: {} {} is still {}", op.kind.as_str(), op.id, op.state.as_str());
             wrong.push(("S15", text));

@@ -80,7 +80,7 @@ impl Oracle {
             if model.gap_since.is_some() && published && model.told_at.is_none() {
                 model.told_at = Some(now);
             }
-            let able = side.is_up && side.is_read && side.reachable && self.is_alive;
+            let able = !self.is_stuck && side.is_up && side.is_read && side.reachable && self.is_alive;
             if model.gap_since.is_none() || published || !able {
                 model.silent_since = None;
             } else {
@@ -99,7 +99,8 @@ impl Oracle {
             }
             let Protection::Pending { since } = tx.protection else { continue };
             let overdue = now.ms_since(since) > 3_000 + OVERDUE_MS;
-            if overdue && side.is_up && !self.clock_was_set && !self.struck.contains(&Fault::Pause)
+            let is_able = side.is_up && !self.is_stuck && !self.was_stuck;
+            if overdue && is_able && !self.clock_was_set && !self.struck.contains(&Fault::Pause)
             {
                 wrong.push(("S1", format!("{id} is pending since {} ms", now.ms_since(since))));
             }

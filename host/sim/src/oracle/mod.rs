@@ -57,6 +57,8 @@ struct Side {
     held: BTreeMap<String, Decimal>,
     /// What strangers' fills brought, by symbol.
     strange: BTreeMap<String, Decimal>,
+    /// What was published to have left by strangers, by symbol, signed.
+    outside: BTreeMap<String, Decimal>,
     foreign_over: usize,
 }
 
@@ -79,11 +81,17 @@ pub(crate) struct Oracle {
     heard: heard::Heard,
     is_alive: bool,
     is_paused: bool,
+    /// The ledger cannot be written: nothing new can be published.
+    is_stuck: bool,
+    /// The step before could not be written.
+    was_stuck: bool,
     clock_was_set: bool,
     is_calm: bool,
     pace: PaceView,
     existing: Vec<Fault>,
     gaps: Vec<Gap>,
+    /// Rows whose commands arrived so late that nobody could wait for them.
+    very_late: BTreeSet<OpId>,
     /// What went wrong so far.
     struck: BTreeSet<Fault>,
 }
@@ -101,6 +109,7 @@ impl Oracle {
             fills: 0,
             held: BTreeMap::new(),
             strange: BTreeMap::new(),
+            outside: BTreeMap::new(),
             foreign_over: 0,
         });
         Self {
@@ -116,11 +125,14 @@ impl Oracle {
             heard: heard::Heard::default(),
             is_alive: false,
             is_paused: false,
+            is_stuck: false,
+            was_stuck: false,
             clock_was_set: false,
             is_calm: faults.is_calm(),
             pace,
             existing: faults.existing().collect(),
             gaps: Vec::new(),
+            very_late: BTreeSet::new(),
             struck: BTreeSet::new(),
         }
     }
@@ -142,6 +154,11 @@ impl Oracle {
     /// A fault struck.
     pub(crate) fn saw(&mut self, fault: Fault) {
         self.struck.insert(fault);
+    }
+
+    /// A command will arrive after the settle window.
+    pub(crate) fn comes_very_late(&mut self, op: &OpId) {
+        self.very_late.insert(op.clone());
     }
 
     pub(crate) fn asked(&mut self, ticket: u64, request: &Request) {
@@ -173,7 +190,7 @@ impl Oracle {
         self.forgive(now);
     }
 
-    pub(crate) fn clock_set(&mut self, _by_ms: i64) {
+    pub(crate) fn clock_was_set(&mut self) {
         self.clock_was_set = true;
     }
 

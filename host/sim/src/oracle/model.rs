@@ -67,11 +67,16 @@ impl Oracle {
     /// What a step gave: its facts are committed, whether anybody reads them or not.
     pub(crate) fn dispatched(&mut self, dispatch: &Dispatch, is_told: bool, now: Timestamp) {
         let _ = is_told;
+        self.was_stuck = self.is_stuck;
+        self.is_stuck = dispatch.ledger_error.is_some();
         if dispatch.ledger_error.is_some() && !dispatch.commands.is_empty() {
             self.fail("S11", now, "commands left although the ledger was not written".to_owned());
         }
         for (seq, fact) in &dispatch.facts {
             self.fact(*seq, fact, now);
+        }
+        for command in &dispatch.commands {
+            self.remember_asked(command);
         }
     }
 
@@ -91,6 +96,9 @@ impl Oracle {
             return;
         }
         self.loosened(id, fact, now);
+        if fact.kind == FactKind::ExitFilled && fact.code == "external" {
+            self.left_outside(id, fact, now);
+        }
         let Some(model) = self.models.get_mut(&id) else { return };
         match fact.kind {
             FactKind::StopChanged => model.stop = fact.after.and_then(Price::new),
@@ -115,6 +123,28 @@ impl Oracle {
         if matches!(fact.kind, FactKind::StopChanged) {
             self.gaps_moved(id, now);
         }
+    }
+
+    /// The core says that strangers sold what a transaction held: no more than they did (S10).
+    fn left_outside(&mut self, id: TransactionId, fact: &Fact, now: Timestamp) {
+        let Some(model) = self.models.get_mut(&id) else { return };
+        let quantity = fact.quantity.unwrap_or_default();
+        model.held -= quantity;
+        let symbol = model.symbol.clone();
+        let signed = match model.direction {
+            Direction::Long => -quantity,
+            Direction::Short => quantity,
+        };
+        let side = &mut self.sides[model.account];
+        let told = side.outside.entry(symbol.clone()).or_default();
+        *told += signed;
+        let told = *told;
+        let strange = side.strange.get(&symbol).copied().unwrap_or_default();
+        if told.abs() > strange.abs() || (told * strange).is_sign_negative() {
+            let text = format!("{id}: {told} {symbol} said to have left by strangers, {strange} did");
+            self.fail("S10", now, text);
+        }
+        self.gaps_moved(id, now);
     }
 
     fn opened(&mut self, id: TransactionId, fact: &Fact, now: Timestamp) {

@@ -12,18 +12,17 @@ use super::Oracle;
 /// Messages of one transaction in [`WINDOW_MS`].
 const SENDS_MAX: usize = 40;
 const WINDOW_MS: u64 = 10_000;
+/// An entry was for the prices of its time; the design's `entry_max_age`, and a second.
+const ENTRY_AGE_MS: u64 = 31_000;
 
 impl Oracle {
     /// A command leaves the daemon.
     pub(crate) fn sends(&mut self, command: &Command, now: Timestamp) {
         let id = command.transaction;
-        let Some(row) = self.planned.get_mut(&command.op) else {
+        let Some(row) = self.planned.get(&command.op) else {
             let text = format!("{id}: {} left and is in no fact", command.op);
             return self.fail("S5", now, text);
         };
-        if let Call::Adjust { stop, target, .. } = &command.call {
-            row.asked = Some((*stop, *target));
-        }
         if row.transaction != id {
             self.fail("S5", now, format!("row {} is of another transaction", command.op));
         }
@@ -46,6 +45,15 @@ impl Oracle {
         }
     }
 
+    /// What an adjustment asks for, whether it leaves or not.
+    pub(super) fn remember_asked(&mut self, command: &Command) {
+        if let (Some(row), Call::Adjust { stop, target, .. }) =
+            (self.planned.get_mut(&command.op), &command.call)
+        {
+            row.asked = Some((*stop, *target));
+        }
+    }
+
     fn may_go(&mut self, command: &Command, now: Timestamp) {
         let Some(no) = self.side_of(&command.account) else { return };
         let side = &self.sides[no];
@@ -53,7 +61,7 @@ impl Oracle {
             "before the account was read completely"
         } else if !side.armed {
             "although the account is disarmed"
-        } else if !side.is_up {
+        } else if !side.is_up && !self.was_stuck {
             "although the account is away"
         } else {
             return;
@@ -81,6 +89,12 @@ impl Oracle {
             }
             Call::Submit(order) if order.reduce_only => return,
             Call::Submit(order) if order.quantity.get() > model.allowed => "it is too much",
+            Call::Submit(_)
+                if !self.clock_was_set
+                    && row.is_some_and(|row| now.ms_since(row.seen_at) > ENTRY_AGE_MS) =>
+            {
+                "it is too old"
+            }
             Call::Submit(_) if model.is_ended() => "the transaction has ended",
             Call::Submit(_) | Call::Cancel { .. } => return,
         };

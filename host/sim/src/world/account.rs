@@ -13,6 +13,7 @@ use bracketd_core::broker::{BrokerEvent, Fault as Word, Found, Quote};
 use bracketd_core::command::{Answer, Command, Read};
 use bracketd_core::ids::{AccountName, TransactionId};
 use bracketd_core::money::Price;
+use bracketd_core::order::Role;
 use bracketd_core::time::Timestamp;
 use bracketd_engine::Input;
 use bracketd_exchange::Rng;
@@ -25,6 +26,8 @@ use crate::fault::Fault;
 use crate::market::Market;
 use crate::stage::BEGIN;
 
+/// Within this a write is waited for, whatever look-ups say.
+const SETTLE_MS: u64 = 5_000;
 /// Kinds of brokers that a history draws from; the common one more often.
 const KINDS: [Capabilities; 10] = [
     Capabilities::ALPACA,
@@ -166,7 +169,7 @@ impl World<'_> {
         let timeout = self.pace.timeout_ms.max(there + 1);
         let (op, life) = (command.op.clone(), self.daemon.life);
         let mut over_after = timeout;
-        let fate = self.fate(no, state);
+        let fate = self.fate(no, &command);
         self.trace.note(self.now, "send", || {
             format!("{} {} as {:?}: {}", command.transaction, command.op, fate, words(&command))
         });
@@ -184,6 +187,9 @@ impl World<'_> {
             }
             Some(Fault::Late) => {
                 let late = self.lateness(no);
+                if timeout + late + 500 > SETTLE_MS {
+                    self.oracle.comes_very_late(&command.op);
+                }
                 self.after(timeout + late, arrives(Effect::Silent));
                 self.tell(no, timeout, unheard("no answer"));
             }
@@ -220,11 +226,13 @@ impl World<'_> {
         self.after(over_after, What::Free(no, transaction));
     }
 
-    fn fate(&mut self, no: usize, state: State) -> Option<Fault> {
+    fn fate(&mut self, no: usize, command: &Command) -> Option<Fault> {
+        let state = State::of_command(command);
         if !self.accounts[no].is_up {
             return Some(Fault::Refused);
         }
-        let lies = matches!(state, State::Moving | State::Freeing | State::Canceling);
+        // A broker that takes a new order says so; its lies are about changes (trade-api-python 306).
+        let lies = matches!(state, State::Freeing | State::Canceling) || is_patch(command);
         let fates = [
             Fault::Lost,
             Fault::Unheard,
@@ -402,7 +410,8 @@ impl World<'_> {
 
     /// Prices as the daemon reads them.
     pub(super) fn tell_prices(&mut self, no: usize) {
-        if self.daemon.engine.is_none() || !self.accounts[no].is_up {
+        let is_over = self.is_calm && self.now >= self.quiet_from;
+        if self.daemon.engine.is_none() || !self.accounts[no].is_up || is_over {
             return;
         }
         if self.strikes(Fault::StaleQuote) {
@@ -421,6 +430,15 @@ impl World<'_> {
         let quotes = quotes.collect();
         self.tell(no, 0, BrokerEvent::Quotes(quotes));
     }
+}
+
+/// Whether an adjustment only changes what rests.
+fn is_patch(command: &Command) -> bool {
+    use bracketd_core::command::{Call, Change};
+    let Call::Adjust { bracket, stop, target } = &command.call else { return false };
+    let rests = |role| bracket.legs.iter().any(|leg| leg.role == role);
+    let fits = |change: &Change, role| !matches!(change, Change::Set(_)) || rests(role);
+    !bracket.legs.is_empty() && fits(stop, Role::Stop) && fits(target, Role::Target)
 }
 
 /// What a read comes to that fails or shows a part.

@@ -30,6 +30,8 @@ pub(crate) struct Daemon {
     timer: Option<Timestamp>,
     /// The daemon's clock less the world's, in microseconds.
     offset_us: i64,
+    /// The same for the next life.
+    next_offset_us: i64,
     disk: Disk,
     policies: PolicySet,
     reloads: usize,
@@ -46,6 +48,7 @@ impl Daemon {
             is_paused: false,
             timer: None,
             offset_us: 0,
+            next_offset_us: 0,
             disk: Disk::new(seed),
             policies,
             reloads: 0,
@@ -76,6 +79,10 @@ impl World<'_> {
             Ok(ledger) => ledger,
             Err(error) => return self.oracle.fail("S6", self.now, format!("no ledger: {error}")),
         };
+        if self.daemon.next_offset_us != self.daemon.offset_us {
+            self.daemon.offset_us = self.daemon.next_offset_us;
+            self.oracle.clock_was_set();
+        }
         let accounts = self.accounts.iter().map(|a| (a.name.clone(), a.rules.clone())).collect();
         let settings = Settings { accounts, ..Settings::default() };
         let now = self.daemon.time(self.now);
@@ -115,7 +122,9 @@ impl World<'_> {
             let dispatch = engine.step(now, inputs, &Counting::default());
             if breaks {
                 self.saw_all(Fault::CommitFails);
-                let ms = 50 + self.faults.below(Fault::CommitFails, 4_000);
+                let long = self.faults.below(Fault::CommitFails, 8) == 0;
+                let ms_max = if long { 50_000 } else { 4_000 };
+                let ms = 50 + self.faults.below(Fault::CommitFails, ms_max);
                 self.after(ms, What::Writable);
             }
             self.trace.mix(b"step");
@@ -215,8 +224,8 @@ impl World<'_> {
             self.trace
                 .note(self.now, "verdict", || format!("{}: {}", verdict.code(), verdict.message));
         }
-        if let Some(error) = &dispatch.ledger_error {
-            self.trace.note(self.now, "ledger", || error.clone());
+        if dispatch.ledger_error.is_some() {
+            self.trace.mix(b"ledger");
         }
     }
 
@@ -255,11 +264,14 @@ impl World<'_> {
         self.saw_all(Fault::ClockJump);
         let by = i64::try_from(self.faults.below(Fault::ClockJump, 40_000)).unwrap_or(0) - 20_000;
         self.trace.note(self.now, "clock", || format!("set by {by} ms"));
-        self.daemon.offset_us += by * 1_000;
-        self.oracle.clock_set(by);
-        // Whoever waits on the clock looks at it anew.
-        self.daemon.timer = None;
-        self.daemon.rings = true;
+        self.daemon.next_offset_us += by * 1_000;
+        // Back is seen by the next life only; a running clock never goes back.
+        if by > 0 {
+            self.daemon.offset_us += by * 1_000;
+            self.daemon.timer = None;
+            self.daemon.rings = true;
+            self.oracle.clock_was_set();
+        }
     }
 
     pub(super) fn reload(&mut self) {

@@ -15,7 +15,9 @@ impl World<'_> {
         for no in 0..self.accounts.len() {
             if self.faults.strikes(Fault::Maintenance) && self.accounts[no].is_up {
                 self.saw_all(Fault::Maintenance);
-                let ms = 1_000 + self.faults.below(Fault::Maintenance, 12_000);
+                let long = self.faults.below(Fault::Maintenance, 4) == 0;
+                let ms_max = if long { 60_000 } else { 12_000 };
+                let ms = 1_000 + self.faults.below(Fault::Maintenance, ms_max);
                 self.away(no, ms);
             }
             if self.faults.strikes(Fault::ExternalCancel) {

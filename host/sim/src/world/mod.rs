@@ -118,6 +118,8 @@ pub(crate) struct World<'s> {
     pub(crate) ticks_left: u32,
     /// Faults are over.
     pub(crate) is_calm: bool,
+    /// From then on no price comes, so that no policy changes its mind any more.
+    quiet_from: Timestamp,
 }
 
 impl<'s> World<'s> {
@@ -148,6 +150,7 @@ impl<'s> World<'s> {
             scripts,
             ticks_left,
             is_calm: false,
+            quiet_from: BEGIN,
         };
         world.begin();
         world
@@ -290,6 +293,7 @@ impl<'s> World<'s> {
     /// Everything heals: no fault strikes any more, what hangs is let go, the dead start.
     pub(crate) fn heal(&mut self) {
         self.is_calm = true;
+        self.quiet_from = self.now.plus_ms(8_000);
         self.faults.heal();
         self.market.heal();
         self.daemon.refuse_writes(false);

@@ -34,6 +34,9 @@ pub(crate) static OUTBOX: Table = Table {
         "version",
         "planned_at",
         "evidence",
+        "absent",
+        "escalated",
+        "sent_at",
     ],
 };
 
@@ -45,14 +48,7 @@ pub(crate) const UNSETTLED: &str = "WHERE transaction_id = ? \
      AND state IN ('in_flight', 'not_sent', 'unknown', 'awaiting') ORDER BY rowid";
 
 pub(crate) fn write(sql: &Connection, transaction: i64, op: &Op) -> Result<(), StoreError> {
-    let (state_at, lookups, awaits) = match &op.state {
-        OpState::NotSent { retry_at } => (Some(retry_at.0), None, None),
-        OpState::Unknown { lookups, next_at } => (Some(next_at.0), Some(*lookups), None),
-        OpState::Awaiting { order } => (None, None, Some(order.as_str())),
-        OpState::InFlight | OpState::Done | OpState::Rejected | OpState::Stale => {
-            (None, None, None)
-        }
-    };
+    let cells = StateCells::of(&op.state);
     let changed = sql.prepare_cached(&UPSERT)?.execute(params![
         transaction,
         op.slice.0,
@@ -64,12 +60,15 @@ pub(crate) fn write(sql: &Connection, transaction: i64, op: &Op) -> Result<(), S
         op.kind.as_str(),
         op_body::write(&op.kind),
         op.state.as_str(),
-        state_at,
-        lookups,
-        awaits,
+        cells.at,
+        cells.lookups,
+        cells.order,
         int(op.version)?,
         op.planned_at.0,
         op.evidence,
+        cells.absent,
+        cells.escalated,
+        op.sent_at.0,
     ])?;
     if changed == 0 {
         return Err(StoreError::OpConflict {
@@ -81,6 +80,35 @@ pub(crate) fn write(sql: &Connection, transaction: i64, op: &Op) -> Result<(), S
         });
     }
     Ok(())
+}
+
+/// A state's own cells; empty where it has none.
+#[derive(Default)]
+struct StateCells<'a> {
+    at: Option<i64>,
+    lookups: Option<u32>,
+    absent: Option<u32>,
+    escalated: Option<bool>,
+    /// The order that an awaiting row waits for, or that a person named for an unknown one.
+    order: Option<&'a str>,
+}
+
+impl<'a> StateCells<'a> {
+    fn of(state: &'a OpState) -> Self {
+        let empty = Self::default();
+        match state {
+            OpState::NotSent { retry_at } => Self { at: Some(retry_at.0), ..empty },
+            OpState::Unknown { lookups, absent, next_at, escalated, named } => Self {
+                at: Some(next_at.0),
+                lookups: Some(*lookups),
+                absent: Some(*absent),
+                escalated: Some(*escalated),
+                order: named.as_ref().map(|order| order.as_str()),
+            },
+            OpState::Awaiting { order } => Self { order: Some(order.as_str()), ..empty },
+            OpState::InFlight | OpState::Done | OpState::Rejected | OpState::Stale => empty,
+        }
+    }
 }
 
 pub(crate) fn read(row: &Cells<'_>) -> Result<Op, StoreError> {
@@ -95,6 +123,10 @@ pub(crate) fn read(row: &Cells<'_>) -> Result<Op, StoreError> {
         state: read_state(row)?,
         version: row.int("version")?,
         planned_at: row.time("planned_at")?,
+        sent_at: match row.opt_time("sent_at")? {
+            Some(at) => at,
+            None => row.time("planned_at")?,
+        },
         evidence: row.opt_name("evidence")?,
     })
 }
@@ -103,9 +135,13 @@ fn read_state(row: &Cells<'_>) -> Result<OpState, StoreError> {
     Ok(match row.str("state")? {
         "in_flight" => OpState::InFlight,
         "not_sent" => OpState::NotSent { retry_at: row.time("state_at")? },
-        "unknown" => {
-            OpState::Unknown { lookups: row.int("lookups")?, next_at: row.time("state_at")? }
-        }
+        "unknown" => OpState::Unknown {
+            lookups: row.int("lookups")?,
+            absent: row.opt_int("absent")?.unwrap_or(0),
+            next_at: row.time("state_at")?,
+            escalated: row.opt_int::<u8>("escalated")?.is_some_and(|told| told != 0),
+            named: row.opt_name("awaits")?,
+        },
         "awaiting" => OpState::Awaiting { order: row.name("awaits")? },
         "done" => OpState::Done,
         "rejected" => OpState::Rejected,

@@ -34,6 +34,7 @@ pub(crate) static ORDERS: Table = Table {
         "trigger_price",
         "status",
         "updated_at",
+        "stuck",
     ],
 };
 
@@ -62,6 +63,7 @@ pub(crate) fn write(
         price(order.trigger),
         order.status.word(),
         order.updated_at.0,
+        order.stuck,
     ])?;
     Ok(())
 }
@@ -82,5 +84,6 @@ pub(crate) fn read(row: &Cells<'_>) -> Result<Order, StoreError> {
         trigger: row.opt_price("trigger_price")?,
         status: row.word("status")?,
         updated_at: row.time("updated_at")?,
+        stuck: row.flag("stuck")?,
     })
 }

@@ -26,6 +26,7 @@ pub(crate) static SLICES: Table = Table {
         "rejections",
         "rejected_version",
         "memo",
+        "breached",
     ],
 };
 
@@ -54,6 +55,7 @@ pub(crate) fn write_slice(
         slice.rejections,
         opt_int(slice.rejected_version)?,
         serde_json::json!(slice.memo).to_string(),
+        slice.breached,
     ])?;
     Ok(())
 }
@@ -67,6 +69,7 @@ pub(crate) fn read_slice(row: &Cells<'_>) -> Result<Slice, StoreError> {
         rejections: row.int("rejections")?,
         rejected_version: row.opt_int("rejected_version")?,
         memo: row.pairs("memo")?,
+        breached: row.flag("breached")?,
     })
 }
 

@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 
 use bracketd_core::ids::{PolicyName, TransactionId};
-use bracketd_core::protection::Protection;
+use bracketd_core::protection::{Gaps, Protection};
 use bracketd_core::transaction::{Desired, Entry, EntryKind, Locks, Task, Transaction};
 use rusqlite::{Connection, params};
 
@@ -58,6 +58,11 @@ pub(crate) static TRANSACTIONS: Table = Table {
         "opened_at",
         "closed_at",
         "close_reason",
+        "gap_count",
+        "gap_total_ms",
+        "gap_longest_ms",
+        "close_failures",
+        "close_retry_at",
     ],
 };
 
@@ -116,6 +121,11 @@ pub(crate) fn write(sql: &Connection, tx: &Transaction) -> Result<(), StoreError
         tx.opened_at.map(|at| at.0),
         tx.closed_at.map(|at| at.0),
         tx.close_reason,
+        tx.gaps.count,
+        int(tx.gaps.total_ms)?,
+        int(tx.gaps.longest_ms)?,
+        tx.close_failures,
+        tx.close_retry_at.map(|at| at.0),
     ])?;
     Ok(())
 }
@@ -152,6 +162,13 @@ pub(crate) fn read(row: &Cells<'_>) -> Result<Transaction, StoreError> {
         opened_at: row.opt_time("opened_at")?,
         closed_at: row.opt_time("closed_at")?,
         close_reason: row.opt_name("close_reason")?,
+        gaps: Gaps {
+            count: row.int("gap_count")?,
+            total_ms: row.int("gap_total_ms")?,
+            longest_ms: row.int("gap_longest_ms")?,
+        },
+        close_failures: row.int("close_failures")?,
+        close_retry_at: row.opt_time("close_retry_at")?,
     })
 }
 

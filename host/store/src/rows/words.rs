@@ -91,6 +91,7 @@ words!(OpLegs {
 words!(Exposed {
     Deadline = "deadline",
     Rejected = "rejected",
+    Breached = "breached",
     Unknown = "unknown",
     AccountDown = "account_down",
     WaitingForEntry = "waiting_for_entry",

@@ -12,7 +12,7 @@ use bracketd_core::instrument::{Features, Instrument, PriceBand};
 use bracketd_core::intent::Source;
 use bracketd_core::money::{Price, Quantity};
 use bracketd_core::order::Order;
-use bracketd_core::protection::Protection;
+use bracketd_core::protection::{Gaps, Protection};
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::*;
 use proptest::collection::vec;
@@ -101,14 +101,16 @@ fn entry() -> BoxedStrategy<Entry> {
 
 fn slice() -> BoxedStrategy<Slice> {
     let memo = vec((text(), text()), 0..3);
-    (any::<u8>(), quantity(), time(), of(time()), any::<u32>(), of(number()), memo)
-        .prop_map(|(no, held, gather_until, retry_at, rejections, rejected_version, memo)| Slice {
+    let tries = (of(time()), any::<u32>(), of(number()), any::<bool>());
+    (any::<u8>(), quantity(), time(), tries, memo)
+        .prop_map(|(no, held, gather_until, tries, memo)| Slice {
             no: SliceNo(no),
             held,
             gather_until,
-            retry_at,
-            rejections,
-            rejected_version,
+            retry_at: tries.0,
+            rejections: tries.1,
+            rejected_version: tries.2,
+            breached: tries.3,
             memo,
         })
         .boxed()
@@ -116,7 +118,7 @@ fn slice() -> BoxedStrategy<Slice> {
 
 fn order() -> BoxedStrategy<Order> {
     let ids = (text(), of(text()), of(text()), any::<u8>());
-    let what = (word(), word(), word(), word());
+    let what = (word(), word(), word(), word(), any::<bool>());
     let amounts = (quantity(), quantity(), of(price()), of(price()), of(price()), time());
     (ids, what, amounts)
         .prop_map(|(ids, what, amounts)| Order {
@@ -134,6 +136,7 @@ fn order() -> BoxedStrategy<Order> {
             limit: amounts.3,
             trigger: amounts.4,
             updated_at: amounts.5,
+            stuck: what.4,
         })
         .boxed()
 }
@@ -179,7 +182,15 @@ fn unsettled() -> BoxedStrategy<OpState> {
     prop_oneof![
         Just(OpState::InFlight),
         time().prop_map(|retry_at| OpState::NotSent { retry_at }),
-        (any::<u32>(), time()).prop_map(|(lookups, next_at)| OpState::Unknown { lookups, next_at }),
+        (any::<u32>(), any::<u32>(), time(), any::<bool>(), of(text())).prop_map(
+            |(lookups, absent, next_at, escalated, named)| OpState::Unknown {
+                lookups,
+                absent,
+                next_at,
+                escalated,
+                named: named.map(BrokerOrderId::from),
+            }
+        ),
         text().prop_map(|order| OpState::Awaiting { order: BrokerOrderId::from(order) }),
     ]
     .boxed()
@@ -187,7 +198,7 @@ fn unsettled() -> BoxedStrategy<OpState> {
 
 fn op() -> BoxedStrategy<Op> {
     let ids = (text(), text(), any::<u8>(), word(), any::<u32>());
-    let what = (op_kind(), unsettled(), any::<u32>(), number(), time(), of(text()));
+    let what = (op_kind(), unsettled(), any::<u32>(), number(), (time(), time()), of(text()));
     (ids, what)
         .prop_map(|(ids, what)| Op {
             id: OpId::from(ids.0),
@@ -199,7 +210,8 @@ fn op() -> BoxedStrategy<Op> {
             state: what.1,
             attempt: what.2,
             version: what.3,
-            planned_at: what.4,
+            planned_at: what.4.0,
+            sent_at: what.4.1,
             evidence: what.5,
         })
         .boxed()
@@ -249,8 +261,9 @@ pub(crate) fn transaction(id: u64) -> BoxedStrategy<Transaction> {
     let lists = (vec(slice(), 0..3), vec(order(), 0..6), ops(), vec(step_count(), 0..3));
     let sums = (of(price()), quantity(), magnitude(), quantity(), magnitude());
     let ends = (time(), of(time()), of(time()), of(text()));
-    (names, state, desired, lists, sums, ends)
-        .prop_map(move |(names, state, desired, lists, sums, ends)| Transaction {
+    let past = (any::<u32>(), number(), number(), any::<u32>(), of(time()));
+    (names, state, desired, lists, sums, (ends, past))
+        .prop_map(move |(names, state, desired, lists, sums, (ends, past))| Transaction {
             id: TransactionId(id),
             account: AccountName::from(names.0),
             owner: OwnerName::from(names.1),
@@ -276,6 +289,9 @@ pub(crate) fn transaction(id: u64) -> BoxedStrategy<Transaction> {
             opened_at: ends.1,
             closed_at: ends.2,
             close_reason: ends.3,
+            gaps: Gaps { count: past.0, total_ms: past.1, longest_ms: past.2 },
+            close_failures: past.3,
+            close_retry_at: past.4,
         })
         .boxed()
 }

@@ -45,6 +45,7 @@ pub(crate) fn opened(id: u64) -> Transaction {
             retry_at: None,
             rejections: 0,
             rejected_version: None,
+            breached: false,
             memo: Vec::new(),
         }],
         orders: Vec::new(),
@@ -52,6 +53,9 @@ pub(crate) fn opened(id: u64) -> Transaction {
         steps: Vec::new(),
         task: None,
         protection: Protection::Protected,
+        gaps: Default::default(),
+        close_failures: 0,
+        close_retry_at: None,
         initial_stop: Some(price(9_500)),
         entered: ten,
         entered_value: Decimal::from(1_000),
@@ -81,6 +85,7 @@ pub(crate) fn stop_move(step: u32, cents: i64) -> Op {
         state: OpState::InFlight,
         version: u64::from(step),
         planned_at: Timestamp(3),
+        sent_at: Timestamp(3),
         evidence: None,
     }
 }

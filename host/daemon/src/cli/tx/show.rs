@@ -101,7 +101,7 @@ pub(super) fn one(id: u64, client: &Client, out: &Out) -> Result<Exit, Failure> 
         of("/entry/average"),
         of("/entry/guard")
     ));
-    out.line(&format!("protection  {}", protection(&tx)));
+    out.line(&format!("protection  {}{}", protection(&tx), past_gaps(&tx)));
     out.line(&format!(
         "figures     price {}, profit {} ({} %), R {}, at risk {}, realized {}",
         of("/metrics/price"),
@@ -136,6 +136,19 @@ fn protection(tx: &Value) -> String {
             format!("{} for {gap} ms: {why}", paint(&state, Tone::Bad))
         }
         _ => state,
+    }
+}
+
+/// What it was without its stop before; nothing where it never was.
+fn past_gaps(tx: &Value) -> String {
+    let of = |member: &str| text(tx, &format!("/protection/past_gaps/{member}"));
+    match of("count").as_str() {
+        "0" | "-" => String::new(),
+        count => format!(
+            ", {count} gaps before of {} ms together, the longest {} ms",
+            of("total_ms"),
+            of("longest_ms")
+        ),
     }
 }
 

@@ -1,0 +1,86 @@
+//! Orders that are missing from a complete read, and orders there that are not ours.
+//!
+//! Apart from positions because an order can be asked for by its id: absence from a list proves
+//! nothing (reliability, case 37).
+
+use std::collections::BTreeMap;
+
+use super::fact;
+use crate::apply::{Transition, gone};
+use crate::book::Book;
+use crate::broker::Picture;
+use crate::command::Read;
+use crate::fact::FactKind;
+use crate::ids::{AccountName, BrokerOrderId};
+use crate::limits::SETTLE_MS;
+use crate::time::Timestamp;
+
+/// Orders of ours that rest in the book and are missing from the picture are asked for by id.
+pub(super) fn vanished(
+    book: &mut Book,
+    name: &AccountName,
+    picture: &Picture,
+    out: &mut Transition,
+) {
+    let seen = |id: &BrokerOrderId| picture.orders.iter().any(|order| order.broker_id == *id);
+    let missing: Vec<BrokerOrderId> = book
+        .transactions
+        .values()
+        .filter(|tx| tx.account == *name)
+        .flat_map(|tx| tx.orders.iter().filter(|o| !o.status.is_terminal()))
+        .map(|order| order.broker_id.clone())
+        .filter(|id| !seen(id))
+        .collect();
+    if let Some(account) = book.accounts.get_mut(name) {
+        account.doubts.orders.retain(|id, _| missing.contains(id));
+    }
+    if !missing.is_empty() {
+        out.reads.push((name.clone(), Read::Refresh { orders: missing }));
+    }
+}
+
+/// The broker does not know these orders by their id. Said twice, the settle window apart, that is
+/// believed: the order is over.
+pub(crate) fn not_there(
+    book: &mut Book,
+    name: &AccountName,
+    orders: &[BrokerOrderId],
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    for id in orders {
+        let Some(owner) = book.orders.get(&(name.clone(), id.clone())).copied() else { continue };
+        let Some(account) = book.accounts.get_mut(name) else { return };
+        let first = *account.doubts.orders.entry(id.clone()).or_insert(now);
+        if now.ms_since(first) < SETTLE_MS {
+            account.doubts.read_again(now);
+        } else {
+            account.doubts.orders.remove(id);
+            book.change(owner, out, |tx, out| gone(tx, id, now, out));
+        }
+    }
+}
+
+/// Open orders at the account that are not ours: listed, told once, left alone.
+pub(super) fn orphans(
+    book: &mut Book,
+    name: &AccountName,
+    picture: &Picture,
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    let open = picture.orders.iter().filter(|order| !order.status.is_terminal());
+    let foreign: BTreeMap<BrokerOrderId, _> = open
+        .filter(|order| book.owner_of(name, order).is_none())
+        .map(|order| (order.broker_id.clone(), order.clone()))
+        .collect();
+    let Some(account) = book.accounts.get_mut(name) else { return };
+    for order in foreign.values().filter(|o| !account.orphans.contains_key(&o.broker_id)) {
+        let text = format!("order {} is not ours; it is left alone", order.broker_id);
+        let mut fact = fact(name, FactKind::Difference, "ORPHAN_ORDER", text, now);
+        fact.symbol = Some(order.symbol.clone());
+        fact.quantity = Some(order.quantity.get());
+        out.facts.push(fact);
+    }
+    account.orphans = foreign;
+}

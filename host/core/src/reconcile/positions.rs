@@ -1,0 +1,198 @@
+//! Held quantities by symbol against the account's positions.
+//!
+//! Apart because several transactions may share one netted position. What is missing there left
+//! by nobody's order of ours: the youngest transactions lose it first. What is there beyond the
+//! book is an orphan, and nothing of it is touched.
+
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
+
+use super::{PositionDoubt, fact};
+use crate::apply::{Transition, left_outside};
+use crate::book::Book;
+use crate::broker::Picture;
+use crate::bug::{self, Bug};
+use crate::fact::FactKind;
+use crate::ids::{AccountName, Symbol, TransactionId};
+use crate::limits::SETTLE_MS;
+use crate::money::Quantity;
+use crate::order::Direction;
+use crate::time::Timestamp;
+use crate::transaction::Transaction;
+
+/// What the account holds of a symbol, in this direction, that no transaction of ours holds.
+pub fn surplus(book: &Book, name: &AccountName, symbol: &Symbol, direction: Direction) -> Quantity {
+    let Some(account) = book.accounts.get(name) else { return Quantity::ZERO };
+    let theirs = position(&account.positions, symbol);
+    let ours = held(book, name, symbol);
+    let more = match direction {
+        Direction::Long => theirs.max(Decimal::ZERO) - ours.max(Decimal::ZERO),
+        Direction::Short => ours.min(Decimal::ZERO) - theirs.min(Decimal::ZERO),
+    };
+    Quantity::new(more).unwrap_or_default()
+}
+
+/// Compares every symbol that either side knows of.
+pub(super) fn compare(
+    book: &mut Book,
+    name: &AccountName,
+    picture: &Picture,
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    let ours = book.transactions.values().filter(|tx| tx.account == *name);
+    let mut symbols: BTreeMap<Symbol, bool> = BTreeMap::new();
+    for tx in ours {
+        let live = !tx.held().is_zero() || !tx.ops.is_empty();
+        if live {
+            *symbols.entry(tx.symbol.clone()).or_default() |= !tx.ops.is_empty();
+        }
+    }
+    for position in &picture.positions {
+        symbols.entry(position.symbol.clone()).or_default();
+    }
+    if let Some(account) = book.accounts.get_mut(name) {
+        account.doubts.positions.retain(|symbol, _| symbols.contains_key(symbol));
+    }
+    for (symbol, is_moving) in symbols {
+        // What a command under way may still change is not compared.
+        if !is_moving {
+            compare_one(book, name, &symbol, picture, now, out);
+        }
+    }
+}
+
+fn compare_one(
+    book: &mut Book,
+    name: &AccountName,
+    symbol: &Symbol,
+    picture: &Picture,
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    let (ours, theirs) = (held(book, name, symbol), position(&picture.positions, symbol));
+    let Some(account) = book.accounts.get_mut(name) else { return };
+    let doubts = &mut account.doubts;
+    if ours == theirs {
+        doubts.positions.remove(symbol);
+        return;
+    }
+    if bug::is(Bug::M18) {
+        settle(book, name, symbol, (ours, theirs), now, out);
+        return;
+    }
+    let known = doubts.positions.get(symbol).filter(|d| (d.ours, d.theirs) == (ours, theirs));
+    let Some(known) = known else {
+        let as_of = picture.as_of;
+        let doubt = PositionDoubt { ours, theirs, as_of, settled: false };
+        doubts.positions.insert(symbol.clone(), doubt);
+        doubts.read_again(now);
+        let text = format!("the book holds {ours}, the account {theirs}; it is read again");
+        tell(name, symbol, "POSITION", text, (ours, theirs), now, out);
+        return;
+    };
+    if known.settled {
+        return;
+    }
+    if picture.as_of.ms_since(known.as_of) < SETTLE_MS {
+        doubts.read_again(now);
+        return;
+    }
+    if let Some(doubt) = doubts.positions.get_mut(symbol) {
+        doubt.settled = true;
+    }
+    settle(book, name, symbol, (ours, theirs), now, out);
+}
+
+/// Two reads agree: what is missing has left, what is too much is not ours.
+fn settle(
+    book: &mut Book,
+    name: &AccountName,
+    symbol: &Symbol,
+    (ours, theirs): (Decimal, Decimal),
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    let same_side = theirs.is_zero() || theirs.is_sign_positive() == ours.is_sign_positive();
+    let still_there = if same_side { theirs.abs() } else { Decimal::ZERO };
+    let missing = ours.abs() - still_there;
+    if missing > Decimal::ZERO {
+        let text = format!("{missing} left by no order of ours");
+        tell(name, symbol, "EXTERNAL", text, (ours, theirs), now, out);
+        let side = if ours.is_sign_positive() { Direction::Long } else { Direction::Short };
+        take_away(book, name, symbol, (missing, side), now, out);
+    }
+    let beyond = if same_side { theirs.abs() - ours.abs() } else { theirs.abs() };
+    if beyond > Decimal::ZERO {
+        let text = format!("{beyond} of it are not ours; they are left alone");
+        tell(name, symbol, "ORPHAN_POSITION", text, (ours, theirs), now, out);
+    }
+}
+
+/// The youngest transactions lose it first.
+fn take_away(
+    book: &mut Book,
+    name: &AccountName,
+    symbol: &Symbol,
+    (missing, side): (Decimal, Direction),
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    let quote = book.accounts.get(name).and_then(|a| a.quotes.get(symbol)).cloned();
+    let holders: Vec<TransactionId> = held_by(book, name, symbol)
+        .rev()
+        .filter(|tx| tx.direction == side && !tx.held().is_zero())
+        .map(|tx| tx.id)
+        .collect();
+    let mut left = Quantity::new(missing).unwrap_or_default();
+    for id in holders {
+        if left.is_zero() {
+            break;
+        }
+        book.change(id, out, |tx, out| {
+            let taken = tx.held().min(left);
+            left = left.minus(taken);
+            // Nobody told at what price: the market's, else what was paid.
+            let market = quote.as_ref().and_then(|quote| quote.exit_price(tx.direction));
+            let price = market.or(tx.entry_price());
+            left_outside(tx, taken, price, now, out);
+        });
+    }
+}
+
+fn tell(
+    name: &AccountName,
+    symbol: &Symbol,
+    code: &'static str,
+    text: String,
+    (ours, theirs): (Decimal, Decimal),
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    let mut fact = fact(name, FactKind::Difference, code, text, now);
+    fact.symbol = Some(symbol.clone());
+    (fact.before, fact.after) = (Some(ours), Some(theirs));
+    out.facts.push(fact);
+}
+
+fn held_by<'b>(
+    book: &'b Book,
+    name: &'b AccountName,
+    symbol: &'b Symbol,
+) -> impl DoubleEndedIterator<Item = &'b Transaction> {
+    let all = book.transactions.values().map(|tx| &**tx);
+    all.filter(move |tx| tx.account == *name && tx.symbol == *symbol)
+}
+
+fn held(book: &Book, name: &AccountName, symbol: &Symbol) -> Decimal {
+    held_by(book, name, symbol).fold(Decimal::ZERO, |sum, tx| match tx.direction {
+        Direction::Long => sum + tx.held().get(),
+        Direction::Short => sum - tx.held().get(),
+    })
+}
+
+fn position(positions: &[crate::broker::Position], symbol: &Symbol) -> Decimal {
+    let own = positions.iter().filter(|position| position.symbol == *symbol);
+    own.fold(Decimal::ZERO, |sum, position| sum + position.quantity)
+}
