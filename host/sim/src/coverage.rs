@@ -171,6 +171,7 @@ fn must_happen(fault: Fault, state: State) -> bool {
         | Fault::Foreign
         | Fault::Reload
         | Fault::Thin => !is_command,
+        Fault::TornLog => matches!(state, State::Waiting | State::Protected | State::Pending),
         Fault::ManualClose => matches!(
             state,
             State::Protected | State::Pending | State::Closing | State::Doubt | State::Unprotected

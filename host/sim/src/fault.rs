@@ -91,6 +91,8 @@ faults! {
     Crash = "crash", 25;
     /// The ledger cannot be written for a while.
     CommitFails = "commit-fails", 30;
+    /// A crash tears the commit that was being written.
+    TornLog = "torn-log", 1000;
     /// The daemon stands still for a while.
     Pause = "pause", 12;
     /// The clock is set.

@@ -40,11 +40,12 @@ pub struct Outcome {
 pub fn run(seed: u64, limits: &Limits, scripts: &Scripts, traces: bool) -> Outcome {
     let mut world = World::new(seed, limits, scripts, traces);
     let is_well = chaos(&mut world) && calm(&mut world);
-    let engine = world.daemon.engine.take();
-    let transactions = engine.as_ref().map_or(0, |e| e.book().transactions.len());
-    if is_well && let Some(engine) = &engine {
+    let engine = world.daemon.engine.as_ref();
+    let transactions = engine.map_or(0, |engine| engine.book().transactions.len());
+    if is_well && let Some(engine) = engine {
         world.oracle.finish(engine, &world.accounts, world.now);
     }
+    world.finish();
     let faults = world.faults.existing().collect();
     let (coverage, trace) = (world.coverage, world.trace);
     let (violations, gaps) = world.oracle.into_findings();

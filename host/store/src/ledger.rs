@@ -61,6 +61,18 @@ impl Ledger {
         Self::new(open::open_in_memory()?, None, None)
     }
 
+    /// The same ledger without anything in it, as new: a simulation of many histories reads the
+    /// schema and its statements once.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn emptied(mut self) -> Result<Self, StoreError> {
+        open::empty(&self.sql)?;
+        self.shadows = Shadows::default();
+        self.next_fact_seq = 1;
+        Ok(self)
+    }
+
     fn new(
         sql: Connection,
         ballast: Option<Ballast>,

@@ -147,7 +147,8 @@ impl Oracle {
         for symbol in symbols {
             let strange = self.sides[no].strange.get(symbol).copied().unwrap_or_default();
             let there = account.broker.held(symbol);
-            let by_fills = self.ours(no, symbol) + strange;
+            let outside = self.sides[no].outside.get(symbol).copied().unwrap_or_default();
+            let by_fills = self.ours(no, symbol) - outside + strange;
             if there != by_fills {
                 wrong.push(("S10", format!("{symbol}: {there} held, fills say {by_fills}")));
             }

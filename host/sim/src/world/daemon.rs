@@ -39,7 +39,7 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    pub(super) fn new(seed: u64, policies: PolicySet) -> Self {
+    pub(super) fn new(disk: Disk, policies: PolicySet) -> Self {
         Self {
             engine: None,
             inbox: Vec::new(),
@@ -49,7 +49,7 @@ impl Daemon {
             timer: None,
             offset_us: 0,
             next_offset_us: 0,
-            disk: Disk::new(seed),
+            disk,
             policies,
             reloads: 0,
             spins: (Timestamp(0), 0),
@@ -160,6 +160,14 @@ impl World<'_> {
         // Verdicts go out after the commands; whoever asked may or may not have read them.
         let is_told = !dies || (sent + 1 == sends && self.faults.below(Fault::Crash, 2) == 0);
         self.note_dispatch(&dispatch);
+        let nobody_saw = dies && sent == 0 && !is_told;
+        if nobody_saw && self.daemon.disk.is_file() && self.faults.strikes(Fault::TornLog) {
+            // The commit itself is torn: whether it happened shows at the next start.
+            self.saw_all(Fault::TornLog);
+            let cut = self.faults.below(Fault::TornLog, 1_001);
+            self.crash(Some(cut));
+            return true;
+        }
         self.oracle.dispatched(&dispatch, is_told, self.now);
         for (ticket, verdict) in &dispatch.verdicts {
             let request = self.people.asked.remove(&ticket.0);
@@ -178,7 +186,7 @@ impl World<'_> {
             }
         }
         if dies {
-            self.crash();
+            self.crash(None);
             return true;
         }
         for (account, read) in reads {
@@ -230,12 +238,14 @@ impl World<'_> {
     }
 
     /// The daemon dies; what it was told and did not write down is lost.
-    pub(super) fn crash(&mut self) {
+    pub(super) fn crash(&mut self, cut: Option<u64>) {
         self.saw_all(Fault::Crash);
         let Some(engine) = self.daemon.engine.take() else { return };
         self.trace.note(self.now, "crash", || format!("life {}", self.daemon.life));
         let ledger = engine.into_ledger();
-        self.daemon.disk.crash(ledger);
+        if let Err(error) = self.daemon.disk.crash(ledger, cut) {
+            self.oracle.fail("S6", self.now, format!("the disk of the simulation: {error}"));
+        }
         self.daemon.life += 1;
         self.daemon.inbox.clear();
         self.daemon.rings = false;
@@ -284,8 +294,12 @@ impl World<'_> {
         }
     }
 
-    /// Which ledgers are files is for the report.
-    pub(crate) fn is_on_file(&self) -> bool {
-        self.daemon.disk.is_file()
+    /// The history is over: its ledger is used again.
+    pub(crate) fn finish(&mut self) {
+        let ledger = self.daemon.engine.take().map(Engine::into_ledger);
+        if let Some(ledger) = &ledger {
+            ledger.refuse_writes(false);
+        }
+        self.daemon.disk.give_back(ledger);
     }
 }

@@ -118,7 +118,7 @@ impl World<'_> {
         self.trace.note(self.now, "disarm", || format!("account{no}"));
         self.accounts[no].rules.armed = false;
         self.oracle.arms(no, false, self.now);
-        self.crash();
+        self.crash(None);
         let ms = 2_000 + self.faults.below(Fault::Disarm, 15_000);
         self.after(ms, What::Arm(no));
     }
@@ -130,7 +130,7 @@ impl World<'_> {
         self.trace.note(self.now, "arm", || format!("account{no}"));
         self.accounts[no].rules.armed = true;
         self.oracle.arms(no, true, self.now);
-        self.crash();
+        self.crash(None);
         if self.is_calm {
             self.start();
         }

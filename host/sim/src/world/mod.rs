@@ -19,6 +19,7 @@ use bracketd_engine::Input;
 use bracketd_exchange::Rng;
 
 use crate::coverage::{Coverage, State};
+use crate::disk::Disk;
 use crate::fault::{Fault, Faults};
 use crate::market::Market;
 use crate::oracle::Oracle;
@@ -38,6 +39,9 @@ pub(crate) struct AccountView {
     pub(crate) caps: crate::broker::Capabilities,
     pub(crate) may_loosen: bool,
 }
+
+/// One in so many histories keeps its ledger in a file, where commits can be torn.
+const FILE_EVERY: u64 = 24;
 
 /// Something that happens at a moment.
 #[derive(Debug)]
@@ -132,7 +136,8 @@ impl<'s> World<'s> {
         let count = [1, 1, 2, 3][usize::try_from(chance.below(4)).unwrap_or(0)];
         let accounts: Vec<Account> =
             (0..count).map(|no| Account::drawn(no, seed, &market, &mut chance)).collect();
-        let daemon = Daemon::new(seed, scripts.first.clone());
+        let in_file = faults.exists(Fault::TornLog) && seed.is_multiple_of(FILE_EVERY);
+        let daemon = Daemon::new(Disk::new(seed, in_file), scripts.first.clone());
         let mut world = Self {
             now: BEGIN,
             heap: BTreeMap::new(),
