@@ -12,14 +12,28 @@
 
 /// What is said about wrong input, and that nothing is lost by it.
 mod bad_input;
+/// Bytes flipped, a log cut: refused by name or harmless.
+mod damage;
 /// The demo as a newcomer sees it.
 mod demo;
+/// The disk full, the ledger locked.
+mod disk;
 /// Which crate may know which: read from cargo, not from promises.
 mod edges;
+/// A crash at every named moment.
+mod effects;
+/// The limits that no script can switch off, from outside.
+mod guards;
 /// Directories, processes and requests that read like a terminal session.
 mod harness;
+/// SIGKILL at random, and what was promised before.
+mod kill;
 /// The main job: WAITING, change, fill, and the pair at the exchange.
 mod main_job;
+/// An exchange that is down, slow or talks nonsense.
+mod outage;
+/// SIGSTOP and SIGTERM.
+mod pause;
 /// Policies edited while they decide.
 mod reload;
 /// kill -9, restart, and the same story at both ends.

@@ -17,8 +17,41 @@ fn a_fill_while_the_daemon_was_dead_gets_its_stored_stop_at_the_next_start() {
     exchange.price("AAA", "99.50", "99.52");
     assert!(exchange.open_orders().is_empty(), "filled, and nobody there to protect it");
 
-    let daemon = Daemon::again(&dir);
+    let mut daemon = Daemon::again(&dir);
     daemon.until("it is protected", |d| d.tx(1)["protection"]["state"] == "protected");
+    assert_eq!(
+        exchange.open_orders(),
+        ["sell 10 limit limit 110 stop - new", "sell 10 stop limit - stop 97 held"]
+    );
+    let facts = daemon.ready().expect("it runs").facts(1);
+    let protected = facts.iter().find(|fact| fact["kind"] == "protected");
+    let span = protected.and_then(|fact| fact["span_ms"].as_u64());
+    assert!(span.is_some(), "how long it was without its stop is a fact: {facts:#?}");
+}
+
+#[test]
+fn an_entry_that_carries_its_exits_is_guarded_while_the_daemon_is_dead_and_moved_afterwards() {
+    let dir = Dir::new();
+    let exchange = Exchange::manual(&dir);
+    exchange.price("AAA", "101.00", "101.02");
+    let daemon = Daemon::start(&dir, &exchange, &[]);
+    daemon.ask("tx open AAA long 10 --limit 100 --stop 95 --target 110");
+    daemon.until("the entry rests with its exits", |_| exchange.open_orders().len() == 3);
+    daemon.ask("tx set 1 --stop 97");
+    daemon.kill();
+
+    exchange.price("AAA", "99.50", "99.52");
+    assert_eq!(
+        exchange.open_orders(),
+        ["sell 10 limit limit 110 stop - new", "sell 10 stop limit - stop 95 held"],
+        "the broker protects it by the stop that the entry carried"
+    );
+
+    let daemon = Daemon::again(&dir);
+    daemon.until("the stop is moved to the stored one", |d| {
+        let tx = d.tx(1);
+        tx["protection"]["state"] == "protected" && tx["legs"]["stop"]["working"] == "97"
+    });
     assert_eq!(
         exchange.open_orders(),
         ["sell 10 limit limit 110 stop - new", "sell 10 stop limit - stop 97 held"]

@@ -3,6 +3,20 @@
 //! Apart from the tests because every process that is started here ends here. It knows the
 //! program, its files and its HTTP API, and nothing inside.
 
+/// The daemon's HTTP API.
+mod api;
+/// The exchange's own book: what truly happened.
+mod broker_book;
+/// Random numbers that are the same at every run.
+mod numbers;
+/// A bad network between the daemon and the exchange.
+mod proxy;
+
+pub(crate) use api::{Api, Said, id_of};
+pub(crate) use broker_book::{Ends, difference};
+pub(crate) use numbers::Numbers;
+pub(crate) use proxy::{Fault, Proxy};
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -11,7 +25,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// How long a test waits for what it expects before it fails.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(45);
 
 /// A directory that goes away with the test.
 pub(crate) struct Dir(tempfile::TempDir);
@@ -102,7 +116,8 @@ impl Drop for Process {
 /// The paper exchange as a process of its own, its prices set by hand.
 pub(crate) struct Exchange {
     pub(crate) url: String,
-    _process: Process,
+    process: Option<Process>,
+    dir: PathBuf,
 }
 
 pub(crate) const KEY: &str = "PKTEST";
@@ -110,10 +125,29 @@ pub(crate) const SECRET: &str = "canary-secret-7f3a";
 
 impl Exchange {
     pub(crate) fn manual(dir: &Dir) -> Self {
-        let account = format!("{KEY}:{SECRET}");
-        let book = dir.path().join("exchange.book");
-        let mut child = program(dir.path())
-            .args(["exchange", "--manual", "--account", &account, "--book"])
+        let mut exchange = Self { url: String::new(), process: None, dir: dir.path().to_owned() };
+        exchange.start("127.0.0.1:0");
+        exchange
+    }
+
+    /// kill -9: the port is closed, its book stays on the disk.
+    pub(crate) fn die(&mut self) {
+        self.process.take().expect("it runs").kill();
+    }
+
+    /// The same exchange again, at the same address.
+    pub(crate) fn come_back(&mut self) {
+        let address = self.url.trim_start_matches("http://").to_owned();
+        self.start(&address);
+        assert!(self.url.ends_with(&address), "{} is not {address}", self.url);
+    }
+
+    fn start(&mut self, bind: &str) {
+        // Enough for every order of a long test.
+        let account = format!("{KEY}:{SECRET}:100000000");
+        let book = self.dir.join("exchange.book");
+        let mut child = program(&self.dir)
+            .args(["exchange", "--manual", "--bind", bind, "--account", &account, "--book"])
             .arg(book)
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
@@ -122,7 +156,8 @@ impl Exchange {
         let mut url = String::new();
         let stdout = child.stdout.take().expect("a pipe");
         BufReader::new(stdout).read_line(&mut url).expect("its address");
-        Self { url: url.trim().to_owned(), _process: Process(child) }
+        url.trim().clone_into(&mut self.url);
+        self.process = Some(Process(child));
     }
 
     pub(crate) fn price(&self, symbol: &str, bid: &str, ask: &str) {
@@ -188,29 +223,34 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Writes a configuration for the exchange, with these policies, and starts the daemon.
     pub(crate) fn start(dir: &Dir, exchange: &Exchange, policies: &[(&str, &str)]) -> Self {
-        configure(dir, exchange, policies);
+        configure(dir, &exchange.url, policies);
         Self::again(dir)
     }
 
     /// Starts the daemon with the configuration that is there, and waits until it is ready.
     pub(crate) fn again(dir: &Dir) -> Self {
-        let log = std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(dir.path().join("daemon.log"))
-            .expect("a log");
-        let child = program(dir.path())
-            .arg("run")
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("the daemon starts");
-        let daemon = Self { dir: dir.path().to_owned(), process: Process(child) };
+        let daemon = Self::spawn(dir, None);
         daemon.until("the daemon is ready", |d| {
             let status = d.ask("status --json");
             status.code == Some(0) && status.json()["ready"] == true
         });
         daemon
+    }
+
+    /// Starts the daemon, to die at that effect point where one is named, and waits for nothing.
+    pub(crate) fn spawn(dir: &Dir, abort_at: Option<&str>) -> Self {
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(dir.path().join("daemon.log"))
+            .expect("a log");
+        let mut command = program(dir.path());
+        command.arg("run").stdout(Stdio::null()).stderr(log);
+        if let Some(point) = abort_at {
+            command.env("BRACKETD_ABORT_AT", point);
+        }
+        let child = command.spawn().expect("the daemon starts");
+        Self { dir: dir.path().to_owned(), process: Process(child) }
     }
 
     /// A daemon that was started by other means.
@@ -248,9 +288,9 @@ impl Daemon {
     }
 }
 
-/// Writes a configuration with one account at the exchange.
-pub(crate) fn configure(dir: &Dir, exchange: &Exchange, policies: &[(&str, &str)]) {
-    let port = exchange.url.rsplit(':').next().expect("a port");
+/// Writes a configuration with one account at the exchange behind that address.
+pub(crate) fn configure(dir: &Dir, url: &str, policies: &[(&str, &str)]) {
+    let port = url.rsplit(':').next().expect("a port");
     dir.write_private("secrets/key", KEY);
     dir.write_private("secrets/secret", SECRET);
     std::fs::create_dir_all(dir.path().join("policies")).expect("a directory");
@@ -285,7 +325,6 @@ host = "127.0.0.1"
 port = {port}
 private = true
 "#,
-            url = exchange.url,
             names = names.join(", "),
         ),
     );

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use wasmtime::{Config, Engine};
+use wasmtime::{Config, Engine, OptLevel, RegallocAlgorithm};
 
 use crate::plugin::{LoadError, Plugin};
 
@@ -57,6 +57,12 @@ impl Host {
             .cranelift_nan_canonicalization(true)
             .max_wasm_stack(STACK_BYTES)
             .parallel_compilation(true);
+        if cfg!(debug_assertions) {
+            // Tests start hundreds of daemons: there the compiler's time counts, not the guest's.
+            config
+                .cranelift_opt_level(OptLevel::None)
+                .cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass);
+        }
         let engine = Engine::new(&config).map_err(|e| HostError::Engine(format!("{e:#}")))?;
         let stop = Arc::new(AtomicBool::new(false));
         let (weak, stopped) = (engine.weak(), stop.clone());

@@ -19,6 +19,7 @@ mod actor;
 mod bindings;
 mod config;
 mod convert;
+pub mod effect;
 mod grant;
 mod guest;
 mod host;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::broker::{Balance, OrderReport, Position, Quote, Session};
+use crate::control::{Control, Kill, KillFile};
 use crate::guard::{GuardRules, Memory};
 use crate::ids::{AccountName, BrokerOrderId, PolicyName, Symbol, TransactionId};
 use crate::instrument::{AccountInfo, Instrument};
@@ -38,6 +39,16 @@ pub enum OnDeadline {
     Close,
 }
 
+/// What becomes of resting entries when the daemon is told to stop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnShutdown {
+    /// They stay; those that carry no exits would fill without a stop.
+    #[default]
+    Keep,
+    /// They are canceled, as far as the broker confirms it in time.
+    CancelEntries,
+}
+
 /// What the configuration says of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountRules {
@@ -59,10 +70,16 @@ pub struct AccountRules {
     pub on_partial: Option<OnPartial>,
     /// How long exits rest.
     pub exit_time_in_force: TimeInForce,
-    /// Whether commands go out at all; a disarmed account is only watched.
+    /// Whether commands go out before a person has decided; a disarmed account is only watched.
     pub armed: bool,
     /// The limits that no script can switch off.
     pub guards: GuardRules,
+    /// What may be lost on one UTC day, in the account's currency.
+    pub max_day_loss: Option<rust_decimal::Decimal>,
+    /// How far the equity may fall below its peak, in percent of it.
+    pub max_drawdown_percent: Option<rust_decimal::Decimal>,
+    /// What becomes of resting entries when the daemon is told to stop.
+    pub on_shutdown: OnShutdown,
 }
 
 impl Default for AccountRules {
@@ -79,6 +96,9 @@ impl Default for AccountRules {
             exit_time_in_force: TimeInForce::Gtc,
             armed: true,
             guards: GuardRules::default(),
+            max_day_loss: None,
+            max_drawdown_percent: None,
+            on_shutdown: OnShutdown::Keep,
         }
     }
 }
@@ -112,6 +132,8 @@ pub struct Account {
     pub doubts: Doubts,
     /// Since when the plugin has been connected without a break.
     pub up_since: Option<Timestamp>,
+    /// What people decided about it.
+    pub control: Control,
 }
 
 impl Account {
@@ -131,6 +153,7 @@ impl Account {
             orphans: BTreeMap::new(),
             doubts: Doubts::default(),
             up_since: None,
+            control: Control::default(),
         }
     }
 
@@ -162,6 +185,10 @@ pub struct Book {
     pub(crate) clients: BTreeMap<crate::ids::ClientOrderId, TransactionId>,
     /// What the guards remember of the last minute.
     pub(crate) guards: Memory,
+    /// The kill switch of the whole daemon.
+    pub kill: Kill,
+    /// What the file KILL asks for, while it is there.
+    pub kill_file: Option<KillFile>,
 }
 
 impl Book {

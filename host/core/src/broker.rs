@@ -174,6 +174,8 @@ pub struct Balance {
     pub buying_power: Decimal,
     /// Currency of the three.
     pub currency: String,
+    /// The broker's own number of the account, where the plugin tells it.
+    pub account: Option<String>,
 }
 
 /// Whether an instrument trades now.

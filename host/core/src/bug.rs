@@ -73,6 +73,8 @@ bugs! {
     /// An exit that the entry carries counts as protection before the entry has filled, and one
     /// that ended still does.
     M17 = "an order that cannot act counts as a stop";
+    /// Entries go out although the kill switch is thrown.
+    M19 = "opens under the kill switch";
     /// A position that the broker does not show in one read has been closed.
     M18 = "a position is believed gone after one read";
 }

@@ -50,6 +50,9 @@ pub fn check(tx: &Transaction, context: &Context<'_>, request: &Request) -> Verd
         Intent::Resize { quantity, .. } => resize(tx, context, *quantity),
         Intent::CancelEntry { .. } => cancel_entry(tx),
         Intent::Lock { leg, locked, .. } => Ok(lock(tx, *leg, *locked)),
+        Intent::Arm { .. } | Intent::Kill { .. } => {
+            Err((Refusal::Busy, "this is not about a transaction".to_owned()))
+        }
     });
     let (outcome, message) = match outcome {
         Ok(answer) => answer,
@@ -61,7 +64,11 @@ pub fn check(tx: &Transaction, context: &Context<'_>, request: &Request) -> Verd
 /// Writes an accepted request's wish into the transaction: what is desired, not what is done.
 pub fn propose(tx: &mut Transaction, request: &Request) {
     match &request.intent {
-        Intent::Open(_) | Intent::Adopt(_) | Intent::Resolve { .. } => {}
+        Intent::Open(_)
+        | Intent::Adopt(_)
+        | Intent::Resolve { .. }
+        | Intent::Arm { .. }
+        | Intent::Kill { .. } => {}
         Intent::Protect { stop, target, .. } => {
             tx.desired.stop = wished(*stop, tx.desired.stop);
             tx.desired.target = wished(*target, tx.desired.target);

@@ -10,6 +10,7 @@ use crate::apply::{NoticeKind, Transition, become_status, resolve};
 use crate::book::Book;
 use crate::broker::Fault;
 use crate::check::{Context, No, check, propose};
+use crate::control::permits;
 use crate::fact::{Fact, FactKind};
 use crate::guard::tripped;
 use crate::ids::{AccountName, PolicyName, Symbol, TransactionId};
@@ -28,11 +29,13 @@ pub fn decide(
     now: Timestamp,
     out: &mut Transition,
 ) -> Verdict {
-    if let Intent::Open(wish) = &request.intent {
-        return decide_open(book, wish, request, known_policy, now, out);
-    }
-    if let Intent::Adopt(wish) = &request.intent {
-        return decide_adopt(book, wish, request, known_policy, now, out);
+    match &request.intent {
+        Intent::Open(wish) => return decide_open(book, wish, request, known_policy, now, out),
+        Intent::Adopt(wish) => return decide_adopt(book, wish, request, known_policy, now, out),
+        Intent::Arm { .. } | Intent::Kill { .. } => {
+            return crate::control::decide(book, request, now, out);
+        }
+        _ => {}
     }
     let Some(id) = request.intent.transaction() else { return missing(0) };
     let Some(tx) = book.transactions.get(&id) else { return missing(id.0) };
@@ -44,7 +47,16 @@ pub fn decide(
         now,
         book: Some(book),
     };
-    let verdict = check(tx, &context, request);
+    let verdict = match permits(book, account, Some(tx), request) {
+        Ok(()) => check(tx, &context, request),
+        Err((refusal, message)) => Verdict {
+            outcome: Outcome::Refused(refusal),
+            message,
+            transaction: Some(id),
+            version: tx.desired.version,
+        },
+    };
+    let verdict = if account.is_armed() { verdict } else { stored_only(verdict) };
     match verdict.outcome {
         Outcome::Unchanged => verdict,
         Outcome::Refused(refusal) => {
@@ -54,6 +66,18 @@ pub fn decide(
             verdict
         }
         Outcome::Stored | Outcome::Staged => accept(book, id, request, verdict, now, out),
+    }
+}
+
+/// Nothing of a disarmed account is being sent, so the answer must not say so.
+fn stored_only(verdict: Verdict) -> Verdict {
+    match verdict.outcome {
+        Outcome::Staged => Verdict {
+            outcome: Outcome::Stored,
+            message: "stored; goes to the broker when the account is armed".to_owned(),
+            ..verdict
+        },
+        Outcome::Stored | Outcome::Unchanged | Outcome::Refused(_) => verdict,
     }
 }
 
@@ -74,7 +98,9 @@ fn decide_open(
     now: Timestamp,
     out: &mut Transition,
 ) -> Verdict {
-    let opened = known(wish.policies.as_deref(), known_policy).and_then(|()| open(book, wish, now));
+    let opened = known(wish.policies.as_deref(), known_policy)
+        .and_then(|()| permitted(book, &wish.account, request))
+        .and_then(|()| open(book, wish, now));
     let tx = match opened {
         Ok(tx) => tx,
         Err(no) => return not_made(request, (&wish.account, &wish.symbol), no, now, out),
@@ -111,6 +137,7 @@ fn decide_adopt(
         _ => Err((Refusal::VerbNotAllowed, "only a person adopts a position".to_owned())),
     };
     let adopted = only_people
+        .and_then(|()| permitted(book, &wish.account, request))
         .and_then(|()| known(wish.policies.as_deref(), known_policy))
         .and_then(|()| adopt(book, wish, now));
     let tx = match adopted {
@@ -166,6 +193,14 @@ fn not_made(
     fact.text = format!("{}: {message}", request.intent.verb());
     out.facts.push(fact);
     Verdict { outcome: Outcome::Refused(refusal), message, transaction: None, version: 0 }
+}
+
+/// What kill switch and arming say to a new transaction; an unknown account is refused later.
+fn permitted(book: &Book, account: &AccountName, request: &Request) -> Result<(), No> {
+    match book.accounts.get(account) {
+        Some(account) => permits(book, account, None, request),
+        None => Ok(()),
+    }
 }
 
 fn refused(
@@ -261,7 +296,9 @@ fn accept(
             Intent::Open(_)
             | Intent::Adopt(_)
             | Intent::Protect { .. }
-            | Intent::Ratchet { .. } => {}
+            | Intent::Ratchet { .. }
+            | Intent::Arm { .. }
+            | Intent::Kill { .. } => {}
         }
         crate::apply::settle(tx, now, out);
     });

@@ -77,11 +77,21 @@ pub enum FactKind {
     Stopped,
     /// A guard stopped something that somebody has to look at; `code` says what.
     GuardTripped,
+    /// A kill switch was set; `code` is the level, no account means the whole daemon.
+    KillChanged,
+    /// Commands of an account go out from now on, or still do after a restart.
+    Armed,
+    /// Commands of an account do not go out any more.
+    Disarmed,
+    /// Losses of an account are measured from another equity; `before` and `after` are the day's.
+    BaselineSet,
+    /// The ledger was brought back from a backup: a new epoch begins, every account is disarmed.
+    Restored,
 }
 
 impl FactKind {
     /// All kinds.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 36] = [
         Self::TransactionOpened,
         Self::StatusChanged,
         Self::StopChanged,
@@ -113,6 +123,11 @@ impl FactKind {
         Self::Started,
         Self::Stopped,
         Self::GuardTripped,
+        Self::KillChanged,
+        Self::Armed,
+        Self::Disarmed,
+        Self::BaselineSet,
+        Self::Restored,
     ];
 
     /// Its name in the ledger; never changed once released.
@@ -149,6 +164,11 @@ impl FactKind {
             Self::Started => "started",
             Self::Stopped => "stopped",
             Self::GuardTripped => "guard_tripped",
+            Self::KillChanged => "kill_changed",
+            Self::Armed => "armed",
+            Self::Disarmed => "disarmed",
+            Self::BaselineSet => "baseline_set",
+            Self::Restored => "restored",
         }
     }
 

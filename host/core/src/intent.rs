@@ -3,6 +3,7 @@
 //! Apart because scripts, HTTP, the command line and recovery all speak exactly this; there is no
 //! second door.
 
+use crate::control::KillLevel;
 use crate::ids::{AccountName, BrokerOrderId, OpId, OwnerName, PolicyName, Symbol, TransactionId};
 use crate::money::{Price, Quantity};
 use crate::order::{Direction, Leg, TimeInForce};
@@ -187,13 +188,29 @@ pub enum Intent {
         /// Whether it is locked from now on.
         locked: bool,
     },
+    /// `arm`, `disarm`: whether commands of an account go out.
+    Arm {
+        /// The account.
+        account: AccountName,
+        /// Whether it is armed from now on.
+        armed: bool,
+    },
+    /// `kill`: sets a kill switch.
+    Kill {
+        /// The account; none is the whole daemon.
+        account: Option<AccountName>,
+        /// The level; off clears.
+        level: KillLevel,
+        /// Whether losses count from the present equity on.
+        reset_baseline: bool,
+    },
 }
 
 impl Intent {
     /// The transaction that it is about, unless it makes one.
     pub fn transaction(&self) -> Option<TransactionId> {
         match self {
-            Self::Open(_) | Self::Adopt(_) => None,
+            Self::Open(_) | Self::Adopt(_) | Self::Arm { .. } | Self::Kill { .. } => None,
             Self::Protect { transaction, .. }
             | Self::Resolve { transaction, .. }
             | Self::Ratchet { transaction, .. }
@@ -201,6 +218,23 @@ impl Intent {
             | Self::Resize { transaction, .. }
             | Self::CancelEntry { transaction }
             | Self::Lock { transaction, .. } => Some(*transaction),
+        }
+    }
+
+    /// The account that it names; none where it names a transaction or the whole daemon.
+    pub fn account(&self) -> Option<&AccountName> {
+        match self {
+            Self::Open(open) => Some(&open.account),
+            Self::Adopt(adopt) => Some(&adopt.account),
+            Self::Arm { account, .. } => Some(account),
+            Self::Kill { account, .. } => account.as_ref(),
+            Self::Protect { .. }
+            | Self::Resolve { .. }
+            | Self::Ratchet { .. }
+            | Self::Close { .. }
+            | Self::Resize { .. }
+            | Self::CancelEntry { .. }
+            | Self::Lock { .. } => None,
         }
     }
 
@@ -219,6 +253,9 @@ impl Intent {
             Self::Adopt(_) => "adopt",
             Self::Lock { locked: true, .. } => "lock",
             Self::Lock { locked: false, .. } => "unlock",
+            Self::Arm { armed: true, .. } => "arm",
+            Self::Arm { armed: false, .. } => "disarm",
+            Self::Kill { .. } => "kill",
         }
     }
 }

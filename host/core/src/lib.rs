@@ -6,9 +6,9 @@
 //!
 //! Reading order: [`money`], [`instrument`], [`order`], [`transaction`], [`book`]; then the
 //! questions asked of them: [`check`] (may this be done?), [`apply`] (what did this event change?),
-//! [`plan`] (what has to be sent?), [`protection`] (is what is held protected?), [`reconcile`]
-//! (does the broker agree?), [`pace`] (which message goes next?). What no script can switch off is
-//! in [`guard`].
+//! [`plan`] (what has to be sent?), [`control`] (may anything go on at all?), [`protection`] (is
+//! what is held protected?), [`reconcile`] (does the broker agree?), [`pace`] (which message goes
+//! next?). What no script can switch off is in [`guard`].
 
 mod adopt;
 pub mod apply;
@@ -17,6 +17,7 @@ pub mod broker;
 pub mod bug;
 pub mod check;
 pub mod command;
+pub mod control;
 pub mod decide;
 pub mod diagnostic;
 pub mod fact;

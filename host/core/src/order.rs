@@ -283,6 +283,34 @@ impl OrderStatus {
     }
 }
 
+impl OrderStatus {
+    /// The status of an order that was taken for replaced, once its replacement has come to
+    /// nothing and the broker reports it alive (Alpaca answers a replace with 200 and may still
+    /// reject the new order: `order_replace_rejected`).
+    ///
+    /// # Errors
+    /// [`ImpossibleStatus`] when it was not replaced, or is not reported alive.
+    pub fn after_failed_replace(self, reported: Self) -> Result<Self, ImpossibleStatus> {
+        match self {
+            Self::Replaced if !reported.is_terminal() => Ok(reported),
+            Self::Replaced
+            | Self::PendingNew
+            | Self::Held
+            | Self::Contingent
+            | Self::Working
+            | Self::PartiallyFilled
+            | Self::PendingReplace
+            | Self::PendingCancel
+            | Self::Inactive
+            | Self::Filled
+            | Self::Canceled
+            | Self::Rejected
+            | Self::Expired
+            | Self::Unknown => Err(ImpossibleStatus { from: self, reported }),
+        }
+    }
+}
+
 /// A report that the status table has no row for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImpossibleStatus {

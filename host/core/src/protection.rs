@@ -41,6 +41,8 @@ pub enum Exposed {
     AccountDown,
     /// The rest of the entry is waited for, as configured.
     WaitingForEntry,
+    /// The account is disarmed: no command goes out.
+    Disarmed,
 }
 
 /// The spans without the wanted stop that a transaction has had.
@@ -73,6 +75,7 @@ impl Exposed {
             Self::Unknown => "unknown",
             Self::AccountDown => "account_down",
             Self::WaitingForEntry => "waiting_for_entry",
+            Self::Disarmed => "disarmed",
         }
     }
 }

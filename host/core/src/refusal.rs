@@ -14,12 +14,18 @@ pub enum Refusal {
     UnknownInstrument,
     /// There is no such policy.
     UnknownPolicy,
+    /// The kill switch of the account or the daemon does not let it through.
+    Killed,
+    /// The account is disarmed: nothing would be sent.
+    Disarmed,
     /// The transaction belongs to another book.
     NotOwner,
     /// The policy's configuration does not allow this verb.
     VerbNotAllowed,
     /// The account may not open this instrument (G11).
     Restricted,
+    /// An act that is audited needs a reason.
+    NoReason,
     /// The transaction has ended.
     AlreadyEnded,
     /// Only a WAITING transaction has an entry to cancel.
@@ -90,14 +96,17 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them, in order of precedence.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 43] = [
         Self::UnknownAccount,
         Self::UnknownTransaction,
         Self::UnknownInstrument,
         Self::UnknownPolicy,
+        Self::Killed,
+        Self::Disarmed,
         Self::NotOwner,
         Self::VerbNotAllowed,
         Self::Restricted,
+        Self::NoReason,
         Self::AlreadyEnded,
         Self::NotWaiting,
         Self::NotOpened,
@@ -140,9 +149,12 @@ impl Refusal {
             Self::UnknownTransaction => "UNKNOWN_TRANSACTION",
             Self::UnknownInstrument => "UNKNOWN_INSTRUMENT",
             Self::UnknownPolicy => "UNKNOWN_POLICY",
+            Self::Killed => "KILLED",
+            Self::Disarmed => "DISARMED",
             Self::NotOwner => "NOT_OWNER",
             Self::VerbNotAllowed => "VERB_NOT_ALLOWED",
             Self::Restricted => "RESTRICTED",
+            Self::NoReason => "NO_REASON",
             Self::AlreadyEnded => "ALREADY_ENDED",
             Self::NotWaiting => "NOT_WAITING",
             Self::NotOpened => "NOT_OPENED",
@@ -200,7 +212,9 @@ impl Refusal {
             | Self::TooClose
             | Self::TooOften
             | Self::MaxExposure
-            | Self::WashTrade => true,
+            | Self::WashTrade
+            | Self::Killed
+            | Self::Disarmed => true,
             Self::UnknownAccount
             | Self::UnknownTransaction
             | Self::UnknownInstrument
@@ -222,7 +236,8 @@ impl Refusal {
             | Self::Duplicate
             | Self::MaxQuantity
             | Self::MaxNotional
-            | Self::MaxLoss => false,
+            | Self::MaxLoss
+            | Self::NoReason => false,
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod client;
 pub mod config;
 pub mod exchange;
 pub mod exit;
+pub mod guard;
 pub mod init;
 pub mod output;
 pub mod policy;
@@ -101,6 +102,9 @@ enum Verb {
     /// Look at what happened
     #[command(subcommand)]
     Activity(activity::ActivityVerb),
+    /// The limits that no script can switch off
+    #[command(subcommand)]
+    Guard(guard::GuardVerb),
     /// How the daemon is, and what is not protected
     #[command(after_help = "Example:\n  bracketd status")]
     Status,
@@ -148,6 +152,7 @@ fn dispatch(verb: Option<Verb>, common: &Common, out: &Out) -> Result<Next, Fail
         Some(Verb::Tx(verb)) => tx::run(&verb, &client()?, out)?,
         Some(Verb::Policy(verb)) => policy::run(&verb, common, out)?,
         Some(Verb::Activity(verb)) => activity::run(&verb, &client()?, out)?,
+        Some(Verb::Guard(verb)) => guard::run(&verb, common, out)?,
         Some(Verb::Status) => status::run(&client()?, out)?,
         Some(Verb::Portfolio) => portfolio::run(&client()?, out)?,
     };

@@ -6,6 +6,7 @@
 
 pub mod disk;
 pub mod file;
+pub mod guards;
 pub mod load;
 pub mod resolve;
 pub mod resolved;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bracketd_core::Decimal;
+use bracketd_core::book::AccountRules;
 use bracketd_core::broker::Quote;
 use bracketd_core::ids::{SliceNo, TransactionId};
 use bracketd_core::money::{Price, Quantity};
@@ -13,7 +14,7 @@ use bracketd_core::transaction::{
     Desired, Entry, EntryGuard, EntryKind, Locks, OnPartial, Slice, Transaction, TransactionStatus,
 };
 
-use crate::message::{AccountState, ActivityState, Gap, Mode, Seen, Status};
+use crate::message::{AccountState, ActivityState, Gap, Guarded, Mode, Seen, Status};
 
 /// A price that a test writes down.
 pub(crate) fn price(text: &str) -> Option<Price> {
@@ -123,6 +124,18 @@ pub(crate) fn seen(transaction: Arc<Transaction>) -> Seen {
         at: Timestamp(0),
     };
     Seen { transaction, instrument: None, quote: Some(quote), now: Timestamp(0) }
+}
+
+/// An account with a limit of its own that said no twice.
+pub(crate) fn guarded() -> Guarded {
+    let mut rules = AccountRules::default();
+    rules.guards.max_exposure = Some(Decimal::from(50_000));
+    Guarded {
+        account: "paper".into(),
+        rules,
+        written: ["max_exposure"].into(),
+        refused: [("MAX_EXPOSURE".to_owned(), 2)].into(),
+    }
 }
 
 /// A daemon that is not ready, with one transaction of two unprotected for four seconds.

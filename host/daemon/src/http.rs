@@ -112,6 +112,7 @@ fn router(app: App, admission: Arc<Admission>) -> Router {
         .route("/portfolio", get(read::portfolio))
         .route("/prices", get(read::prices))
         .route("/trade-summary", get(read::trade_summary))
+        .route("/guards", get(read::guards))
         .route("/policies", get(read::policies))
         .route("/policies/reload", post(write::reload))
         .route("/activity", get(records::activity));

@@ -8,8 +8,10 @@ pub mod clock;
 pub mod config;
 pub mod daemon_file;
 pub mod demo;
+pub mod effect;
 #[cfg(test)]
 mod fixtures;
+pub mod guards;
 pub mod http;
 pub mod log;
 pub mod message;

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bracketd_core::book::AccountRules;
 use bracketd_core::broker::{Balance, Position, Quote};
 use bracketd_core::diagnostic::Diagnostic;
 use bracketd_core::ids::{AccountName, PolicyName, Symbol, TransactionId};
@@ -17,6 +18,8 @@ use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{Transaction, TransactionStatus};
 use bracketd_policy::BuildReport;
 use crossbeam_channel::Sender;
+
+use crate::guards::{Counts, Written};
 
 /// A message to the engine thread.
 #[derive(Debug)]
@@ -82,6 +85,8 @@ pub enum Query {
     Policies,
     /// Quantities by account and symbol.
     TradeSummary,
+    /// The limits of the accounts and how often they said no.
+    Guards,
 }
 
 /// The answer to a [`Query`], one kind for each.
@@ -101,6 +106,21 @@ pub enum Reply {
     Policies(Vec<PolicyState>),
     /// Quantities by account and symbol.
     TradeSummary(Vec<(AccountName, BTreeMap<Symbol, SymbolSummary>)>),
+    /// The limits of each account.
+    Guards(Vec<Guarded>),
+}
+
+/// An account's limits as they hold.
+#[derive(Clone, Debug)]
+pub struct Guarded {
+    /// The account.
+    pub account: AccountName,
+    /// Its rules.
+    pub rules: AccountRules,
+    /// The keys that the configuration names.
+    pub written: Written,
+    /// How often each code was told since the start.
+    pub refused: Counts,
 }
 
 /// A transaction with what is needed to show its figures.

@@ -20,7 +20,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::clock::rfc3339;
-use crate::message::{Holding, PolicyState, Reloaded};
+use crate::guards::rows;
+use crate::message::{Guarded, Holding, PolicyState, Reloaded};
 use crate::render;
 
 /// A decimal as the API writes it.
@@ -55,6 +56,15 @@ pub fn prices(quotes: &[(AccountName, Quote)]) -> Vec<QuoteView> {
         at: rfc3339(quote.at),
     };
     quotes.iter().map(view).collect()
+}
+
+/// The limits of each account.
+pub fn guards(all: &[Guarded]) -> Value {
+    let account = |one: &Guarded| {
+        let rows = rows(&one.rules, &one.written, Some(&one.refused));
+        json!({ "account": one.account.as_str(), "guards": rows })
+    };
+    all.iter().map(account).collect()
 }
 
 /// What an account holds and risks.

@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bracketd_core::apply::{Transition, recover};
 use bracketd_core::book::{Account, Book};
+use bracketd_core::control::{Control, Kill};
+use bracketd_core::fact::{Fact, FactKind};
 use bracketd_core::ids::{AccountName, PolicyName, Symbol, TransactionId};
+use bracketd_core::intent::Source;
 use bracketd_core::time::Timestamp;
 use bracketd_policy::PolicySet;
 use bracketd_store::{Ledger, PolicyState, StoreError};
@@ -54,7 +57,7 @@ pub struct Engine {
     pub(crate) watched: BTreeMap<AccountName, Vec<Symbol>>,
     pub(crate) by_symbol: BTreeMap<(AccountName, Symbol), BTreeSet<TransactionId>>,
     /// A batch whose commit failed, kept whole; nothing is applied before it is written.
-    pub(crate) unsaved: Option<(Transition, Dispatch, Timestamp)>,
+    pub(crate) unsaved: Option<(Transition, Dispatch)>,
     /// What arrived meanwhile.
     pub(crate) held_back: Vec<Input>,
     /// Ended transactions in the order of their end: the oldest leave memory first.
@@ -74,6 +77,33 @@ pub(crate) struct PolicyStates {
     pub(crate) unsaved_since: Option<Timestamp>,
 }
 
+/// What people decided outlives the process, whatever the configuration says now.
+fn take_controls(book: &mut Book, kill: Kill, controls: BTreeMap<AccountName, Control>) {
+    book.kill = kill;
+    for (name, control) in controls {
+        if let Some(account) = book.accounts.get_mut(&name) {
+            account.control = control;
+        }
+    }
+}
+
+/// An arming that goes on with this program and these plugins is written down.
+fn inherit(
+    book: &Book,
+    identities: &BTreeMap<AccountName, String>,
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    let armed = book.accounts.values().filter(|account| account.control.armed == Some(true));
+    for account in armed {
+        let mut fact = Fact::new(now, FactKind::Armed, Source::Recovery);
+        fact.account = Some(account.name.clone());
+        fact.code = "INHERITED".into();
+        fact.text = identities.get(&account.name).cloned().unwrap_or_default();
+        out.facts.push(fact);
+    }
+}
+
 impl Engine {
     /// Loads the ledger and doubts what was in flight when it was last written.
     ///
@@ -87,7 +117,9 @@ impl Engine {
     ) -> Result<Self, StartError> {
         let loaded = ledger.load()?;
         let mut book = Book::new(&loaded.ledger_id, loaded.epoch);
-        for (name, rules) in settings.accounts {
+        for (name, mut rules) in settings.accounts {
+            // In a restored ledger the configuration has no say: somebody has to look first.
+            rules.armed &= loaded.epoch == 0;
             book.accounts.insert(name.clone(), Account::new(name, rules));
         }
         for (name, instrument) in loaded.instruments {
@@ -108,6 +140,8 @@ impl Engine {
         }
         book.last_id = book.last_id.max(loaded.last_transaction);
         let mut recovered = Transition::default();
+        take_controls(&mut book, loaded.kill, loaded.controls);
+        inherit(&book, &settings.identities, now, &mut recovered);
         recover(&mut book, now, &mut recovered);
         let kept = loaded
             .policy_states

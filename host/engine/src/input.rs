@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use bracketd_core::broker::FromAccount;
 use bracketd_core::command::{Command, Read};
+use bracketd_core::control::KillFile;
 use bracketd_core::fact::Fact;
 use bracketd_core::ids::{AccountName, OpId, PolicyName, Symbol, TransactionId};
 use bracketd_core::intent::{Request, Verdict};
@@ -37,6 +38,10 @@ pub enum Input {
     },
     /// The policy files were read and built anew.
     Policies(Box<BuildReport>),
+    /// What the file KILL in the data directory asks for now; none when it is not there.
+    KillFile(Option<KillFile>),
+    /// Somebody wants this account compared with the broker now.
+    Compare(AccountName),
 }
 
 /// The engine's only view of elapsed time. The daemon reads a monotonic clock; simulation, replay

@@ -26,4 +26,7 @@ pub struct Settings {
     pub watch: BTreeMap<AccountName, Vec<Symbol>>,
     /// Policies that differ from the default.
     pub policies: BTreeMap<PolicyName, PolicySettings>,
+    /// What decides at an account from now on, in words: program and plugin with their digests. An
+    /// arming that is inherited is written down with it.
+    pub identities: BTreeMap<AccountName, String>,
 }

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use bracketd_core::apply::{NoticeKind, Transition, apply};
 use bracketd_core::bug::{self, Bug};
 use bracketd_core::broker::{BrokerEvent, Fault, FromAccount};
-use bracketd_core::command::{Answer, Read};
+use bracketd_core::command::{Answer, Command, Read};
+use bracketd_core::control::file_seen;
 use bracketd_core::decide::decide;
 use bracketd_core::fact::{Fact, FactKind};
 use bracketd_core::ids::{AccountName, Symbol, TransactionId};
@@ -30,19 +31,28 @@ use crate::runs::Happening;
 const STATE_MS_MAX: u64 = 1_000;
 /// A command that an account had no room for is offered again after this.
 const NOT_TAKEN_MS: u64 = 50;
-/// Commands whose commit took longer than this are looked at again before they leave.
-const LATE_MS: u64 = 1_000;
 /// Bars asked for when a symbol is first watched.
 const BARS_WANTED: u32 = 300;
 /// Ended transactions kept in memory, for people who look.
 const ENDED_KEPT: usize = 1_000;
 
+/// Whether anything may still have to be done for the transaction: also one that has ended may
+/// have a row that is not settled, or an order that is to go.
+fn has_business(tx: &Transaction) -> bool {
+    !tx.status.is_ended()
+        || !tx.ops.is_empty()
+        || tx.orders.iter().any(|order| !order.status.is_terminal())
+}
+
 impl Engine {
     /// Takes what arrived, decides, commits once, and returns what is to be sent.
     pub fn step(&mut self, now: Timestamp, inputs: Vec<Input>, budget: &dyn Budget) -> Dispatch {
         if let Some(stalled) = self.write_unsaved(now, &inputs) {
-            self.held_back
-                .extend(inputs.into_iter().filter(|i| !matches!(i, Input::Request { .. })));
+            // While it cannot be written, whoever asks was told so already.
+            let refused = stalled.ledger_error.is_some();
+            let kept =
+                inputs.into_iter().filter(|i| !refused || !matches!(i, Input::Request { .. }));
+            self.held_back.extend(kept);
             return stalled;
         }
         let mut out = self.recovered.take().unwrap_or_default();
@@ -81,6 +91,8 @@ impl Engine {
                 apply(&mut self.book, FromAccount { account, event }, now, out);
             }
             Input::Policies(report) => self.policies_changed(*report, now, out),
+            Input::KillFile(file) => file_seen(&mut self.book, file, now, out),
+            Input::Compare(account) => self.ask_for_picture(&account, now, out),
         }
     }
 
@@ -124,14 +136,8 @@ impl Engine {
         }
         if came_up || read_whole {
             // What could not be planned while the account was away is planned now.
-            // One that has ended may have left an order behind, or a row that is in doubt.
             let all = self.book.transactions.values().filter(|tx| tx.account == account);
-            let matters = |tx: &&std::sync::Arc<Transaction>| {
-                !tx.status.is_ended()
-                    || !tx.ops.is_empty()
-                    || tx.orders.iter().any(|order| !order.status.is_terminal())
-            };
-            out.touched.extend(all.filter(matters).map(|tx| tx.id));
+            out.touched.extend(all.filter(|tx| has_business(tx)).map(|tx| tx.id));
         }
     }
 
@@ -248,7 +254,7 @@ impl Engine {
                 ..Dispatch::default()
             };
             let verdicts = if bug::is(Bug::M5) { sent.verdicts.clone() } else { Vec::new() };
-            self.unsaved = Some((out, sent, now));
+            self.unsaved = Some((out, sent));
             return Dispatch { verdicts, ..waits };
         }
         self.finish(now, out, sent)
@@ -272,6 +278,11 @@ impl Engine {
         let states = self.states.unsaved.iter().filter_map(|key| self.states.kept.get(key));
         let touched = out.touched.iter().filter_map(|id| self.book.transactions.get(id));
         let facts = self.facts_to_write(&out.facts);
+        let controls = out
+            .controls
+            .iter()
+            .flatten()
+            .filter_map(|name| Some((name.clone(), &self.book.accounts.get(name)?.control)));
         let batch = Batch {
             at: now,
             transactions: touched.map(|tx| &**tx).collect(),
@@ -281,6 +292,8 @@ impl Engine {
             policy_versions: self.runs.take_versions(),
             instruments: instruments.collect(),
             watermarks: Vec::new(),
+            controls: controls.collect(),
+            kill: out.controls.contains(&None).then_some(&self.book.kill),
         };
         let versions = batch.policy_versions.clone();
         match self.ledger.commit(&batch) {
@@ -337,33 +350,34 @@ impl Engine {
     }
 
     fn forget(&mut self, id: TransactionId) {
-        let rests = self.book.transactions.get(&id).is_some_and(|tx| {
-            !tx.status.is_ended() || tx.orders.iter().any(|o| !o.status.is_terminal())
-        });
-        if !rests {
+        if !self.book.transactions.get(&id).is_some_and(|tx| has_business(tx)) {
             self.book.forget(id);
             self.timers.set(id, None);
             self.states.kept.retain(|(owner, _), _| *owner != id);
         }
     }
 
+    /// What was to be sent before the ledger failed is for another moment: each row passes the
+    /// present state once more, like any that was not sent.
+    fn hold_commands(&mut self, commands: &mut Vec<Command>) {
+        let rows = commands
+            .drain(..)
+            .map(|command| Input::NotTaken { account: command.account, op: command.op });
+        self.held_back.splice(0..0, rows);
+    }
+
     /// Retries a batch that could not be written. Gives the answer of this step while it cannot.
     fn write_unsaved(&mut self, now: Timestamp, inputs: &[Input]) -> Option<Dispatch> {
-        let (mut out, mut sent, since) = self.unsaved.take()?;
+        let (mut out, mut sent) = self.unsaved.take()?;
         let why = match self.write(now, &out, &mut sent) {
             Ok(()) => {
-                if now.ms_since(since) > LATE_MS {
-                    // What was decided then passes the present state once more.
-                    let late = out.commands.drain(..);
-                    let again = late.map(|c| Input::NotTaken { account: c.account, op: c.op });
-                    self.held_back.splice(0..0, again);
-                }
+                self.hold_commands(&mut out.commands);
                 let done = self.finish(now, out, sent);
                 return Some(Dispatch { has_more: true, ..done });
             }
             Err(why) => why,
         };
-        self.unsaved = Some((out, sent, since));
+        self.unsaved = Some((out, sent));
         let verdicts = inputs.iter().filter_map(|input| match input {
             Input::Request { ticket, .. } => Some(Self::ledger_failed(*ticket, &why)),
             _ => None,

@@ -7,6 +7,7 @@ use bracketd_core::book::AccountRules;
 use bracketd_core::broker::{BrokerEvent, FromAccount, OrderReport, Picture, Quote};
 use bracketd_core::command::{Answer, Call, Progress};
 use bracketd_core::fact::FactKind;
+use bracketd_core::guard::GuardRules;
 use bracketd_core::ids::{AccountName, PolicyName, Symbol};
 use bracketd_core::instrument::{AccountInfo, Features, Instrument, PriceBand};
 use bracketd_core::intent::{GuardWish, Intent, Open, Request, Source};
@@ -46,13 +47,19 @@ struct World {
 
 impl World {
     fn new(ledger: Ledger, now: Timestamp) -> Self {
-        let file = SourceFile::new("watcher", "watcher.rhai", SCRIPT);
+        Self::with(SCRIPT, GuardRules::default(), ledger, now)
+    }
+
+    /// An account whose policy is this script, under these guards.
+    fn with(script: &str, guards: GuardRules, ledger: Ledger, now: Timestamp) -> Self {
+        let file = SourceFile::new("watcher", "watcher.rhai", script);
         let sources = Sources { policies: vec![file], ..Sources::default() };
         let report = PolicySet::build(&sources, None);
         assert!(report.refused.is_empty(), "{:#?}", report.refused);
         let rules = AccountRules {
             policies: vec![PolicyName::new("watcher")],
             quote_age_ms_max: 600_000,
+            guards,
             ..AccountRules::default()
         };
         let accounts = [(AccountName::new("a"), rules)].into();
@@ -92,6 +99,10 @@ impl World {
     }
 
     fn quote_at(&mut self, second: i64) -> Vec<String> {
+        alerts(&self.quoted_at(second))
+    }
+
+    fn quoted_at(&mut self, second: i64) -> Dispatch {
         self.now = Timestamp(1_700_000_040_000_000 + second * 1_000_000);
         let quote = Quote {
             symbol: Symbol::new("S"),
@@ -100,7 +111,7 @@ impl World {
             last: None,
             at: self.now,
         };
-        alerts(&self.tell(BrokerEvent::Quotes(vec![quote])))
+        self.tell(BrokerEvent::Quotes(vec![quote]))
     }
 }
 
@@ -147,7 +158,7 @@ fn opened(world: &mut World) -> Vec<String> {
         policies: None,
         on_partial: None,
         guard: GuardWish::Plain,
-        distinct: false,
+        distinct: true,
     };
     let request = Request {
         intent: Intent::Open(Box::new(open)),
@@ -160,7 +171,7 @@ fn opened(world: &mut World) -> Vec<String> {
     let command = asked.commands.first().expect("the entry");
     let Call::Submit(new) = &command.call else { panic!("{command:?}") };
     let report = OrderReport {
-        broker_id: "o1".into(),
+        broker_id: format!("o-{}", command.client_id).into(),
         client_id: Some(command.client_id.clone()),
         group: None,
         parent: None,
@@ -209,4 +220,66 @@ fn policies_are_asked_at_open_at_each_bar_at_their_timers_and_at_a_start() {
     again.now = world.now;
     assert_eq!(again.picture(), ["start"]);
     assert_eq!(again.quote_at(272), ["beat"], "timers are worked out anew");
+}
+
+/// Codes of the facts of that kind, with the transaction where it is about one.
+fn told(dispatch: &Dispatch, kind: FactKind) -> Vec<(u64, String)> {
+    let facts = dispatch.facts.iter().map(|(_, fact)| fact).filter(|fact| fact.kind == kind);
+    facts.map(|f| (f.transaction.map_or(0, |id| id.0), f.code.to_string())).collect()
+}
+
+#[test]
+fn g6_a_script_that_moves_a_stop_at_every_price_is_held_to_so_many_a_minute() {
+    let script = r#"const POLICY = #{ version: "1", api: 1 };
+const PARAMS = #{};
+const STATE = #{ moves: 0 };
+fn on_tick(t, m, p) {
+    state.moves += 1;
+    update_stop_loss(t, 90 + state.moves % 2, "back and forth");
+}
+"#;
+    let guards = GuardRules { stop_moves_per_minute: 3, ..GuardRules::default() };
+    let ledger = Ledger::in_memory().expect("a ledger");
+    let mut world = World::with(script, guards, ledger, Timestamp(1_700_000_040_000_000));
+    world.picture();
+    world.quote_at(0);
+    opened(&mut world);
+    let (mut moved, mut tripped) = (0, Vec::new());
+    for second in 1..=50 {
+        let dispatch = world.quoted_at(second);
+        moved += told(&dispatch, FactKind::StopChanged).len();
+        tripped.extend(told(&dispatch, FactKind::GuardTripped));
+    }
+    // The first move is made at once, when it opens.
+    assert!(moved <= 3, "{moved} moves");
+    assert_eq!(tripped, [(1, "TOO_OFTEN".to_owned())], "told once, although it was asked often");
+    let later: usize =
+        (61..=70).map(|s| told(&world.quoted_at(s), FactKind::StopChanged).len()).sum();
+    assert!((1..=3).contains(&later), "{later} more in the next minute");
+}
+
+#[test]
+fn g19_a_script_that_closes_everything_is_stopped_and_told() {
+    let script = r#"const POLICY = #{ version: "1", api: 1 };
+const PARAMS = #{};
+fn on_tick(t, m, p) { close_position(t, "everything must go"); }
+"#;
+    let guards = GuardRules { max_closes_per_minute: 2, ..GuardRules::default() };
+    let ledger = Ledger::in_memory().expect("a ledger");
+    let mut world = World::with(script, guards, ledger, Timestamp(1_700_000_040_000_000));
+    world.picture();
+    world.quote_at(0);
+    let (mut asked, mut tripped) = (Vec::new(), Vec::new());
+    for _ in 0..5 {
+        opened(&mut world);
+    }
+    for second in 1..=200 {
+        let dispatch = world.quoted_at(second);
+        asked.extend(told(&dispatch, FactKind::CloseAsked));
+        tripped.extend(told(&dispatch, FactKind::GuardTripped));
+    }
+    let engine = world.engine.as_ref().expect("an engine");
+    let closing = engine.book().transactions.values().filter(|tx| tx.task.is_some()).count();
+    assert_eq!(closing, 2, "{asked:?}");
+    assert!(tripped.len() <= 1, "told once: {tripped:?}");
 }

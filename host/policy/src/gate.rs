@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use bracketd_core::check::{Context, check, propose};
+use bracketd_core::control::permits;
 use bracketd_core::intent::{Intent, Outcome, Request, Source, Verdict, Wish};
 use bracketd_core::money::Price;
 use bracketd_core::order::Leg;
@@ -81,6 +82,12 @@ fn judge(frame: &Frame<'_>, tx: &Transaction, request: &Request, is_own: bool) -
         let why = format!("a run may change only its own transaction {}", tx.id);
         return refuse(Refusal::NotOwner, why);
     }
+    let about = Some(tx).filter(|_| request.intent.transaction().is_some());
+    if let Some(book) = frame.run.portfolio
+        && let Err((refusal, why)) = permits(book, frame.run.account, about, request)
+    {
+        return refuse(refusal, why);
+    }
     if let Intent::Open(_) = request.intent {
         return Verdict {
             outcome: Outcome::Staged,
@@ -126,9 +133,12 @@ fn effective(tx: &Transaction, intent: &Intent) -> Effective {
         Intent::Protect { .. } | Intent::Ratchet { .. } => price(Leg::Stop),
         Intent::Resize { quantity, .. } => Effective::Quantity(quantity.get()),
         Intent::Close { .. } | Intent::CancelEntry { .. } => Effective::Quantity(Decimal::ZERO),
-        Intent::Open(_) | Intent::Adopt(_) | Intent::Lock { .. } | Intent::Resolve { .. } => {
-            Effective::Nothing
-        }
+        Intent::Open(_)
+        | Intent::Adopt(_)
+        | Intent::Lock { .. }
+        | Intent::Resolve { .. }
+        | Intent::Arm { .. }
+        | Intent::Kill { .. } => Effective::Nothing,
     }
 }
 

@@ -165,6 +165,7 @@ fn must_happen(fault: Fault, state: State) -> bool {
         | Fault::Pause
         | Fault::ClockJump
         | Fault::Disarm
+        | Fault::Kill
         | Fault::Gap
         | Fault::Halt
         | Fault::StaleQuote

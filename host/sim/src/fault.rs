@@ -98,7 +98,9 @@ faults! {
     /// The clock is set.
     ClockJump = "clock-jump", 12;
     /// The account is disarmed for a while.
-    Disarm = "disarm", 8;
+    Disarm = "disarm", 12;
+    /// The kill switch is thrown for a while.
+    Kill = "kill", 12;
 }
 
 impl Fault {

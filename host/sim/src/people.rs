@@ -90,6 +90,21 @@ impl People {
         Some((ticket, request))
     }
 
+    /// A request of the operator, under a ticket of its own.
+    pub(crate) fn operate(&mut self, intent: Intent) -> (u64, Request) {
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        let request = Request {
+            intent,
+            source: Source::Manual("operator".to_owned()),
+            why: why(ticket),
+            if_version: None,
+            inputs: String::new(),
+        };
+        self.asked.insert(ticket, request.clone());
+        (ticket, request)
+    }
+
     fn protect(&mut self, tx: &Transaction, market: &Market) -> Option<Intent> {
         let bid = market.ticker(tx.symbol.as_str())?.bid;
         let wish = |rng: &mut Rng, away: i64| {

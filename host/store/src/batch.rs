@@ -2,7 +2,10 @@
 //!
 //! Apart because this is the border between engine and store: plain data, nothing of SQL.
 
+use std::collections::BTreeMap;
+
 use bracketd_core::command::Op;
+use bracketd_core::control::{Control, Kill};
 use bracketd_core::fact::Fact;
 use bracketd_core::ids::{AccountName, PolicyName, TransactionId};
 use bracketd_core::instrument::Instrument;
@@ -30,6 +33,10 @@ pub struct Batch<'a> {
     pub instruments: Vec<(AccountName, &'a Instrument)>,
     /// Orders and fills of an account were read completely up to then.
     pub watermarks: Vec<(AccountName, Timestamp)>,
+    /// Accounts whose arming, kill switch or baseline changed.
+    pub controls: Vec<(AccountName, &'a Control)>,
+    /// The daemon's own kill switch, where it changed.
+    pub kill: Option<&'a Kill>,
 }
 
 impl Batch<'_> {
@@ -44,6 +51,8 @@ impl Batch<'_> {
             policy_versions: Vec::new(),
             instruments: Vec::new(),
             watermarks: Vec::new(),
+            controls: Vec::new(),
+            kill: None,
         }
     }
 }
@@ -84,17 +93,6 @@ pub struct PolicyVersion {
     pub active: bool,
 }
 
-/// What the ledger keeps of an account by itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AccountMeta {
-    /// The account.
-    pub account: AccountName,
-    /// Whether commands may go out; none before anybody decided.
-    pub armed: Option<bool>,
-    /// The broker's own account behind the name, as it was when that was decided.
-    pub broker_account: Option<String>,
-}
-
 /// The ledger as it stands at the start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loaded {
@@ -107,8 +105,10 @@ pub struct Loaded {
     /// The newest [`ENDED_KEPT`] ended transactions, the first to end first; then all that have
     /// not ended, by number.
     pub transactions: Vec<Transaction>,
-    /// What is kept of each account.
-    pub accounts: Vec<AccountMeta>,
+    /// What was decided of each account.
+    pub controls: BTreeMap<AccountName, Control>,
+    /// The daemon's own kill switch.
+    pub kill: Kill,
     /// What policies keep of those transactions.
     pub policy_states: Vec<PolicyState>,
     /// The active version of each policy.

@@ -13,7 +13,7 @@ use rusqlite::Connection;
 
 use crate::batch::Batch;
 use crate::error::StoreError;
-use crate::rows::{fact, instrument, int, op, order, policy, slice, transaction};
+use crate::rows::{control, fact, instrument, int, op, order, policy, slice, transaction};
 use crate::shadow::{Shadow, Shadows};
 
 /// Writes everything of the batch; the caller commits.
@@ -42,6 +42,12 @@ pub(crate) fn write(
     }
     for (account, at) in &batch.watermarks {
         instrument::write_watermark(sql, account, *at)?;
+    }
+    for (account, row) in &batch.controls {
+        control::write(sql, account, row)?;
+    }
+    if let Some(kill) = batch.kill {
+        control::write_daemon(sql, kill)?;
     }
     write_facts(sql, first_fact_seq, batch.at, batch.facts)
 }

@@ -18,7 +18,8 @@ pub enum StoreError {
     },
     /// A newer bracketd wrote this file.
     #[error(
-        "{} has schema {found}, this bracketd knows up to {known}; run the newer one",
+        "{} has schema {found}, this bracketd knows up to {known}; run the newer one, or go back \
+         to a backup with `bracketd db restore FILE`",
         path.display()
     )]
     NewerSchema {
@@ -83,12 +84,50 @@ pub enum StoreError {
     /// Anything else the database says.
     #[error(transparent)]
     Sqlite(rusqlite::Error),
+    /// The ledger's file is not sound; nothing in it was changed.
+    #[error(
+        "{} is damaged: {what}; nothing was changed. `bracketd db check` tells what is wrong, \
+         `bracketd db restore FILE` goes back to a backup and keeps this file",
+        path.display()
+    )]
+    DamagedFile {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        what: String,
+    },
+    /// A restore was interrupted between its last steps.
+    #[error(
+        "{} is there: a restore was interrupted and the ledger beside it may lack its newest \
+         commits; run `bracketd db restore FILE` again",
+        path.display()
+    )]
+    RestoreInterrupted {
+        /// The restored ledger, not yet in place.
+        path: PathBuf,
+    },
+    /// An older ledger could not be copied before it is migrated; nothing was changed.
+    #[error("{} could not be kept before its migration: {why}", path.display())]
+    NotKept {
+        /// The copy that was to be made.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
 }
 
 impl StoreError {
     /// Whether the very same call can succeed later.
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Busy | Self::Full)
+    }
+
+    /// The same, said of a ledger's file where it is about one.
+    pub(crate) fn of_file(self, path: &std::path::Path) -> Self {
+        match self {
+            Self::Damaged(what) => Self::DamagedFile { path: path.to_owned(), what },
+            other => other,
+        }
     }
 
     pub(crate) fn file(path: &std::path::Path, source: std::io::Error) -> Self {

@@ -5,19 +5,18 @@
 
 use std::path::Path;
 
-use bracketd_core::fact::Fact;
-use bracketd_core::time::Timestamp;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::ballast::Ballast;
-use crate::batch::{AccountMeta, Batch, Committed, Loaded};
+use crate::batch::{Batch, Committed, Loaded};
+use crate::effect::point;
 use crate::error::StoreError;
 use crate::facts::{self, FactFilter, StoredFact};
 use crate::lock::DirLock;
 use crate::open::{self, LEDGER_FILE, OpenOptions};
-use crate::rows::instrument;
 use crate::shadow::Shadows;
-use crate::{commit, load};
+use crate::tools::files;
+use crate::{commit, epoch, load};
 
 /// The ledger. See the module's documentation.
 #[derive(Debug)]
@@ -34,8 +33,9 @@ impl Ledger {
     ///
     /// # Errors
     /// [`StoreError::AlreadyRunning`] while another process holds the directory,
-    /// [`StoreError::NewerSchema`] when a newer program wrote the file, [`StoreError::Damaged`]
-    /// when the file is not sound, and what the disk says.
+    /// [`StoreError::NewerSchema`] when a newer program wrote the file,
+    /// [`StoreError::DamagedFile`] when it is not sound, [`StoreError::RestoreInterrupted`] when a
+    /// restore has to be done again, and what the disk says.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         Self::open_with(dir, OpenOptions::default())
     }
@@ -47,8 +47,11 @@ impl Ledger {
     pub fn open_with(dir: &Path, options: OpenOptions) -> Result<Self, StoreError> {
         std::fs::create_dir_all(dir).map_err(|source| StoreError::file(dir, source))?;
         let lock = DirLock::take(dir)?;
+        files::refuse_interrupted(dir)?;
+        point("start.locked");
         let ballast = Ballast::open(dir, options.ballast_bytes)?;
         let sql = open::open(&dir.join(LEDGER_FILE), options)?;
+        point("start.opened");
         Self::new(sql, Some(ballast), Some(lock))
     }
 
@@ -104,37 +107,24 @@ impl Ledger {
         Ok(Committed { first_fact_seq: first })
     }
 
-    /// Keeps whether an account is armed, with the facts that say who did it.
-    ///
-    /// # Errors
-    /// As [`Ledger::commit`].
-    pub fn set_account(
-        &mut self,
-        at: Timestamp,
-        meta: &AccountMeta,
-        facts: &[Fact],
-    ) -> Result<Committed, StoreError> {
-        let first = self.next_fact_seq;
-        self.write(|sql, _| {
-            instrument::write_meta(sql, meta)?;
-            commit::write_facts(sql, first, at, facts)
-        })?;
-        self.next_fact_seq += facts.len() as u64;
-        Ok(Committed { first_fact_seq: first })
-    }
-
-    /// Makes the next epoch begin and disarms every account: the ledger was restored from a backup,
-    /// and order ids that its lost part may have used must never be used again (I3).
+    /// Makes the next epoch begin and disarms every account, as `db restore` does.
     ///
     /// # Errors
     /// As [`Ledger::commit`].
     pub fn begin_epoch(&mut self) -> Result<u32, StoreError> {
-        self.write(|sql, _| {
-            sql.execute("UPDATE ledger SET epoch = epoch + 1", [])?;
-            sql.execute("UPDATE accounts SET armed = 0 WHERE armed IS NOT NULL", [])?;
-            Ok(())
-        })?;
+        self.write(|sql, _| epoch::begin(sql))?;
         Ok(load::identity(&self.sql)?.1)
+    }
+
+    /// Ends the ledger as a stop does: all of it stands in its one file afterwards, so that a copy
+    /// of that file is a copy of the ledger.
+    ///
+    /// # Errors
+    /// What the database says. Nothing is lost then: the write-ahead log is read at the next start.
+    pub fn close(self) -> Result<(), StoreError> {
+        let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let is_busy: bool = self.sql.query_row(checkpoint, [], |row| row.get(0))?;
+        if is_busy { Err(StoreError::Busy) } else { Ok(()) }
     }
 
     /// Facts, from the owner's own connection.
@@ -158,13 +148,25 @@ impl Ledger {
         let (sql, shadows) = (&mut self.sql, &self.shadows);
         let mut once = || -> Result<(), StoreError> {
             let unit = sql.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            point("commit.begun");
             change(&unit, shadows)?;
-            Ok(unit.commit()?)
+            point("commit.written");
+            unit.commit()?;
+            point("commit.done");
+            Ok(())
         };
         match self.ballast.as_mut() {
             Some(ballast) => with_room(ballast, once),
             None => once(),
         }
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        // After a clean end the file alone is the whole ledger, without its log. It waits for
+        // nobody: what a reader still holds stays in the log, and is as safe there.
+        let _rest = self.sql.execute_batch("PRAGMA wal_checkpoint(PASSIVE)");
     }
 }
 

@@ -6,12 +6,14 @@
 //! engine's back, counts what it loses and never delays a commit (I12).
 //!
 //! Reading order: [`batch`] (what is written and read), [`ledger`] (the owner), [`reader`] (for
-//! everybody else); then [`activity`].
+//! everybody else); then [`activity`]. What an operator does by hand is in [`tools`].
 
 pub mod activity;
 mod ballast;
 pub mod batch;
 mod commit;
+pub mod effect;
+mod epoch;
 pub mod error;
 pub mod facts;
 pub mod ledger;
@@ -23,12 +25,13 @@ mod rows;
 mod shadow;
 #[cfg(test)]
 mod tests;
+pub mod tools;
 
 pub use ballast::BALLAST_FILE;
-pub use batch::{AccountMeta, Batch, Committed, ENDED_KEPT, Loaded, PolicyState, PolicyVersion};
+pub use batch::{Batch, Committed, ENDED_KEPT, Loaded, PolicyState, PolicyVersion};
 pub use error::StoreError;
 pub use facts::{FactFilter, StoredFact};
 pub use ledger::Ledger;
-pub use lock::LOCK_FILE;
+pub use lock::{Holder, LOCK_FILE};
 pub use open::{LEDGER_FILE, OpenOptions};
 pub use reader::LedgerReader;

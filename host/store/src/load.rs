@@ -3,15 +3,19 @@
 //! Apart because crash recovery is this path and nothing else: what it returns is all that the
 //! next process knows.
 
+use std::collections::BTreeMap;
+
+use bracketd_core::command::Op;
+use bracketd_core::control::{Control, Kill};
 use bracketd_core::ids::{AccountName, TransactionId};
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::Transaction;
 use rusqlite::{Connection, Params};
 
-use crate::batch::{AccountMeta, ENDED_KEPT, Loaded, PolicyState};
+use crate::batch::{ENDED_KEPT, Loaded, PolicyState, PolicyVersion};
 use crate::error::StoreError;
 use crate::rows::cells::Cells;
-use crate::rows::{Table, instrument, int, op, order, policy, slice, transaction};
+use crate::rows::{Table, control, instrument, int, op, order, policy, slice, transaction};
 
 const LIVE: &str = "WHERE status NOT IN ('CLOSED', 'FAILED') ORDER BY id";
 const ENDED: &str = "WHERE status IN ('CLOSED', 'FAILED') \
@@ -26,14 +30,15 @@ pub(crate) fn load(sql: &Connection) -> Result<Loaded, StoreError> {
     let mut transactions = ended(sql, None, ENDED_KEPT as u64)?;
     transactions.reverse();
     transactions.extend(with_lists(sql, LIVE, [])?);
-    let (accounts, watermarks) = accounts(sql)?;
+    let accounts = accounts(sql)?;
     Ok(Loaded {
         ledger_id,
         epoch,
         last_transaction: newest(sql, "SELECT max(id) FROM transactions")?,
         policy_states: policy_states(sql, &transactions)?,
         transactions,
-        accounts,
+        controls: accounts.controls,
+        kill: accounts.kill,
         policy_versions: list(
             sql,
             &policy::POLICY_VERSIONS,
@@ -49,7 +54,7 @@ pub(crate) fn load(sql: &Connection) -> Result<Loaded, StoreError> {
             instrument::read,
         )?,
         last_fact_seq: last_fact_seq(sql)?,
-        watermarks,
+        watermarks: accounts.watermarks,
     })
 }
 
@@ -64,6 +69,30 @@ pub(crate) fn ended(
         None => with_lists(sql, ENDED, [limit]),
         Some(id) => with_lists(sql, ENDED_BEFORE, [int(id.0)?, limit]),
     }
+}
+
+/// The numbers of all transactions after that one, at most so many.
+pub(crate) fn ids(sql: &Connection, after: u64, limit: u32) -> Result<Vec<u64>, StoreError> {
+    let query = "SELECT id FROM transactions WHERE id > ? ORDER BY id LIMIT ?";
+    let mut statement = sql.prepare_cached(query)?;
+    let rows = statement
+        .query_map((int(after)?, limit), |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The transaction of that number.
+pub(crate) fn one(sql: &Connection, id: u64) -> Result<Option<Transaction>, StoreError> {
+    Ok(with_lists(sql, "WHERE id = ?", [int(id)?])?.pop())
+}
+
+/// All outbox rows of a transaction, also those that are settled, as they were planned.
+pub(crate) fn all_ops(sql: &Connection, id: u64) -> Result<Vec<Op>, StoreError> {
+    list(sql, &op::OUTBOX, "WHERE transaction_id = ? ORDER BY rowid", [int(id)?], op::read)
+}
+
+/// All versions of all policies, also those that decide no more.
+pub(crate) fn all_policy_versions(sql: &Connection) -> Result<Vec<PolicyVersion>, StoreError> {
+    list(sql, &policy::POLICY_VERSIONS, "ORDER BY name, digest", [], policy::read_version)
 }
 
 /// Ledger id and epoch.
@@ -99,18 +128,34 @@ fn with_lists(
     Ok(all)
 }
 
-type Accounts = (Vec<AccountMeta>, Vec<(AccountName, Timestamp)>);
-
-fn accounts(sql: &Connection) -> Result<Accounts, StoreError> {
-    let all = list(sql, &instrument::ACCOUNTS, "ORDER BY name", [], instrument::read_account)?;
-    let mark = |(meta, until): &(AccountMeta, Option<Timestamp>)| {
-        until.map(|until| (meta.account.clone(), until))
-    };
-    let watermarks = all.iter().filter_map(mark).collect();
-    Ok((all.into_iter().map(|(meta, _)| meta).collect(), watermarks))
+#[derive(Default)]
+struct Accounts {
+    controls: BTreeMap<AccountName, Control>,
+    kill: Kill,
+    watermarks: Vec<(AccountName, Timestamp)>,
 }
 
-fn policy_states(
+fn accounts(sql: &Connection) -> Result<Accounts, StoreError> {
+    let mut all = Accounts::default();
+    let rows = list(sql, &instrument::ACCOUNTS, "ORDER BY name", [], control::read_account)?;
+    for (name, control, read_until) in rows {
+        all.watermarks.extend(read_until.map(|until| (name.clone(), until)));
+        all.controls.insert(name, control);
+    }
+    for (name, kill) in list(sql, &control::KILLS, "", [], control::read_kill)? {
+        match name {
+            None => all.kill = kill,
+            Some(name) => all.controls.entry(name).or_default().kill = kill,
+        }
+    }
+    for (name, baseline) in list(sql, &control::BASELINES, "", [], control::read_baseline)? {
+        all.controls.entry(name).or_default().baseline = Some(baseline);
+    }
+    Ok(all)
+}
+
+/// What policies keep of those transactions.
+pub(crate) fn policy_states(
     sql: &Connection,
     transactions: &[Transaction],
 ) -> Result<Vec<PolicyState>, StoreError> {

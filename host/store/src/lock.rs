@@ -6,11 +6,42 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use crate::error::StoreError;
 
 /// Name of the lock file in the data directory.
 pub const LOCK_FILE: &str = "bracketd.lock";
+
+/// How often a held lock is tried again: somebody who only looks holds it for an instant.
+const TRIES: u32 = 10;
+const BETWEEN: Duration = Duration::from_millis(10);
+
+/// Who holds a data directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// Nobody: no daemon runs on it.
+    Nobody,
+    /// A process; its number as far as the lock file tells.
+    Process(Option<u32>),
+}
+
+/// Who holds a directory, without taking it.
+pub(crate) fn holder(dir: &Path) -> Result<Holder, StoreError> {
+    let path = dir.join(LOCK_FILE);
+    let failed = |source| StoreError::file(&path, source);
+    let mut file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Holder::Nobody),
+        Err(error) => return Err(failed(error)),
+    };
+    // Shared, so that two who look do not see each other; it ends with the file.
+    match file.try_lock_shared() {
+        Ok(()) => Ok(Holder::Nobody),
+        Err(TryLockError::WouldBlock) => Ok(Holder::Process(read_pid(&mut file))),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
 
 /// The held lock; it is let go when this is dropped.
 #[derive(Debug)]
@@ -28,12 +59,18 @@ impl DirLock {
             .truncate(false)
             .open(&path)
             .map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(StoreError::AlreadyRunning { pid: read_pid(&mut file), path });
+        let mut tries = 1..TRIES;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if tries.next().is_some() => {
+                    std::thread::sleep(BETWEEN);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(StoreError::AlreadyRunning { pid: read_pid(&mut file), path });
+                }
+                Err(TryLockError::Error(source)) => return Err(failed(source)),
             }
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
         file.set_len(0).map_err(failed)?;
         writeln!(file, "{}", std::process::id()).map_err(failed)?;
@@ -64,5 +101,31 @@ mod tests {
         }
         drop(first);
         DirLock::take(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn a_look_at_the_lock_takes_nothing_away() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(holder(dir.path()).unwrap(), Holder::Nobody);
+        assert!(!dir.path().join(LOCK_FILE).exists(), "looking makes no file");
+        let held = DirLock::take(dir.path()).unwrap();
+        let us = Holder::Process(Some(std::process::id()));
+        assert_eq!(holder(dir.path()).unwrap(), us);
+        assert_eq!(holder(dir.path()).unwrap(), us);
+        drop(held);
+        assert_eq!(holder(dir.path()).unwrap(), Holder::Nobody);
+    }
+
+    #[test]
+    fn a_start_waits_for_somebody_who_only_looks() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(DirLock::take(dir.path()).unwrap());
+        let looking = File::open(dir.path().join(LOCK_FILE)).unwrap();
+        looking.try_lock_shared().unwrap();
+        std::thread::scope(|scope| {
+            let start = scope.spawn(|| DirLock::take(dir.path()).map(drop));
+            drop(looking);
+            start.join().unwrap().unwrap();
+        });
     }
 }

@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use rusqlite_migration::{M, Migrations};
 
 use crate::error::StoreError;
+use crate::tools;
 
 /// Name of the ledger in the data directory.
 pub const LEDGER_FILE: &str = "ledger.db";
@@ -21,6 +22,7 @@ const STATEMENTS_KEPT: usize = 64;
 
 static STEPS: &[M<'static>] = &[
     M::up(include_str!("../migrations/0001_first.sql")),
+    M::up(include_str!("../migrations/0002_control.sql")),
     M::up(include_str!("../migrations/0003_evidence.sql")),
 ];
 /// Every step from an empty file to the schema of this program.
@@ -44,14 +46,21 @@ impl Default for OpenOptions {
     }
 }
 
-/// Opens or makes the ledger file and brings its schema up to date.
+/// Opens or makes the ledger file and brings its schema up to date; an older one is copied first.
 pub(crate) fn open(path: &Path, options: OpenOptions) -> Result<Connection, StoreError> {
+    open_at(path, options).map_err(|error| error.of_file(path))
+}
+
+fn open_at(path: &Path, options: OpenOptions) -> Result<Connection, StoreError> {
     let mut sql = Connection::open(path)?;
     sql.busy_timeout(Duration::from_millis(options.busy_ms))?;
     check_sound(&sql)?;
     check_version(&sql, path)?;
     sql.pragma_update(None, "journal_mode", "WAL")?;
     sql.pragma_update(None, "synchronous", "FULL")?;
+    if (1..newest_version()).contains(&version(&sql)?) {
+        tools::backup::before_migration(&sql, path, newest_version())?;
+    }
     migrate(&mut sql)?;
     if options.fixed_id {
         fix_ledger_id(&sql)?;
@@ -80,7 +89,7 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     Ok(sql)
 }
 
-fn migrate(sql: &mut Connection) -> Result<(), StoreError> {
+pub(crate) fn migrate(sql: &mut Connection) -> Result<(), StoreError> {
     sql.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     MIGRATIONS.to_latest(sql)?;
     sql.pragma_update(None, "foreign_keys", true)?;
@@ -93,8 +102,7 @@ fn check_sound(sql: &Connection) -> Result<(), StoreError> {
 }
 
 fn check_version(sql: &Connection, path: &Path) -> Result<(), StoreError> {
-    let found: i64 = sql.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    let (found, known) = (version(sql)?, newest_version());
     if found > known {
         return Err(StoreError::NewerSchema { found, known, path: path.to_owned() });
     }
@@ -127,6 +135,16 @@ pub(crate) fn empty(sql: &Connection) -> Result<(), StoreError> {
     sql.pragma_update(None, "foreign_keys", true)?;
     sql.set_db_config(setting, true)?;
     fix_ledger_id(sql)
+}
+
+/// The schema of a file; 0 for an empty one.
+pub(crate) fn version(sql: &Connection) -> Result<i64, StoreError> {
+    Ok(sql.query_row("PRAGMA user_version", [], |row| row.get(0))?)
+}
+
+/// The schema that this program writes.
+pub(crate) fn newest_version() -> i64 {
+    i64::try_from(STEPS.len()).unwrap_or(i64::MAX)
 }
 
 /// Sixteen random bytes, drawn once: two ledgers never derive the same order ids (I3).

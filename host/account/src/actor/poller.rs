@@ -16,6 +16,7 @@ use crate::actor::pricer::QuoteFilter;
 use crate::actor::reads::{self, Key};
 use crate::actor::seen::Seen;
 use crate::config::{Drive, FILLS_MS_MAX, PollConfig, ms};
+use crate::effect::point;
 use crate::lock::lock;
 use crate::slot::Slot;
 
@@ -192,7 +193,9 @@ impl Poller {
 
     fn tell_polled(&self, orders: Vec<OrderReport>, fills: Vec<Fill>) {
         if !orders.is_empty() || !fills.is_empty() {
+            point("poll.telling");
             self.slot.shared.tell(BrokerEvent::Polled { orders, fills });
+            point("poll.told");
         }
     }
 

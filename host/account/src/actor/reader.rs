@@ -18,6 +18,7 @@ use crate::actor::reads::{self, Key, Whole};
 use crate::actor::writer::told_bracket;
 use crate::config::{Drive, PollConfig, ms};
 use crate::convert::{self, plain_fault};
+use crate::effect::point;
 use crate::slot::Slot;
 
 /// A periodic picture reaches back so far.
@@ -89,6 +90,9 @@ fn answer(slot: &mut Slot, read: Read) {
         }
         Read::Picture { since } => return tell_picture(slot, since),
     };
+    if matches!(event, BrokerEvent::LookedUp { .. }) {
+        point("lookup.telling");
+    }
     slot.shared.tell(event);
 }
 
@@ -202,6 +206,7 @@ fn tell_picture(slot: &mut Slot, since: Timestamp) {
             as_of: since,
         }
     });
+    point("start.picture.telling");
     slot.shared.tell(BrokerEvent::Picture(picture));
 }
 

@@ -14,6 +14,7 @@ use crate::actor::queue::WriteQueue;
 use crate::actor::reads::{self, Key};
 use crate::bindings::bracketd::broker::types as abi;
 use crate::convert::{self, Tie, fault_of, plain_fault};
+use crate::effect::point;
 use crate::guest::{Mode, WriteSeen};
 use crate::instance::{Budget, CallError, Instance};
 use crate::lock::lock;
@@ -38,6 +39,7 @@ pub(crate) fn run(mut slot: Slot, queue: &WriteQueue, budget_ms: u32) {
 }
 
 fn carry_out(slot: &mut Slot, command: Command, budget_ms: u32) {
+    point("write.taken");
     if let Err(not_ready) = slot.ensure() {
         let after_ms = u64::try_from(not_ready.after.as_millis()).unwrap_or(u64::MAX).max(1);
         return answer(slot, &command, Answer::NotSent { fault: not_ready.fault, after_ms });
@@ -189,7 +191,9 @@ fn expect_progress(slot: &Slot, progress: &Progress) {
 }
 
 fn answer(slot: &Slot, command: &Command, answer: Answer) {
+    point("answer.telling");
     slot.shared.tell(BrokerEvent::Answer { op: command.op.clone(), answer });
+    point("answer.told");
     slot.shared.ended();
 }
 

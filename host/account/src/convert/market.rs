@@ -68,7 +68,16 @@ pub(crate) fn balance(balance: &abi_account::Balance) -> Result<Balance, Lie> {
         equity: number("balance.equity", balance.equity)?,
         buying_power: number("balance.buying-power", balance.buying_power)?,
         currency: id("balance.currency", &balance.currency)?.to_owned(),
+        account: broker_account(&balance.ext)?,
     })
+}
+
+/// The broker's own number of the account, under the names that plugins tell it by.
+fn broker_account(ext: &[(String, String)]) -> Result<Option<String>, Lie> {
+    let told = ["account_number", "account_id"]
+        .iter()
+        .find_map(|name| ext.iter().find(|(key, _)| key == name));
+    told.map(|(_, value)| id("balance.ext.account", value).map(str::to_owned)).transpose()
 }
 
 /// An instrument's rules.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use crate::effect::point;
 use crate::secret::Secrets;
 use crate::wire::flight::Flight;
 use crate::wire::{Client, Failure, Prepared, Sent, Why};
@@ -64,7 +65,9 @@ impl Senders {
 
 fn send_all(inbox: &Receiver<Job>, client: &Client, secrets: &Secrets) {
     for job in inbox {
+        point("write.leaving");
         let outcome = client.run(job.prepared, job.hard_deadline, secrets);
+        point("write.answered");
         job.flight.land(outcome);
     }
 }

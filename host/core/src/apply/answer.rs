@@ -13,7 +13,7 @@ use crate::fact::FactKind;
 use crate::ids::{AccountName, BrokerOrderId, OpId, SliceNo};
 use crate::intent::{Resolution, Source};
 use crate::limits;
-use crate::order::{OrderStatus, Role};
+use crate::order::{Order, OrderStatus, Role};
 use crate::time::Timestamp;
 use crate::transaction::{Task, Transaction, TransactionEvent};
 
@@ -50,7 +50,8 @@ pub(super) fn answered(
             }
             Answer::Placed { order, progress } => {
                 if let Some(report) = order {
-                    merge(tx, &report, now, out);
+                    let tie = Some((tx.ops[at].slice, tx.ops[at].legs));
+                    merge(tx, &report, tie, now, out);
                 }
                 progressed(tx, at, progress, now, out);
             }
@@ -334,9 +335,9 @@ pub(super) fn looked_up(
                 if let Some(slice) = tx.slices.iter_mut().find(|s| s.no == slice) {
                     slice.memo = memo;
                 }
-                if is_outdated(tx, &legs) {
+                if is_stale(tx, &legs) {
                     look_again(tx, at, now, out);
-                    return;
+                    return settle(tx, now, out);
                 }
                 let took = has_taken(&tx.ops[at], &legs);
                 retire_replaced(tx, at, &legs, now, out);
@@ -357,7 +358,8 @@ fn found_order(
     now: Timestamp,
     out: &mut Transition,
 ) {
-    merge(tx, report, now, out);
+    let tie = Some((tx.ops[at].slice, tx.ops[at].legs));
+    merge(tx, report, tie, now, out);
     let cancels = matches!(tx.ops[at].kind, OpKind::Cancel { .. });
     if cancels && report.status == OrderStatus::PendingCancel {
         await_end(tx, at, report.broker_id.clone(), now, out);
@@ -369,12 +371,18 @@ fn found_order(
     }
 }
 
-/// Whether the legs are of an earlier moment than what is known already: one that has ended is
-/// listed as live. Such a look proves nothing, least of all that a newer order is not there.
-fn is_outdated(tx: &Transaction, legs: &[BracketLeg]) -> bool {
+/// Whether the legs are from before something that is known: they list as alive what has ended
+/// while another order stands in its place. Such a read proves nothing.
+fn is_stale(tx: &Transaction, legs: &[BracketLeg]) -> bool {
     legs.iter().filter(|leg| !leg.status.is_terminal()).any(|leg| {
-        tx.orders.iter().any(|o| o.broker_id == leg.broker_id && o.status.is_terminal())
+        let known = tx.orders.iter().find(|o| o.broker_id == leg.broker_id);
+        known.is_some_and(|o| o.status.is_terminal() && has_successor(tx, o))
     })
+}
+
+/// Whether a live order of the same slice and role is known.
+pub(super) fn has_successor(tx: &Transaction, order: &Order) -> bool {
+    tx.exits(order.slice).any(|o| o.role == order.role)
 }
 
 /// Whether the legs show what the adjustment asked for, or the one step of it that was made: an

@@ -34,9 +34,11 @@ pub(super) fn filled(tx: &mut Transaction, fill: &Filled, now: Timestamp, out: &
     match fill.role {
         Role::Entry => {
             let first = tx.entered.is_zero();
+            // What left before its entry was heard of is not held any more.
+            let left_already = tx.exited.minus(tx.entered);
             tx.entered = tx.entered.plus(fill.quantity);
             tx.entered_value = tx.entered_value.saturating_add(value);
-            hold(tx, fill.quantity, now);
+            hold(tx, fill.quantity.minus(left_already), now);
             if let Some(next) = tx.status.after(TransactionEvent::EntryFilled) {
                 super::settle::become_status(tx, next, "entry_filled", now, out);
             }
@@ -89,6 +91,9 @@ pub(crate) fn left_outside(
 
 /// Adds entered quantity to the slice that gathers, or to a new one.
 fn hold(tx: &mut Transaction, quantity: Quantity, now: Timestamp) {
+    if quantity.is_zero() {
+        return;
+    }
     let carried = tx.entry.guard != EntryGuard::Plain && !tx.entry.ended;
     let is_sent = |tx: &Transaction, no: SliceNo| {
         tx.exits(no).next().is_some()

@@ -21,6 +21,7 @@ use crate::ids::{AccountName, OpId, Symbol, TransactionId};
 use crate::intent::Source;
 use crate::money::{Price, Quantity};
 use crate::order::Leg;
+use crate::plan::id::{Limits, Salt, tie};
 use crate::time::Timestamp;
 use crate::transaction::Transaction;
 
@@ -30,6 +31,9 @@ pub(crate) use holding::left_outside;
 pub(crate) use report::gone;
 pub(crate) use settle::become_status;
 pub use settle::settle;
+
+/// The slice and the legs that an order was made for.
+pub(crate) type Tie = (crate::ids::SliceNo, crate::command::OpLegs);
 
 /// Everything that one batch of events changed, and what follows from it.
 #[derive(Debug, Default)]
@@ -48,6 +52,8 @@ pub struct Transition {
     pub notices: Vec<Notice>,
     /// Instruments that were read for the first time or differ from before.
     pub instruments: BTreeSet<(AccountName, Symbol)>,
+    /// Accounts whose kill switch, arming or baseline must be written; none is the daemon's own.
+    pub controls: BTreeSet<Option<AccountName>>,
 }
 
 /// Something a policy of the transaction may want to hear.
@@ -101,7 +107,10 @@ pub enum NoticeKind {
 impl Transition {
     /// Whether nothing durable changed.
     pub fn is_empty(&self) -> bool {
-        self.touched.is_empty() && self.ops.is_empty() && self.facts.is_empty()
+        self.touched.is_empty()
+            && self.ops.is_empty()
+            && self.facts.is_empty()
+            && self.controls.is_empty()
     }
 
     pub(crate) fn fact(
@@ -176,7 +185,7 @@ impl Book {
             self.orders.get(&(account.clone(), id.clone())).copied()
         };
         by_broker(&report.broker_id)
-            .or_else(|| self.clients.get(report.client_id.as_ref()?).copied())
+            .or_else(|| self.owner_of_client(account, report))
             .or_else(|| by_broker(report.parent.as_ref()?))
             .or_else(|| by_broker(report.replaces.as_ref()?))
             .or_else(|| self.owner_of_group(account, report.group.as_ref()?))
@@ -189,6 +198,36 @@ impl Book {
             tx.account == *account && tx.symbol == report.symbol && !tx.status.is_ended()
         };
         self.transactions.values().find(fits).map(|tx| tx.id)
+    }
+
+    /// Whose client order id it carries, also that of a row which is settled by now: one that was
+    /// rejected though it was done, or came late.
+    fn owner_of_client(
+        &self,
+        account: &AccountName,
+        report: &OrderReport,
+    ) -> Option<TransactionId> {
+        let client = report.client_id.as_ref()?;
+        if let Some(id) = self.clients.get(client) {
+            return Some(*id);
+        }
+        let known = self.accounts.get(account)?;
+        if known.orphans.contains_key(&report.broker_id) {
+            return None;
+        }
+        let (salt, limits) = (Salt::of(self), Limits::of(known.info.as_ref()));
+        let ours = self.transactions.values().filter(|tx| tx.account == *account);
+        ours.rev().find(|tx| tie(&salt, &limits, tx, client).is_some()).map(|tx| tx.id)
+    }
+
+    /// The slice and legs that an order of a transaction was made for, by its client order id.
+    pub(crate) fn tie_of(&self, id: TransactionId, report: &OrderReport) -> Option<Tie> {
+        let tx = self.transactions.get(&id)?;
+        if tx.orders.iter().any(|order| order.broker_id == report.broker_id) {
+            return None;
+        }
+        let info = self.accounts.get(&tx.account)?.info.as_ref();
+        tie(&Salt::of(self), &Limits::of(info), tx, report.client_id.as_ref()?)
     }
 
     /// Whose linked pair a leg without any other tie belongs to. Only orders seen for the first
@@ -278,7 +317,10 @@ fn account_event(
         BrokerEvent::Session { symbol, session } => {
             account.sessions.insert(symbol, session);
         }
-        BrokerEvent::Balance(balance) => account.balance = Some(balance),
+        BrokerEvent::Balance(balance) => {
+            account.balance = Some(balance);
+            crate::control::balance_read(book, name, now, out);
+        }
         // Bars and unknown instruments concern those who asked, outside of the book.
         BrokerEvent::Bars { .. }
         | BrokerEvent::NoInstrument { .. }

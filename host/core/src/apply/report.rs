@@ -3,9 +3,10 @@
 //! Apart because reports arrive twice, late and in any order, and merging must not care: the
 //! status table decides, filled quantity never shrinks, a fill always wins.
 
+use super::answer::has_successor;
 use super::holding::{Filled, filled};
 use super::settle::order_ended;
-use super::{Transition, settle};
+use super::{Tie, Transition, settle};
 use crate::book::Book;
 use crate::bug::{self, Bug};
 use crate::broker::{Fill, OrderReport};
@@ -29,13 +30,20 @@ pub(super) fn reports(
     let strangers: Vec<&OrderReport> =
         all.iter().filter(|one| book.owner_of(account, one).is_none()).collect();
     let known = all.iter().filter(|one| !strangers.iter().any(|s| std::ptr::eq(*s, *one)));
-    for one in known.collect::<Vec<_>>().into_iter().chain(strangers) {
+    // What was entered comes before what left of it, in whatever order the list tells them.
+    let mut known: Vec<&OrderReport> = known.collect();
+    known.sort_by_key(|one| {
+        let owner = book.owner_of(account, one).and_then(|id| book.transactions.get(&id));
+        owner.is_some_and(|tx| tx.direction.entry_side() != one.side)
+    });
+    for one in known.into_iter().chain(strangers) {
         // An order that is not ours is left alone; reconciling lists it.
         let Some(id) = book.owner_of(account, one) else { continue };
         let known = book.transactions.get(&id).is_some_and(|tx| is_known(tx, one));
         if !known {
+            let tie = book.tie_of(id, one);
             book.change(id, out, |tx, out| {
-                merge(tx, one, now, out);
+                merge(tx, one, tie, now, out);
                 settle(tx, now, out);
             });
         }
@@ -62,7 +70,7 @@ pub(super) fn fills(
             ahead.filled = fill.quantity;
             ahead.avg_price = Some(fill.price);
             book.change(id, out, |tx, out| {
-                merge(tx, &ahead, now, out);
+                merge(tx, &ahead, None, now, out);
                 settle(tx, now, out);
             });
         }
@@ -106,10 +114,12 @@ fn is_known(tx: &Transaction, report: &OrderReport) -> bool {
     })
 }
 
-/// Merges a report into the transaction.
+/// Merges a report into the transaction. `tie` says what an order that is seen for the first time
+/// was made for, where its client order id tells.
 pub(super) fn merge(
     tx: &mut Transaction,
     report: &OrderReport,
+    tie: Option<Tie>,
     now: Timestamp,
     out: &mut Transition,
 ) {
@@ -120,15 +130,20 @@ pub(super) fn merge(
     let at = match known {
         Some(at) => at,
         None => {
-            let order = first_seen(tx, report);
+            let order = first_seen(tx, report, tie);
             tx.orders.push(order);
             tx.orders.len() - 1
         }
     };
+    let stands_again = tx.orders.get(at).is_some_and(|o| !has_successor(tx, o));
     let Some(order) = tx.orders.get_mut(at) else { return };
     let before = order.status;
     let is_newer = report.updated_at >= order.updated_at;
-    match order.status.after_report(report.status) {
+    let next = match order.status.after_report(report.status) {
+        Err(_) if is_newer && stands_again => order.status.after_failed_replace(report.status),
+        next => next,
+    };
+    match next {
         Ok(next) => order.status = next,
         // A page that was read before the end is no contradiction.
         Err(_) if !is_newer => {}
@@ -210,14 +225,13 @@ fn take_fill(
 }
 
 /// An order seen for the first time: which slice and role has it?
-fn first_seen(tx: &Transaction, report: &OrderReport) -> Order {
-    let op = tx.ops.iter().find(|op| Some(&op.client_id) == report.client_id.as_ref());
+fn first_seen(tx: &Transaction, report: &OrderReport, tie: Option<Tie>) -> Order {
     let kin = |id: &Option<crate::ids::BrokerOrderId>| {
         tx.orders.iter().find(|o| Some(&o.broker_id) == id.as_ref())
     };
     let replaced = kin(&report.replaces);
-    let slice = op
-        .map(|op| op.slice)
+    let slice = tie
+        .map(|(slice, _)| slice)
         .or_else(|| replaced.map(|o| o.slice))
         .or_else(|| kin(&report.parent).map(|o| o.slice))
         .or_else(|| {
@@ -225,7 +239,7 @@ fn first_seen(tx: &Transaction, report: &OrderReport) -> Order {
             tx.orders.iter().find(|o| o.group.as_ref() == Some(group)).map(|o| o.slice)
         })
         .unwrap_or(SliceNo(0));
-    let closes = op.is_some_and(|op| op.legs == OpLegs::Close);
+    let closes = tie.is_some_and(|(_, legs)| legs == OpLegs::Close);
     let role = if closes { Role::Close } else { role_of(tx, report) };
     Order {
         broker_id: report.broker_id.clone(),
@@ -267,7 +281,7 @@ pub(crate) fn gone(tx: &mut Transaction, id: &BrokerOrderId, now: Timestamp, out
     over.status = OrderStatus::Canceled;
     over.updated_at = over.updated_at.max(now);
     over.reject = Some("the broker does not know it any more".to_owned());
-    merge(tx, &over, now, out);
+    merge(tx, &over, None, now, out);
     settle(tx, now, out);
 }
 
@@ -315,6 +329,6 @@ pub(super) fn merge_legs(
         report.avg_price = order.avg_price.or(leg.limit).or(leg.trigger);
         report.limit = leg.limit;
         report.trigger = leg.trigger;
-        merge(tx, &report, now, out);
+        merge(tx, &report, None, now, out);
     }
 }

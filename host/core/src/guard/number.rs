@@ -113,6 +113,8 @@ impl Guard {
             Refusal::Duplicate => Some(Self::G4),
             Refusal::TooOften => Some(Self::G6),
             Refusal::Loosens | Refusal::Recedes | Refusal::VerbNotAllowed => Some(Self::G7),
+            Refusal::Killed => Some(Self::G8),
+            Refusal::Disarmed => Some(Self::G13),
             Refusal::WashTrade => Some(Self::G9),
             Refusal::Restricted | Refusal::SessionClosed => Some(Self::G11),
             Refusal::NotOwner => Some(Self::G12),
@@ -131,6 +133,7 @@ impl Guard {
             | Refusal::Busy
             | Refusal::NotUnknown
             | Refusal::NoEvidence
+            | Refusal::NoReason
             | Refusal::NothingToAdopt
             | Refusal::VersionConflict
             | Refusal::Locked

@@ -4,9 +4,11 @@
 //! same row must give the same ids on every machine and in every version.
 
 use crate::bug::{self, Bug};
+use crate::book::Book;
 use crate::command::OpLegs;
 use crate::ids::{ClientOrderId, OpId, SliceNo, TransactionId};
 use crate::instrument::AccountInfo;
+use crate::transaction::{StepCount, Transaction};
 
 /// Prefix of client order ids, so that people know them at the broker.
 const PREFIX: &str = "bd-";
@@ -16,9 +18,16 @@ const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 const ID_CHARS: usize = 26;
 
 /// What makes the ids of one ledger differ from those of another.
+#[derive(Clone)]
 pub(crate) struct Salt {
     pub(crate) ledger: String,
     pub(crate) epoch: u32,
+}
+
+impl Salt {
+    pub(crate) fn of(book: &Book) -> Self {
+        Self { ledger: book.ledger_id.clone(), epoch: book.epoch }
+    }
 }
 
 /// What an account takes as a client order id.
@@ -55,6 +64,23 @@ pub(crate) fn client_id(op: &OpId, limits: &Limits) -> ClientOrderId {
     let prefix = if limits.takes_prefix { PREFIX } else { "" };
     let whole = format!("{prefix}{}", op.as_str());
     ClientOrderId::from(whole.chars().take(limits.chars_max).collect::<String>())
+}
+
+/// The slice and legs that a client order id of a transaction was made for. It is derived again
+/// from the step counts, so it is known for a row of any age and after any restart.
+pub(crate) fn tie(
+    salt: &Salt,
+    limits: &Limits,
+    tx: &Transaction,
+    client: &ClientOrderId,
+) -> Option<(SliceNo, OpLegs)> {
+    let made_by = |count: &&StepCount| {
+        (1..=count.steps).rev().any(|step| {
+            let op = op_id(salt, tx.id, count.slice, count.legs, step);
+            client_id(&op, limits) == *client
+        })
+    };
+    tx.steps.iter().find(made_by).map(|count| (count.slice, count.legs))
 }
 
 fn base32(bytes: &[u8], chars: usize) -> String {

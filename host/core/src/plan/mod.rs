@@ -5,7 +5,8 @@
 //! way at a time (I4); the newest wish is what the next one carries.
 
 mod exits;
-mod id;
+mod halt;
+pub(crate) mod id;
 mod protect;
 mod retry;
 mod task;
@@ -18,6 +19,7 @@ use crate::apply::{Transition, host_close, settle};
 use crate::book::{Account, Book};
 use crate::bug::{self, Bug};
 use crate::command::{Bracket, BracketLeg, Call, Command, NewOrder, Op, OpKind, OpLegs, OpState};
+use crate::control::KillLevel;
 use crate::fact::FactKind;
 use crate::guard::wire;
 use crate::ids::{SliceNo, TransactionId};
@@ -42,6 +44,7 @@ pub(crate) struct Step {
 
 /// Plans what a transaction needs next and brings its protection clock up to date.
 pub fn plan(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Transition) {
+    halt::enforce(book, id, now, out);
     if protect::deadline_close_is_due(book, id, now) {
         book.change(id, out, |tx, out| {
             host_close(tx, "no_stop_in_time", "its stop did not rest in time", now, out);
@@ -49,9 +52,14 @@ pub fn plan(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Transi
     }
     let Some(tx) = book.transactions.get(&id).cloned() else { return };
     let Some(account) = book.accounts.get(&tx.account) else { return };
-    let steps = if may_send(account) { steps(&tx, account, now) } else { Vec::new() };
+    let steps = if account.may_send() {
+        let level = book.kill_of(account).level;
+        steps(&tx, account, if bug::is(Bug::M19) { KillLevel::Off } else { level }, now)
+    } else {
+        Vec::new()
+    };
     let protection = protect::judge(&tx, account, now);
-    let salt = id::Salt { ledger: book.ledger_id.clone(), epoch: book.epoch };
+    let salt = id::Salt::of(book);
     let limits = id::Limits::of(account.info.as_ref());
     let (exit_tif, on_breached) = (account.rules.exit_time_in_force, account.rules.on_breached);
     let multiplier = urgency::multiplier(account, &tx.symbol);
@@ -76,13 +84,6 @@ pub fn plan(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Transi
         }
         settle(tx, now, out);
     });
-}
-
-/// Whether commands may leave for the account now.
-pub(crate) fn may_send(account: &Account) -> bool {
-    account.is_up
-        && (account.is_reconciled || bug::is(Bug::M9))
-        && (account.rules.armed || bug::is(Bug::M13))
 }
 
 /// The command for an outbox row, also for one that goes out again.
@@ -145,11 +146,11 @@ pub fn bracket(
     }
 }
 
-fn steps(tx: &Transaction, account: &Account, now: Timestamp) -> Vec<Step> {
+fn steps(tx: &Transaction, account: &Account, level: KillLevel, now: Timestamp) -> Vec<Step> {
     if tx.status == TransactionStatus::Waiting && !entry_was_sent(tx) {
         return submit_entry(tx).into_iter().collect();
     }
-    let mut steps: Vec<Step> = cancel_entry(tx, account).into_iter().collect();
+    let mut steps: Vec<Step> = cancel_entry(tx, account, level).into_iter().collect();
     steps.extend(task::steps(tx, account, now));
     for slice in &tx.slices {
         if !task::occupies(tx, account, slice.no) {
@@ -191,13 +192,14 @@ fn submit_entry(tx: &Transaction) -> Option<Step> {
     Some(Step { slice: SliceNo(0), legs: OpLegs::Entry, kind: OpKind::Submit(order) })
 }
 
-/// The rest of the entry goes when somebody asked for it, when a close begins, or when it stands
-/// in the way of protecting what filled.
-fn cancel_entry(tx: &Transaction, account: &Account) -> Option<Step> {
+/// The rest of the entry goes when somebody asked for it, when a close begins, when it stands in
+/// the way of protecting what filled, or when the kill switch says so.
+fn cancel_entry(tx: &Transaction, account: &Account, level: KillLevel) -> Option<Step> {
     let resting = tx.resting_entry()?;
     let busy = tx.ops.iter().any(|op| op.legs == OpLegs::Entry && !op.state.is_settled());
     // Once the first entry has ended, an entry order is a growth that somebody wants.
     let asked = tx.status == TransactionStatus::Closing
+        || level >= KillLevel::CancelEntries
         || (!tx.entry.ended && (tx.entry.cancel_asked || entry_blocks(tx, account)));
     // Everything that was entered has left again: the rest would start a position without a plan.
     let spent = !tx.entered.is_zero() && tx.held().is_zero();

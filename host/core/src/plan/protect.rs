@@ -26,7 +26,7 @@ pub(super) fn deadline_close_at(tx: &Transaction, account: &Account) -> Option<T
         Exposed::Deadline | Exposed::Rejected | Exposed::Unknown => true,
         Exposed::Breached => !kept,
         // Nothing could be sent, or somebody chose to wait.
-        Exposed::AccountDown | Exposed::WaitingForEntry => false,
+        Exposed::AccountDown | Exposed::Disarmed | Exposed::WaitingForEntry => false,
     };
     let asked = account.rules.on_deadline == OnDeadline::Close;
     if !asked || !counts || tx.status != TransactionStatus::Opened || tx.task.is_some() {
@@ -41,7 +41,7 @@ pub(super) fn deadline_close_at(tx: &Transaction, account: &Account) -> Option<T
 pub(super) fn deadline_close_is_due(book: &Book, id: TransactionId, now: Timestamp) -> bool {
     let Some(tx) = book.transactions.get(&id) else { return false };
     let Some(account) = book.accounts.get(&tx.account) else { return false };
-    super::may_send(account) && deadline_close_at(tx, account).is_some_and(|at| at <= now)
+    account.may_send() && deadline_close_at(tx, account).is_some_and(|at| at <= now)
 }
 
 /// Whether the held quantity has its wanted stop (I5).
@@ -59,7 +59,9 @@ pub(super) fn judge(tx: &Transaction, account: &Account, now: Timestamp) -> Prot
     let rejected = exposed.iter().any(|s| s.rejections > 0);
     let breached = exposed.iter().any(|s| s.breached);
     let waits = tx.resting_entry().is_some() && partial_rule(tx, account) == Partial::Wait;
-    let why = if !account.is_up || !account.rules.armed {
+    let why = if !account.is_armed() {
+        Some(Exposed::Disarmed)
+    } else if !account.is_up {
         Some(Exposed::AccountDown)
     } else if unknown {
         Some(Exposed::Unknown)

@@ -3,10 +3,11 @@
 //! Apart because what was decided then need not be right now: the row passes the present state
 //! once more. It must never change an id (I3), nor send what left or was given up meanwhile.
 
-use crate::apply::{Transition, become_status};
+use crate::apply::{Transition, become_status, settle};
 use crate::book::Book;
 use crate::bug::{self, Bug};
 use crate::command::{Op, OpKind, OpState};
+use crate::control::KillLevel;
 use crate::fact::FactKind;
 use crate::guard::wire;
 use crate::ids::TransactionId;
@@ -15,6 +16,9 @@ use crate::limits;
 use crate::order::Order;
 use crate::time::Timestamp;
 use crate::transaction::{Task, Transaction, TransactionEvent};
+
+/// Why nothing that opens or grows goes out.
+const KILLED: &str = "the kill switch is on";
 
 /// Sends the row again, or gives it up where it is too old or no longer wanted.
 pub(super) fn again(
@@ -28,7 +32,8 @@ pub(super) fn again(
     let Some(account) = book.accounts.get(&tx.account) else { return };
     let exit_tif = account.rules.exit_time_in_force;
     let multiplier = super::urgency::multiplier(account, &tx.symbol);
-    let fate = fate(tx, op, now);
+    let killed = book.kill_level(&tx.account) > KillLevel::Off;
+    let fate = fate(tx, op, killed, now);
     book.change(id, out, |tx, out| {
         let Some(at) = tx.ops.iter().position(|o| o.id == op.id) else { return };
         match fate {
@@ -63,7 +68,7 @@ enum Fate {
     Done(&'static str),
 }
 
-fn fate(tx: &Transaction, op: &Op, now: Timestamp) -> Fate {
+fn fate(tx: &Transaction, op: &Op, killed: bool, now: Timestamp) -> Fate {
     let known = |o: &Order| o.client_id.as_ref() == Some(&op.client_id);
     let makes_one = matches!(op.kind, OpKind::Submit(_) | OpKind::Close(_));
     if makes_one && tx.orders.iter().any(known) {
@@ -71,6 +76,7 @@ fn fate(tx: &Transaction, op: &Op, now: Timestamp) -> Fate {
     }
     let grows = matches!(tx.task, Some(Task::Grow { .. }));
     let stale = match &op.kind {
+        OpKind::Submit(_) if killed && !bug::is(Bug::M19) => Some(KILLED),
         OpKind::Submit(_)
             if now.ms_since(op.planned_at) > limits::ENTRY_AGE_MS_MAX && !bug::is(Bug::M15) =>
         {
@@ -123,10 +129,13 @@ fn give_up(
     if is_given_up && tx.entered.is_zero() {
         tx.entry.ended = true;
         if let Some(next) = tx.status.after(TransactionEvent::EntryFailed) {
-            become_status(tx, next, "entry_stale", now, out);
+            let word = if why == KILLED { "entry_killed" } else { "entry_stale" };
+            become_status(tx, next, word, now, out);
         }
     } else if is_given_up && matches!(tx.task, Some(Task::Grow { .. })) {
         tx.task = None;
     }
     out.ops.push((tx.id, op));
+    // What waited for the row need not wait any more.
+    settle(tx, now, out);
 }

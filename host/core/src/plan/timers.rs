@@ -20,7 +20,7 @@ use crate::transaction::Transaction;
 pub fn next_timer(book: &Book, id: TransactionId, now: Timestamp) -> Option<Timestamp> {
     let tx = book.transactions.get(&id)?;
     let account = book.accounts.get(&tx.account).filter(|account| account.is_up)?;
-    let may_send = account.is_reconciled && account.rules.armed;
+    let may_send = account.is_reconciled && account.is_armed();
     let ops = tx.ops.iter().filter_map(|op| match op.state {
         OpState::NotSent { retry_at } => may_send.then_some(retry_at),
         OpState::Unknown { next_at, .. } => Some(next_at),
@@ -42,7 +42,8 @@ pub fn next_timer(book: &Book, id: TransactionId, now: Timestamp) -> Option<Time
         Protection::NotWanted | Protection::Protected => None,
     };
     let stuck = tx.orders.iter().filter(|o| !o.stuck).filter_map(stuck_at);
-    let later = slices.chain(deadline).filter(|at| *at > now);
+    let flatten = super::halt::next_close(book, tx, account).filter(|_| may_send);
+    let later = slices.chain(deadline).chain(flatten).filter(|at| *at > now);
     ops.chain(stuck).map(|at| at.max(now)).chain(later).min()
 }
 
@@ -73,7 +74,7 @@ pub fn wake(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Transi
     if !account.is_up {
         return;
     }
-    let may_send = account.is_reconciled && account.rules.armed;
+    let may_send = account.may_send();
     let due: Vec<Op> = tx.ops.iter().filter(|op| is_due(op, now)).cloned().collect();
     if tx.orders.iter().any(|order| is_newly_stuck(order, now)) {
         tell_stuck(book, id, now, out);

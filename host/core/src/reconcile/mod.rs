@@ -74,7 +74,10 @@ pub fn reconcile(
     if let Some(account) = book.accounts.get_mut(name) {
         account.doubts.recheck_at = None;
         account.positions.clone_from(&picture.positions);
-        account.balance = picture.balance.clone().or(account.balance.take());
+        if let Some(balance) = &picture.balance {
+            account.balance = Some(balance.clone());
+            crate::control::balance_read(book, name, now, out);
+        }
     }
     orders::vanished(book, name, picture, out);
     orders::orphans(book, name, picture, now, out);

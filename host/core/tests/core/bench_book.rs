@@ -124,17 +124,6 @@ impl Bench {
         self.ask_if(intent, source, None)
     }
 
-    /// A person asks, with these words for a reason.
-    pub(crate) fn ask_why(&mut self, intent: Intent, why: &str) -> Verdict {
-        let source = Source::Manual("ann".into());
-        let why = why.to_owned();
-        let request = Request { intent, source, why, if_version: None, inputs: String::new() };
-        let mut out = Transition::default();
-        let verdict = decide(&mut self.book, &request, &|_| true, self.now, &mut out);
-        self.follow(out);
-        verdict
-    }
-
     pub(crate) fn ask_if(
         &mut self,
         intent: Intent,
@@ -142,7 +131,15 @@ impl Bench {
         if_version: Option<u64>,
     ) -> Verdict {
         let why = "test".to_owned();
-        let request = Request { intent, source, why, if_version, inputs: String::new() };
+        self.request(Request { intent, source, why, if_version, inputs: String::new() })
+    }
+
+    pub(crate) fn ask_why(&mut self, intent: Intent, source: Source, why: &str) -> Verdict {
+        let (why, inputs) = (why.to_owned(), String::new());
+        self.request(Request { intent, source, why, if_version: None, inputs })
+    }
+
+    fn request(&mut self, request: Request) -> Verdict {
         let mut out = Transition::default();
         let known = |name: &PolicyName| name.as_str() == "trail";
         let verdict = decide(&mut self.book, &request, &known, self.now, &mut out);

@@ -9,6 +9,7 @@
 )]
 
 mod bench_book;
+mod control;
 mod gate;
 mod guards;
 mod lives;

@@ -153,7 +153,7 @@ fn a_person_s_evidence_settles_what_nothing_else_does() {
     assert_eq!(b.ask(absent_now(), ann()).code(), "NOT_UNKNOWN");
     unknown(&mut b, &entry);
     assert_eq!(b.ask(absent_now(), policy()).code(), "VERB_NOT_ALLOWED");
-    assert_eq!(b.ask_why(absent_now(), "").code(), "NO_EVIDENCE");
+    assert_eq!(b.ask_why(absent_now(), ann(), "").code(), "NO_EVIDENCE");
     assert_eq!(b.ask(absent_now(), ann()).code(), "STAGED");
     assert_eq!(codes(&b, FactKind::Resolved), ["absent"]);
     b.pass_ms(0);
@@ -398,4 +398,81 @@ fn s10_the_time_without_a_stop_is_kept() {
     assert_eq!((gaps.count, gaps.total_ms, gaps.longest_ms), (1, 700, 700));
     assert_eq!(b.tx(id).orders.iter().filter(|o| o.role == Role::Stop).count(), 1);
     assert_eq!(Decimal::from(gaps.count), decimal("1"));
+}
+
+#[test]
+fn s2_a_stale_look_up_does_not_retire_a_newer_stop() {
+    use bracketd_core::command::BracketLeg;
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    let old = b.tx(id).orders[1].clone();
+    b.person(set_stop(id, "96"));
+    let moved = b.command();
+    b.adjusted(&moved);
+    b.person(set_stop(id, "97"));
+    let lost = b.command();
+    unknown(&mut b, &lost);
+    b.pass_ms(0);
+    // A page from before the first move.
+    let leg = BracketLeg {
+        role: Role::Stop,
+        broker_id: old.broker_id.clone(),
+        client_id: None,
+        status: OrderStatus::Working,
+        limit: None,
+        trigger: Some(price("95")),
+        quantity: quantity("10"),
+        filled: quantity("0"),
+    };
+    let found = Found::Legs { legs: vec![leg], memo: vec![] };
+    b.tell(BrokerEvent::LookedUp { op: lost.op.clone(), found });
+    assert_eq!(b.tx(id).working(Leg::Stop), Some(price("96")), "the newer one still stands");
+    assert!(matches!(b.tx(id).ops[0].state, OpState::Unknown { absent: 0, .. }));
+    assert!(b.sent.is_empty());
+}
+
+#[test]
+fn an_order_of_a_row_that_is_settled_by_now_is_known_by_its_client_id() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    b.person(Intent::Close { transaction: id });
+    let free = b.command();
+    b.adjusted(&free);
+    b.cancel_exits(id);
+    let close = b.command();
+    b.answer(&close, Answer::Rejected(Fault::new("OTHER", "an error, though it was done")));
+    assert_eq!(b.tx(id).status, TransactionStatus::Opened);
+    let late = OrderReport {
+        broker_id: "late".into(),
+        client_id: Some(close.client_id.clone()),
+        kind: OrderKind::Market,
+        status: OrderStatus::Filled,
+        filled: quantity("10"),
+        avg_price: Some(price("100")),
+        trigger: None,
+        ..foreign_stop(&b, "late", "90")
+    };
+    b.report(late);
+    let tx = b.tx(id);
+    assert_eq!((tx.status, tx.held()), (TransactionStatus::Closed, quantity("0")));
+    assert_eq!(
+        tx.orders.iter().find(|o| o.broker_id == "late".into()).map(|o| o.role),
+        Some(Role::Close)
+    );
+}
+
+#[test]
+fn a_replace_that_was_answered_and_then_rejected_leaves_the_old_stop_standing() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    let old = sold(&b, id, 1);
+    b.person(set_stop(id, "96"));
+    let moved = b.command();
+    b.adjusted(&moved);
+    let new = b.tx(id).orders.len() - 1;
+    let rejected = OrderReport { status: OrderStatus::Rejected, ..sold(&b, id, new) };
+    b.report(rejected);
+    b.report(OrderReport { status: OrderStatus::Working, ..old });
+    assert_eq!(b.tx(id).working(Leg::Stop), Some(price("95")));
+    assert_eq!(b.tx(id).protection, Protection::Protected);
 }

@@ -9,6 +9,8 @@ use std::ops::Range;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::guards::GuardsTable;
+
 /// A value with its place in the file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(transparent)]
@@ -137,7 +139,7 @@ pub struct AccountTable {
     /// What the plugin may reach; nothing else can be reached.
     #[serde(default)]
     pub grant: Vec<GrantTable>,
-    /// Whether commands go out from the first start on; false starts disarmed.
+    /// Whether commands go out until a person arms or disarms it; left out, false.
     pub armed: Option<bool>,
     /// How long held quantity may be without its wanted stop, such as "3s".
     pub protection_deadline: Option<At<String>>,
@@ -159,8 +161,19 @@ pub struct AccountTable {
     pub poll_fills: Option<At<String>>,
     /// How often prices are asked for, such as "1s".
     pub poll_prices: Option<At<String>>,
-    /// How often everything is compared with the broker, such as "60s".
+    /// How often everything is compared with the broker, such as "60s"; losses are looked at as
+    /// often.
     pub poll_picture: Option<At<String>>,
+    /// What may be lost on one UTC day, in the account's currency, such as "500"; beyond it the
+    /// account is held at protect-only until a person clears it.
+    pub max_day_loss: Option<At<String>>,
+    /// How far the equity may fall below its peak, such as "10%"; beyond it the same.
+    pub max_drawdown: Option<At<String>>,
+    /// What becomes of resting entries when the daemon is told to stop.
+    pub on_shutdown: Option<OnShutdownWord>,
+    /// The limits that no script can switch off.
+    #[serde(default)]
+    pub guards: GuardsTable,
 }
 
 /// Where a secret comes from; exactly one of the two.
@@ -237,6 +250,16 @@ pub enum OnPartialWord {
     Oco,
     /// The end of the entry is waited for.
     Wait,
+}
+
+/// Words for `on_shutdown`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnShutdownWord {
+    /// They stay at the broker.
+    Keep,
+    /// They are canceled, as far as the broker confirms it in time.
+    CancelEntries,
 }
 
 /// Words for `exit_time_in_force`.

@@ -3,25 +3,28 @@
 //! Apart from the shape because this is about meaning. It fills in a safe value after each
 //! complaint so that the next one is found too; such a configuration is never handed out.
 
+mod guards;
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use bracketd_core::book::{AccountRules, OnBreached, OnDeadline};
+use bracketd_core::Decimal;
+use bracketd_core::book::{AccountRules, OnBreached, OnDeadline, OnShutdown};
 use bracketd_core::ids::{AccountName, PolicyName};
 use bracketd_core::order::TimeInForce;
 use bracketd_core::transaction::OnPartial;
 
 use super::file::{
     AccountTable, At, ConfigFile, GrantTable, OnBreachedWord, OnDeadlineWord, OnPartialWord,
-    SchemeWord, TimeInForceWord,
+    OnShutdownWord, SchemeWord, TimeInForceWord,
 };
 use super::load::Complaint;
 use super::resolved::{
     AccountSettings, Config, GrantSettings, PolicySettings, SecretSource, VERBS,
 };
 use super::shape::nearest;
-use super::units::{percent, show_ms, span_ms};
+use super::units::{amount, percent, show_ms, span_ms};
 
 /// Where the API listens when the file does not say.
 pub const BIND: &str = "127.0.0.1:8741";
@@ -147,6 +150,7 @@ impl Resolver<'_> {
                     .help("use 1 to 32 of a-z, 0-9, - and _, such as \"alpaca-main\""),
             );
         }
+        self.empty_list(table);
         AccountSettings {
             name: AccountName::new(name),
             plugin: self.base.join(table.plugin.get()),
@@ -159,6 +163,7 @@ impl Resolver<'_> {
                 .collect(),
             grants: table.grant.iter().map(|grant| self.grant(grant)).collect(),
             rules: self.rules(table),
+            guards_written: guards::written(table),
             poll_fills_ms: self.span("poll_fills", table.poll_fills.as_ref(), 1_000, (200, 2_000)),
             poll_prices_ms: self.span(
                 "poll_prices",
@@ -223,7 +228,47 @@ impl Resolver<'_> {
                 Some(TimeInForceWord::Day) => TimeInForce::Day,
             },
             armed: table.armed.unwrap_or(false),
+            max_day_loss: self.number("max_day_loss", table.max_day_loss.as_ref(), amount),
+            max_drawdown_percent: self
+                .number("max_drawdown", table.max_drawdown.as_ref(), percent)
+                .filter(|value| self.is_part("max_drawdown", table.max_drawdown.as_ref(), *value)),
+            on_shutdown: match table.on_shutdown {
+                None | Some(OnShutdownWord::Keep) => OnShutdown::Keep,
+                Some(OnShutdownWord::CancelEntries) => OnShutdown::CancelEntries,
+            },
+            guards: self.guards(&table.guards),
         }
+    }
+
+    /// A number with its unit that has no default: left out, there is no limit.
+    fn number(
+        &mut self,
+        key: &str,
+        written: Option<&At<String>>,
+        read: fn(&str) -> Result<Decimal, String>,
+    ) -> Option<Decimal> {
+        let written = written?;
+        read(written.get())
+            .map_err(|help| {
+                let message = format!("`{key}` cannot be read");
+                self.complain(
+                    Complaint::new("C005", message, written.span(), "cannot be read").help(help),
+                );
+            })
+            .ok()
+    }
+
+    /// Whether a percentage is a part of a whole; one of a hundred would never be reached.
+    fn is_part(&mut self, key: &str, written: Option<&At<String>>, value: Decimal) -> bool {
+        let fits = value < Decimal::ONE_HUNDRED;
+        if let Some(written) = written.filter(|_| !fits) {
+            let message = format!("`{key}` must be below 100%");
+            self.complain(
+                Complaint::new("C005", message, written.span(), "would never be reached")
+                    .help("write a percentage of the peak, such as \"10%\""),
+            );
+        }
+        fits
     }
 
     fn sha256(&mut self, written: &At<String>) -> String {

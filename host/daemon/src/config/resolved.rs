@@ -3,7 +3,7 @@
 //! Apart from the file's shape so that no other module ever parses a unit. It holds where a secret
 //! is, never the secret.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -76,6 +76,8 @@ pub struct AccountSettings {
     pub poll_prices_ms: u64,
     /// How often everything is compared, in milliseconds.
     pub poll_picture_ms: u64,
+    /// The keys of its guards that the file names; the others have their defaults.
+    pub guards_written: BTreeSet<&'static str>,
 }
 
 /// What a plugin may reach.

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use bracketd_core::book::OnShutdown;
+
 use super::{check_text, schema};
 
 const GOOD: &str = r#"
@@ -30,6 +32,18 @@ stop_may_loosen = false
 collar = "12.5%"
 stale_price = "5s"
 exit_time_in_force = "day"
+max_day_loss = "500"
+max_drawdown = "12.5%"
+on_shutdown = "cancel_entries"
+[account.guards]
+max_order_notional = "25000"
+duplicate_window = "500ms"
+min_step = "5 ticks"
+min_distance = "0.2%"
+symbols_denied = ["GME"]
+outside_session = "allow"
+[account.guards.symbol.TSLA]
+max_order_quantity = "100"
 [[account.grant]]
 host = "paper-api.alpaca.markets"
 paths = ["/v2/"]
@@ -56,6 +70,20 @@ fn a_good_file_becomes_a_configuration_without_units() {
     assert_eq!(account.rules.protection_deadline_ms, 2_500);
     assert_eq!(account.rules.collar_percent.to_string(), "12.5");
     assert!(account.rules.armed);
+    assert_eq!(account.rules.max_day_loss.unwrap().to_string(), "500");
+    assert_eq!(account.rules.max_drawdown_percent.unwrap().to_string(), "12.5");
+    assert_eq!(account.rules.on_shutdown, OnShutdown::CancelEntries);
+    let guards = &account.rules.guards;
+    let limits = |name: &str| guards.order_limits(&name.into());
+    assert_eq!(limits("TSLA").notional, limits("AAPL").notional, "as for all");
+    assert_eq!(limits("TSLA").quantity.map(|q| q.to_string()).as_deref(), Some("100"));
+    assert_eq!((limits("AAPL").quantity, guards.duplicate_window_ms), (None, 500));
+    assert_eq!(guards.min_step.map(|d| d.to_string()).as_deref(), Some("5 ticks"));
+    assert!(guards.symbols_denied.contains(&"GME".into()));
+    let written = ["armed", "collar", "duplicate_window", "max_order_notional", "min_distance"];
+    let more = ["min_step", "outside_session", "stale_price", "stop_may_loosen", "symbols_denied"];
+    let found: Vec<_> = account.guards_written.iter().copied().collect();
+    assert_eq!(found, [written, more].concat());
     assert_eq!((account.grants[0].scheme, account.grants[0].port), ("https", 443));
 }
 
@@ -108,6 +136,35 @@ fn each_wrong_meaning_is_told_with_what_to_write_instead() {
         ("schema = 1\nACCOUNTgrant = [{ host = 'https://x' }]\n", 5, "not one host", "name only"),
         ("schema = 1\nACCOUNTACCOUNT", 6, "two accounts are named", ""),
         ("schema = 1\nACCOUNTpoll_fills = '5s'\n", 5, "between 200ms and 2s", "\"1s\""),
+        ("schema = 1\nACCOUNTmax_day_loss = '5%'\n", 5, "`max_day_loss`", "\"500\""),
+        ("schema = 1\nACCOUNTmax_day_loss = '0'\n", 5, "`max_day_loss`", "no limit"),
+        ("schema = 1\nACCOUNTmax_drawdown = '10'\n", 5, "`max_drawdown`", "\"10%\""),
+        ("schema = 1\nACCOUNTmax_drawdown = '100%'\n", 5, "below 100%", "\"10%\""),
+        ("schema = 1\nACCOUNTon_shutdown = 'cancel'\n", 5, "`account.on_shutdown`", ""),
+        ("schema = 1\nACCOUNTguards.max_exposure = '1,000'\n", 5, "not an amount", "\"25000\""),
+        ("schema = 1\nACCOUNTguards.max_exposure = '0'\n", 5, "not an amount", "leave the key out"),
+        ("schema = 1\nACCOUNTguards.max_order_quantity = '1e3'\n", 5, "not an amount", "decimal"),
+        ("schema = 1\nACCOUNTguards.max_order_quantity = '2000000000'\n", 5, "at most", ""),
+        ("schema = 1\nACCOUNTguards.min_step = '5'\n", 5, "not a distance", "\"5 ticks\""),
+        ("schema = 1\nACCOUNTguards.min_distance = '1 ticks'\n", 5, "not a distance", "between 2"),
+        ("schema = 1\nACCOUNTguards.duplicate_window = '1'\n", 5, "not a span", "\"1s\""),
+        ("schema = 1\nACCOUNTguards.duplicate_window = '2m'\n", 5, "between 0ms and 1m", "\"1s\""),
+        ("schema = 1\nACCOUNTguards.stop_moves_per_minute = 0\n", 5, "between 1 and 600", "is 60"),
+        ("schema = 1\nACCOUNTguards.max_closes_per_minute = 0\n", 5, "between 1 and", "is 5"),
+        ("schema = 1\nACCOUNTguards.symbols_allowed = []\n", 3, "nothing could be", "leave it out"),
+        (
+            "schema = 1\nACCOUNTguards.symbols_allowed = ['A']\nguards.symbols_denied = ['A']\n",
+            5,
+            "allowed and denied",
+            "denied wins",
+        ),
+        (
+            "schema = 1\nACCOUNTguards.outside_session = 'allowed'\n",
+            5,
+            "does not take",
+            "\"allow\"",
+        ),
+        ("schema = 1\nACCOUNTguards.max_expsure = '1'\n", 5, "unknown key", "`max_exposure`"),
     ];
     for (text, line, message, help) in rows {
         let text = text.replace("ACCOUNT", account);
@@ -153,6 +210,8 @@ fn a_typo_in_any_key_is_found_and_the_key_named() {
             "" => format!("schema = 1\n{typo} = 1\n"),
             "account[].secrets.*" => wrap(&format!("secrets = {{ k = {{ {typo} = 'x' }} }}")),
             "account[].grant[]" => wrap(&format!("grant = [{{ {typo} = 'x' }}]")),
+            "account[].guards" => wrap(&format!("guards = {{ {typo} = 'x' }}")),
+            "account[].guards.symbol.*" => wrap(&format!("guards.symbol.A = {{ {typo} = 'x' }}")),
             "account[]" => wrap(&format!("{typo} = 1")),
             "policy.*" => format!("schema = 1\n[policy.a]\n{typo} = 1\n"),
             other => format!("schema = 1\n[{other}]\n{typo} = 1\n"),

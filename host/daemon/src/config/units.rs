@@ -2,6 +2,13 @@
 //! it never guesses a unit that is not written.
 
 use bracketd_core::Decimal;
+use bracketd_core::guard::Distance;
+use bracketd_core::money::is_sane;
+
+/// Smallest distance in percent that can be told from none.
+const PERCENT_MIN: Decimal = Decimal::from_parts(1, 0, 0, false, 3);
+/// Longest distance in ticks.
+const TICKS_MAX: u32 = 100_000;
 
 /// A span such as `500ms`, `3s`, `2m` or `1h`, in milliseconds; or what to write instead.
 pub fn span_ms(text: &str) -> Result<u64, String> {
@@ -35,6 +42,37 @@ pub fn percent(text: &str) -> Result<Decimal, String> {
     }
 }
 
+/// An amount of money or units such as `25000` or `0.5`, above zero; or what to write instead.
+pub fn amount(text: &str) -> Result<Decimal, String> {
+    match Decimal::from_str_exact(text.trim()) {
+        Ok(value) if value > Decimal::ZERO && is_sane(value) => Ok(value.normalize()),
+        Ok(value) if value > Decimal::ZERO => Err("that is more than can be counted".to_owned()),
+        Ok(_) => Err("it must be above zero; leave the key out for no limit".to_owned()),
+        Err(_) => {
+            Err("write a decimal number without unit or commas, such as \"25000\"".to_owned())
+        }
+    }
+}
+
+/// A distance between prices such as `5 ticks` or `0.2%`; or what to write instead.
+pub fn distance(text: &str) -> Result<Distance, String> {
+    if text.ends_with('%') {
+        return match percent(text)? {
+            value if value >= PERCENT_MIN && value < Decimal::ONE_HUNDRED => {
+                Ok(Distance::Percent(value))
+            }
+            _ => Err(format!("the percentage must be between {PERCENT_MIN}% and 100%")),
+        };
+    }
+    let help = || "write ticks or percent, such as \"5 ticks\" or \"0.2%\"".to_owned();
+    let number = text.strip_suffix("ticks").ok_or_else(help)?;
+    match number.trim().parse() {
+        Ok(ticks) if (2..=TICKS_MAX).contains(&ticks) => Ok(Distance::Ticks(ticks)),
+        Ok(_) => Err(format!("the ticks must be between 2 and {TICKS_MAX}: one is always kept")),
+        Err(_) => Err(help()),
+    }
+}
+
 /// `ms` as people write it, in the largest unit that keeps it whole.
 pub fn show_ms(ms: u64) -> String {
     for (factor, unit) in [(3_600_000, "h"), (60_000, "m"), (1_000, "s")] {
@@ -47,7 +85,7 @@ pub fn show_ms(ms: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{percent, show_ms, span_ms};
+    use super::{amount, distance, percent, show_ms, span_ms};
 
     #[test]
     fn spans_need_a_whole_number_and_a_unit() {
@@ -77,11 +115,41 @@ mod tests {
     }
 
     #[test]
+    fn amounts_are_plain_decimals_above_zero() {
+        assert_eq!(amount("25000").unwrap().to_string(), "25000");
+        assert_eq!(amount(" 0.50").unwrap().to_string(), "0.5");
+        for text in ["0", "-1", "1,000", "1e3", "$5", "", "1000000000001", "50%"] {
+            assert!(amount(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn distances_are_ticks_or_percent() {
+        let rows =
+            [("5 ticks", "5 ticks"), ("12ticks", "12 ticks"), ("0.2%", "0.2%"), ("2 %", "2%")];
+        for (text, shown) in rows {
+            assert_eq!(distance(text).unwrap().to_string(), shown);
+        }
+        for text in ["5", "1 ticks", "0 ticks", "-5 ticks", "100001 ticks", "0.0001%", "100%", "x%"]
+        {
+            assert!(distance(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
     fn percentages_need_their_sign_and_are_above_zero() {
         assert_eq!(percent("50%").unwrap().to_string(), "50");
         assert_eq!(percent("0.50 %").unwrap().to_string(), "0.5");
         for text in ["50", "0%", "-1%", "half%", "%"] {
             assert!(percent(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn amounts_are_plain_numbers_above_zero() {
+        assert_eq!(amount("1250.50").unwrap().to_string(), "1250.5");
+        for text in ["0", "-1", "500 USD", "5%", ""] {
+            assert!(amount(text).is_err(), "{text:?}");
         }
     }
 }

@@ -140,7 +140,10 @@ pub(super) async fn method_not_allowed(method: axum::http::Method) -> Problem {
 fn status_of(refusal: Refusal) -> StatusCode {
     match refusal {
         Refusal::UnknownTransaction => StatusCode::NOT_FOUND,
-        Refusal::NotOwner | Refusal::VerbNotAllowed => StatusCode::FORBIDDEN,
+        Refusal::NotOwner
+        | Refusal::VerbNotAllowed
+        | Refusal::Restricted
+        | Refusal::TooManyCloses => StatusCode::FORBIDDEN,
         Refusal::AlreadyEnded
         | Refusal::NotWaiting
         | Refusal::NotOpened
@@ -149,10 +152,17 @@ fn status_of(refusal: Refusal) -> StatusCode {
         | Refusal::NothingToAdopt
         | Refusal::VersionConflict
         | Refusal::Locked
-        | Refusal::WouldNet => StatusCode::CONFLICT,
+        | Refusal::WouldNet
+        | Refusal::Killed
+        | Refusal::Disarmed
+        | Refusal::Unsettled
+        | Refusal::Duplicate
+        | Refusal::WashTrade => StatusCode::CONFLICT,
+        Refusal::TooOften => StatusCode::TOO_MANY_REQUESTS,
         Refusal::NotReady
         | Refusal::NoReferencePrice
         | Refusal::StalePrice
+        | Refusal::SessionClosed
         | Refusal::LedgerFailed => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::UnknownAccount
         | Refusal::UnknownInstrument
@@ -164,7 +174,14 @@ fn status_of(refusal: Refusal) -> StatusCode {
         | Refusal::StopBeyondTarget
         | Refusal::OffTick
         | Refusal::Loosens
-        | Refusal::Collar => StatusCode::UNPROCESSABLE_ENTITY,
+        | Refusal::Recedes
+        | Refusal::Collar
+        | Refusal::TooClose
+        | Refusal::MaxQuantity
+        | Refusal::MaxNotional
+        | Refusal::MaxExposure
+        | Refusal::MaxLoss
+        | Refusal::NoReason => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
 
@@ -196,7 +213,24 @@ fn hint_of(refusal: Refusal) -> &'static str {
         Refusal::OffTick => "use a price on the instrument's tick",
         Refusal::Loosens => "the account forbids it to move a stop away from the market",
         Refusal::Collar => "the price is far from the market; is it a typo?",
+        Refusal::Restricted => "the account's lists forbid it: `bracketd guard explain G11`",
+        Refusal::Unsettled => "it is being looked up; a person may decide meanwhile",
+        Refusal::TooManyCloses => "look at the policy: `bracketd guard explain G19`",
+        Refusal::SessionClosed => "enter at a limit, or wait for the session",
+        Refusal::Recedes => "the account forbids it to move a target away from the market",
+        Refusal::TooClose => "use the nearest allowed price, or a farther one",
+        Refusal::TooOften => "wait; a trail needs no step at every price",
+        Refusal::Duplicate => "look at the transaction that it repeats before trying again",
+        Refusal::MaxQuantity | Refusal::MaxNotional => {
+            "split the order, or raise the limit: `bracketd guard explain G1`"
+        }
+        Refusal::MaxExposure => "close or cancel something first: `bracketd guard explain G3`",
+        Refusal::MaxLoss => "set the stop nearer or trade less: `bracketd guard explain G15`",
+        Refusal::WashTrade => "cancel the entry that is in the way, then try again",
         Refusal::LedgerFailed => "nothing was done; check disk space and the data directory",
+        Refusal::Killed => "`bracketd kill status` says who set it and why",
+        Refusal::Disarmed => "`bracketd account show` says what would be armed",
+        Refusal::NoReason => "say why with --reason",
     }
 }
 

@@ -111,6 +111,14 @@ pub(super) async fn trade_summary(State(app): State<App>) -> Answer {
     }
 }
 
+/// `GET /api/v1/guards`.
+pub(super) async fn guards(State(app): State<App>) -> Answer {
+    match app.engine.query(Query::Guards).await? {
+        Reply::Guards(all) => Ok(Json(json!({ "accounts": view::guards(&all) })).into_response()),
+        other => Err(mismatch(&other)),
+    }
+}
+
 /// `GET /api/v1/policies`.
 pub(super) async fn policies(State(app): State<App>) -> Answer {
     match app.engine.query(Query::Policies).await? {

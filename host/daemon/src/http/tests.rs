@@ -83,6 +83,7 @@ fn answer(query: &Query, play: Play, looks: &AtomicUsize) -> Reply {
         }
         Query::Policies => Reply::Policies(Vec::new()),
         Query::TradeSummary => Reply::TradeSummary(Vec::new()),
+        Query::Guards => Reply::Guards(vec![crate::fixtures::guarded()]),
     }
 }
 
@@ -128,7 +129,7 @@ fn read(mut stream: TcpStream) -> (u16, Value) {
 }
 
 #[test]
-fn only_the_right_host_origin_and_token_get_in() {
+fn g12_only_the_right_host_origin_and_token_get_in() {
     let bench = bench(Outcome::Stored, always_opened);
     let at = bench.server.address();
     let port = at.port();
@@ -163,7 +164,7 @@ fn only_the_right_host_origin_and_token_get_in() {
 }
 
 #[test]
-fn no_path_opens_without_the_token_not_even_one_that_does_not_exist() {
+fn g12_no_path_opens_without_the_token_not_even_one_that_does_not_exist() {
     let bench = bench(Outcome::Stored, always_opened);
     let paths = ["/livez", "/readyz", "/api/v1/status", "/api/v1/transactions/7/close", "/nothing"];
     for path in paths {
@@ -193,7 +194,7 @@ fn reads_answer_with_what_the_engine_said() {
     assert_eq!((code, &body["protection"]["unprotected"]), (200, &json!(1)));
     assert_eq!(body["gaps"][0]["gap_ms"], 4_000);
     assert_eq!(bench.get("/api/v1/prices").1["prices"][0]["bid"], "102");
-    for path in ["portfolio", "policies", "trade-summary"] {
+    for path in ["portfolio", "policies", "trade-summary", "guards"] {
         assert_eq!(bench.get(&format!("/api/v1/{path}")).0, 200, "{path}");
     }
     assert_eq!(bench.get("/livez").0, 200);

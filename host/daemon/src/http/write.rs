@@ -151,7 +151,9 @@ impl Goal {
             | Intent::Resolve { .. }
             | Intent::Protect { .. }
             | Intent::Ratchet { .. }
-            | Intent::Lock { .. } => Self::Legs,
+            | Intent::Lock { .. }
+            | Intent::Arm { .. }
+            | Intent::Kill { .. } => Self::Legs,
         }
     }
 

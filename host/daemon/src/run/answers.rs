@@ -15,7 +15,7 @@ use bracketd_core::transaction::{EntryGuard, Transaction, TransactionStatus};
 
 use super::engine_thread::EngineThread;
 use crate::message::{
-    AccountState, ActivityState, Gap, Holding, PolicyState, Query, Reply, Seen, Status,
+    AccountState, ActivityState, Gap, Guarded, Holding, PolicyState, Query, Reply, Seen, Status,
 };
 
 impl EngineThread {
@@ -50,6 +50,7 @@ impl EngineThread {
                 Reply::Prices(prices.collect())
             }
             Query::Policies => Reply::Policies(self.policy_states()),
+            Query::Guards => Reply::Guards(self.guarded()),
             Query::TradeSummary => {
                 let names = book.accounts.keys();
                 Reply::TradeSummary(
@@ -57,6 +58,18 @@ impl EngineThread {
                 )
             }
         }
+    }
+
+    fn guarded(&self) -> Vec<Guarded> {
+        let known = self.engine().book().accounts.values();
+        known
+            .map(|account| Guarded {
+                account: account.name.clone(),
+                rules: account.rules.clone(),
+                written: self.identity.written.get(&account.name).cloned().unwrap_or_default(),
+                refused: self.refused.get(&account.name).cloned().unwrap_or_default(),
+            })
+            .collect()
     }
 
     fn seen(&self, tx: &Arc<Transaction>) -> Seen {

@@ -6,13 +6,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bracketd_account::{AccountHandle, PollRequest, StepRead, ToAccount};
-use bracketd_core::broker::FromAccount;
-use bracketd_core::command::{Command, Read};
+use bracketd_core::broker::{BrokerEvent, FromAccount};
+use bracketd_core::command::{Command, OpState, Read};
+use bracketd_core::fact::{Fact, FactKind};
 use bracketd_core::ids::{AccountName, Symbol};
 use bracketd_core::intent::Verdict;
+use bracketd_core::protection::Protection;
 use bracketd_core::time::Timestamp;
 use bracketd_engine::{Dispatch, Engine, Input, Ticket};
 use bracketd_store::activity::Recorder;
@@ -23,6 +25,8 @@ use super::entries::Entries;
 use super::policies::PolicyBuilder;
 use super::records;
 use super::report::TapeReport;
+use crate::effect::{self, point};
+use crate::guards::{Counts, WIRE, Written};
 use crate::message::{Mode, ToEngine};
 
 /// Messages of one kind that go into one step.
@@ -31,6 +35,10 @@ const BATCH_MAX: usize = 512;
 const ACCOUNTS_MAX: usize = 1_024;
 /// Longest sleep: so often the daemon looks around even when nothing happens.
 const IDLE_MS_MAX: u64 = 500;
+/// How long a stop waits for what is in flight and for stops that are on their way.
+const DRAIN: Duration = Duration::from_secs(4);
+/// Pause between two looks while it waits.
+const DRAIN_LOOK_MS: u64 = 10;
 
 /// Where the engine's time comes from.
 #[derive(Clone, Debug)]
@@ -58,6 +66,8 @@ pub struct Identity {
     pub mode: Mode,
     /// SHA-256 of each account's plugin.
     pub digests: BTreeMap<AccountName, String>,
+    /// The keys of each account's guards that the configuration names.
+    pub written: BTreeMap<AccountName, Written>,
 }
 
 /// Everything that the engine thread owns.
@@ -70,6 +80,8 @@ pub struct EngineThread {
     pub(super) started_at: Timestamp,
     pub(super) report: TapeReport,
     pub(super) entries: Entries,
+    /// How often each code was told since the start, by account.
+    pub(super) refused: BTreeMap<AccountName, Counts>,
     clock: Clock,
     inbox: Receiver<ToEngine>,
     heard: Receiver<FromAccount>,
@@ -83,6 +95,7 @@ pub struct EngineThread {
     tape: Option<super::tape::Waiting>,
     steps_read: (Sender<StepRead>, Receiver<StepRead>),
     steps_back: Vec<StepRead>,
+    stops_at: Option<Instant>,
 }
 
 /// What the thread is built from.
@@ -121,6 +134,7 @@ impl EngineThread {
             started_at: parts.clock.now(),
             report: TapeReport::default(),
             entries,
+            refused: BTreeMap::new(),
             clock: parts.clock,
             inbox: parts.inbox,
             heard: parts.heard,
@@ -134,21 +148,59 @@ impl EngineThread {
             tape: None,
             steps_read: bounded(ACCOUNTS_MAX),
             steps_back: Vec::new(),
+            stops_at: None,
         }
     }
 
-    /// Runs until it is told to stop. Gives the report of a tape run.
+    /// Runs until it is told to stop and has drained. Gives the report of a tape run.
     pub fn run(mut self) -> TapeReport {
         loop {
             let mut inputs = std::mem::take(&mut self.pending);
             if self.wait(&mut inputs).is_break() {
                 break;
             }
+            if self.stops_at.is_some() {
+                // Without prices no policy decides any more.
+                inputs.retain(|input| !is_price(input));
+            }
+            let heard = effect::heard(&inputs, self.is_ready());
             let dispatch = self.engine.step(self.clock.now(), inputs, &WallBudget::new());
+            effect::applied(heard);
             self.dispatch(dispatch);
             self.tape_turn();
+            if self.has_drained() {
+                break;
+            }
+        }
+        self.end()
+    }
+
+    /// All accounts hang up at once, so that they are waited for at the same time; the ledger is
+    /// left whole in its one file.
+    fn end(self) -> TapeReport {
+        for handle in self.accounts.values() {
+            // Hanging up is never refused.
+            drop(handle.try_send(ToAccount::Shutdown));
+        }
+        drop(self.accounts);
+        if let Err(why) = self.engine.into_ledger().close() {
+            tracing::warn!(%why, "the ledger keeps its write-ahead log until the next start");
         }
         self.report
+    }
+
+    /// Whether a stop has nothing left to wait for, or has waited long enough: what is in flight
+    /// then is looked up at the next start.
+    fn has_drained(&self) -> bool {
+        let Some(deadline) = self.stops_at else { return false };
+        let under_way = self.engine.book().transactions.values().any(|tx| {
+            let is_moving =
+                |state: &OpState| matches!(state, OpState::InFlight | OpState::Awaiting { .. });
+            matches!(tx.protection, Protection::Pending { .. })
+                || tx.ops.iter().any(|op| is_moving(&op.state))
+        });
+        let is_idle = self.engine.is_quiet() && self.pending.is_empty() && self.heard.is_empty();
+        Instant::now() >= deadline || (is_idle && !under_way)
     }
 
     /// Waits for the first of: a message, an account's word, a timer. Then takes what else is there.
@@ -179,6 +231,9 @@ impl EngineThread {
         let timer_ms = self.timer.map_or(IDLE_MS_MAX, |at| at.ms_since(now) + 1);
         // A tape's time stands still while it waits for its driver.
         let is_tape = matches!(self.clock, Clock::Tape(_));
+        if self.stops_at.is_some() {
+            return timer_ms.clamp(1, DRAIN_LOOK_MS);
+        }
         if is_tape || !self.unsent_reads.is_empty() {
             timer_ms.clamp(1, 5)
         } else {
@@ -204,7 +259,9 @@ impl EngineThread {
                 inputs.push(Input::Policies(report));
             }
             ToEngine::TapeStep(step) => self.tape = Some(self.begin_tape_step(step)),
-            ToEngine::Stop => return std::ops::ControlFlow::Break(()),
+            ToEngine::Stop => {
+                self.stops_at.get_or_insert_with(|| Instant::now() + DRAIN);
+            }
         }
         std::ops::ControlFlow::Continue(())
     }
@@ -232,18 +289,39 @@ impl EngineThread {
         }
         for (ticket, verdict) in dispatch.verdicts {
             if let Some(reply) = self.waiting.remove(&ticket) {
+                point("verdict.begin");
                 drop(reply.try_send(verdict));
+                point("verdict.end");
             }
         }
         let now = self.clock.now();
+        let has_activity = !dispatch.facts.is_empty();
+        if has_activity {
+            point("activity.begin");
+        }
         for (seq, fact) in dispatch.facts {
             self.report.heard(&fact);
+            self.count_refusal(&fact);
             records::log(&fact);
             self.recorder.record(bracketd_store::activity::Record::from_fact(&fact, seq));
+        }
+        if has_activity {
+            point("activity.end");
         }
         for noise in dispatch.noise {
             self.recorder.record(records::of_noise(&noise, now));
         }
+    }
+
+    /// A refusal, or a command that the last look before the wire stopped.
+    fn count_refusal(&mut self, fact: &Fact) {
+        let is_wire = fact.kind == FactKind::GuardTripped && fact.code == WIRE;
+        let (true, Some(account)) = (is_wire || fact.kind == FactKind::Refused, &fact.account)
+        else {
+            return;
+        };
+        let counts = self.refused.entry(account.clone()).or_default();
+        *counts.entry(fact.code.to_string()).or_default() += 1;
     }
 
     /// Says once that the ledger cannot be written, and once that it can again.
@@ -263,6 +341,7 @@ impl EngineThread {
     }
 
     fn send(&mut self, command: Command) {
+        point("send.begin");
         let (account, op) = (command.account.clone(), command.op.clone());
         self.report.sent();
         let taken = self
@@ -272,25 +351,30 @@ impl EngineThread {
         if !taken {
             self.pending.push(Input::NotTaken { account, op });
         }
+        point("send.end");
     }
 
     fn send_reads(&mut self) {
         let reads = std::mem::take(&mut self.unsent_reads);
         for (name, read) in reads {
             let Some(handle) = self.accounts.get(&name) else { continue };
+            point("read.begin");
             if let Err(ToAccount::Read(read)) = handle.try_send(ToAccount::Read(read)) {
                 self.unsent_reads.push((name, read));
             }
+            point("read.end");
         }
     }
 
     fn watch(&mut self, all: BTreeMap<AccountName, Vec<Symbol>>) {
+        point("watch.begin");
         for (name, handle) in &self.accounts {
             let symbols = all.get(name).cloned().unwrap_or_default();
             if handle.try_send(ToAccount::Watch(symbols)).is_err() {
                 tracing::warn!(account = %name, "no room to change the watched symbols");
             }
         }
+        point("watch.end");
     }
 
     /// Whether accounts, inbox and engine have nothing left to do.
@@ -341,5 +425,19 @@ impl EngineThread {
 
     pub(super) fn push(&mut self, input: Input) {
         self.pending.push(input);
+    }
+}
+
+/// Whether the input is something that policies decide on and nothing else needs.
+fn is_price(input: &Input) -> bool {
+    match input {
+        Input::Account(from) => {
+            matches!(from.event, BrokerEvent::Quotes(_) | BrokerEvent::Bars { .. })
+        }
+        Input::Request { .. }
+        | Input::NotTaken { .. }
+        | Input::Policies(_)
+        | Input::KillFile(_)
+        | Input::Compare(_) => false,
     }
 }

@@ -14,7 +14,9 @@ pub(super) fn log(fact: &Fact) {
     let account = fact.account.as_ref().map(|name| name.as_str());
     let (kind, code, text) = (fact.kind.as_str(), &*fact.code, fact.text.as_str());
     match fact.kind {
-        FactKind::Alarm => tracing::error!(tx, account, code, text, "{kind}"),
+        FactKind::Alarm | FactKind::GuardTripped => {
+            tracing::error!(tx, account, code, text, "{kind}")
+        }
         FactKind::Unprotected
         | FactKind::Difference
         | FactKind::AccountDown

@@ -17,10 +17,10 @@ use bracketd_account::{
 };
 use bracketd_core::broker::FromAccount;
 use bracketd_core::ids::{AccountName, PolicyName, Symbol};
-use bracketd_engine::{Engine, PolicySettings, Settings};
+use bracketd_engine::{Engine, PolicySettings, Settings, StartError};
 use bracketd_policy::{BuildReport, Params, PolicySet, Verbs};
 use bracketd_store::activity::{ActivityLog, ActivityOptions};
-use bracketd_store::{Ledger, PolicyVersion};
+use bracketd_store::{LEDGER_FILE, Ledger, PolicyVersion, StoreError};
 use crossbeam_channel::{Sender, bounded};
 
 use super::engine_thread::{Clock, EngineThread, Identity, Parts};
@@ -30,6 +30,8 @@ use super::report::TapeReport;
 use crate::config::Config;
 use crate::config::resolved::{AccountSettings, GrantSettings};
 use crate::daemon_file::{self, DaemonFile};
+use crate::effect::point;
+use crate::guards;
 use crate::http::Server;
 use crate::message::{Mode, ToEngine};
 use crate::watch::{self, Snapshot, Watch};
@@ -79,27 +81,41 @@ pub struct Running {
 /// With what is wrong and what to do about it; then nothing runs.
 pub fn start(plan: Plan) -> anyhow::Result<Running> {
     let Plan { config, mode, clock, entries, watch: always } = plan;
+    // Before anything is opened: what is not guarded as configured does not start (G14).
+    for account in &config.accounts {
+        guards::self_test(&account.name, &account.rules).map_err(anyhow::Error::msg)?;
+    }
     let data_dir = config.data_dir.clone();
     std::fs::create_dir_all(&data_dir)
         .with_context(|| format!("cannot make the data directory {}", data_dir.display()))?;
-    let ledger = Ledger::open(&data_dir)?;
+    let ledger = Ledger::open(&data_dir).map_err(|error| unusable(&data_dir, error))?;
     let activity = ActivityLog::start(&data_dir, ActivityOptions::default())?;
     let host = Host::new()?;
     let plugins = load_plugins(&host, &config)?;
 
-    let versions = ledger.load()?.policy_versions;
+    let loaded = ledger.load().map_err(|error| unusable(&data_dir, error))?;
+    let versions = loaded.policy_versions;
     let (report, digest) = first_policies(&config, &versions);
     let settings = Settings {
         accounts: config.accounts.iter().map(|a| (a.name.clone(), a.rules.clone())).collect(),
         policies: policy_settings(&config)?,
         watch: always,
+        identities: identities(&plugins),
     };
     check_assigned(&config, &report.set)?;
-    let engine = Engine::start(ledger, settings, report.set.clone(), clock.now())?;
+    let started = Engine::start(ledger, settings, report.set.clone(), clock.now());
+    let engine = started.map_err(|error| match error {
+        StartError::Store(error) => unusable(&data_dir, error),
+        StartError::UnknownAccount { .. } => error.into(),
+    })?;
+    point("start.loaded");
 
     let (inbox, said) = bounded(INBOX);
     let (tell, heard) = bounded::<FromAccount>(HEARD);
     let (accounts, digests) = start_accounts(&host, &plugins, &config, &clock, &tell)?;
+    let accounts_of = config.accounts.iter();
+    let written = accounts_of.map(|a| (a.name.clone(), a.guards_written.clone())).collect();
+    point("start.connecting");
     let poll = Duration::from_millis(config.policies_poll_ms);
     let (watching, looks) = watch::start(&config.policies_dir, poll)?;
     let policies = PolicyBuilder::start(
@@ -116,7 +132,7 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
         accounts,
         recorder: activity.recorder(),
         policies,
-        identity: Identity { mode, digests },
+        identity: Identity { mode, digests, written },
         entries,
         clock,
         inbox: said,
@@ -135,6 +151,7 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
     let server = Server::start(listener, &token, &data_dir, inbox.clone())?;
     let file = DaemonFile::new(server.address(), token);
     file.write(&data_dir)?;
+    point("start.serving");
     Ok(Running {
         url: file.url.clone(),
         inbox,
@@ -147,6 +164,13 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
         watch: Some(watching),
         activity: Some(activity),
     })
+}
+
+/// What decides from now on, for the ledger: this program and each account's plugin.
+fn identities(plugins: &BTreeMap<AccountName, Plugin>) -> BTreeMap<AccountName, String> {
+    let version = env!("CARGO_PKG_VERSION");
+    let of = |plugin: &Plugin| format!("bracketd {version}, plugin sha256 {}", plugin.digest());
+    plugins.iter().map(|(name, plugin)| (name.clone(), of(plugin))).collect()
 }
 
 /// Handles of the running accounts, and the digests of their plugins.
@@ -173,8 +197,9 @@ fn start_accounts(
 }
 
 impl Running {
-    /// Ends everything: no new decision, what is in flight is left to the next start's look-up,
-    /// protective orders stay at the broker, the activity log is written out.
+    /// Ends everything: no new decision; what is in flight is waited for a short while and left to
+    /// the next start's look-up after that; protective orders stay at the broker; the activity log
+    /// is written out.
     ///
     /// # Errors
     /// A thread that ended badly, or activity that could not be written in time.
@@ -182,24 +207,57 @@ impl Running {
         self.file.remove(&self.data_dir);
         drop(self.server.take());
         drop(self.watch.take());
+        point("stop.asked");
         // An engine that is gone already cannot be told.
         drop(self.inbox.send(ToEngine::Stop));
         let report = match self.engine.take().map(JoinHandle::join) {
             Some(Ok(report)) => report,
             _ => bail!("the engine thread ended badly; see the log above"),
         };
+        point("stop.drained");
         if let Some(activity) = self.activity.take() {
             let left = activity.shutdown(DRAIN_MS);
             if left > 0 {
                 bail!("{left} activity records were not written; they are made again at the start");
             }
         }
+        point("stop.ended");
         Ok(report)
     }
 
     /// Whether the engine thread still runs.
     pub fn is_alive(&self) -> bool {
         self.engine.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+}
+
+/// Why the ledger cannot be used, with its name and what to do: nobody guesses at three in the
+/// morning, and nobody deletes a ledger to get the daemon to start.
+fn unusable(data_dir: &Path, error: StoreError) -> anyhow::Error {
+    let file = data_dir.join(LEDGER_FILE);
+    match error {
+        StoreError::AlreadyRunning { .. }
+        | StoreError::NewerSchema { .. }
+        | StoreError::DamagedFile { .. }
+        | StoreError::RestoreInterrupted { .. }
+        | StoreError::NotKept { .. }
+        | StoreError::File { .. } => error.into(),
+        StoreError::Busy => {
+            anyhow::anyhow!("{}: {error}; end whoever holds it, then start again", file.display())
+        }
+        StoreError::Full => {
+            anyhow::anyhow!("{}: {error}; make room on its disk, then start again", file.display())
+        }
+        StoreError::Damaged(_)
+        | StoreError::BadValue { .. }
+        | StoreError::TooLarge(_)
+        | StoreError::OpConflict { .. }
+        | StoreError::Migration(_)
+        | StoreError::Sqlite(_) => anyhow::anyhow!(
+            "the ledger {} cannot be used: {error}; it was left as it is. `bracketd db check` \
+             says what is wrong with it, `bracketd db restore` puts a backup in its place",
+            file.display()
+        ),
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! `cargo run --release -p bracketd-engine --example step_bench [DIR]`
 //!
-//! The bare commit is one row of a ledger of its own, [`Ledger::set_account`], which adds nothing
+//! The bare commit is one row of a ledger of its own, whether an account is armed, which adds nothing
 //! to what SQLite does; the store's `commit_bench` shows what SQLite alone takes for one row. Both
 //! are measured in turns with the stop changes, so that a slow spell of the disk hits both.
 
@@ -16,9 +16,10 @@ use std::time::Instant;
 
 use bracketd_core::broker::BrokerEvent;
 use bracketd_core::command::{Call, Change, Command};
+use bracketd_core::control::Control;
 use bracketd_core::ids::{AccountName, Symbol};
 use bracketd_core::time::Timestamp;
-use bracketd_store::{AccountMeta, Ledger};
+use bracketd_store::{Batch, Ledger};
 
 use crate::world::{START_CENTS, World};
 
@@ -118,9 +119,10 @@ fn change_stops(
 
 fn one_row(bare: &mut Ledger, turn: i64) -> Result<u128, Failure> {
     let account = AccountName::new("bare");
-    let meta = AccountMeta { account, armed: Some(turn % 2 == 0), broker_account: None };
+    let control = Control { armed: Some(turn % 2 == 0), ..Control::default() };
+    let controls = vec![(account, &control)];
     let started = Instant::now();
-    bare.set_account(Timestamp(turn), &meta, &[])?;
+    bare.commit(&Batch { controls, ..Batch::new(Timestamp(turn)) })?;
     Ok(started.elapsed().as_nanos())
 }
 

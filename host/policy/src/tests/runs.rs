@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bracketd_core::Decimal;
 use bracketd_core::book::Book;
-use bracketd_core::ids::TransactionId;
+use bracketd_core::command::{Op, OpKind, OpLegs, OpState};
+use bracketd_core::ids::{SliceNo, TransactionId};
 use bracketd_core::intent::{Intent, Source, Wish};
 use bracketd_core::order::Direction;
 use bracketd_core::transaction::{EntryKind, TransactionStatus};
@@ -97,7 +98,7 @@ fn verdicts_are_true() {
 
 /// A verb that the configuration takes away is refused by name, and the run goes on.
 #[test]
-fn verbs_follow_the_configuration() {
+fn g7_verbs_follow_the_configuration() {
     let mut bed = on_tick("close_position(t, \"out\"); update_stop_loss(t, 96, \"w\");");
     bed.allowed = Verbs::only(["update_stop_loss"]).expect("a verb");
     let ran = bed.tick();
@@ -119,6 +120,38 @@ fn a_waiting_transaction_stores_its_stop() {
     let codes: Vec<&str> = ran.notes.iter().map(|(_, code)| code.as_str()).collect();
     assert_eq!(codes, ["STOP_WRONG_SIDE", "STORED", "NOT_OPENED"]);
     assert_eq!(asked(&ran), ["96 keep"]);
+}
+
+/// The guards that look beyond one transaction answer inside the run too, not only at commit.
+#[test]
+fn g9_g18_a_verdict_in_a_run_knows_the_guards() {
+    let mut bed = on_tick("let v = close_position(t, \"w\"); note(\"v\", v.code);");
+    let mut book = Book::new("test", 0);
+    book.accounts.insert(bed.account.name.clone(), bed.account.clone());
+    let mut waits = bed.tx.clone();
+    waits.id = TransactionId(2);
+    waits.status = TransactionStatus::Waiting;
+    waits.entry.ended = false;
+    book.insert(bed.tx.clone());
+    book.insert(waits);
+    bed.book = Some(book);
+    let code = |bed: &super::Bed| bed.tick().notes.first().map(|(_, code)| code.clone());
+    assert_eq!(code(&bed).as_deref(), Some("WASH_TRADE"));
+    let kind = OpKind::Cancel { order: "o".into() };
+    bed.tx.ops.push(Op {
+        id: "row".into(),
+        client_id: "row".into(),
+        slice: SliceNo(0),
+        legs: OpLegs::Stop,
+        step: 1,
+        attempt: 1,
+        kind,
+        state: OpState::Unknown { lookups: 0, next_at: crate::selftest::fixture::START },
+        version: 1,
+        planned_at: crate::selftest::fixture::START,
+        evidence: None,
+    });
+    assert_eq!(code(&bed).as_deref(), Some("UNSETTLED"));
 }
 
 /// With the book at hand a script reads the account, but changes only its own transaction.

@@ -45,6 +45,8 @@ struct Side {
     caps: Capabilities,
     may_loosen: bool,
     armed: bool,
+    /// Whether its kill switch is thrown.
+    killed: bool,
     /// Whether the daemon was told that it is there.
     is_up: bool,
     /// Whether the daemon was given a complete read since its start.
@@ -80,6 +82,8 @@ pub(crate) struct Oracle {
     bodies: BTreeMap<ClientOrderId, String>,
     heard: heard::Heard,
     is_alive: bool,
+    /// The daemon's own kill switch is thrown.
+    killed: bool,
     is_paused: bool,
     /// The ledger cannot be written: nothing new can be published.
     is_stuck: bool,
@@ -103,6 +107,7 @@ impl Oracle {
             caps: view.caps,
             may_loosen: view.may_loosen,
             armed: true,
+            killed: false,
             is_up: false,
             is_read: false,
             reachable: true,
@@ -124,6 +129,7 @@ impl Oracle {
             bodies: BTreeMap::new(),
             heard: heard::Heard::default(),
             is_alive: false,
+            killed: false,
             is_paused: false,
             is_stuck: false,
             was_stuck: false,
@@ -168,10 +174,6 @@ impl Oracle {
     pub(crate) fn reach(&mut self, no: usize, reachable: bool, now: Timestamp) {
         self.sides[no].reachable = reachable;
         self.forgive(now);
-    }
-
-    pub(crate) fn arms(&mut self, no: usize, armed: bool, _now: Timestamp) {
-        self.sides[no].armed = armed;
     }
 
     pub(crate) fn died(&mut self, now: Timestamp) {

@@ -90,6 +90,7 @@ impl Oracle {
             self.committed.insert(ticket);
         }
         self.doubt_fact(fact, now);
+        self.control_fact(fact);
         let Some(id) = fact.transaction else { return };
         if fact.kind == FactKind::TransactionOpened {
             self.opened(id, fact, now);
@@ -178,10 +179,34 @@ impl Oracle {
         }
     }
 
+    /// What people decided about an account or all of them.
+    fn control_fact(&mut self, fact: &Fact) {
+        let no = fact.account.as_ref().and_then(|account| self.side_of(account));
+        match (fact.kind, no) {
+            (FactKind::Armed, Some(no)) => self.sides[no].armed = true,
+            (FactKind::Disarmed, Some(no)) => self.sides[no].armed = false,
+            (FactKind::KillChanged, Some(no)) => self.sides[no].killed = fact.code != "off",
+            (FactKind::KillChanged, None) => self.killed = fact.code != "off",
+            _ => {}
+        }
+    }
+
     /// With a ratchet no automatic source loosens a stop (S12).
     fn loosened(&mut self, id: TransactionId, fact: &Fact, now: Timestamp) {
         let Some(model) = self.models.get(&id) else { return };
         let by_policy = matches!(fact.source, Source::Policy { .. });
+        let changes = matches!(
+            fact.kind,
+            FactKind::StopChanged
+                | FactKind::TargetChanged
+                | FactKind::CloseAsked
+                | FactKind::ResizeAsked
+        );
+        if by_policy && changes && (self.killed || self.sides[model.account].killed) {
+            let text = format!("{id}: a policy's {} under the kill switch", fact.kind.as_str());
+            self.fail("S11", now, text);
+            return;
+        }
         let has_ratchet = !self.sides[model.account].may_loosen;
         if fact.kind != FactKind::StopChanged || !by_policy || !has_ratchet {
             return;

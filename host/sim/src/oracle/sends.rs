@@ -57,10 +57,13 @@ impl Oracle {
     fn may_go(&mut self, command: &Command, now: Timestamp) {
         let Some(no) = self.side_of(&command.account) else { return };
         let side = &self.sides[no];
+        let opens = matches!(&command.call, Call::Submit(order) if !order.reduce_only);
         let why = if !side.is_read {
             "before the account was read completely"
         } else if !side.armed {
             "although the account is disarmed"
+        } else if opens && (side.killed || self.killed) {
+            "although the kill switch is thrown"
         } else if !side.is_up && !self.was_stuck {
             "although the account is away"
         } else {

@@ -3,6 +3,10 @@
 //! Apart because nobody's command causes any of it.
 
 use bracketd_core::Decimal;
+use bracketd_core::control::KillLevel;
+use bracketd_core::ids::AccountName;
+use bracketd_core::intent::Intent;
+use bracketd_engine::Input;
 use bracketd_exchange::book::{NewOrder, Side};
 
 use super::{What, World};
@@ -32,6 +36,9 @@ impl World<'_> {
             if self.faults.strikes(Fault::Disarm) {
                 self.disarm(no);
             }
+        }
+        if self.faults.strikes(Fault::Kill) {
+            self.kill();
         }
         if self.daemon.engine.is_some() && !self.daemon.is_paused {
             if self.faults.strikes(Fault::Pause) {
@@ -108,31 +115,51 @@ impl World<'_> {
         self.broker_changed(no);
     }
 
-    /// The account is disarmed for a while. As long as that is a matter of the configuration, the
-    /// daemon is stopped and started for it.
+    /// The account is disarmed for a while.
     fn disarm(&mut self, no: usize) {
-        if !self.accounts[no].rules.armed || self.daemon.engine.is_none() {
+        if self.daemon.engine.is_none() {
             return;
         }
         self.saw_all(Fault::Disarm);
-        self.trace.note(self.now, "disarm", || format!("account{no}"));
-        self.accounts[no].rules.armed = false;
-        self.oracle.arms(no, false, self.now);
-        self.crash(None);
+        let account = self.accounts[no].name.clone();
+        self.operate(Intent::Arm { account, armed: false });
         let ms = 2_000 + self.faults.below(Fault::Disarm, 15_000);
         self.after(ms, What::Arm(no));
     }
 
     pub(super) fn arm(&mut self, no: usize) {
-        if self.accounts[no].rules.armed {
+        let account = self.accounts[no].name.clone();
+        self.operate(Intent::Arm { account, armed: true });
+    }
+
+    /// The kill switch is thrown for a while, at one account or at all.
+    fn kill(&mut self) {
+        if self.daemon.engine.is_none() {
             return;
         }
-        self.trace.note(self.now, "arm", || format!("account{no}"));
-        self.accounts[no].rules.armed = true;
-        self.oracle.arms(no, true, self.now);
-        self.crash(None);
-        if self.is_calm {
-            self.start();
+        self.saw_all(Fault::Kill);
+        let levels = &KillLevel::ALL[1..];
+        let turn = self.faults.below(Fault::Kill, levels.len() as u64);
+        let Some(level) = levels.get(usize::try_from(turn).unwrap_or(0)).copied() else { return };
+        let turn = self.faults.below(Fault::Kill, 2 * self.accounts.len() as u64);
+        let account = self.accounts.get(usize::try_from(turn).unwrap_or(0));
+        let account = account.map(|account| account.name.clone());
+        self.operate(Intent::Kill { account: account.clone(), level, reset_baseline: false });
+        let ms = 2_000 + self.faults.below(Fault::Kill, 20_000);
+        self.after(ms, What::Unkill(account));
+    }
+
+    pub(super) fn unkill(&mut self, account: Option<AccountName>) {
+        self.operate(Intent::Kill { account, level: KillLevel::Off, reset_baseline: false });
+    }
+
+    fn operate(&mut self, intent: Intent) {
+        if self.daemon.engine.is_none() {
+            return;
         }
+        let (ticket, request) = self.people.operate(intent);
+        self.trace.note(self.now, "operate", || format!("{ticket}: {:?}", request.intent));
+        let ticket = bracketd_engine::Ticket(ticket);
+        self.daemon.inbox.push(Input::Request { ticket, request: Box::new(request) });
     }
 }

@@ -74,6 +74,8 @@ pub(crate) enum What {
     Back(usize),
     /// An account is armed again.
     Arm(usize),
+    /// A kill switch is cleared.
+    Unkill(Option<AccountName>),
     /// Cancels that were asked for happen.
     Cancels(usize),
 }
@@ -223,6 +225,7 @@ impl<'s> World<'s> {
             What::Writable => self.daemon.refuse_writes(false),
             What::Back(no) => self.back(no),
             What::Arm(no) => self.arm(no),
+            What::Unkill(account) => self.unkill(account),
             What::Cancels(no) => self.settle_cancels(no),
         }
     }
@@ -310,7 +313,9 @@ impl<'s> World<'s> {
             self.free_cancels(no);
             self.back(no);
             self.arm(no);
+            self.unkill(Some(self.accounts[no].name.clone()));
         }
+        self.unkill(None);
         self.trace.note(self.now, "heal", || "nothing goes wrong any more".to_owned());
         self.listen();
     }

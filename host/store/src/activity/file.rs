@@ -18,7 +18,8 @@ use crate::rows::int;
 /// Name of the activity log in the data directory.
 pub const ACTIVITY_FILE: &str = "activity.db";
 
-const SCHEMA: i64 = 1;
+/// The schema of the activity log that this program writes.
+pub const ACTIVITY_SCHEMA: i64 = 1;
 /// Short, so that the writer hears of a shutdown; it retries by itself.
 const BUSY: Duration = Duration::from_millis(20);
 const PRUNE_ROWS: i64 = 10_000;
@@ -60,10 +61,10 @@ impl ActivityFile {
         let unit = sql.transaction_with_behavior(TransactionBehavior::Immediate)?;
         match unit.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))? {
             0 => unit.execute_batch(include_str!("schema.sql"))?,
-            SCHEMA => {}
+            ACTIVITY_SCHEMA => {}
             found => {
                 let path = path.to_owned();
-                return Err(StoreError::NewerSchema { found, known: SCHEMA, path });
+                return Err(StoreError::NewerSchema { found, known: ACTIVITY_SCHEMA, path });
             }
         }
         match run {

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-pub use file::ACTIVITY_FILE;
+pub use file::{ACTIVITY_FILE, ACTIVITY_SCHEMA};
 pub use inline::{InlineDecimal, InlineStr};
 pub use queue::Recorder;
 pub use read::{ActivityFilter, ActivityReader, ActivityRow};

@@ -14,7 +14,6 @@ use rusqlite::{Connection, params};
 
 use super::cells::Cells;
 use super::{Table, decimal};
-use crate::batch::AccountMeta;
 use crate::error::StoreError;
 
 pub(crate) static INSTRUMENTS: Table = Table {
@@ -59,29 +58,6 @@ pub(crate) fn write_watermark(
     sql.prepare_cached("UPDATE accounts SET read_until = ? WHERE name = ?")?
         .execute(params![at.0, name.as_str()])?;
     Ok(())
-}
-
-pub(crate) fn write_meta(sql: &Connection, meta: &AccountMeta) -> Result<(), StoreError> {
-    ensure_account(sql, &meta.account)?;
-    sql.prepare_cached("UPDATE accounts SET armed = ?, broker_account = ? WHERE name = ?")?
-        .execute(params![meta.armed, meta.broker_account, meta.account.as_str()])?;
-    Ok(())
-}
-
-/// The account and the time up to which it was read.
-pub(crate) fn read_account(
-    row: &Cells<'_>,
-) -> Result<(AccountMeta, Option<Timestamp>), StoreError> {
-    let armed = match row.opt_int::<i64>("armed")? {
-        None => None,
-        Some(_) => Some(row.flag("armed")?),
-    };
-    let meta = AccountMeta {
-        account: row.name("name")?,
-        armed,
-        broker_account: row.opt_name("broker_account")?,
-    };
-    Ok((meta, row.opt_time("read_until")?))
 }
 
 pub(crate) fn write(

@@ -4,6 +4,7 @@
 //! cell that has no meaning is a typed error that names its place, never a default.
 
 pub(crate) mod cells;
+pub(crate) mod control;
 pub(crate) mod fact;
 pub(crate) mod instrument;
 pub(crate) mod op;

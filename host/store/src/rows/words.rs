@@ -4,6 +4,7 @@
 //! breaks the build until it has its word.
 
 use bracketd_core::command::OpLegs;
+use bracketd_core::control::KillLevel;
 use bracketd_core::fact::FactKind;
 use bracketd_core::order::{Direction, OrderKind, OrderStatus, Role, Side, TimeInForce};
 use bracketd_core::protection::Exposed;
@@ -95,9 +96,25 @@ words!(Exposed {
     Unknown = "unknown",
     AccountDown = "account_down",
     WaitingForEntry = "waiting_for_entry",
+    Disarmed = "disarmed",
 });
 
-// The core gives facts their words itself, and reads them.
+// The core gives levels and facts their words itself, and reads them.
+impl Word for KillLevel {
+    fn word(self) -> &'static str {
+        self.as_str()
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        Self::parse(word)
+    }
+
+    #[cfg(test)]
+    fn all() -> Vec<Self> {
+        Self::ALL.to_vec()
+    }
+}
+
 impl Word for FactKind {
     fn word(self) -> &'static str {
         self.as_str()
@@ -142,5 +159,6 @@ mod tests {
         check::<OpLegs>(Some(|v| v.as_str()));
         check::<Exposed>(Some(|v| v.as_str()));
         check::<FactKind>(Some(|v| v.as_str()));
+        check::<KillLevel>(Some(|v| v.as_str()));
     }
 }

@@ -2,17 +2,19 @@
 
 use std::path::Path;
 
+use bracketd_core::Decimal;
 use bracketd_core::command::OpState;
+use bracketd_core::control::{Baseline, Control, Kill, KillLevel};
 use bracketd_core::fact::FactKind;
 use bracketd_core::ids::TransactionId;
+use bracketd_core::intent::Source;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{Transaction, TransactionStatus};
 use rusqlite::Connection;
 
 use super::sample::{opened, stop_changed, stop_move};
 use crate::{
-    AccountMeta, Batch, ENDED_KEPT, FactFilter, LEDGER_FILE, Ledger, LedgerReader, OpenOptions,
-    StoreError,
+    Batch, ENDED_KEPT, FactFilter, LEDGER_FILE, Ledger, LedgerReader, OpenOptions, StoreError,
 };
 
 const SMALL: OpenOptions = OpenOptions { busy_ms: 20, ballast_bytes: 0 };
@@ -41,7 +43,7 @@ fn a_second_open_is_told_who_has_the_ledger() {
 }
 
 #[test]
-fn i3_the_ledger_id_is_drawn_once_and_the_epoch_rises_only_at_a_restore() {
+fn i3_ledger_id_and_epoch_change_at_a_restore_and_never_else() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let identity = |dir: &Path| {
         let loaded = open(dir).load().unwrap();
@@ -52,24 +54,60 @@ fn i3_the_ledger_id_is_drawn_once_and_the_epoch_rises_only_at_a_restore() {
     assert_eq!(identity(one.path()), first);
     assert_ne!(identity(two.path()).0, first.0);
     assert_eq!(open(one.path()).begin_epoch().unwrap(), 1);
-    assert_eq!(identity(one.path()), (first.0, 1));
+    let second = identity(one.path());
+    assert_eq!(second.1, 1);
+    assert_ne!(second.0, first.0, "the next life has an id of its own");
 }
 
 #[test]
-fn a_restore_disarms_what_was_armed() {
+fn a_restore_disarms_also_what_only_the_configuration_arms() {
     let mut ledger = Ledger::in_memory().unwrap();
-    let meta = |armed| AccountMeta {
-        account: "live".into(),
-        armed,
-        broker_account: Some("PA1".to_owned()),
-    };
+    let control =
+        |armed| Control { armed, broker_account: Some("PA1".to_owned()), ..Control::default() };
+    let (armed, asked) = (control(Some(true)), control(None));
     let facts = [stop_changed(1, 9_600)];
-    let done = ledger.set_account(Timestamp(1), &meta(Some(true)), &facts).unwrap();
-    assert_eq!(done.first_fact_seq, 1);
-    assert_eq!(ledger.load().unwrap().accounts, [meta(Some(true))]);
+    let batch = Batch {
+        facts: &facts,
+        controls: vec![("live".into(), &armed), ("new".into(), &asked)],
+        ..Batch::new(Timestamp(1))
+    };
+    assert_eq!(ledger.commit(&batch).unwrap().first_fact_seq, 1);
+    let all = |live, new| [("live".into(), control(live)), ("new".into(), control(new))].into();
+    assert_eq!(ledger.load().unwrap().controls, all(Some(true), None));
     ledger.begin_epoch().unwrap();
-    assert_eq!(ledger.load().unwrap().accounts, [meta(Some(false))]);
-    assert_eq!(ledger.commit(&Batch::new(Timestamp(2))).unwrap().first_fact_seq, 2);
+    assert_eq!(ledger.load().unwrap().controls, all(Some(false), Some(false)));
+}
+
+#[test]
+fn g8_kill_switches_and_baselines_read_back_and_one_that_was_never_set_has_no_row() {
+    let mut ledger = Ledger::in_memory().unwrap();
+    let set = |level, by| Kill { level, why: "smoke".to_owned(), by, since: Timestamp(7) };
+    let daemon = set(KillLevel::Freeze, Source::Manual("ann".to_owned()));
+    let number = |text: &str| text.parse::<Decimal>().unwrap();
+    let baseline =
+        Baseline { day: 20_000, day_equity: number("1000.50"), peak_equity: number("1200") };
+    let halted = Control {
+        kill: set(KillLevel::ProtectOnly, Source::Host),
+        baseline: Some(baseline),
+        ..Control::default()
+    };
+    let untouched = Control::default();
+    let batch = Batch {
+        controls: vec![("a".into(), &halted), ("b".into(), &untouched)],
+        kill: Some(&daemon),
+        ..Batch::new(Timestamp(8))
+    };
+    ledger.commit(&batch).unwrap();
+    let rows: u32 =
+        ledger.sql.query_row("SELECT count(*) FROM kills", [], |row| row.get(0)).unwrap();
+    assert_eq!(rows, 2, "the daemon's and that of a");
+    let loaded = ledger.load().unwrap();
+    assert_eq!(loaded.kill, daemon);
+    assert_eq!(loaded.controls, [("a".into(), halted.clone()), ("b".into(), untouched)].into());
+    let cleared = Control { baseline: None, ..halted };
+    let controls = vec![("a".into(), &cleared)];
+    ledger.commit(&Batch { controls, ..Batch::new(Timestamp(9)) }).unwrap();
+    assert_eq!(ledger.load().unwrap().controls[&"a".into()].baseline, None);
 }
 
 #[test]
@@ -89,7 +127,7 @@ fn a_file_that_is_no_database_is_damaged() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join(LEDGER_FILE), vec![7; 8_192]).unwrap();
     let error = Ledger::open_with(dir.path(), SMALL).unwrap_err();
-    assert!(matches!(error, StoreError::Damaged(_)), "{error}");
+    assert!(matches!(error, StoreError::DamagedFile { .. }), "{error}");
 }
 
 #[test]

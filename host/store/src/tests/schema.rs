@@ -9,7 +9,7 @@ use crate::{Batch, Ledger, StoreError};
 
 /// Tables by their columns and kind, everything else by its text: a column that a migration added
 /// stands elsewhere in the text than one that was there from the start.
-fn objects(sql: &Connection) -> Vec<(String, String)> {
+pub(crate) fn objects(sql: &Connection) -> Vec<(String, String)> {
     let squeeze = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut all = rows(
         sql,

@@ -107,7 +107,13 @@ fn g3_nothing_is_converted_between_currencies() {
     let balance = |currency: &str| {
         let money = decimal("100000");
         let currency = currency.to_owned();
-        BrokerEvent::Balance(Balance { cash: money, equity: money, buying_power: money, currency })
+        BrokerEvent::Balance(Balance {
+            cash: money,
+            equity: money,
+            buying_power: money,
+            currency,
+            account: None,
+        })
     };
     b.tell(balance("EUR"));
     let verdict = b.person(asked(wish_of(Direction::Long)));

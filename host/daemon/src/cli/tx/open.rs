@@ -50,6 +50,9 @@ pub struct OpenArgs {
     /// Send the entry without its exits, even where it could carry them
     #[arg(long)]
     plain: bool,
+    /// Meant even where the same entry was asked for a moment ago
+    #[arg(long)]
+    distinct: bool,
     #[command(flatten)]
     how: HowArgs,
 }
@@ -118,6 +121,7 @@ fn body(args: &OpenArgs, account: &str) -> Value {
         ("time_in_force", args.time_in_force.map(word).map(Value::from)),
         ("on_partial", args.on_partial.map(word).map(Value::from)),
         ("policies", policies),
+        ("distinct", args.distinct.then_some(json!(true))),
     ];
     if let Some(members) = body.as_object_mut() {
         let given = more.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
@@ -155,12 +159,12 @@ mod tests {
     #[test]
     fn all_flags_reach_the_daemon_under_its_own_names() {
         let line = "ACME short 5 --limit 100 --stop 105 --target 90 --owner desk --policy a \
-                    --policy b --time-in-force day --on-partial cancel-rest --plain --why w";
+                    --policy b --time-in-force day --on-partial cancel-rest --plain --distinct --why w";
         let wanted = json!({
             "account": "paper", "symbol": "ACME", "direction": "short", "quantity": "5",
             "limit": "100", "stop": "105", "target": "90", "owner": "desk",
             "policies": ["a", "b"], "time_in_force": "day", "on_partial": "cancel_rest",
-            "guard": "plain", "why": "w",
+            "guard": "plain", "why": "w", "distinct": true,
         });
         assert_eq!(parse(line), wanted);
         assert_eq!(parse("ACME long 1 --no-policy")["policies"], json!([]));

@@ -1,0 +1,383 @@
+//! Kill switch and arming through the engine's step: what is decided is in the ledger with its
+//! fact, holds after a restart, and is planned again from the state alone.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+use bracketd_core::Decimal;
+use bracketd_core::book::AccountRules;
+use bracketd_core::broker::{
+    Balance, BrokerEvent, Fault, Found, FromAccount, OrderReport, Picture, Quote,
+};
+use bracketd_core::command::{Answer, BracketLeg, Call, Change, Command, How, Progress, Read};
+use bracketd_core::control::{KillFile, KillLevel};
+use bracketd_core::fact::FactKind;
+use bracketd_core::ids::{AccountName, PolicyName, Symbol, TransactionId};
+use bracketd_core::instrument::{AccountInfo, Features, Instrument, PriceBand};
+use bracketd_core::intent::{GuardWish, Intent, Open, Request, Source, Verdict};
+use bracketd_core::money::{Price, Quantity};
+use bracketd_core::order::{Direction, OrderStatus, Role};
+use bracketd_core::time::Timestamp;
+use bracketd_core::transaction::{EntryKind, TransactionStatus};
+use bracketd_engine::{Budget, Dispatch, Engine, Input, Settings, Ticket};
+use bracketd_policy::{PolicySet, SourceFile, Sources};
+use bracketd_store::Ledger;
+
+/// Asks for more at every price.
+const SCRIPT: &str = r#"const POLICY = #{ version: "1", api: 1 };
+const PARAMS = #{};
+fn on_tick(t, m, p) { ratchet_stop(t, m.peak_since(t).offset_pct(-5.0), "follow"); }
+"#;
+
+const ID: TransactionId = TransactionId(1);
+
+struct Unhurried;
+
+impl Budget for Unhurried {
+    fn slice_over(&self) -> bool {
+        false
+    }
+    fn run_begins(&self) {}
+    fn run_over(&self, _operations: u64) -> bool {
+        false
+    }
+}
+
+struct World {
+    engine: Engine,
+    now: Timestamp,
+}
+
+impl World {
+    fn start(ledger: Ledger, now: Timestamp) -> Self {
+        let file = SourceFile::new("follow", "follow.rhai", SCRIPT);
+        let sources = Sources { policies: vec![file], ..Sources::default() };
+        let report = PolicySet::build(&sources, None);
+        assert!(report.refused.is_empty(), "{:#?}", report.refused);
+        let rules = AccountRules {
+            policies: vec![PolicyName::new("follow")],
+            quote_age_ms_max: 600_000,
+            max_day_loss: Some(Decimal::from(100)),
+            ..AccountRules::default()
+        };
+        let settings = Settings {
+            accounts: [(AccountName::new("a"), rules)].into(),
+            identities: [(AccountName::new("a"), "bracketd 1, plugin f00".to_owned())].into(),
+            ..Settings::default()
+        };
+        let engine = Engine::start(ledger, settings, report.set, now).expect("a start");
+        Self { engine, now }
+    }
+
+    /// The process dies here; another one goes on with the ledger.
+    fn again(self) -> Self {
+        Self::start(self.engine.into_ledger(), self.now)
+    }
+
+    fn step(&mut self, inputs: Vec<Input>) -> Dispatch {
+        self.now = self.now.plus_ms(1);
+        self.engine.step(self.now, inputs, &Unhurried)
+    }
+
+    fn tell(&mut self, event: BrokerEvent) -> Dispatch {
+        self.step(vec![Input::Account(FromAccount { account: "a".into(), event })])
+    }
+
+    fn up(&mut self) -> Dispatch {
+        self.tell(BrokerEvent::Instrument(Box::new(instrument())));
+        self.tell(BrokerEvent::Up(AccountInfo {
+            name: "x".to_owned(),
+            version: "1".to_owned(),
+            client_id_max: 48,
+            client_id_chars: String::new(),
+            features: Features::new([
+                Features::NATIVE_OCO.to_owned(),
+                Features::EXITS_RESERVE_QTY.to_owned(),
+            ]),
+        }))
+    }
+
+    fn picture(&mut self, orders: Vec<OrderReport>) -> Dispatch {
+        let picture = Picture {
+            orders,
+            fills: vec![],
+            positions: vec![],
+            balance: None,
+            complete: true,
+            as_of: self.now,
+        };
+        self.tell(BrokerEvent::Picture(picture))
+    }
+
+    fn quote(&mut self, at: i64) -> Dispatch {
+        let (bid, ask) = (price(at), price(at));
+        let quote = Quote { symbol: Symbol::new("S"), bid, ask, last: None, at: self.now };
+        self.tell(BrokerEvent::Quotes(vec![quote]))
+    }
+
+    fn ask(&mut self, intent: Intent) -> (Verdict, Dispatch) {
+        let request = Request {
+            intent,
+            source: Source::Manual("ann".to_owned()),
+            why: "test".to_owned(),
+            if_version: None,
+            inputs: String::new(),
+        };
+        let request = Box::new(request);
+        let mut done = self.step(vec![Input::Request { ticket: Ticket(1), request }]);
+        let (_, verdict) = done.verdicts.pop().expect("a verdict");
+        (verdict, done)
+    }
+
+    fn kill(&mut self, level: KillLevel) -> Dispatch {
+        let (verdict, done) =
+            self.ask(Intent::Kill { account: None, level, reset_baseline: false });
+        assert!(verdict.accepted(), "{verdict:?}");
+        done
+    }
+
+    /// Opens a long of one with stop 95, whose entry rests at the broker.
+    fn entered(&mut self) -> OrderReport {
+        self.up();
+        self.picture(vec![]);
+        self.quote(100);
+        let open = Open {
+            account: "a".into(),
+            owner: None,
+            symbol: Symbol::new("S"),
+            direction: Direction::Long,
+            quantity: quantity(1),
+            entry: EntryKind::Limit(price(100).expect("a price")),
+            time_in_force: None,
+            stop: price(95),
+            target: None,
+            policies: None,
+            on_partial: None,
+            guard: GuardWish::Plain,
+            distinct: false,
+        };
+        let (verdict, mut done) = self.ask(Intent::Open(Box::new(open)));
+        assert!(verdict.accepted(), "{verdict:?}");
+        let command = done.commands.pop().expect("the entry");
+        let order = placed(&command, self.now, "o1");
+        self.placed(&command, &order);
+        order
+    }
+
+    fn placed(&mut self, command: &Command, order: &OrderReport) -> Dispatch {
+        let order = Some(Box::new(order.clone()));
+        let answer = Answer::Placed { order, progress: Progress::Accepted };
+        self.tell(BrokerEvent::Answer { op: command.op.clone(), answer })
+    }
+
+    fn report(&mut self, order: &OrderReport, status: OrderStatus) -> Dispatch {
+        let filled = if status == OrderStatus::Filled { order.quantity } else { Quantity::ZERO };
+        let avg_price = price(100).filter(|_| status == OrderStatus::Filled);
+        let updated_at = self.now;
+        let order = OrderReport { status, filled, avg_price, updated_at, ..order.clone() };
+        self.tell(BrokerEvent::Polled { orders: vec![order], fills: vec![] })
+    }
+
+    /// The same, filled, with its stop resting.
+    fn opened(&mut self) {
+        let order = self.entered();
+        let mut done = self.report(&order, OrderStatus::Filled);
+        let stop = done.commands.pop().expect("the stop");
+        let leg = BracketLeg {
+            role: Role::Stop,
+            broker_id: "s1".into(),
+            client_id: Some(stop.client_id.clone()),
+            status: OrderStatus::Working,
+            limit: None,
+            trigger: price(95),
+            quantity: quantity(1),
+            filled: Quantity::ZERO,
+        };
+        let answer = Answer::Adjusted {
+            legs: vec![leg],
+            how: How::NewLeg,
+            progress: Progress::Confirmed,
+            memo: vec![],
+        };
+        self.tell(BrokerEvent::Answer { op: stop.op.clone(), answer });
+    }
+
+    fn status(&self) -> TransactionStatus {
+        self.engine.book().transactions[&ID].status
+    }
+}
+
+fn placed(command: &Command, now: Timestamp, id: &str) -> OrderReport {
+    let Call::Submit(new) = &command.call else { panic!("{command:?}") };
+    OrderReport {
+        broker_id: id.into(),
+        client_id: Some(command.client_id.clone()),
+        group: None,
+        parent: None,
+        replaces: None,
+        replaced_by: None,
+        role: None,
+        symbol: new.symbol.clone(),
+        side: new.side,
+        kind: new.kind,
+        time_in_force: new.time_in_force,
+        status: OrderStatus::Working,
+        quantity: new.quantity,
+        filled: Quantity::ZERO,
+        avg_price: None,
+        limit: new.limit,
+        trigger: None,
+        reject: None,
+        updated_at: now,
+    }
+}
+
+fn price(units: i64) -> Option<Price> {
+    Price::new(Decimal::from(units))
+}
+
+fn quantity(units: i64) -> Quantity {
+    Quantity::new(Decimal::from(units)).expect("a quantity")
+}
+
+fn instrument() -> Instrument {
+    Instrument {
+        symbol: Symbol::new("S"),
+        broker_symbol: "S".to_owned(),
+        currency: "USD".to_owned(),
+        bands: vec![PriceBand { above: Decimal::ZERO, tick: Decimal::new(1, 2) }],
+        qty_step: Decimal::ONE,
+        min_qty: quantity(1),
+        max_qty: None,
+        min_notional: None,
+        multiplier: Decimal::ONE,
+        features: Features::default(),
+    }
+}
+
+fn fresh() -> World {
+    let ledger = Ledger::in_memory().expect("a ledger");
+    World::start(ledger, Timestamp(1_700_000_000_000_000))
+}
+
+fn down() -> BrokerEvent {
+    BrokerEvent::Down(Fault::new("NETWORK", "gone"))
+}
+
+fn kinds(done: &Dispatch) -> Vec<FactKind> {
+    done.facts.iter().map(|(_, fact)| fact.kind).collect()
+}
+
+#[test]
+fn g8_cancel_entries_that_nobody_could_send_is_sent_after_a_restart() {
+    let mut world = fresh();
+    let order = world.entered();
+    world.tell(down());
+    let done = world.kill(KillLevel::CancelEntries);
+    assert!(done.commands.is_empty() && kinds(&done).contains(&FactKind::KillChanged));
+
+    let mut world = world.again();
+    assert_eq!(world.engine.book().kill.level, KillLevel::CancelEntries);
+    world.up();
+    let done = world.picture(vec![order.clone()]);
+    let [cancel] = &done.commands[..] else { panic!("{:?}", done.commands) };
+    assert!(matches!(&cancel.call, Call::Cancel { order: id } if *id == order.broker_id));
+    world.report(&order, OrderStatus::Canceled);
+    assert_eq!(world.status(), TransactionStatus::Closed);
+}
+
+#[test]
+fn g8_flatten_goes_on_after_a_crash_between_its_steps() {
+    let mut world = fresh();
+    world.opened();
+    let done = world.kill(KillLevel::Flatten);
+    let [free] = &done.commands[..] else { panic!("{:?}", done.commands) };
+    let clears = |call: &Call| {
+        matches!(call, Call::Adjust { stop: Change::Clear, target: Change::Clear, .. })
+    };
+    assert!(clears(&free.call), "{free:?}");
+    assert_eq!(world.status(), TransactionStatus::Closing);
+
+    // It never left; the next process finds the stop still there.
+    let mut world = world.again();
+    assert_eq!(world.engine.book().kill.level, KillLevel::Flatten);
+    assert_eq!(world.status(), TransactionStatus::Closing);
+    let mut told = vec![world.up(), world.picture(vec![])];
+    let mut sent = Vec::new();
+    for _ in 0..40 {
+        world.now = world.now.plus_ms(500);
+        told.push(world.step(vec![]));
+        while let Some(done) = told.pop() {
+            sent.extend(done.commands);
+            for (_, read) in done.reads {
+                let Read::Bracket { op, bracket, .. } = read else { continue };
+                let found = Found::Legs { legs: bracket.legs, memo: vec![] };
+                told.push(world.tell(BrokerEvent::LookedUp { op, found }));
+            }
+        }
+    }
+    let [again] = &sent[..] else { panic!("{sent:?}") };
+    assert!(clears(&again.call), "{again:?}");
+}
+
+#[test]
+fn g13_arming_is_inherited_by_the_next_process_and_so_is_disarming() {
+    let mut world = fresh();
+    world.up();
+    world.picture(vec![]);
+    let arm = |armed| Intent::Arm { account: "a".into(), armed };
+    world.ask(arm(false));
+    let mut world = world.again();
+    let is_armed = |world: &World| world.engine.book().accounts[&"a".into()].is_armed();
+    assert!(!is_armed(&world), "whatever the configuration says");
+    world.up();
+    world.picture(vec![]);
+    let (verdict, done) = world.ask(arm(true));
+    assert_eq!((verdict.code(), &kinds(&done)[..]), ("STORED", &[FactKind::Armed][..]));
+    let mut world = world.again();
+    assert!(is_armed(&world));
+    let done = world.step(vec![]);
+    let inherited = done.facts.iter().map(|(_, f)| (&*f.code, &*f.text)).collect::<Vec<_>>();
+    assert_eq!(inherited, [("INHERITED", "bracketd 1, plugin f00")]);
+}
+
+#[test]
+fn g8_the_file_freezes_and_a_policy_that_asks_on_is_refused_once() {
+    let mut world = fresh();
+    world.opened();
+    let file = KillFile { level: KillLevel::Freeze, why: "smoke".to_owned() };
+    let done = world.step(vec![Input::KillFile(Some(file.clone()))]);
+    assert_eq!(kinds(&done), [FactKind::KillChanged]);
+    assert!(kinds(&world.step(vec![Input::KillFile(Some(file))])).is_empty());
+    let mut refused = 0;
+    for at in 101..120 {
+        let done = world.quote(at);
+        assert!(done.commands.is_empty(), "{:?}", done.commands);
+        refused += kinds(&done).iter().filter(|kind| **kind == FactKind::Refused).count();
+    }
+    assert_eq!(refused, 1);
+    world.step(vec![Input::KillFile(None)]);
+    world.kill(KillLevel::Off);
+    assert_eq!(world.quote(121).commands.len(), 1, "and goes on once it is cleared");
+}
+
+#[test]
+fn a_loss_is_measured_from_the_same_equity_after_a_restart() {
+    let mut world = fresh();
+    let balance = |equity: i64| {
+        let equity = Decimal::from(equity);
+        BrokerEvent::Balance(Balance {
+            cash: equity,
+            equity,
+            buying_power: equity,
+            currency: "USD".to_owned(),
+            account: None,
+        })
+    };
+    world.tell(balance(1_000));
+    world.tell(balance(950));
+    let mut world = world.again();
+    world.tell(balance(899));
+    let level = |world: &World| world.engine.book().kill_level(&"a".into());
+    assert_eq!(level(&world), KillLevel::ProtectOnly, "101 below the day's first");
+    assert_eq!(level(&world.again()), KillLevel::ProtectOnly);
+}

@@ -1,0 +1,293 @@
+//! Whether a ledger is what it should be: every finding with its place and what to do about it.
+//!
+//! Apart from the start's quick look because this reads every row. It never repairs: what is wrong
+//! stays as it is, as evidence.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::error::ToolError;
+use super::status::{Activity, BallastState, activity, ballast};
+use super::{Summary, contents, files, in_newest_schema, open_file};
+use crate::activity::{ACTIVITY_FILE, ACTIVITY_SCHEMA};
+use crate::error::StoreError;
+use crate::open::LEDGER_FILE;
+
+/// Most findings of one kind that are told; a damaged index alone can have thousands.
+pub(super) const TOLD_MAX: usize = 20;
+
+/// What can be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FindingKind {
+    /// SQLite's integrity check complains.
+    NotSound,
+    /// A row refers to one that is not there.
+    DanglingReference,
+    /// A cell holds something that its type has no meaning for, such as an unknown status.
+    UnreadableRow,
+    /// Facts are missing between others: they are numbered without a gap.
+    FactsMissing,
+    /// The slices of a transaction do not add up to what entered less what left it.
+    HeldDiffers,
+    /// Two outbox rows have the same operation id or client order id (I3).
+    IdRepeated,
+    /// Two unsettled outbox rows occupy the same leg of a slice (I4).
+    LegTwice,
+    /// A leg has an outbox row beyond the counter that numbers them (I3).
+    CounterBehind,
+    /// The activity log is damaged.
+    ActivityDamaged,
+    /// A newer program wrote the activity log.
+    ActivityNewer,
+    /// The activity log holds facts that the ledger does not have.
+    ActivityAhead,
+    /// The disk was full: the room for protective commits has been given back.
+    BallastGone,
+    /// A restore stopped between its last steps.
+    RestoreInterrupted,
+}
+
+impl FindingKind {
+    /// All kinds.
+    pub const ALL: [Self; 13] = [
+        Self::NotSound,
+        Self::DanglingReference,
+        Self::UnreadableRow,
+        Self::FactsMissing,
+        Self::HeldDiffers,
+        Self::IdRepeated,
+        Self::LegTwice,
+        Self::CounterBehind,
+        Self::ActivityDamaged,
+        Self::ActivityNewer,
+        Self::ActivityAhead,
+        Self::BallastGone,
+        Self::RestoreInterrupted,
+    ];
+
+    /// Its code, for programs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NotSound => "NOT_SOUND",
+            Self::DanglingReference => "DANGLING_REFERENCE",
+            Self::UnreadableRow => "UNREADABLE_ROW",
+            Self::FactsMissing => "FACTS_MISSING",
+            Self::HeldDiffers => "HELD_DIFFERS",
+            Self::IdRepeated => "ID_REPEATED",
+            Self::LegTwice => "LEG_TWICE",
+            Self::CounterBehind => "COUNTER_BEHIND",
+            Self::ActivityDamaged => "ACTIVITY_DAMAGED",
+            Self::ActivityNewer => "ACTIVITY_NEWER",
+            Self::ActivityAhead => "ACTIVITY_AHEAD",
+            Self::BallastGone => "BALLAST_GONE",
+            Self::RestoreInterrupted => "RESTORE_INTERRUPTED",
+        }
+    }
+
+    /// What to do about it.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::NotSound | Self::DanglingReference | Self::UnreadableRow => {
+                "stop the daemon, then go back to the newest sound backup: bracketd db restore FILE"
+            }
+            Self::FactsMissing => {
+                "evidence is lost: keep this file, and compare with a backup of before"
+            }
+            Self::HeldDiffers => {
+                "compare with the position at the broker; close or resize by hand what differs"
+            }
+            Self::IdRepeated | Self::LegTwice | Self::CounterBehind => {
+                "disarm the account and compare its open orders at the broker before anything is \
+                 sent; keep this file"
+            }
+            Self::ActivityDamaged => {
+                "nothing: the next start sets it aside and makes it again from the ledger's facts"
+            }
+            Self::ActivityNewer => "run the newer bracketd, or move the file away",
+            Self::ActivityAhead => {
+                "stop the daemon and move activity.db away; the next start makes it again from \
+                 the ledger's facts"
+            }
+            Self::BallastGone => "make room on the disk; the ballast is filled again by itself",
+            Self::RestoreInterrupted => "run the restore again: bracketd db restore FILE",
+        }
+    }
+
+    /// Whether the ledger cannot be trusted as a file: no backup is made of it, and none is
+    /// restored that has it.
+    pub fn is_damage(self) -> bool {
+        match self {
+            Self::NotSound | Self::DanglingReference | Self::UnreadableRow => true,
+            Self::FactsMissing
+            | Self::HeldDiffers
+            | Self::IdRepeated
+            | Self::LegTwice
+            | Self::CounterBehind
+            | Self::ActivityDamaged
+            | Self::ActivityNewer
+            | Self::ActivityAhead
+            | Self::BallastGone
+            | Self::RestoreInterrupted => false,
+        }
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What kind.
+    pub kind: FindingKind,
+    /// Where: a file, a table with a row, a transaction.
+    pub place: String,
+    /// What stands there.
+    pub what: String,
+}
+
+/// What a check found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// The file.
+    pub path: PathBuf,
+    /// What the ledger is; none where even that cannot be read.
+    pub ledger: Option<Summary>,
+    /// What is wrong, the worst first.
+    pub findings: Vec<Finding>,
+}
+
+impl Checked {
+    /// Whether the file cannot be trusted.
+    pub fn is_damaged(&self) -> bool {
+        self.findings.iter().any(|finding| finding.kind.is_damage())
+    }
+}
+
+/// Checks a data directory: its ledger and what stands beside it. Reads only; a running daemon
+/// goes on.
+///
+/// # Errors
+/// [`ToolError::NoLedger`], [`StoreError::NewerSchema`], and what the disk says. What is wrong
+/// inside the files is no error but a finding.
+pub fn check_dir(dir: &Path) -> Result<Checked, ToolError> {
+    // Before the ledger: a running daemon writes the ledger first, and this must not look ahead.
+    let activity = activity(dir);
+    let mut checked = check_file(&dir.join(LEDGER_FILE))?;
+    let newest = checked.ledger.as_ref().and_then(|ledger| ledger.last_fact).map_or(0, |f| f.0);
+    let found = &mut checked.findings;
+    let beside = |kind, place: &str, what: String| Finding { kind, place: place.to_owned(), what };
+    match activity {
+        Activity::Missing => {}
+        Activity::Unreadable(why) => {
+            found.push(beside(FindingKind::ActivityDamaged, ACTIVITY_FILE, why));
+        }
+        Activity::UpTo { schema, .. } if schema > ACTIVITY_SCHEMA => {
+            let what = format!("schema {schema}, this bracketd knows up to {ACTIVITY_SCHEMA}");
+            found.push(beside(FindingKind::ActivityNewer, ACTIVITY_FILE, what));
+        }
+        Activity::UpTo { fact, .. } => {
+            if let Some(why) = activity_damage(dir) {
+                found.push(beside(FindingKind::ActivityDamaged, ACTIVITY_FILE, why));
+            } else if fact > newest {
+                let what = format!("holds facts up to {fact}, the ledger up to {newest}");
+                found.push(beside(FindingKind::ActivityAhead, ACTIVITY_FILE, what));
+            }
+        }
+    }
+    if ballast(dir) == BallastState::GivenBack {
+        let what = "empty: the disk was full".to_owned();
+        found.push(beside(FindingKind::BallastGone, crate::BALLAST_FILE, what));
+    }
+    let waiting = files::restoring(dir);
+    if waiting.exists() {
+        let what = "a restored ledger that is not yet in place".to_owned();
+        let place = waiting.display().to_string();
+        found.push(beside(FindingKind::RestoreInterrupted, &place, what));
+    }
+    Ok(checked)
+}
+
+/// Checks one ledger file, such as a backup.
+///
+/// # Errors
+/// As [`check_dir`].
+pub fn check_file(path: &Path) -> Result<Checked, ToolError> {
+    let unreadable = |what: String| Checked {
+        path: path.to_owned(),
+        ledger: None,
+        findings: vec![Finding {
+            kind: FindingKind::NotSound,
+            place: path.display().to_string(),
+            what,
+        }],
+    };
+    match open_file(path) {
+        Ok(sql) => check_open(sql, path),
+        Err(ToolError::Store(StoreError::DamagedFile { what, .. })) => Ok(unreadable(what)),
+        Err(other) => Err(other),
+    }
+}
+
+/// Checks an open ledger; all of it in one view.
+pub(super) fn check_open(sql: Connection, path: &Path) -> Result<Checked, ToolError> {
+    sql.execute_batch("BEGIN").map_err(StoreError::from)?;
+    let mut findings = sound(&sql, path);
+    let ledger = Summary::read(&sql, path).ok();
+    // A file that is not sound is not read further: every row would be one more complaint.
+    if findings.is_empty() {
+        findings = contents::check(&in_newest_schema(sql)?)?;
+    }
+    findings.sort_by_key(|finding| !finding.kind.is_damage());
+    Ok(Checked { path: path.to_owned(), ledger, findings })
+}
+
+/// What SQLite itself finds: pages, indexes, references.
+fn sound(sql: &Connection, path: &Path) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut add = |kind, place: String, what: String| findings.push(Finding { kind, place, what });
+    let file = path.display().to_string();
+    let complaints = || -> Result<Vec<String>, StoreError> {
+        let mut statement = sql.prepare(&format!("PRAGMA integrity_check({TOLD_MAX})"))?;
+        let rows = statement.query_map([], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    };
+    match complaints() {
+        Ok(lines) => {
+            for line in lines.into_iter().filter(|line| line != "ok") {
+                add(FindingKind::NotSound, file.clone(), line);
+            }
+        }
+        Err(error) => add(FindingKind::NotSound, file.clone(), error.to_string()),
+    }
+    let dangling = || -> Result<Vec<(String, String)>, StoreError> {
+        let mut statement = sql.prepare("PRAGMA foreign_key_check")?;
+        let rows = statement.query_map([], |row| {
+            let row_id = row.get::<_, Option<i64>>(1)?.map_or("?".to_owned(), |id| id.to_string());
+            Ok((format!("{}, row {row_id}", row.get::<_, String>(0)?), row.get(2)?))
+        })?;
+        Ok(rows.take(TOLD_MAX).collect::<Result<_, _>>()?)
+    };
+    match dangling() {
+        Ok(rows) => {
+            for (place, parent) in rows {
+                let what = format!("refers to a row of {parent} that is not there");
+                add(FindingKind::DanglingReference, place, what);
+            }
+        }
+        Err(error) => add(FindingKind::NotSound, file, error.to_string()),
+    }
+    findings
+}
+
+/// What is wrong with the pages of the activity log, where something is.
+fn activity_damage(dir: &Path) -> Option<String> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let quick_check = || -> Result<String, StoreError> {
+        let sql = Connection::open_with_flags(dir.join(ACTIVITY_FILE), flags)?;
+        Ok(sql.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?)
+    };
+    match quick_check() {
+        Ok(said) if said == "ok" => None,
+        Ok(said) => Some(said),
+        Err(error) => Some(error.to_string()),
+    }
+}

@@ -1,0 +1,170 @@
+//! The disk full and the ledger locked: nothing leaves without its commit, protection goes first,
+//! and everything goes on afterwards (I3; reliability, cases 25 and 26).
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use crate::harness::{Daemon, Dir, Exchange, configure, difference};
+
+/// Room for the ballast and little else, in bytes.
+const DISK: u64 = 40 << 20;
+const LOCKED: Duration = Duration::from_secs(10);
+
+/// A small disk of its own under a directory.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// Mounts it. There is no other way to have a small disk, so without the right to, this fails.
+    fn at(path: &Path) -> Self {
+        std::fs::create_dir_all(path).expect("a directory");
+        let size = format!("size={DISK}");
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &size, "bracketd-test"]).arg(path);
+        let out = mount.output().expect("`mount` is there");
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert!(
+            out.status.success(),
+            "this test mounts a small tmpfs and needs root for it (run it as root, or in a \
+             container with CAP_SYS_ADMIN): {said}"
+        );
+        Self(path.to_owned())
+    }
+
+    /// Takes all the room there is.
+    fn fill(&self) {
+        let mut file = File::options()
+            .create(true)
+            .append(true)
+            .open(self.0.join("somebody-elses.log"))
+            .expect("a file");
+        for size in [1 << 20, 4_096, 1] {
+            let chunk = vec![7; size];
+            while file.write_all(&chunk).is_ok() {}
+        }
+    }
+
+    fn make_room(&self) {
+        std::fs::remove_file(self.0.join("somebody-elses.log")).expect("it was filled");
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily: whoever still has a file open there keeps it.
+        let _ended = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn i3_on_a_full_disk_a_fill_still_gets_its_stop_and_then_nothing_is_sent_until_there_is_room() {
+    let dir = Dir::new();
+    let exchange = Exchange::manual(&dir);
+    for symbol in ["AAA", "BBB"] {
+        exchange.price(symbol, "100.00", "100.02");
+    }
+    configure(&dir, &exchange.url, &[]);
+    let disk = SmallDisk::at(&dir.path().join("data"));
+    let mut daemon = Daemon::spawn(&dir, None);
+    let api = daemon.ready().expect("it runs");
+    for symbol in ["AAA", "BBB"] {
+        assert!(api.open(symbol, Some("99.90"), "plain").promised().is_some());
+    }
+    daemon.until("both entries rest", |_| exchange.open_orders().len() == 2);
+
+    disk.fill();
+    exchange.price("AAA", "99.80", "99.82");
+    daemon.until("the fill has its stop, out of the ballast's room", |_| {
+        let tx = api.of_symbol("AAA").unwrap_or_default();
+        tx["protection"]["state"] == "protected" && difference(&tx, &exchange.ends("AAA")).is_none()
+    });
+    daemon.until("activity has stopped first, and says why", |_| {
+        let why = api.status()["activity"]["last_error"].clone();
+        why.as_str().is_some_and(|why| why.contains("full"))
+    });
+    assert!(api.is_ready(), "the ledger is still written: {:#}", api.status());
+
+    disk.fill();
+    let mut refused = None;
+    let began = Instant::now();
+    // What SQLite had reserved may take a few changes more.
+    for number in 0.. {
+        let said = api.set_stop(1, &format!("{}.{:02}", 90 + number / 100 % 5, number % 100));
+        if said.promised().is_none() {
+            refused = Some(said);
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "a full disk takes everything");
+    }
+    let before = exchange.ends("BBB");
+    exchange.price("BBB", "99.80", "99.82");
+    daemon.until("readiness is red and says why", |_| {
+        let why = api.status()["not_ready"].to_string();
+        why.contains("the ledger") && why.contains("full")
+    });
+    let later = api.set_stop(1, "91.5");
+    assert_eq!(later.code(), Some("LEDGER_FAILED"), "{refused:?}, then {later:?}");
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(before.stops.is_empty() && exchange.ends("BBB").stops.is_empty(), "nothing is sent");
+
+    disk.make_room();
+    daemon.until("with room, everything goes on by itself", |_| {
+        api.is_ready()
+            && ["AAA", "BBB"].iter().all(|symbol| {
+                let tx = api.of_symbol(symbol).unwrap_or_default();
+                tx["protection"]["state"] == "protected"
+                    && difference(&tx, &exchange.ends(symbol)).is_none()
+            })
+    });
+    daemon.kill();
+    let mut daemon = Daemon::spawn(&dir, None);
+    let api = daemon.ready().expect("the ledger is sound");
+    assert_eq!(api.status()["protection"]["protected"], 2);
+}
+
+#[test]
+fn i3_while_somebody_locks_the_ledger_nothing_is_sent_and_nothing_is_lost() {
+    let dir = Dir::new();
+    let exchange = Exchange::manual(&dir);
+    for symbol in ["AAA", "BBB"] {
+        exchange.price(symbol, "100.00", "100.02");
+    }
+    configure(&dir, &exchange.url, &[]);
+    let mut daemon = Daemon::spawn(&dir, None);
+    let api = daemon.ready().expect("it runs");
+    assert!(api.open("AAA", None, "plain").promised().is_some());
+    assert!(api.open("BBB", Some("99.90"), "plain").promised().is_some());
+    daemon.until("one is protected, the other waits", |_| exchange.open_orders().len() == 3);
+
+    let outsider = Connection::open(dir.path().join("data/ledger.db")).expect("the ledger");
+    outsider.execute_batch("BEGIN EXCLUSIVE").expect("the lock");
+    let began = Instant::now();
+    exchange.price("BBB", "99.80", "99.82");
+    let mut answers = Vec::new();
+    while began.elapsed() < LOCKED {
+        answers.push(api.set_stop(1, "96"));
+        assert_eq!(exchange.ends("AAA").stops, exchange.ends("AAA").stops_at("95"));
+        assert!(exchange.ends("BBB").stops.is_empty(), "no stop without its commit");
+    }
+    outsider.execute_batch("ROLLBACK").expect("the end of the lock");
+    for said in &answers {
+        let is_clear = said.code() == Some("LEDGER_FAILED") || said.code() == Some("NO_ANSWER");
+        assert!(is_clear, "neither taken nor clearly refused: {said:?}");
+    }
+    daemon.until("both ends agree, and the fill has its stop", |_| {
+        ["AAA", "BBB"].iter().all(|symbol| {
+            let tx = api.of_symbol(symbol).unwrap_or_default();
+            tx["protection"]["state"] == "protected"
+                && difference(&tx, &exchange.ends(symbol)).is_none()
+        })
+    });
+    assert!(api.is_ready());
+    assert!(api.set_stop(1, "96.5").promised().is_some());
+    daemon.until("changes are taken again", |_| {
+        exchange.ends("AAA").stops == exchange.ends("AAA").stops_at("96.5")
+    });
+}
