@@ -214,6 +214,18 @@ pub struct Op {
     pub evidence: Option<String>,
 }
 
+impl Op {
+    /// Whether the broker refused it because its client order id was used before, so that an order
+    /// of it exists or existed.
+    pub fn is_duplicate(&self) -> bool {
+        let evidence = self.evidence.as_deref();
+        evidence.is_some_and(|text| text.starts_with(DUPLICATE_CLIENT_ID))
+    }
+}
+
+/// The neutral code of a client order id that was used before.
+pub const DUPLICATE_CLIENT_ID: &str = "DUPLICATE_CLIENT_ID";
+
 /// How urgent a message to a broker is; earlier is more urgent (I14).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Urgency {

@@ -14,6 +14,7 @@ mod adopt;
 pub mod apply;
 pub mod book;
 pub mod broker;
+pub mod bug;
 pub mod check;
 pub mod command;
 pub mod control;

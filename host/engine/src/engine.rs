@@ -65,6 +65,8 @@ pub struct Engine {
     /// What every start has to do first.
     pub(crate) recovered: Option<Transition>,
     pub(crate) states: PolicyStates,
+    #[cfg(feature = "bugs")]
+    pub(crate) late_facts: Vec<bracketd_core::fact::Fact>,
 }
 
 /// What policies keep of each transaction.
@@ -165,6 +167,8 @@ impl Engine {
             ended,
             recovered: Some(recovered),
             states,
+            #[cfg(feature = "bugs")]
+            late_facts: Vec::new(),
         };
         engine.index_all(now);
         Ok(engine)

@@ -3,10 +3,12 @@
 //! Apart because the order of these phases is the engine's promise (I3): nothing leaves before the
 //! commit that records it, and a failed commit keeps its batch whole.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bracketd_core::apply::{NoticeKind, Transition, apply};
 use bracketd_core::broker::{BrokerEvent, Fault, FromAccount};
+use bracketd_core::bug::{self, Bug};
 use bracketd_core::command::{Answer, Command, Read, Urgency};
 use bracketd_core::control::file_seen;
 use bracketd_core::decide::decide;
@@ -251,8 +253,9 @@ impl Engine {
                 next_timer: Some(now.plus_ms(NOT_TAKEN_MS)),
                 ..Dispatch::default()
             };
+            let verdicts = if bug::is(Bug::M5) { sent.verdicts.clone() } else { Vec::new() };
             self.unsaved = Some((out, sent));
-            return waits;
+            return Dispatch { verdicts, ..waits };
         }
         self.finish(now, out, sent)
     }
@@ -274,6 +277,7 @@ impl Engine {
         });
         let states = self.states.unsaved.iter().filter_map(|key| self.states.kept.get(key));
         let touched = out.touched.iter().filter_map(|id| self.book.transactions.get(id));
+        let facts = self.facts_to_write(&out.facts);
         let controls = out
             .controls
             .iter()
@@ -283,7 +287,7 @@ impl Engine {
             at: now,
             transactions: touched.map(|tx| &**tx).collect(),
             ops: out.ops.iter().map(|(id, op)| (*id, op)).collect(),
-            facts: &out.facts,
+            facts: &facts,
             policy_states: states.cloned().collect(),
             policy_versions: self.runs.take_versions(),
             instruments: instruments.collect(),
@@ -295,7 +299,8 @@ impl Engine {
         match self.ledger.commit(&batch) {
             Ok(committed) => {
                 let first = committed.first_fact_seq;
-                sent.facts = (first..).zip(out.facts.iter().cloned()).collect();
+                sent.facts = (first..).zip(facts.into_owned()).collect();
+                self.facts_written(&out.facts);
                 self.states.unsaved.clear();
                 self.states.unsaved_since = None;
                 Ok(())
@@ -305,6 +310,24 @@ impl Engine {
                 Err(error.to_string())
             }
         }
+    }
+
+    /// The facts of this commit: those of its changes.
+    fn facts_to_write<'f>(&self, facts: &'f [Fact]) -> Cow<'f, [Fact]> {
+        #[cfg(feature = "bugs")]
+        if bug::is(Bug::M6) {
+            return Cow::Owned(self.late_facts.clone());
+        }
+        Cow::Borrowed(facts)
+    }
+
+    #[cfg_attr(not(feature = "bugs"), expect(clippy::unused_self, reason = "a bug needs it"))]
+    fn facts_written(&mut self, facts: &[Fact]) {
+        #[cfg(feature = "bugs")]
+        if bug::is(Bug::M6) {
+            self.late_facts = facts.to_vec();
+        }
+        let _ = facts;
     }
 
     fn finish(&mut self, now: Timestamp, out: Transition, mut sent: Dispatch) -> Dispatch {

@@ -68,6 +68,18 @@ impl Ledger {
         Self::new(open::open_in_memory()?, None, None)
     }
 
+    /// The same ledger without anything in it, as new: a simulation of many histories reads the
+    /// schema and its statements once.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn emptied(mut self) -> Result<Self, StoreError> {
+        open::empty(&self.sql)?;
+        self.shadows = Shadows::default();
+        self.next_fact_seq = 1;
+        Ok(self)
+    }
+
     fn new(
         sql: Connection,
         ballast: Option<Ballast>,
@@ -127,6 +139,12 @@ impl Ledger {
     /// [`StoreError::BadValue`] when a cell has no meaning, and what SQLite says.
     pub fn facts(&self, filter: &FactFilter) -> Result<Vec<StoredFact>, StoreError> {
         facts::read(&self.sql, filter)
+    }
+
+    /// Refuses every write from now on, or takes them again: for simulations of a disk in trouble.
+    pub fn refuse_writes(&self, refuse: bool) {
+        // A connection that cannot be told so fails at the next write all the same.
+        let _told = self.sql.pragma_update(None, "query_only", refuse);
     }
 
     fn write(

@@ -35,11 +35,14 @@ pub struct OpenOptions {
     pub busy_ms: u64,
     /// Size of the ballast file; 0 for none.
     pub ballast_bytes: u64,
+    /// Take the id of ledgers in memory instead of drawing one: for simulations, whose order ids
+    /// must be the same each time (I15).
+    pub fixed_id: bool,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        Self { busy_ms: BUSY_MS, ballast_bytes: BALLAST_BYTES }
+        Self { busy_ms: BUSY_MS, ballast_bytes: BALLAST_BYTES, fixed_id: false }
     }
 }
 
@@ -59,6 +62,9 @@ fn open_at(path: &Path, options: OpenOptions) -> Result<Connection, StoreError> 
         tools::backup::before_migration(&sql, path, newest_version())?;
     }
     migrate(&mut sql)?;
+    if options.fixed_id {
+        fix_ledger_id(&sql)?;
+    }
     draw_ledger_id(&sql)?;
     Ok(sql)
 }
@@ -68,7 +74,7 @@ fn open_at(path: &Path, options: OpenOptions) -> Result<Connection, StoreError> 
 pub(crate) fn open_in_memory() -> Result<Connection, StoreError> {
     let mut sql = Connection::open_in_memory()?;
     migrate(&mut sql)?;
-    sql.execute("INSERT INTO ledger (one, ledger_id, epoch) VALUES (1, 'in-memory', 0)", [])?;
+    fix_ledger_id(&sql)?;
     Ok(sql)
 }
 
@@ -101,6 +107,34 @@ fn check_version(sql: &Connection, path: &Path) -> Result<(), StoreError> {
         return Err(StoreError::NewerSchema { found, known, path: path.to_owned() });
     }
     Ok(())
+}
+
+pub(crate) fn fix_ledger_id(sql: &Connection) -> Result<(), StoreError> {
+    sql.execute(
+        "INSERT INTO ledger (one, ledger_id, epoch) VALUES (1, 'in-memory', 0) \
+         ON CONFLICT (one) DO NOTHING",
+        [],
+    )?;
+    Ok(())
+}
+
+/// Everything but the schema goes. The triggers that keep facts are for those that prove something.
+pub(crate) fn empty(sql: &Connection) -> Result<(), StoreError> {
+    let setting = rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER;
+    sql.set_db_config(setting, false)?;
+    sql.pragma_update(None, "foreign_keys", false)?;
+    let query = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'";
+    let tables: Vec<String> = {
+        let mut statement = sql.prepare_cached(query)?;
+        let names = statement.query_map([], |row| row.get(0))?;
+        names.collect::<Result<_, _>>()?
+    };
+    for table in tables {
+        sql.prepare_cached(&format!("DELETE FROM {table}"))?.execute([])?;
+    }
+    sql.pragma_update(None, "foreign_keys", true)?;
+    sql.set_db_config(setting, true)?;
+    fix_ledger_id(sql)
 }
 
 /// The schema of a file; 0 for an empty one.

@@ -37,11 +37,14 @@ pub(super) fn filled(tx: &mut Transaction, fill: &Filled, now: Timestamp, out: &
     match fill.role {
         Role::Entry => {
             let first = tx.entered.is_zero();
+            // What left before its entry was heard of is not held any more.
+            let left_already = tx.exited.minus(tx.entered);
             tx.entered = tx.entered.plus(fill.quantity);
             tx.entered_value = tx.entered_value.saturating_add(value);
-            hold(tx, fill.quantity, now);
+            hold(tx, fill.quantity.minus(left_already), now);
             // The clock counts from the fill, not from when it was heard of (I5).
-            if tx.desired.stop.is_some() && tx.protection.gap_since().is_none() {
+            let exposed = tx.desired.stop.is_some() && !tx.held().is_zero();
+            if exposed && tx.protection.gap_since().is_none() {
                 tx.protection = Protection::Pending { since: fill.at };
             }
             if let Some(next) = tx.status.after(TransactionEvent::EntryFilled) {
@@ -96,6 +99,9 @@ pub(crate) fn left_outside(
 
 /// Adds entered quantity to the slice that gathers, or to a new one.
 fn hold(tx: &mut Transaction, quantity: Quantity, now: Timestamp) {
+    if quantity.is_zero() {
+        return;
+    }
     let carried = tx.entry.guard != EntryGuard::Plain && !tx.entry.ended;
     let is_sent = |tx: &Transaction, no: SliceNo| {
         tx.exits(no).next().is_some()

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use crate::book::Book;
 use crate::broker::{BrokerEvent, Fault, FromAccount, OrderReport, Quote};
+use crate::bug::{self, Bug};
 use crate::command::{Command, Op, OpState, Read};
 use crate::fact::{Fact, FactKind};
 use crate::ids::{AccountName, OpId, Symbol, TransactionId};
@@ -188,6 +189,15 @@ impl Book {
             .or_else(|| by_broker(report.parent.as_ref()?))
             .or_else(|| by_broker(report.replaces.as_ref()?))
             .or_else(|| self.owner_of_group(account, report.group.as_ref()?))
+            .or_else(|| self.anybody(account, report).filter(|_| bug::is(Bug::M14)))
+    }
+
+    /// A transaction that the order would fit: no tie at all.
+    fn anybody(&self, account: &AccountName, report: &OrderReport) -> Option<TransactionId> {
+        let fits = |tx: &&Arc<Transaction>| {
+            tx.account == *account && tx.symbol == report.symbol && !tx.status.is_ended()
+        };
+        self.transactions.values().find(fits).map(|tx| tx.id)
     }
 
     /// Whose client order id it carries, also that of a row which is settled by now: one that was

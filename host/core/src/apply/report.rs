@@ -9,6 +9,7 @@ use super::settle::order_ended;
 use super::{Tie, Transition, settle};
 use crate::book::Book;
 use crate::broker::{Fill, OrderReport};
+use crate::bug::{self, Bug};
 use crate::command::{BracketLeg, OpLegs};
 use crate::fact::FactKind;
 use crate::ids::{AccountName, BrokerOrderId, SliceNo};
@@ -29,7 +30,13 @@ pub(super) fn reports(
     let strangers: Vec<&OrderReport> =
         all.iter().filter(|one| book.owner_of(account, one).is_none()).collect();
     let known = all.iter().filter(|one| !strangers.iter().any(|s| std::ptr::eq(*s, *one)));
-    for one in known.collect::<Vec<_>>().into_iter().chain(strangers) {
+    // What was entered comes before what left of it, in whatever order the list tells them.
+    let mut known: Vec<&OrderReport> = known.collect();
+    known.sort_by_key(|one| {
+        let owner = book.owner_of(account, one).and_then(|id| book.transactions.get(&id));
+        owner.is_some_and(|tx| tx.direction.entry_side() != one.side)
+    });
+    for one in known.into_iter().chain(strangers) {
         // An order that is not ours is left alone; reconciling lists it.
         let Some(id) = book.owner_of(account, one) else { continue };
         let known = book.transactions.get(&id).is_some_and(|tx| is_known(tx, one));
@@ -118,6 +125,9 @@ pub(super) fn merge(
     out: &mut Transition,
 ) {
     let known = tx.orders.iter().position(|o| o.broker_id == report.broker_id);
+    if known.is_none() && report.replaces.is_some() && bug::is(Bug::M3) {
+        return;
+    }
     let at = match known {
         Some(at) => at,
         None => {
@@ -157,7 +167,8 @@ pub(super) fn merge(
     }
     order.client_id = order.client_id.take().or_else(|| report.client_id.clone());
     order.group = report.group.clone().or_else(|| order.group.take());
-    let fill = take_fill(order, report);
+    let ignored = before == OrderStatus::PendingCancel && bug::is(Bug::M2);
+    let fill = if ignored { None } else { take_fill(order, report) };
     let (order_slice, order_role, after) = (order.slice, order.role, order.status);
     if after != before {
         order.stuck = false;

@@ -5,7 +5,8 @@
 
 use super::{Partial, Step, partial_rule};
 use crate::book::Account;
-use crate::command::{Change, OpKind, OpLegs};
+use crate::bug::{self, Bug};
+use crate::command::{Change, OpKind, OpLegs, OpState};
 use crate::money::{Price, Quantity};
 use crate::order::{Order, OrderStatus, Role};
 use crate::time::Timestamp;
@@ -18,10 +19,10 @@ pub(super) fn step(
     slice: &Slice,
     now: Timestamp,
 ) -> Option<Step> {
-    let busy = tx
-        .ops
-        .iter()
-        .any(|op| op.slice == slice.no && op.legs.overlaps(OpLegs::Pair) && !op.state.is_settled());
+    let busy =
+        tx.ops.iter().any(|op| {
+            op.slice == slice.no && op.legs.overlaps(OpLegs::Pair) && !op.state.is_settled()
+        }) && !(bug::is(Bug::M8) && tx.ops.iter().all(|op| op.state != OpState::InFlight));
     if busy || must_wait(tx, account, slice, now) {
         return None;
     }
@@ -31,12 +32,10 @@ pub(super) fn step(
     let (stop, target) = (live(Role::Stop), live(Role::Target));
     let is_over = slice.held.is_zero() || tx.status.is_ended();
     let wanted = if is_over { (None, None) } else { (tx.desired.stop, tx.desired.target) };
-    let (legs, stop, target) = difference(slice.held, (stop, target), wanted)?;
-    Some(Step {
-        slice: slice.no,
-        legs,
-        kind: OpKind::Adjust { stop, target, quantity: slice.held },
-    })
+    let first = bug::is(Bug::M7) && !slice.held.is_zero() && tx.slices.len() == 1;
+    let covers = if first { tx.entry.quantity } else { slice.held };
+    let (legs, stop, target) = difference(covers, (stop, target), wanted)?;
+    Some(Step { slice: slice.no, legs, kind: OpKind::Adjust { stop, target, quantity: covers } })
 }
 
 /// Compares what rests with what is wanted.

@@ -4,6 +4,7 @@
 //! same row must give the same ids on every machine and in every version.
 
 use crate::book::Book;
+use crate::bug::{self, Bug};
 use crate::command::OpLegs;
 use crate::ids::{ClientOrderId, OpId, SliceNo, TransactionId};
 use crate::instrument::AccountInfo;
@@ -53,6 +54,7 @@ pub(crate) fn op_id(
     legs: OpLegs,
     step: u32,
 ) -> OpId {
+    let step = if bug::is(Bug::M16) { 1 } else { step };
     let named =
         format!("{}/{}/{transaction}/{slice}/{}/{step}", salt.ledger, salt.epoch, legs.as_str());
     OpId::from(base32(blake3::hash(named.as_bytes()).as_bytes(), ID_CHARS))

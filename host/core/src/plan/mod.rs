@@ -17,6 +17,7 @@ use rust_decimal::Decimal;
 
 use crate::apply::{Transition, host_close, settle};
 use crate::book::{Account, Book};
+use crate::bug::{self, Bug};
 use crate::command::{Bracket, BracketLeg, Call, Command, NewOrder, Op, OpKind, OpLegs, OpState};
 use crate::control::KillLevel;
 use crate::fact::FactKind;
@@ -52,7 +53,8 @@ pub fn plan(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Transi
     let Some(tx) = book.transactions.get(&id).cloned() else { return };
     let Some(account) = book.accounts.get(&tx.account) else { return };
     let steps = if account.may_send() {
-        steps(&tx, account, book.kill_of(account).level, now)
+        let level = book.kill_of(account).level;
+        steps(&tx, account, if bug::is(Bug::M19) { KillLevel::Off } else { level }, now)
     } else {
         Vec::new()
     };

@@ -6,6 +6,7 @@
 use super::{Partial, partial_rule};
 use crate::apply::Transition;
 use crate::book::{Account, Book, OnBreached, OnDeadline};
+use crate::bug::{self, Bug};
 use crate::command::OpState;
 use crate::fact::FactKind;
 use crate::ids::TransactionId;
@@ -85,7 +86,7 @@ pub(super) fn judge(tx: &Transaction, account: &Account, now: Timestamp) -> Prot
 pub(crate) fn is_covered(tx: &Transaction, slice: &Slice) -> bool {
     let covered: Quantity = tx
         .exits(slice.no)
-        .filter(|o| o.role == Role::Stop && o.status.protects())
+        .filter(|o| o.role == Role::Stop && (o.status.protects() || bug::is(Bug::M17)))
         .map(crate::order::Order::leaves)
         .sum();
     covered >= slice.held

@@ -3,8 +3,9 @@
 //! Apart because what was decided then need not be right now: the row passes the present state
 //! once more. It must never change an id (I3), nor send what left or was given up meanwhile.
 
-use crate::apply::{Transition, become_status};
+use crate::apply::{Transition, become_status, settle};
 use crate::book::Book;
+use crate::bug::{self, Bug};
 use crate::command::{Change, Op, OpKind, OpState};
 use crate::control::KillLevel;
 use crate::fact::FactKind;
@@ -104,8 +105,10 @@ fn fate(tx: &Transaction, op: &Op, killed: bool, now: Timestamp) -> Fate {
     }
     let grows = matches!(tx.task, Some(Task::Grow { .. }));
     let stale = match &op.kind {
-        OpKind::Submit(_) if killed => Some(KILLED),
-        OpKind::Submit(_) if now.ms_since(op.planned_at) > limits::ENTRY_AGE_MS_MAX => {
+        OpKind::Submit(_) if killed && !bug::is(Bug::M19) => Some(KILLED),
+        OpKind::Submit(_)
+            if now.ms_since(op.planned_at) > limits::ENTRY_AGE_MS_MAX && !bug::is(Bug::M15) =>
+        {
             Some("its price was for another moment")
         }
         OpKind::Submit(_) if tx.entry.cancel_asked && !tx.entry.ended => {
@@ -121,6 +124,7 @@ fn fate(tx: &Transaction, op: &Op, killed: bool, now: Timestamp) -> Fate {
             other.then_some("something else is wanted by now")
         }
         // What left meanwhile must not be sold a second time.
+        OpKind::Close(_) if bug::is(Bug::M11) => None,
         OpKind::Close(order) => (tx.task.is_none() || order.quantity > tx.held())
             .then_some("less is held by now, or it is no longer wanted"),
         OpKind::Cancel { order } => {
@@ -161,4 +165,6 @@ fn give_up(
         tx.task = None;
     }
     out.ops.push((tx.id, op));
+    // What waited for the row need not wait any more.
+    settle(tx, now, out);
 }

@@ -49,10 +49,10 @@ pub(super) fn steps(tx: &Transaction, account: &Account, now: Timestamp) -> Vec<
 /// The slices whose exits have to go before the task's own order can.
 fn freed_slices(tx: &Transaction, account: &Account) -> Vec<SliceNo> {
     let held = || tx.slices.iter().filter(|s| !s.held.is_zero());
-    let reserves = account.can(&tx.symbol, Features::EXITS_RESERVE_QTY);
     match &tx.task {
         None => Vec::new(),
-        Some(Task::Close { .. }) if !reserves => Vec::new(),
+        // An exit that reserves nothing would sell beside the close, and take what another
+        // transaction holds of the same position (I4): it goes first there too.
         Some(Task::Close { .. }) => held().map(|s| s.no).collect(),
         Some(Task::Reduce { to }) => {
             let mut excess = tx.held().minus(*to);

@@ -149,6 +149,10 @@ fn look_up(book: &mut Book, id: TransactionId, op: &Op, now: Timestamp, out: &mu
             Read::Order { op: op.id.clone(), client_id: op.client_id.clone() }
         }
         (_, OpKind::Cancel { order }) => by_id(order),
+        // The broker knows an order under this id, ended or not: it is the row's effect.
+        (_, OpKind::Adjust { .. }) if op.is_duplicate() => {
+            Read::Order { op: op.id.clone(), client_id: op.client_id.clone() }
+        }
         (_, OpKind::Adjust { quantity, .. }) => Read::Bracket {
             op: op.id.clone(),
             client_id: op.client_id.clone(),

@@ -109,6 +109,9 @@ impl ExchangeBook {
                 return Err(Reject::unprocessable(RejectKind::NotShortable, text));
             }
         }
+        if self.config.house.free_exits {
+            return Ok(());
+        }
         let flat = held.is_zero();
         let opposite = self.live_of(&request.symbol).find(|order| {
             order.side != request.side && order.status != OrderStatus::Held && !is_exit(order)
@@ -138,7 +141,7 @@ impl ExchangeBook {
     ) -> Result<(), Reject> {
         let existing = self.held(symbol).abs();
         let (reserved, related) = self.reserved(symbol, side, except);
-        if qty <= existing - reserved {
+        if self.config.house.free_exits || qty <= existing - reserved {
             return Ok(());
         }
         Err(Reject::insufficient_qty(symbol, qty, existing, reserved, &related))
@@ -172,6 +175,9 @@ impl ExchangeBook {
         candidate: Candidate,
         except: Option<OrderId>,
     ) -> Result<(), Reject> {
+        if self.config.house.free_exits {
+            return Ok(());
+        }
         match self
             .live_of(symbol)
             .find(|order| Some(order.id) != except && could_trade(candidate, order))

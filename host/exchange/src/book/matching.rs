@@ -3,8 +3,8 @@
 //! Separate because it is the only place that trades. At one price point stops go before limits,
 //! older orders before younger ones, and what a fill wakes is looked at again at the same point.
 
-use super::admit::{taken, touched};
-use super::order::{OrderStatus, OrderType, Side, TimeInForce};
+use super::admit::{reduces, taken, touched};
+use super::order::{OrderStatus, OrderType, PositionIntent, Side, TimeInForce};
 use super::{Asset, Event, EventKind, ExchangeBook};
 use crate::price::{PricePath, PricePoint};
 use rust_decimal::Decimal;
@@ -134,7 +134,11 @@ impl ExchangeBook {
             }
             (OrderType::Limit | OrderType::StopLimit, None) => return false,
         };
-        let wanted = order.remaining();
+        let Some(wanted) = self.reducible(index) else {
+            self.end(index, OrderStatus::Canceled);
+            return true;
+        };
+        let order = &self.orders[index];
         let left = self.symbols.get(&order.symbol).and_then(|state| state.budget_left);
         let qty = left.map_or(wanted, |left| left.min(wanted));
         let all_or_nothing = order.time_in_force == TimeInForce::Fok;
@@ -143,5 +147,21 @@ impl ExchangeBook {
         }
         self.fill(index, qty, price);
         true
+    }
+
+    /// What of an order may trade: all of it, or no more than there is to reduce. None when it
+    /// has nothing left to do.
+    fn reducible(&self, index: usize) -> Option<Decimal> {
+        let order = &self.orders[index];
+        let closes = matches!(
+            order.position_intent,
+            PositionIntent::BuyToClose | PositionIntent::SellToClose
+        );
+        if !(self.config.house.free_exits && closes) {
+            return Some(order.remaining());
+        }
+        let held = self.held(&order.symbol);
+        let left = if reduces(order.side, held) { held.abs() } else { Decimal::ZERO };
+        Some(order.remaining().min(left)).filter(|wanted| !wanted.is_zero())
     }
 }

@@ -84,6 +84,20 @@ pub struct BookConfig {
     /// A replacement of a partially filled order wants the original quantity once more, instead
     /// of what is left of it: an effect users of the broker have reported.
     pub replace_reuses_original_qty: bool,
+    /// Where it differs from the broker whose API this is.
+    #[serde(default)]
+    pub house: House,
+}
+
+/// Rules of other brokers, for simulations of accounts there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct House {
+    /// Exits reserve nothing and may rest beside anything; they only ever reduce a position, and
+    /// die when there is none (as reduce-only orders of futures venues and orders attached to a
+    /// trade do).
+    pub free_exits: bool,
+    /// A client order id may be used again: nothing keeps an order from being sent twice.
+    pub repeated_ids: bool,
 }
 
 impl Default for BookConfig {
@@ -96,6 +110,7 @@ impl Default for BookConfig {
             assets: Vec::new(),
             gtc_days: Some(90),
             replace_reuses_original_qty: false,
+            house: House::default(),
         }
     }
 }

@@ -42,6 +42,7 @@ impl ExchangeBook {
 
     pub(super) fn check_client_id(&self, id: Option<&str>) -> Result<(), Reject> {
         match id {
+            Some(_) if self.config.house.repeated_ids => Ok(()),
             Some(id) if self.by_client.contains_key(id) => Err(Reject::duplicate_client_id()),
             _ => Ok(()),
         }

@@ -93,6 +93,12 @@ impl ExchangeBook {
         }
     }
 
+    /// The first order of an order's group: the entry that carries it, or a pair's target.
+    #[must_use]
+    pub fn parent_of(&self, order: &Order) -> Option<&Order> {
+        self.groups[order.group?].parent().map(|index| &self.orders[index])
+    }
+
     fn parent_is(&self, parent: Option<usize>, order: &Order) -> bool {
         parent.is_some_and(|index| self.orders[index].id == order.id)
     }

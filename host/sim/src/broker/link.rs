@@ -1,0 +1,59 @@
+//! What a broker does by itself to the exits of a position when one of them fills, where the
+//! matching book does not do it: linked pairs and exits that hang on a trade.
+//!
+//! Apart because no command asks for it. It changes orders that exist and makes none of its own.
+
+use bracketd_core::Decimal;
+use bracketd_core::order::Role;
+use bracketd_exchange::book::{Event, EventKind, OrderId, Replace as Change};
+
+use super::{Broker, Exits, Made};
+
+impl Broker {
+    /// Lets siblings follow the fills among the events. Gives what happened then.
+    pub(super) fn let_links_follow(&mut self, events: &[Event]) -> Vec<Event> {
+        if !matches!(self.caps.exits, Exits::Linked | Exits::Attached) {
+            return Vec::new();
+        }
+        let mut more = Vec::new();
+        for event in events {
+            let EventKind::Fill { qty, .. } = event.kind else { continue };
+            let Some(made) = self.made.get(&event.order_id).cloned() else { continue };
+            if made.role == Role::Entry {
+                continue;
+            }
+            let left = (self.caps.exits == Exits::Attached)
+                .then(|| self.held_for(made.transaction).max(Decimal::ZERO));
+            for sibling in self.siblings(event.order_id, &made) {
+                self.shrink(sibling, qty, left, &mut more);
+            }
+        }
+        more
+    }
+
+    fn siblings(&self, of: OrderId, made: &Made) -> Vec<OrderId> {
+        let linked = |other: &Made| {
+            matches!(other.role, Role::Stop | Role::Target)
+                && match self.caps.exits {
+                    Exits::Attached => other.transaction == made.transaction,
+                    _ => made.bracket.is_some() && other.bracket == made.bracket,
+                }
+        };
+        let live = self.live().map(|order| order.id).filter(|id| *id != of);
+        live.filter(|id| self.made.get(id).is_some_and(linked)).collect()
+    }
+
+    /// Takes from a sibling what filled; with `left` it covers no more than that.
+    fn shrink(&mut self, id: OrderId, by: Decimal, left: Option<Decimal>, more: &mut Vec<Event>) {
+        let Some(order) = self.book.order(id) else { return };
+        let rest = order.remaining();
+        let rest = left.map_or(rest - by, |left| rest.min(left));
+        let done = if rest <= Decimal::ZERO {
+            self.book.cancel(id, self.now_ns())
+        } else {
+            let change = Change { qty: Some(order.filled_qty + rest), ..Change::default() };
+            self.change_in_place(id, &change)
+        };
+        more.extend(done.unwrap_or_default());
+    }
+}

@@ -1,0 +1,129 @@
+//! The broker's own ledger against what may be there: one live order a leg, never more out than
+//! in, strangers left alone, nothing flipped (S2, S3, S10, S16).
+//!
+//! Apart because it looks at nothing but the broker.
+
+use std::collections::BTreeMap;
+
+use bracketd_core::Decimal;
+use bracketd_core::ids::TransactionId;
+use bracketd_core::order::{Direction, Role};
+use bracketd_core::time::Timestamp;
+use bracketd_exchange::book::{OrderStatus, Side as Way};
+
+use super::Oracle;
+use crate::world::Account;
+
+impl Oracle {
+    /// Something changed at a broker.
+    pub(crate) fn broker_changed(&mut self, no: usize, account: &Account, now: Timestamp) {
+        self.count_fills(no, account, now);
+        self.count_live(no, account, now);
+        self.strangers(no, account, now);
+        let ids: Vec<TransactionId> =
+            self.models.iter().filter(|(_, m)| m.account == no).map(|(id, _)| *id).collect();
+        for id in ids {
+            self.gaps_moved(id, now);
+        }
+    }
+
+    fn count_fills(&mut self, no: usize, account: &Account, now: Timestamp) {
+        let broker = &account.broker;
+        let fills = broker.book.fills();
+        for fill in fills.iter().skip(self.sides[no].fills) {
+            let delta = if fill.side == Way::Buy { fill.qty } else { -fill.qty };
+            let before = self.sides[no].held.get(&fill.symbol).copied().unwrap_or_default();
+            let after = before + delta;
+            self.sides[no].held.insert(fill.symbol.clone(), after);
+            let Some(made) = broker.made.get(&fill.order_id) else {
+                *self.sides[no].strange.entry(fill.symbol.clone()).or_default() += delta;
+                continue;
+            };
+            let flips = (before > Decimal::ZERO && after < Decimal::ZERO)
+                || (before < Decimal::ZERO && after > Decimal::ZERO);
+            if flips {
+                let text = format!(
+                    "{} of {} flipped the position of {} from {before} to {after}",
+                    made.role.as_str(),
+                    made.transaction,
+                    fill.symbol
+                );
+                self.fail("S3", now, text);
+            }
+            let Some(model) = self.models.get_mut(&made.transaction) else { continue };
+            model.held += if made.role == Role::Entry { fill.qty } else { -fill.qty };
+            let strange = !self.sides[no].strange.get(&fill.symbol).is_none_or(Decimal::is_zero);
+            if model.held < Decimal::ZERO && !strange {
+                let text = format!("{} sold {} more than it held", made.transaction, -model.held);
+                self.fail("S3", now, text);
+            }
+        }
+        self.sides[no].fills = fills.len();
+    }
+
+    fn count_live(&mut self, no: usize, account: &Account, now: Timestamp) {
+        let broker = &account.broker;
+        let mut legs: BTreeMap<(TransactionId, &str, Role), (u32, bool)> = BTreeMap::new();
+        let mut covered: BTreeMap<TransactionId, Decimal> = BTreeMap::new();
+        let mut entering: BTreeMap<TransactionId, Decimal> = BTreeMap::new();
+        for order in broker.live() {
+            let Some(made) = broker.made.get(&order.id) else { continue };
+            let slice = made.bracket.as_deref().map_or("0", slice_of);
+            let leg = legs.entry((made.transaction, slice, made.role)).or_default();
+            leg.0 += 1;
+            // What comes after the settle window cannot be waited for: it must only be cleared up.
+            leg.1 |= self.very_late.contains(&made.op);
+            if made.role == Role::Stop && broker.stands(order) {
+                *covered.entry(made.transaction).or_default() += order.remaining();
+            }
+            if made.role == Role::Entry {
+                *entering.entry(made.transaction).or_default() += order.remaining();
+            }
+        }
+        let mut wrong = Vec::new();
+        for ((id, slice, role), (count, _)) in legs.iter().filter(|(_, leg)| leg.0 > 1 && !leg.1) {
+            wrong.push(format!("{id}-{slice}: {count} live {} orders", role.as_str()));
+        }
+        for (id, model) in self.models.iter_mut().filter(|(_, model)| model.account == no) {
+            model.covered = covered.get(id).copied().unwrap_or_default();
+        }
+        for (id, rests) in &entering {
+            let entered = broker.entered_for(*id);
+            let allowed = self.models.get(id).map_or(Decimal::ZERO, |model| model.allowed);
+            if entered + rests > allowed {
+                wrong.push(format!("{id}: {entered} entered and {rests} rest, {allowed} allowed"));
+            }
+        }
+        for text in wrong {
+            self.fail("S2", now, text);
+        }
+    }
+
+    /// Strangers' orders end by themselves or not at all (S16).
+    fn strangers(&mut self, no: usize, account: &Account, now: Timestamp) {
+        let over = account.foreign.iter().filter(|id| {
+            account.broker.book.order(**id).is_some_and(|order| {
+                matches!(order.status, OrderStatus::Canceled | OrderStatus::Replaced)
+            })
+        });
+        let over = over.count();
+        if over > self.sides[no].foreign_over && !account.strangers_left {
+            self.fail("S16", now, format!("{over} orders of strangers were ended by us"));
+        }
+        self.sides[no].foreign_over = over;
+    }
+
+    /// Signed units of a symbol that our transactions hold by the broker's fills.
+    pub(super) fn ours(&self, no: usize, symbol: &str) -> Decimal {
+        let of = self.models.values().filter(|m| m.account == no && m.symbol == symbol);
+        of.map(|model| match model.direction {
+            Direction::Long => model.held,
+            Direction::Short => -model.held,
+        })
+        .sum()
+    }
+}
+
+fn slice_of(bracket: &str) -> &str {
+    bracket.split_once('-').map_or("0", |(_, slice)| slice)
+}

@@ -1,0 +1,218 @@
+//! After everything has healed both ends tell the same story (S4, S10), and nothing hangs.
+//!
+//! Apart because these are promises about the end; until then they may be broken for a while.
+
+use bracketd_core::ids::TransactionId;
+use bracketd_core::money::Price;
+use bracketd_core::order::{Direction, Role};
+use bracketd_core::protection::Protection;
+use bracketd_core::transaction::{Transaction, TransactionStatus};
+use bracketd_core::{Decimal, time::Timestamp};
+use bracketd_engine::Engine;
+use bracketd_exchange::book::{NewOrder, RejectKind, Side as Way};
+
+use crate::broker::Exits;
+
+use super::Oracle;
+use super::model::Model;
+use crate::world::Account;
+
+impl Oracle {
+    /// What is not as it must be in the end; empty when all is well.
+    pub(crate) fn unfinished(
+        &self,
+        engine: &Engine,
+        accounts: &[Account],
+    ) -> Vec<(&'static str, String)> {
+        let mut wrong = Vec::new();
+        for (id, model) in &self.models {
+            let Some(tx) = engine.book().transactions.get(id) else { continue };
+            let account = &accounts[model.account];
+            self.legs(*id, tx, model, account, &mut wrong);
+            hangs(*id, tx, account, &mut wrong);
+            if tx.held().get() != model.held {
+                let text = format!("{id} holds {}, its fills say {}", tx.held(), model.held);
+                wrong.push(("S10", text));
+            }
+        }
+        for (no, account) in accounts.iter().enumerate() {
+            self.positions(no, account, engine, &mut wrong);
+            for order in account.broker.live() {
+                let is_known = account.broker.made.contains_key(&order.id);
+                if !is_known && !account.foreign.contains(&order.id) {
+                    wrong.push(("S5", format!("order {} was made by nobody", order.id)));
+                }
+            }
+        }
+        wrong
+    }
+
+    /// The live exits are those that are wanted.
+    fn legs(
+        &self,
+        id: TransactionId,
+        tx: &Transaction,
+        model: &Model,
+        account: &Account,
+        wrong: &mut Vec<(&'static str, String)>,
+    ) {
+        let broker = &account.broker;
+        let held = tx.held().get();
+        let ended = tx.status.is_ended();
+        let closing = tx.status == TransactionStatus::Closing || tx.task.is_some();
+        if closing {
+            return;
+        }
+        for (role, wanted) in [(Role::Stop, model.stop), (Role::Target, model.target)] {
+            let wanted = wanted.filter(|_| !held.is_zero() && !ended);
+            let mut units = Decimal::ZERO;
+            let mut prices: Vec<Option<Price>> = Vec::new();
+            for order in broker.live() {
+                let made = broker.made.get(&order.id);
+                if made.is_none_or(|made| made.transaction != id || made.role != role) {
+                    continue;
+                }
+                if held.is_zero() && tx.resting_entry().is_some() {
+                    // Carried by an entry that rests.
+                    continue;
+                }
+                units += order.remaining();
+                prices.push(order.stop_price.or(order.limit_price).and_then(Price::new));
+            }
+            let right = match wanted {
+                None => prices.is_empty(),
+                Some(price) => units == held && prices.iter().all(|p| *p == Some(price)),
+            };
+            if !right && !(wanted.is_some() && self.cannot_rest(id, tx, model, account)) {
+                let text = format!(
+                    "{id} ({}): {held} held, {} {wanted:?} wanted, {units} rest at {prices:?}, {:?}",
+                    tx.status.as_str(),
+                    role.as_str(),
+                    tx.protection
+                );
+                wrong.push(("S4", text));
+            }
+        }
+    }
+
+    /// Whether the broker would refuse these exits: the stop is through the market, or a stranger's
+    /// order or another of ours stands in the way. Then it must have been said.
+    fn cannot_rest(
+        &self,
+        id: TransactionId,
+        tx: &Transaction,
+        model: &Model,
+        account: &Account,
+    ) -> bool {
+        let side = match model.direction {
+            Direction::Long => Way::Sell,
+            Direction::Short => Way::Buy,
+        };
+        let (symbol, held) = (model.symbol.as_str(), tx.held().get());
+        let order = match (model.stop, model.target) {
+            (Some(stop), Some(target)) if account.broker.caps.exits == Exits::Reserved => {
+                NewOrder::oco(symbol, side, held, target.get(), stop.get())
+            }
+            (Some(stop), _) => NewOrder::stop(symbol, side, held, stop.get()),
+            (None, Some(target)) => NewOrder::limit(symbol, side, held, target.get()),
+            (None, None) => return false,
+        };
+        let is_said =
+            model.stop.is_none() || matches!(tx.protection, Protection::Unprotected { .. });
+        let refused = account.broker.would_refuse(id, &order);
+        let strangers = account.foreign.iter().filter_map(|id| account.broker.book.order(*id));
+        let reserved =
+            strangers.filter(|o| o.is_live() && o.symbol == symbol && o.side == side).count() > 0;
+        let is_reason = refused.is_some_and(|reject| match reject.kind {
+            RejectKind::WashTrade | RejectKind::StopThroughMarket | RejectKind::Geometry => true,
+            RejectKind::InsufficientQty => reserved,
+            _ => false,
+        });
+        is_said && is_reason
+    }
+
+    fn positions(
+        &self,
+        no: usize,
+        account: &Account,
+        engine: &Engine,
+        wrong: &mut Vec<(&'static str, String)>,
+    ) {
+        let symbols: std::collections::BTreeSet<&str> = self
+            .models
+            .values()
+            .filter(|model| model.account == no)
+            .map(|model| model.symbol.as_str())
+            .collect();
+        for symbol in symbols {
+            let strange = self.sides[no].strange.get(symbol).copied().unwrap_or_default();
+            let there = account.broker.held(symbol);
+            let outside = self.sides[no].outside.get(symbol).copied().unwrap_or_default();
+            let by_fills = self.ours(no, symbol) - outside + strange;
+            if there != by_fills {
+                wrong.push(("S10", format!("{symbol}: {there} held, fills say {by_fills}")));
+            }
+            if !account.touched.iter().any(|touched| touched == symbol) {
+                continue;
+            }
+            let book: Decimal = engine
+                .book()
+                .transactions
+                .values()
+                .filter(|tx| tx.account == account.name && tx.symbol.as_str() == symbol)
+                .map(|tx| match tx.direction {
+                    Direction::Long => tx.held().get(),
+                    Direction::Short => -tx.held().get(),
+                })
+                .sum();
+            if book != there {
+                let text = format!("{symbol}: the account holds {there}, the book {book}");
+                wrong.push(("S10", text));
+            }
+        }
+    }
+
+    /// Fails with what is unfinished.
+    pub(crate) fn finish(&mut self, engine: &Engine, accounts: &[Account], now: Timestamp) {
+        for (rule, text) in self.unfinished(engine, accounts) {
+            self.fail(rule, now, text);
+        }
+    }
+}
+
+/// Nothing waits for what will never come.
+fn hangs(
+    id: TransactionId,
+    tx: &Transaction,
+    account: &Account,
+    wrong: &mut Vec<(&'static str, String)>,
+) {
+    for op in &tx.ops {
+        if !op.state.is_settled() {
+            let text =
+                format!("{id}: {} {} is still {}", op.kind.as_str(), op.id, op.state.as_str());
+            wrong.push(("S15", text));
+        }
+    }
+    let live = |role: Role| {
+        account.broker.live().any(|order| {
+            account
+                .broker
+                .made
+                .get(&order.id)
+                .is_some_and(|made| made.transaction == id && made.role == role)
+        })
+    };
+    match tx.status {
+        TransactionStatus::Waiting if !live(Role::Entry) && tx.ops.is_empty() => {
+            wrong.push(("S4", format!("{id} waits for an entry that is not there")));
+        }
+        TransactionStatus::Closing if !live(Role::Close) => {
+            wrong.push(("S4", format!("{id} is closing, and nothing closes it")));
+        }
+        TransactionStatus::Closed | TransactionStatus::Failed if live(Role::Entry) => {
+            wrong.push(("S4", format!("{id} has ended, and its entry rests")));
+        }
+        _ => {}
+    }
+}

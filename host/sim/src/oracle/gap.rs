@@ -1,0 +1,121 @@
+//! Time without a stop at the broker, and whether somebody was told (S1).
+//!
+//! Apart because this is the one thing the project is for.
+
+use bracketd_core::ids::TransactionId;
+use bracketd_core::protection::Protection;
+use bracketd_core::time::Timestamp;
+use bracketd_engine::Engine;
+
+use super::Oracle;
+use crate::fault::Fault;
+
+/// A span in which held quantity had no stop at the broker although one was wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Gap {
+    /// How long.
+    pub(crate) ms: u64,
+    /// How long of it the daemon knew; none where it ended unheard.
+    pub(crate) known_ms: Option<u64>,
+}
+
+/// A daemon that was told publishes in the same step; the millisecond after is for its timer.
+const SILENCE_MS: u64 = 1;
+/// A Pending that is due turns into Unprotected with the engine's own timer.
+const OVERDUE_MS: u64 = 1_000;
+
+impl Oracle {
+    /// Held or covered units of a transaction changed.
+    pub(super) fn gaps_moved(&mut self, id: TransactionId, now: Timestamp) {
+        let Some(model) = self.models.get_mut(&id) else { return };
+        let naked = !model.naked().is_zero();
+        match (naked, model.gap_since) {
+            (true, None) => {
+                model.gap_since = Some(now);
+                model.told_at = None;
+                model.is_excused = model.has_task || model.status != "WAITING";
+            }
+            (false, Some(since)) => {
+                let known_ms = model.told_at.map(|told| now.ms_since(told));
+                let is_first = !model.is_excused && self.is_calm;
+                model.gap_since = None;
+                model.silent_since = None;
+                model.told_at = None;
+                self.gaps.push(Gap { ms: now.ms_since(since), known_ms });
+                let trip = 3 * self.pace.way_ms + 10;
+                if let (true, Some(known)) = (is_first && !model.is_ended(), known_ms)
+                    && known > trip
+                    && !model.held.is_zero()
+                {
+                    let text = format!("{id}: {known} ms to the first stop, one trip is {trip}");
+                    self.fail("S1", now, text);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What kept the daemon from knowing begins or ends: silence is counted anew.
+    pub(super) fn forgive(&mut self, _now: Timestamp) {
+        for model in self.models.values_mut() {
+            model.silent_since = None;
+        }
+    }
+
+    /// What is published after a step, against the broker.
+    pub(crate) fn after_step(&mut self, engine: &Engine, now: Timestamp) {
+        self.is_paused = false;
+        let mut wrong: Vec<(&'static str, String)> = Vec::new();
+        let bound = self.silence_bound_ms();
+        for (id, model) in &mut self.models {
+            let Some(tx) = engine.book().transactions.get(id) else { continue };
+            let side = &self.sides[model.account];
+            if tx.ops.len() > 16 {
+                wrong.push(("S17", format!("{id} has {} unsettled rows", tx.ops.len())));
+            }
+            let published = matches!(
+                tx.protection,
+                Protection::Pending { .. } | Protection::Unprotected { .. }
+            );
+            if model.gap_since.is_some() && published && model.told_at.is_none() {
+                model.told_at = Some(now);
+            }
+            let able =
+                !self.is_stuck && side.is_up && side.is_read && side.reachable && self.is_alive;
+            if model.gap_since.is_none() || published || !able {
+                model.silent_since = None;
+            } else {
+                let since = *model.silent_since.get_or_insert(now);
+                let silent = now.ms_since(since);
+                if silent > bound + side.caps.lag_ms {
+                    let text = format!(
+                        "{id}: {} of {} units have had no stop for {} ms and nobody was told: {:?}",
+                        model.naked(),
+                        model.held,
+                        now.ms_since(model.gap_since.unwrap_or(now)),
+                        tx.protection
+                    );
+                    wrong.push(("S1", text));
+                }
+            }
+            let Protection::Pending { since } = tx.protection else { continue };
+            let overdue = now.ms_since(since) > 3_000 + OVERDUE_MS;
+            let is_able = side.is_up && !self.is_stuck && !self.was_stuck;
+            if overdue && is_able && !self.clock_was_set && !self.struck.contains(&Fault::Pause) {
+                wrong.push(("S1", format!("{id} is pending since {} ms", now.ms_since(since))));
+            }
+        }
+        for (rule, text) in wrong {
+            self.fail(rule, now, text);
+        }
+    }
+
+    /// How long a gap may go unheard: the next poll tells, or where reads go wrong the next good
+    /// one of them.
+    fn silence_bound_ms(&self) -> u64 {
+        let reads_fail = [Fault::Missing, Fault::Reordered, Fault::Stale, Fault::Partial];
+        let fails = reads_fail.iter().any(|fault| self.existing.contains(fault));
+        let poll = self.pace.poll_ms + 3 * self.pace.way_ms + SILENCE_MS + self.pace.tick_ms;
+        if fails { poll + 8 * self.pace.picture_ms } else { poll + self.pace.timeout_ms }
+    }
+}

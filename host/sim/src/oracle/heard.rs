@@ -1,0 +1,87 @@
+//! What the daemon was told, and by what: evidence for what it concludes (S11, S15).
+//!
+//! Apart because a conclusion without a message that supports it is a guess.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bracketd_core::broker::{BrokerEvent, FromAccount};
+use bracketd_core::command::Answer;
+use bracketd_core::ids::{ClientOrderId, OpId};
+use bracketd_core::time::Timestamp;
+use bracketd_engine::Input;
+
+use super::Oracle;
+
+/// What was heard of operations in this life of the daemon.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    /// Client ids that some report or leg bore.
+    pub(super) clients: BTreeSet<ClientOrderId>,
+    /// Look-ups that were answered, by row.
+    pub(super) looks: BTreeMap<OpId, u32>,
+    /// Rows that were answered for certain, late or again.
+    pub(super) answered: BTreeSet<OpId>,
+    /// Look-ups that showed something.
+    pub(super) shown: BTreeSet<OpId>,
+}
+
+impl Heard {
+    /// A new life knows nothing but its ledger, which counts the looks.
+    pub(super) fn forget(&mut self) {
+        self.answered.clear();
+    }
+}
+
+impl Oracle {
+    /// The daemon hears these.
+    pub(crate) fn heard(&mut self, inputs: &[Input], _now: Timestamp) {
+        for input in inputs {
+            if let Input::Account(from) = input {
+                self.hear(from);
+            }
+        }
+    }
+
+    fn hear(&mut self, from: &FromAccount) {
+        let Some(no) = self.side_of(&from.account) else { return };
+        match &from.event {
+            BrokerEvent::Up(_) => self.sides[no].is_up = true,
+            BrokerEvent::Down(_) => self.sides[no].is_up = false,
+            BrokerEvent::Picture(picture) => {
+                self.sides[no].is_read |= picture.complete;
+                let ids = picture.orders.iter().filter_map(|order| order.client_id.clone());
+                self.heard.clients.extend(ids);
+            }
+            BrokerEvent::Polled { orders, .. } => {
+                let ids = orders.iter().filter_map(|order| order.client_id.clone());
+                self.heard.clients.extend(ids);
+            }
+            BrokerEvent::LookedUp { op, found } => {
+                use bracketd_core::broker::Found;
+                match found {
+                    Found::Order(_) => {
+                        self.heard.shown.insert(op.clone());
+                    }
+                    Found::Legs { legs, .. } => {
+                        *self.heard.looks.entry(op.clone()).or_default() += 1;
+                        if self.legs_show(op, legs) {
+                            self.heard.shown.insert(op.clone());
+                        }
+                    }
+                    Found::Absent => *self.heard.looks.entry(op.clone()).or_default() += 1,
+                    Found::Failed(_) => {}
+                }
+            }
+            BrokerEvent::Answer { op, answer } => match answer {
+                Answer::Unknown(_) => {}
+                Answer::Adjusted { .. }
+                | Answer::Placed { .. }
+                | Answer::Rejected(_)
+                | Answer::NotSent { .. } => {
+                    self.heard.answered.insert(op.clone());
+                }
+            },
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! What a transaction should be: by what people asked, what was committed, and what filled.
+//!
+//! Apart because these are the only figures that the core's own are compared with. They come from
+//! published facts, acknowledged wishes and the broker's fills, never from the book.
+
+use bracketd_core::Decimal;
+use bracketd_core::fact::{Fact, FactKind};
+use bracketd_core::ids::TransactionId;
+use bracketd_core::intent::{Intent, Request, Source, Verdict};
+use bracketd_core::money::Price;
+use bracketd_core::order::Direction;
+use bracketd_core::time::Timestamp;
+use bracketd_engine::{Dispatch, Engine};
+use bracketd_store::FactFilter;
+
+use super::Oracle;
+use super::words::ticket_of;
+
+/// One transaction as it should be.
+#[derive(Clone, Debug)]
+pub(super) struct Model {
+    pub(super) account: usize,
+    pub(super) symbol: String,
+    pub(super) direction: Direction,
+    /// Units that may be entered in all.
+    pub(super) allowed: Decimal,
+    pub(super) stop: Option<Price>,
+    pub(super) target: Option<Price>,
+    /// The highest version that somebody was told.
+    pub(super) version: u64,
+    /// `WAITING`, `OPENED`, ... as it was published last.
+    pub(super) status: String,
+    /// Units held, by the broker's own fills.
+    pub(super) held: Decimal,
+    /// Units under live stops at the broker.
+    pub(super) covered: Decimal,
+    /// Since when not all of it is.
+    pub(super) gap_since: Option<Timestamp>,
+    /// Since when that could have been known and was not published.
+    pub(super) silent_since: Option<Timestamp>,
+    /// When the daemon was told of the gap.
+    pub(super) told_at: Option<Timestamp>,
+    /// Whether the gap has another reason than the first protection of a fill.
+    pub(super) is_excused: bool,
+    /// A close or a resize was asked for and is not over.
+    pub(super) has_task: bool,
+    /// When commands left for it, lately.
+    pub(super) sends: Vec<Timestamp>,
+}
+
+impl Model {
+    pub(super) fn is_ended(&self) -> bool {
+        matches!(self.status.as_str(), "CLOSED" | "FAILED")
+    }
+
+    /// Units without a stop where one is wanted.
+    pub(super) fn naked(&self) -> Decimal {
+        if self.stop.is_none() {
+            Decimal::ZERO
+        } else {
+            (self.held - self.covered).max(Decimal::ZERO)
+        }
+    }
+}
+
+impl Oracle {
+    /// What a step gave: its facts are committed, whether anybody reads them or not.
+    pub(crate) fn dispatched(&mut self, dispatch: &Dispatch, is_told: bool, now: Timestamp) {
+        let _ = is_told;
+        self.was_stuck = self.is_stuck;
+        self.is_stuck = dispatch.ledger_error.is_some();
+        if dispatch.ledger_error.is_some() && !dispatch.commands.is_empty() {
+            self.fail("S11", now, "commands left although the ledger was not written".to_owned());
+        }
+        for (seq, fact) in &dispatch.facts {
+            self.fact(*seq, fact, now);
+        }
+        for command in &dispatch.commands {
+            self.remember_asked(command);
+        }
+    }
+
+    fn fact(&mut self, seq: u64, fact: &Fact, now: Timestamp) {
+        if seq != self.last_seq + 1 {
+            let text = format!("fact {seq} follows fact {}", self.last_seq);
+            self.fail("S9", now, text);
+        }
+        self.last_seq = seq;
+        if let Some(ticket) = ticket_of(&fact.text) {
+            self.committed.insert(ticket);
+        }
+        self.doubt_fact(fact, now);
+        self.control_fact(fact);
+        let Some(id) = fact.transaction else { return };
+        if fact.kind == FactKind::TransactionOpened {
+            self.opened(id, fact, now);
+            return;
+        }
+        self.loosened(id, fact, now);
+        if fact.kind == FactKind::ExitFilled && fact.code == "external" {
+            self.left_outside(id, fact, now);
+        }
+        let Some(model) = self.models.get_mut(&id) else { return };
+        match fact.kind {
+            FactKind::StopChanged => model.stop = fact.after.and_then(Price::new),
+            FactKind::TargetChanged => model.target = fact.after.and_then(Price::new),
+            FactKind::StatusChanged => {
+                model.status = fact.code.to_string();
+                model.has_task = fact.code == "CLOSING";
+                model.is_excused = true;
+            }
+            FactKind::ResizeAsked => {
+                let (from, to) = (fact.before.unwrap_or_default(), fact.after.unwrap_or_default());
+                model.allowed += (to - from).max(Decimal::ZERO);
+                model.has_task = true;
+                model.is_excused = true;
+            }
+            FactKind::Settled if fact.code != "done" && fact.code != "awaiting" => {
+                model.is_excused = true;
+            }
+            FactKind::Refused | FactKind::Doubt | FactKind::CancelAsked => model.is_excused = true,
+            _ => {}
+        }
+        if matches!(fact.kind, FactKind::StopChanged) {
+            self.gaps_moved(id, now);
+        }
+    }
+
+    /// The core says that strangers sold what a transaction held: no more than they did (S10).
+    fn left_outside(&mut self, id: TransactionId, fact: &Fact, now: Timestamp) {
+        let Some(model) = self.models.get_mut(&id) else { return };
+        let quantity = fact.quantity.unwrap_or_default();
+        model.held -= quantity;
+        let symbol = model.symbol.clone();
+        let signed = match model.direction {
+            Direction::Long => -quantity,
+            Direction::Short => quantity,
+        };
+        let side = &mut self.sides[model.account];
+        let told = side.outside.entry(symbol.clone()).or_default();
+        *told += signed;
+        let told = *told;
+        let strange = side.strange.get(&symbol).copied().unwrap_or_default();
+        if told.abs() > strange.abs() || (told * strange).is_sign_negative() {
+            let text =
+                format!("{id}: {told} {symbol} said to have left by strangers, {strange} did");
+            self.fail("S10", now, text);
+        }
+        self.gaps_moved(id, now);
+    }
+
+    fn opened(&mut self, id: TransactionId, fact: &Fact, now: Timestamp) {
+        let wish = ticket_of(&fact.text).and_then(|ticket| self.wishes.get(&ticket));
+        let Some(Request { intent: Intent::Open(open), .. }) = wish else {
+            let text = format!("transaction {id} was opened, and nobody asked: {}", fact.text);
+            return self.fail("S5", now, text);
+        };
+        let open = open.clone();
+        let Some(account) = self.side_of(&open.account) else { return };
+        let model = Model {
+            account,
+            symbol: open.symbol.as_str().to_owned(),
+            direction: open.direction,
+            allowed: open.quantity.get(),
+            stop: open.stop,
+            target: open.target,
+            version: 1,
+            status: "WAITING".to_owned(),
+            held: Decimal::ZERO,
+            covered: Decimal::ZERO,
+            gap_since: None,
+            silent_since: None,
+            told_at: None,
+            is_excused: false,
+            has_task: false,
+            sends: Vec::new(),
+        };
+        if self.models.insert(id, model).is_some() {
+            self.fail("S9", now, format!("transaction {id} was opened twice"));
+        }
+    }
+
+    /// What people decided about an account or all of them.
+    fn control_fact(&mut self, fact: &Fact) {
+        let no = fact.account.as_ref().and_then(|account| self.side_of(account));
+        match (fact.kind, no) {
+            (FactKind::Armed, Some(no)) => self.sides[no].armed = true,
+            (FactKind::Disarmed, Some(no)) => self.sides[no].armed = false,
+            (FactKind::KillChanged, Some(no)) => self.sides[no].killed = fact.code != "off",
+            (FactKind::KillChanged, None) => self.killed = fact.code != "off",
+            _ => {}
+        }
+    }
+
+    /// With a ratchet no automatic source loosens a stop (S12).
+    fn loosened(&mut self, id: TransactionId, fact: &Fact, now: Timestamp) {
+        let Some(model) = self.models.get(&id) else { return };
+        let by_policy = matches!(fact.source, Source::Policy { .. });
+        let changes = matches!(
+            fact.kind,
+            FactKind::StopChanged
+                | FactKind::TargetChanged
+                | FactKind::CloseAsked
+                | FactKind::ResizeAsked
+        );
+        if by_policy && changes && (self.killed || self.sides[model.account].killed) {
+            let text = format!("{id}: a policy's {} under the kill switch", fact.kind.as_str());
+            self.fail("S11", now, text);
+            return;
+        }
+        let has_ratchet = !self.sides[model.account].may_loosen;
+        if fact.kind != FactKind::StopChanged || !by_policy || !has_ratchet {
+            return;
+        }
+        let (Some(before), true) = (model.stop, model.status == "OPENED") else { return };
+        let looser = fact.after.and_then(Price::new).is_none_or(|after| match model.direction {
+            Direction::Long => after < before,
+            Direction::Short => after > before,
+        });
+        if looser {
+            let text =
+                format!("{id}: a policy loosened the stop from {before} to {:?}", fact.after);
+            self.fail("S12", now, text);
+        }
+    }
+
+    /// Somebody read a verdict.
+    pub(crate) fn told(
+        &mut self,
+        ticket: u64,
+        request: Option<&Request>,
+        verdict: &Verdict,
+        now: Timestamp,
+    ) {
+        use bracketd_core::intent::Outcome;
+        if !matches!(verdict.outcome, Outcome::Stored | Outcome::Staged) {
+            return;
+        }
+        if !self.committed.contains(&ticket) {
+            let what = request.map_or("?", |request| request.intent.verb());
+            let text = format!("{what} was acknowledged and is not in the ledger");
+            return self.fail("S6", now, text);
+        }
+        self.acknowledged.insert(ticket, verdict.version);
+        if let Some(model) = verdict.transaction.and_then(|id| self.models.get_mut(&id)) {
+            model.version = model.version.max(verdict.version);
+        }
+    }
+
+    /// A daemon started over its ledger: nothing that was acknowledged or published may be missing,
+    /// and what it holds must be explained by facts (S6, S9).
+    pub(crate) fn started(&mut self, engine: &Engine, now: Timestamp) {
+        self.is_alive = true;
+        let mut after_seq = 0;
+        let mut count = 0;
+        loop {
+            let filter = FactFilter { after_seq, ..FactFilter::default() };
+            let facts = match engine.ledger().facts(&filter) {
+                Ok(facts) => facts,
+                Err(error) => return self.fail("S6", now, format!("facts: {error}")),
+            };
+            let Some(last) = facts.last() else { break };
+            after_seq = last.seq;
+            count += facts.len() as u64;
+            for stored in &facts {
+                if stored.seq > self.last_seq {
+                    self.fact(stored.seq, &stored.fact, now);
+                }
+            }
+        }
+        if count != self.last_seq || after_seq != self.last_seq {
+            let text = format!("{count} facts up to {after_seq} are left of {}", self.last_seq);
+            self.fail("S9", now, text);
+        }
+        self.compare(engine, now);
+    }
+
+    fn compare(&mut self, engine: &Engine, now: Timestamp) {
+        let mut wrong = Vec::new();
+        for (id, model) in &self.models {
+            let Some(tx) = engine.book().transactions.get(id) else {
+                wrong.push(("S6", format!("transaction {id} is lost")));
+                continue;
+            };
+            if tx.desired.version < model.version {
+                let text = format!(
+                    "{id}: version {} was acknowledged, the ledger has {}",
+                    model.version, tx.desired.version
+                );
+                wrong.push(("S6", text));
+            }
+            if (tx.desired.stop, tx.desired.target) != (model.stop, model.target) {
+                let text = format!(
+                    "{id}: the ledger wants {:?}, its facts say {:?} and {:?}",
+                    tx.desired, model.stop, model.target
+                );
+                wrong.push(("S9", text));
+            }
+            if tx.status.as_str() != model.status {
+                let text =
+                    format!("{id} is {}, its facts say {}", tx.status.as_str(), model.status);
+                wrong.push(("S9", text));
+            }
+            for op in tx.ops.iter().filter(|op| !self.planned.contains_key(&op.id)) {
+                wrong.push(("S9", format!("{id}: row {} has no fact", op.id)));
+            }
+        }
+        for id in engine.book().transactions.keys().filter(|id| !self.models.contains_key(id)) {
+            wrong.push(("S9", format!("transaction {id} has no fact")));
+        }
+        for (rule, text) in wrong {
+            self.fail(rule, now, text);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Every message to a broker: is it in the ledger, may it go, is it what is wanted (S5, S7, S8,
+//! S11, S17)?
+//!
+//! Apart because it asks at the last moment before the wire, and by its own figures.
+
+use bracketd_core::Decimal;
+use bracketd_core::command::{Call, Change, Command};
+use bracketd_core::time::Timestamp;
+
+use super::Oracle;
+
+/// Messages of one transaction in [`WINDOW_MS`].
+const SENDS_MAX: usize = 40;
+const WINDOW_MS: u64 = 10_000;
+/// An entry was for the prices of its time; the design's `entry_max_age`, and a second.
+const ENTRY_AGE_MS: u64 = 31_000;
+
+impl Oracle {
+    /// A command leaves the daemon.
+    pub(crate) fn sends(&mut self, command: &Command, now: Timestamp) {
+        let id = command.transaction;
+        let Some(row) = self.planned.get(&command.op) else {
+            let text = format!("{id}: {} left and is in no fact", command.op);
+            return self.fail("S5", now, text);
+        };
+        if row.transaction != id {
+            self.fail("S5", now, format!("row {} is of another transaction", command.op));
+        }
+        let body = body(&command.call);
+        match self.bodies.insert(command.client_id.clone(), body.clone()) {
+            Some(before) if before != body => {
+                let text = format!("{} stood for {before}, now for {body}", command.client_id);
+                self.fail("S7", now, text);
+            }
+            _ => {}
+        }
+        self.may_go(command, now);
+        self.is_wanted(command, now);
+        let Some(model) = self.models.get_mut(&id) else { return };
+        model.sends.retain(|at| now.ms_since(*at) <= WINDOW_MS);
+        model.sends.push(now);
+        if model.sends.len() > SENDS_MAX {
+            let text = format!("{id}: {SENDS_MAX} messages in {WINDOW_MS} ms");
+            self.fail("S17", now, text);
+        }
+    }
+
+    /// What an adjustment asks for, whether it leaves or not.
+    pub(super) fn remember_asked(&mut self, command: &Command) {
+        if let (Some(row), Call::Adjust { stop, target, .. }) =
+            (self.planned.get_mut(&command.op), &command.call)
+        {
+            row.asked = Some((*stop, *target));
+        }
+    }
+
+    fn may_go(&mut self, command: &Command, now: Timestamp) {
+        let Some(no) = self.side_of(&command.account) else { return };
+        let side = &self.sides[no];
+        let opens = matches!(&command.call, Call::Submit(order) if !order.reduce_only);
+        let why = if !side.is_read {
+            "before the account was read completely"
+        } else if !side.armed {
+            "although the account is disarmed"
+        } else if opens && (side.killed || self.killed) {
+            "although the kill switch is thrown"
+        } else if !side.is_up && !self.was_stuck {
+            "although the account is away"
+        } else {
+            return;
+        };
+        let text = format!("{}: {} left {why}", command.transaction, body(&command.call));
+        self.fail("S11", now, text);
+    }
+
+    fn is_wanted(&mut self, command: &Command, now: Timestamp) {
+        let Some(model) = self.models.get(&command.transaction) else { return };
+        let row = self.planned.get(&command.op);
+        let wanted = row.map_or((None, None), |row| row.wanted);
+        let cent = Decimal::new(1, 2);
+        let why = match &command.call {
+            Call::Adjust { stop, target, .. } => {
+                let differs = |change: &Change, wanted: Option<bracketd_core::money::Price>| matches!(change, Change::Set(price) if Some(*price) != wanted);
+                let off = |change: &Change| matches!(change, Change::Set(price) if !(price.get() % cent).is_zero());
+                if differs(stop, wanted.0) || differs(target, wanted.1) {
+                    "nobody wants these prices"
+                } else if off(stop) || off(target) {
+                    "it is off the tick"
+                } else {
+                    return;
+                }
+            }
+            Call::Submit(order) if order.reduce_only => return,
+            Call::Submit(order) if order.quantity.get() > model.allowed => "it is too much",
+            Call::Submit(_)
+                if !self.clock_was_set
+                    && row.is_some_and(|row| now.ms_since(row.seen_at) > ENTRY_AGE_MS) =>
+            {
+                "it is too old"
+            }
+            Call::Submit(_) if model.is_ended() => "the transaction has ended",
+            Call::Submit(_) | Call::Cancel { .. } => return,
+        };
+        let text = format!("{}: {} left, {why}", command.transaction, body(&command.call));
+        self.fail("S8", now, text);
+    }
+}
+
+/// What a message asks for, whatever the host knows of the rest.
+fn body(call: &Call) -> String {
+    match call {
+        Call::Submit(o) => format!(
+            "{:?} {} {} {:?} {:?} {:?}",
+            o.side, o.quantity, o.symbol, o.limit, o.stop_loss, o.take_profit
+        ),
+        Call::Cancel { order } => format!("cancel {order}"),
+        Call::Adjust { bracket, stop, target } => {
+            format!("adjust {} x{} {stop:?} {target:?}", bracket.id, bracket.protect)
+        }
+    }
+}
