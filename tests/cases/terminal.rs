@@ -149,12 +149,15 @@ impl Terminal {
 
 fn line_of(tx: &Transaction) -> String {
     let (id, status, held) = (tx.id, tx.status.as_str(), tx.held());
-    let more = match (tx.status.is_ended(), tx.protection) {
-        (true, _) => tx.close_reason.clone().unwrap_or_default(),
-        (false, Protection::Unprotected { why, .. }) => format!("unprotected({})", why.as_str()),
-        (false, protection) => protection.as_str().to_owned(),
-    };
-    format!("#{id} {status} {held} {more}")
+    if tx.status.is_ended() {
+        return format!("#{id} {status} {}", tx.close_reason.as_deref().unwrap_or("-"));
+    }
+    match tx.protection {
+        Protection::Unprotected { why, .. } => {
+            format!("#{id} {status} {held} unprotected({})", why.as_str())
+        }
+        protection => format!("#{id} {status} {held} {}", protection.as_str()),
+    }
 }
 
 /// Two policies that do nothing by themselves: the terminal speaks for them.

@@ -149,8 +149,7 @@ pub(crate) fn happens(terminal: &mut Terminal, words: &[&str]) -> bool {
             stage.hear(BrokerEvent::Up(info)).wait_ms(0);
         }
         ["session", state] => {
-            let session =
-                Session { is_open: state == "open", next_open: None, next_close: None };
+            let session = Session { is_open: state == "open", next_open: None, next_close: None };
             stage.hear(BrokerEvent::Session { symbol: "SIM".into(), session }).wait_ms(0);
         }
         ["cancels", "take", span] => stage.broker.cancel_ms = span_ms(span),
