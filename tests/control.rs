@@ -42,7 +42,7 @@ fn world() -> (Dir, Exchange) {
     let dir = Dir::new();
     let exchange = Exchange::manual(&dir);
     exchange.price("ACME", "99.99", "100.01");
-    configure(&dir, &exchange, &[]);
+    configure(&dir, &exchange.url, &[]);
     (dir, exchange)
 }
 
