@@ -14,7 +14,7 @@ symbols_denied = ["CCC"]
 "#;
 
 fn guarded(dir: &Dir, exchange: &Exchange) -> Daemon {
-    configure(dir, exchange, &[]);
+    configure(dir, &exchange.url, &[]);
     let path = dir.path().join("bracketd.toml");
     let text = std::fs::read_to_string(&path).expect("the file");
     let text = text.replace("[[account.grant]]", &format!("{LIMITS}[[account.grant]]"));
@@ -57,7 +57,7 @@ fn g1_g3_g4_g11_g15_g16_refusals_are_told_counted_and_send_nothing() {
         ("tx open BBB long 20 --limit 99 --stop 98.95 --target 110", "TOO_CLOSE", "98.9"),
         ("tx set 1 --stop 99.95", "TOO_CLOSE", "99.9"),
         ("tx set 1 --stop 92", "MAX_LOSS", "max_loss_per_trade is 300"),
-        ("tx set 1 --no-stop", "MAX_LOSS", "name a stop"),
+        ("tx set 1 --stop none", "MAX_LOSS", "name a stop"),
         ("tx resize 1 95", "MAX_QUANTITY", "55 AAA"),
     ];
     for (line, code, words) in rows {
@@ -84,7 +84,7 @@ fn g4_the_same_entry_again_must_be_meant() {
     let dir = Dir::new();
     let exchange = Exchange::manual(&dir);
     exchange.price("AAA", "100.00", "100.02");
-    configure(&dir, &exchange, &[]);
+    configure(&dir, &exchange.url, &[]);
     let path = dir.path().join("bracketd.toml");
     let text = std::fs::read_to_string(&path).expect("the file");
     let window = "[account.guards]\nduplicate_window = \"1m\"\n[[account.grant]]";
@@ -157,6 +157,22 @@ fn g14_the_self_test_needs_no_daemon_and_says_what_it_fired() {
     assert!(refused(&offline, "max_exposure").is_null(), "nothing was counted");
 }
 
+/// The first block of that kind in the document about the guards.
+fn block(kind: &str) -> &'static str {
+    const DOCUMENT: &str = include_str!("../docs/guards.md");
+    let (_, rest) = DOCUMENT.split_once(&format!("```{kind}\n")).expect("a block");
+    rest.split_once("\n```").expect("its end").0
+}
+
+#[test]
+fn g14_the_document_shows_what_the_self_test_says() {
+    let dir = Dir::new();
+    dir.write("bracketd.toml", block("toml"));
+    let tested = dir.bracketd("guard test");
+    assert_eq!(tested.code, Some(0), "{}", tested.stderr);
+    assert_eq!(tested.stdout.trim_end(), block("text"));
+}
+
 #[test]
 fn guards_explain_themselves_by_number_and_by_code() {
     let dir = Dir::new();
@@ -176,7 +192,7 @@ fn guards_explain_themselves_by_number_and_by_code() {
 #[test]
 fn a_limit_that_cannot_be_read_keeps_the_file_from_being_taken() {
     let rows = [
-        ("max_exposure = \"1,000\"", "bracketd.toml:6:16", "\"25000\""),
+        ("max_exposure = \"1,000\"", "bracketd.toml:6:16", "\"500\""),
         ("max_exposure = 1000", "bracketd.toml:6:16", "text in quotes"),
         ("max_expsure = \"1000\"", "bracketd.toml:6:1", "did you mean `max_exposure`"),
         ("min_step = \"5\"", "bracketd.toml:6:12", "5 ticks"),

@@ -12,6 +12,8 @@
 
 /// What is said about wrong input, and that nothing is lost by it.
 mod bad_input;
+/// Kill switch, arming and the loss halt, down to the exchange.
+mod control;
 /// Bytes flipped, a log cut: refused by name or harmless.
 mod damage;
 /// The demo as a newcomer sees it.

@@ -3,13 +3,16 @@
 //! Apart from what it starts. Verbs that look at a running daemon are clients of its local API like
 //! any other; none of them opens the ledger behind the daemon's back.
 
+pub mod account;
 pub mod activity;
 pub mod client;
 pub mod config;
+mod confirm;
 pub mod exchange;
 pub mod exit;
 pub mod guard;
 pub mod init;
+pub mod kill;
 pub mod output;
 pub mod policy;
 pub mod portfolio;
@@ -48,6 +51,7 @@ Examples:
   bracketd init                    write a bracketd.toml to start from
   bracketd tx list                 what is held and how it is protected
   bracketd tx set 7 --stop 96.50   move a stop
+  bracketd kill freeze --reason X  open nothing more, keep the stops
 
 Exit codes: 0 done, 1 findings, 2 usage, 3 daemon not reached, 4 refused,
             5 changed by somebody else, 6 outcome unknown";
@@ -102,6 +106,12 @@ enum Verb {
     /// Look at what happened
     #[command(subcommand)]
     Activity(activity::ActivityVerb),
+    /// Look at accounts, arm and disarm them, compare them with the broker
+    #[command(subcommand)]
+    Account(account::AccountVerb),
+    /// Stop trading, in four steps, or let it go on
+    #[command(subcommand)]
+    Kill(kill::KillVerb),
     /// The limits that no script can switch off
     #[command(subcommand)]
     Guard(guard::GuardVerb),
@@ -152,6 +162,8 @@ fn dispatch(verb: Option<Verb>, common: &Common, out: &Out) -> Result<Next, Fail
         Some(Verb::Tx(verb)) => tx::run(&verb, &client()?, out)?,
         Some(Verb::Policy(verb)) => policy::run(&verb, common, out)?,
         Some(Verb::Activity(verb)) => activity::run(&verb, &client()?, out)?,
+        Some(Verb::Account(verb)) => account::run(&verb, &client()?, out)?,
+        Some(Verb::Kill(verb)) => kill::run(&verb, client(), out)?,
         Some(Verb::Guard(verb)) => guard::run(&verb, common, out)?,
         Some(Verb::Status) => status::run(&client()?, out)?,
         Some(Verb::Portfolio) => portfolio::run(&client()?, out)?,

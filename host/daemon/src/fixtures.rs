@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bracketd_core::Decimal;
 use bracketd_core::book::AccountRules;
 use bracketd_core::broker::Quote;
+use bracketd_core::control::{Control, Kill, KillLevel};
 use bracketd_core::ids::{SliceNo, TransactionId};
 use bracketd_core::money::{Price, Quantity};
 use bracketd_core::order::{Direction, Order, OrderKind, OrderStatus, Role, Side, TimeInForce};
@@ -14,7 +15,10 @@ use bracketd_core::transaction::{
     Desired, Entry, EntryGuard, EntryKind, Locks, OnPartial, Slice, Transaction, TransactionStatus,
 };
 
-use crate::message::{AccountState, ActivityState, Gap, Guarded, Mode, Seen, Status};
+use crate::guards::Standing;
+use crate::message::{
+    AccountDetail, AccountState, ActivityState, Gap, Guarded, Mode, Seen, Status,
+};
 
 /// A price that a test writes down.
 pub(crate) fn price(text: &str) -> Option<Price> {
@@ -123,7 +127,23 @@ pub(crate) fn seen(transaction: Arc<Transaction>) -> Seen {
         last: None,
         at: Timestamp(0),
     };
-    Seen { transaction, instrument: None, quote: Some(quote), now: Timestamp(0) }
+    let now = Timestamp(0);
+    Seen { transaction, instrument: None, quote: Some(quote), is_managed: true, now }
+}
+
+/// An account of which nobody has decided anything.
+pub(crate) fn account() -> AccountDetail {
+    AccountDetail {
+        state: status().accounts.remove(0),
+        broker_account: None,
+        balance: None,
+        positions: Vec::new(),
+        max_day_loss: None,
+        max_drawdown_percent: None,
+        holding: vec![TransactionId(7)],
+        waiting: Vec::new(),
+        foreign_orders: 0,
+    }
 }
 
 /// An account with a limit of its own that said no twice.
@@ -134,7 +154,10 @@ pub(crate) fn guarded() -> Guarded {
         account: "paper".into(),
         rules,
         written: ["max_exposure"].into(),
-        refused: [("MAX_EXPOSURE".to_owned(), 2)].into(),
+        standing: Standing {
+            refused: [("MAX_EXPOSURE".to_owned(), 2)].into(),
+            ..Standing::default()
+        },
     }
 }
 
@@ -152,6 +175,8 @@ pub(crate) fn status() -> Status {
             is_reconciled: false,
             is_armed: true,
             last_error: None,
+            control: Control::default(),
+            kill_level: KillLevel::Off,
         }],
         transactions: [(TransactionStatus::Opened, 2)].into(),
         protected: 1,
@@ -167,5 +192,9 @@ pub(crate) fn status() -> Status {
         policies_refused: 0,
         activity: ActivityState::default(),
         not_ready: vec!["account paper is not reconciled".to_owned()],
+        kill: Kill::default(),
+        kill_file: None,
+        unmanaged: Vec::new(),
+        alerts: Vec::new(),
     }
 }

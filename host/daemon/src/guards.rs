@@ -15,7 +15,7 @@ use bracketd_core::guard::selftest::{Fired, Held, run};
 use bracketd_core::ids::AccountName;
 
 pub use explain::{ALL, Explained, explain, explained};
-pub use rows::{Counts, Row, Written, rows};
+pub use rows::{Counts, Row, Standing, Written, rows};
 
 /// The code of a command that the last look before the wire stopped; it is no refusal.
 pub const WIRE: &str = "WIRE";

@@ -6,6 +6,7 @@
 mod admit;
 mod ask;
 mod body;
+mod control;
 mod problem;
 mod read;
 mod records;
@@ -26,6 +27,8 @@ use crossbeam_channel::Sender;
 use tokio::sync::watch;
 
 use crate::message::ToEngine;
+pub use control::CONFIRM_ALL;
+
 use admit::Admission;
 use ask::Engine;
 use records::Records;
@@ -115,7 +118,13 @@ fn router(app: App, admission: Arc<Admission>) -> Router {
         .route("/guards", get(read::guards))
         .route("/policies", get(read::policies))
         .route("/policies/reload", post(write::reload))
-        .route("/activity", get(records::activity));
+        .route("/activity", get(records::activity))
+        .route("/kill", post(control::kill))
+        .route("/accounts", get(control::accounts))
+        .route("/accounts/{name}", get(control::account))
+        .route("/accounts/{name}/arm", post(control::arm))
+        .route("/accounts/{name}/disarm", post(control::disarm))
+        .route("/accounts/{name}/reconcile", post(control::reconcile));
     Router::new()
         .nest("/api/v1", v1)
         .route("/livez", get(read::livez))

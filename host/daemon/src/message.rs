@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bracketd_core::Decimal;
 use bracketd_core::book::AccountRules;
-use bracketd_core::broker::{Balance, Position, Quote};
+use bracketd_core::broker::{Balance, OrderReport, Position, Quote};
+use bracketd_core::control::{Control, Kill, KillFile, KillLevel};
 use bracketd_core::diagnostic::Diagnostic;
 use bracketd_core::ids::{AccountName, PolicyName, Symbol, TransactionId};
 use bracketd_core::instrument::Instrument;
@@ -19,7 +21,7 @@ use bracketd_core::transaction::{Transaction, TransactionStatus};
 use bracketd_policy::BuildReport;
 use crossbeam_channel::Sender;
 
-use crate::guards::{Counts, Written};
+use crate::guards::{Standing, Written};
 
 /// A message to the engine thread.
 #[derive(Debug)]
@@ -50,6 +52,15 @@ pub enum ToEngine {
         /// Where the result goes, once it decides.
         reply: Option<Sender<Reloaded>>,
     },
+    /// Somebody wants an account compared with the broker now.
+    Compare {
+        /// The account.
+        account: AccountName,
+        /// Where the result goes, after a complete read.
+        reply: Sender<Compared>,
+    },
+    /// What the file KILL in the data directory asks for now.
+    KillFile(Option<KillFile>),
     /// A tape shows its next prices: read them, act on them, and say when all is done.
     TapeStep(TapeStep),
     /// The daemon ends.
@@ -85,6 +96,8 @@ pub enum Query {
     Policies,
     /// Quantities by account and symbol.
     TradeSummary,
+    /// The accounts.
+    Accounts,
     /// The limits of the accounts and how often they said no.
     Guards,
 }
@@ -106,6 +119,8 @@ pub enum Reply {
     Policies(Vec<PolicyState>),
     /// Quantities by account and symbol.
     TradeSummary(Vec<(AccountName, BTreeMap<Symbol, SymbolSummary>)>),
+    /// The accounts by name.
+    Accounts(Vec<AccountDetail>),
     /// The limits of each account.
     Guards(Vec<Guarded>),
 }
@@ -119,8 +134,8 @@ pub struct Guarded {
     pub rules: AccountRules,
     /// The keys that the configuration names.
     pub written: Written,
-    /// How often each code was told since the start.
-    pub refused: Counts,
+    /// What only the running daemon knows.
+    pub standing: Standing,
 }
 
 /// A transaction with what is needed to show its figures.
@@ -132,6 +147,8 @@ pub struct Seen {
     pub instrument: Option<Arc<Instrument>>,
     /// Its latest price.
     pub quote: Option<Quote>,
+    /// Whether commands for it go out: its account is armed.
+    pub is_managed: bool,
     /// The engine's time when it was looked at.
     pub now: Timestamp,
 }
@@ -196,6 +213,14 @@ pub struct Status {
     pub activity: ActivityState,
     /// Why the daemon is not ready; empty when it is.
     pub not_ready: Vec<String>,
+    /// The kill switch of the whole daemon.
+    pub kill: Kill,
+    /// What the file KILL asks for, while it is there.
+    pub kill_file: Option<KillLevel>,
+    /// Transactions that hold something at a disarmed account.
+    pub unmanaged: Vec<TransactionId>,
+    /// What must not be overlooked, one sentence each: kill switches, disarmed accounts.
+    pub alerts: Vec<String>,
 }
 
 /// How one account is.
@@ -215,6 +240,57 @@ pub struct AccountState {
     pub is_armed: bool,
     /// What went wrong last, where something did.
     pub last_error: Option<String>,
+    /// What people decided about it: arming, its own kill switch, what losses are measured from.
+    pub control: Control,
+    /// The kill level that holds for it: its own or the daemon's.
+    pub kill_level: KillLevel,
+}
+
+/// Everything about one account.
+#[derive(Clone, Debug)]
+pub struct AccountDetail {
+    /// How it is.
+    pub state: AccountState,
+    /// The broker's own number of the account that the login opens, where the plugin tells it.
+    pub broker_account: Option<String>,
+    /// Money as the broker says.
+    pub balance: Option<Balance>,
+    /// Positions as the broker says.
+    pub positions: Vec<Position>,
+    /// What may be lost on a day.
+    pub max_day_loss: Option<Decimal>,
+    /// How far the equity may fall below its peak, in percent.
+    pub max_drawdown_percent: Option<Decimal>,
+    /// Transactions that hold something.
+    pub holding: Vec<TransactionId>,
+    /// Transactions whose entry waits.
+    pub waiting: Vec<TransactionId>,
+    /// Open orders there that are not ours.
+    pub foreign_orders: usize,
+}
+
+/// What came of a comparison that somebody asked for.
+#[derive(Clone, Debug)]
+pub enum Compared {
+    /// There is no such account.
+    Unknown,
+    /// It is not connected.
+    NotConnected,
+    /// It was read.
+    Done(Box<Comparison>),
+}
+
+/// An account against the book.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    /// The account.
+    pub account: AccountName,
+    /// Whether every page was read: else absence proves nothing.
+    pub is_complete: bool,
+    /// Symbols that differ: what the book holds, what the account holds.
+    pub positions: Vec<(Symbol, Decimal, Decimal)>,
+    /// Open orders there that are not ours.
+    pub foreign: Vec<OrderReport>,
 }
 
 /// A transaction that lacks its wanted stop, wholly or in part (I5).

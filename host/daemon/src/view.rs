@@ -3,6 +3,7 @@
 //! Apart so that the API's form is written by hand in one place and no inner type can leak into it
 //! by accident. Decimal numbers and ids are strings, times RFC 3339 in UTC.
 
+pub mod control;
 pub mod records;
 pub mod status;
 pub mod transaction;
@@ -12,7 +13,7 @@ pub mod words;
 mod tests;
 
 use bracketd_core::Decimal;
-use bracketd_core::broker::Quote;
+use bracketd_core::broker::{Position, Quote};
 use bracketd_core::ids::{AccountName, Symbol};
 use bracketd_core::metrics::SymbolSummary;
 use bracketd_core::money::Price;
@@ -61,7 +62,7 @@ pub fn prices(quotes: &[(AccountName, Quote)]) -> Vec<QuoteView> {
 /// The limits of each account.
 pub fn guards(all: &[Guarded]) -> Value {
     let account = |one: &Guarded| {
-        let rows = rows(&one.rules, &one.written, Some(&one.refused));
+        let rows = rows(&one.rules, &one.written, Some(&one.standing));
         json!({ "account": one.account.as_str(), "guards": rows })
     };
     all.iter().map(account).collect()
@@ -104,11 +105,6 @@ fn holding(holding: &Holding) -> HoldingView {
     let ids = |ids: &[bracketd_core::ids::TransactionId]| {
         ids.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
-    let position = |p: &bracketd_core::broker::Position| PositionView {
-        symbol: p.symbol.to_string(),
-        quantity: decimal(p.quantity),
-        avg_price: price(p.avg_price),
-    };
     HoldingView {
         account: all.account.to_string(),
         equity: all.equity.map(decimal),
@@ -124,7 +120,15 @@ fn holding(holding: &Holding) -> HoldingView {
         unprotected: ids(&all.unprotected),
         without_stop: ids(&all.without_stop),
         without_price: ids(&all.without_price),
-        positions: holding.positions.iter().map(position).collect(),
+        positions: holding.positions.iter().map(position_view).collect(),
+    }
+}
+
+fn position_view(position: &Position) -> PositionView {
+    PositionView {
+        symbol: position.symbol.to_string(),
+        quantity: decimal(position.quantity),
+        avg_price: price(position.avg_price),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::intent::Source;
 use crate::limits::{GATHER_MS, SIBLING_GRACE_MS, SLICES_MAX};
 use crate::money::{Price, Quantity};
 use crate::order::{Leg, Role};
+use crate::protection::Protection;
 use crate::time::Timestamp;
 use crate::transaction::{EntryGuard, Slice, Transaction, TransactionEvent};
 
@@ -18,6 +19,8 @@ pub(super) struct Filled {
     pub(super) slice: SliceNo,
     pub(super) quantity: Quantity,
     pub(super) price: Option<Price>,
+    /// When it filled, as far as the broker tells; never later than now.
+    pub(super) at: Timestamp,
 }
 
 pub(super) fn filled(tx: &mut Transaction, fill: &Filled, now: Timestamp, out: &mut Transition) {
@@ -39,6 +42,10 @@ pub(super) fn filled(tx: &mut Transaction, fill: &Filled, now: Timestamp, out: &
             tx.entered = tx.entered.plus(fill.quantity);
             tx.entered_value = tx.entered_value.saturating_add(value);
             hold(tx, fill.quantity.minus(left_already), now);
+            // The clock counts from the fill, not from when it was heard of (I5).
+            if tx.desired.stop.is_some() && tx.protection.gap_since().is_none() {
+                tx.protection = Protection::Pending { since: fill.at };
+            }
             if let Some(next) = tx.status.after(TransactionEvent::EntryFilled) {
                 super::settle::become_status(tx, next, "entry_filled", now, out);
             }
@@ -83,7 +90,7 @@ pub(crate) fn left_outside(
     });
     tx.exited = tx.exited.plus(quantity);
     tx.exited_value = tx.exited_value.saturating_add(value);
-    let fill = Filled { role: Role::Close, slice: SliceNo(0), quantity, price };
+    let fill = Filled { role: Role::Close, slice: SliceNo(0), quantity, price, at: now };
     release(tx, &fill, now, out);
     out.notice(tx, NoticeKind::ExitFilled { quantity, price, leg: None });
     super::settle(tx, now, out);

@@ -69,6 +69,7 @@ pub(super) fn fills(
             let mut ahead = report_of(order, tx);
             ahead.filled = fill.quantity;
             ahead.avg_price = Some(fill.price);
+            ahead.updated_at = ahead.updated_at.max(fill.at);
             book.change(id, out, |tx, out| {
                 merge(tx, &ahead, None, now, out);
                 settle(tx, now, out);
@@ -167,7 +168,7 @@ pub(super) fn merge(
     order.client_id = order.client_id.take().or_else(|| report.client_id.clone());
     order.group = report.group.clone().or_else(|| order.group.take());
     let ignored = before == OrderStatus::PendingCancel && bug::is(Bug::M2);
-    let fill = if ignored { None } else { take_fill(order, report) };
+    let fill = take_fill(order, report).filter(|_| !ignored);
     let (order_slice, order_role, after) = (order.slice, order.role, order.status);
     if after != before {
         order.stuck = false;
@@ -176,7 +177,8 @@ pub(super) fn merge(
         note_change(tx, at, after, report.reject.as_deref(), now, out);
     }
     if let Some((quantity, price)) = fill {
-        let fill = Filled { role: order_role, slice: order_slice, quantity, price };
+        let at = report.updated_at.min(now);
+        let fill = Filled { role: order_role, slice: order_slice, quantity, price, at };
         filled(tx, &fill, now, out);
     }
     if after.is_terminal() && (known.is_none() || !before.is_terminal()) {

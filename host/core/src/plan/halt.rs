@@ -24,11 +24,13 @@ pub(super) fn enforce(book: &mut Book, id: TransactionId, now: Timestamp, out: &
         book.change(id, out, |tx, out| give_up_entry(tx, why, now, out));
     } else if let Some(refusal) = grows_in_vain(tx, account, kill.level) {
         book.change(id, out, |tx, out| give_up_growth(tx, refusal, now, out));
-    } else if kill.level == KillLevel::Flatten && account.may_send() && is_open(tx) {
-        if tx.close_retry_at.is_none_or(|at| at <= now) {
-            let why = format!("flatten: {}", kill.why);
-            book.change(id, out, |tx, out| host_close(tx, "flatten", &why, now, out));
-        }
+    } else if kill.level == KillLevel::Flatten
+        && account.may_send()
+        && is_open(tx)
+        && tx.close_retry_at.is_none_or(|at| at <= now)
+    {
+        let why = format!("flatten: {}", kill.why);
+        book.change(id, out, |tx, out| host_close(tx, "flatten", &why, now, out));
     }
 }
 

@@ -32,7 +32,10 @@ pub(super) fn deadline_close_at(tx: &Transaction, account: &Account) -> Option<T
     if !asked || !counts || tx.status != TransactionStatus::Opened || tx.task.is_some() {
         return None;
     }
-    let since = account.up_since.map_or(since, |up| up.max(since));
+    // Acting counts from when something could be done: a fill that was heard of late, or a clock
+    // that differs from the broker's, must not close what was never tried to protect.
+    let heard = tx.slices.iter().map(|slice| slice.gather_until).max();
+    let since = [account.up_since, heard].into_iter().flatten().fold(since, Timestamp::max);
     let due = since.plus_ms(account.rules.protection_deadline_ms);
     Some(tx.close_retry_at.map_or(due, |at| at.max(due)))
 }

@@ -6,11 +6,12 @@
 use crate::apply::{Transition, become_status, settle};
 use crate::book::Book;
 use crate::bug::{self, Bug};
-use crate::command::{Op, OpKind, OpState};
+use crate::command::{Change, Op, OpKind, OpState};
 use crate::control::KillLevel;
 use crate::fact::FactKind;
 use crate::guard::wire;
 use crate::ids::TransactionId;
+use crate::instrument::Features;
 use crate::intent::Source;
 use crate::limits;
 use crate::order::Order;
@@ -56,6 +57,34 @@ pub(super) fn again(
             }
         }
     });
+}
+
+/// Sends an unknown row again without a look-up, once, where that cannot do it twice: a stop or a
+/// close is made by one order under the row's own id, and the account refuses an id that it has
+/// ever seen. A stop that may have been lost is not kept waiting for the settle window.
+pub(super) fn resend(
+    book: &mut Book,
+    id: TransactionId,
+    op: &Op,
+    now: Timestamp,
+    out: &mut Transition,
+) -> bool {
+    let Some(tx) = book.transactions.get(&id) else { return false };
+    let Some(account) = book.accounts.get(&tx.account) else { return false };
+    let makes_new = match &op.kind {
+        OpKind::Close(_) => true,
+        OpKind::Adjust { stop, .. } => {
+            matches!(stop, Change::Set(_)) && tx.exits(op.slice).next().is_none()
+        }
+        OpKind::Submit(_) | OpKind::Cancel { .. } => false,
+    };
+    let harmless = account.can(&tx.symbol, Features::CLIENT_ID_UNIQUE_FOREVER);
+    let wanted = matches!(fate(tx, op, false, now), Fate::Send);
+    if op.attempt > 1 || !makes_new || !harmless || !wanted {
+        return false;
+    }
+    again(book, id, op, now, out);
+    true
 }
 
 /// What becomes of the row.

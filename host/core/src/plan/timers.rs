@@ -81,6 +81,8 @@ pub fn wake(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Transi
     }
     for op in due {
         match op.state {
+            OpState::Unknown { .. }
+                if may_send && super::retry::resend(book, id, &op, now, out) => {}
             OpState::Unknown { .. } => look_up(book, id, &op, now, out),
             OpState::NotSent { .. } if may_send => super::retry::again(book, id, &op, now, out),
             OpState::NotSent { .. }

@@ -22,7 +22,7 @@ use crate::limits::{RECHECK_MS, SETTLE_MS};
 use crate::time::Timestamp;
 
 pub(crate) use orders::not_there;
-pub use positions::surplus;
+pub use positions::{differing, surplus};
 
 /// What one read left in doubt, and the next one shall settle.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 //! by nobody's order of ours: the youngest transactions lose it first. What is there beyond the
 //! book is an orphan, and nothing of it is touched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
 
@@ -31,6 +31,21 @@ pub fn surplus(book: &Book, name: &AccountName, symbol: &Symbol, direction: Dire
         Direction::Short => ours.min(Decimal::ZERO) - theirs.min(Decimal::ZERO),
     };
     Quantity::new(more).unwrap_or_default()
+}
+
+/// Every symbol of which the account, as it was last read, does not hold what the book holds: the
+/// symbol, what the book holds, what the account holds.
+pub fn differing(book: &Book, name: &AccountName) -> Vec<(Symbol, Decimal, Decimal)> {
+    let Some(account) = book.accounts.get(name) else { return Vec::new() };
+    let ours = book.transactions.values().filter(|tx| tx.account == *name && !tx.held().is_zero());
+    let ours = ours.map(|tx| tx.symbol.clone());
+    let theirs = account.positions.iter().map(|position| position.symbol.clone());
+    let symbols: BTreeSet<Symbol> = ours.chain(theirs).collect();
+    let both = symbols.into_iter().map(|symbol| {
+        let (ours, theirs) = (held(book, name, &symbol), position(&account.positions, &symbol));
+        (symbol, ours, theirs)
+    });
+    both.filter(|(_, ours, theirs)| ours != theirs).collect()
 }
 
 /// Compares every symbol that either side knows of.

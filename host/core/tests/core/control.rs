@@ -377,7 +377,8 @@ fn limits(b: &mut Bench, day_loss: Option<i64>, drawdown: Option<i64>) {
 #[test]
 fn a_loss_beyond_the_limit_halts_the_account_until_a_person_lets_it_go() {
     // limits, equities in turn on one day, level afterwards
-    let rows: [(Option<i64>, Option<i64>, &[&str], KillLevel); 7] = [
+    type Row = (Option<i64>, Option<i64>, &'static [&'static str], KillLevel);
+    let rows: [Row; 7] = [
         (None, None, &["1000", "1"], KillLevel::Off),
         (Some(100), None, &["1000", "900"], KillLevel::Off),
         (Some(100), None, &["1000", "899.99"], KillLevel::ProtectOnly),

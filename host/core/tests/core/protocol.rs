@@ -476,3 +476,51 @@ fn a_replace_that_was_answered_and_then_rejected_leaves_the_old_stop_standing() 
     assert_eq!(b.tx(id).working(Leg::Stop), Some(price("95")));
     assert_eq!(b.tx(id).protection, Protection::Protected);
 }
+
+#[test]
+fn i5_the_clock_counts_from_the_fill_not_from_when_it_was_heard_of() {
+    let mut b = Bench::new(ALPACA);
+    let id = b.open(wish());
+    let entry = b.command();
+    let order = b.accept(&entry);
+    let filled_at = b.now.plus_ms(500);
+    b.now = b.now.plus_ms(10_000);
+    b.tell(BrokerEvent::Polled {
+        orders: vec![OrderReport {
+            status: OrderStatus::Filled,
+            filled: quantity("10"),
+            avg_price: Some(price("100")),
+            updated_at: filled_at,
+            ..order
+        }],
+        fills: vec![],
+    });
+    assert_eq!(b.tx(id).protection.gap_since(), Some(filled_at));
+    let pair = b.command();
+    b.adjusted(&pair);
+    assert_eq!(b.tx(id).gaps.total_ms, 9_500);
+}
+
+#[test]
+fn a_lost_stop_is_sent_again_at_once_where_no_id_is_taken_twice() {
+    let forever: &[&str] = &["client-id-unique-forever"];
+    for (features, is_sent) in [(ALPACA.to_vec(), false), ([ALPACA, forever].concat(), true)] {
+        let mut b = Bench::new(&features);
+        let id = b.open(wish());
+        let entry = b.command();
+        let order = b.accept(&entry);
+        b.fill(&order, "10", "100");
+        let pair = b.command();
+        unknown(&mut b, &pair);
+        b.pass_ms(0);
+        assert_eq!(b.sent.len(), usize::from(is_sent), "{features:?}");
+        if let Some(again) = b.sent.pop() {
+            assert_eq!((&again.client_id, again.attempt), (&pair.client_id, 2));
+            // It had arrived: that is found by looking, and nothing is sent a third time.
+            b.answer(&again, Answer::Rejected(Fault::new("DUPLICATE_CLIENT_ID", "used")));
+            b.pass_ms(0);
+            assert!(b.sent.is_empty() && settles(&b.last.reads[0].1));
+        }
+        assert!(b.tx(id).protection.gap_since().is_some());
+    }
+}

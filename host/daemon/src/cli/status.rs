@@ -8,7 +8,8 @@ use super::client::Client;
 use super::exit::{Exit, Failure};
 use super::output::{Out, Tone, list, paint, text};
 
-/// Runs the verb. Ends with findings when something held is unprotected or an outcome is unknown.
+/// Runs the verb. Ends with findings when something held is unprotected, an outcome is unknown or a
+/// kill switch is thrown.
 ///
 /// # Errors
 /// Where the daemon is not reached.
@@ -20,7 +21,8 @@ pub fn run(client: &Client, out: &Out) -> Result<Exit, Failure> {
         show(&status, out);
     }
     let count = |path: &str| status.pointer(path).and_then(Value::as_u64).unwrap_or(0);
-    let is_bad = count("/protection/unprotected") > 0 || count("/unknown_ops") > 0;
+    let is_killed = list(&status, "/accounts").iter().any(|a| a["kill_level"] != "off");
+    let is_bad = count("/protection/unprotected") > 0 || count("/unknown_ops") > 0 || is_killed;
     Ok(if is_bad { Exit::Findings } else { Exit::Done })
 }
 
@@ -32,6 +34,9 @@ fn show(status: &Value, out: &Out) {
         of("/mode").to_uppercase(),
         of("/started_at")
     ));
+    for alert in list(status, "/alerts") {
+        out.line(&format!("{}     {}", paint("ATTENTION", Tone::Bad), text(alert, "")));
+    }
     out.line(&format!("protection    {}", protection(status)));
     let counts = ["WAITING", "OPENED", "CLOSING"]
         .map(|name| format!("{} {name}", of(&format!("/transactions/{name}"))));
@@ -50,12 +55,10 @@ fn show(status: &Value, out: &Out) {
     let lost = if of("/activity/lost") == "0" { Tone::Good } else { Tone::Bad };
     let lost = paint(&format!("{} lost", of("/activity/lost")), lost);
     out.line(&format!("activity      {} written, {lost}", of("/activity/written")));
-    let is_armed = |account: &&Value| account["armed"] == true;
-    let accounts = list(status, "/accounts").iter();
-    let disarmed: Vec<_> = accounts.filter(|a| !is_armed(a)).map(|a| text(a, "/name")).collect();
-    if !disarmed.is_empty() {
-        let names = paint(&disarmed.join(", "), Tone::Warning);
-        out.line(&format!("disarmed      {names}: watched only, no command goes out"));
+    let unmanaged: Vec<_> = list(status, "/unmanaged").iter().map(|id| text(id, "")).collect();
+    if !unmanaged.is_empty() {
+        let ids = paint(&unmanaged.join(", "), Tone::Bad);
+        out.line(&format!("unmanaged     {ids}: their account is disarmed, nothing is sent"));
     }
     let unguarded = list(status, "/unguarded_entries");
     if !unguarded.is_empty() {
@@ -93,8 +96,8 @@ fn tables(status: &Value, out: &Out) {
         out.line("");
         out.table(&["id", "account", "symbol", "state", "gap ms", "why"], rows);
     }
-    let paths = ["/name", "/plugin", "/up", "/reconciled", "/armed", "/last_error"];
+    let paths = ["/name", "/plugin", "/up", "/reconciled", "/armed", "/kill_level", "/last_error"];
     let rows = list(status, "/accounts").iter().map(|account| row(account, &paths)).collect();
     out.line("");
-    out.table(&["account", "plugin", "up", "reconciled", "armed", "last error"], rows);
+    out.table(&["account", "plugin", "up", "reconciled", "armed", "kill", "last error"], rows);
 }

@@ -121,10 +121,14 @@ pub const ALL: [Explained; 19] = [
     Explained {
         guard: Guard::G8,
         protects: "Everything else: FIA 1.11 asks for one switch that stops new orders and cancels \
-             working ones, apart from the program that trades.",
-        computed: "Levels from freeze to flatten, kept across restarts.",
-        keys: &[],
-        next: "`bracketd kill --help` tells the levels.",
+             working ones, apart from the program that trades; and losses that go on while nobody \
+             looks.",
+        computed: "Levels freeze, protect-only, cancel-entries and flatten, of the daemon and of \
+             each account, kept across restarts; the higher one holds. A day's loss beyond \
+             max_day_loss, or an equity so far below its peak as max_drawdown, throws it to \
+             protect-only; what is measured from is in the ledger.",
+        keys: &["max_day_loss", "max_drawdown"],
+        next: "`bracketd status` says who threw it and why; a person clears it with a reason.",
     },
     Explained {
         guard: Guard::G9,

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bracketd_core::book::AccountRules;
+use bracketd_core::control::KillLevel;
 use bracketd_core::guard::{Guard, OutsideSession};
 use bracketd_core::ids::Symbol;
 use bracketd_core::refusal::Refusal;
@@ -30,7 +31,7 @@ pub struct Row {
     pub key: String,
     /// The value that holds.
     pub value: String,
-    /// `config`, `default`, or `always` for what cannot be set.
+    /// `config`, `default`, `person`, or `always` for what cannot be set.
     pub from: &'static str,
     /// Whether it can stop something.
     pub on: bool,
@@ -40,15 +41,26 @@ pub struct Row {
     pub refused: Option<u64>,
 }
 
+/// What only a running daemon knows of an account.
+#[derive(Clone, Debug, Default)]
+pub struct Standing {
+    /// How often each code was told since the start.
+    pub refused: Counts,
+    /// Whether commands go out, where a person has decided that.
+    pub armed: Option<bool>,
+    /// The kill switch that holds.
+    pub kill: KillLevel,
+}
+
 struct Rows<'a> {
     written: &'a Written,
-    counts: Option<&'a Counts>,
+    standing: Option<&'a Standing>,
     all: Vec<Row>,
 }
 
-/// Every limit of the account by guard. Without counts, how often each said no is not known.
-pub fn rows(rules: &AccountRules, written: &Written, counts: Option<&Counts>) -> Vec<Row> {
-    let mut r = Rows { written, counts, all: Vec::new() };
+/// Every limit of the account by guard. Without a daemon, how often each said no is not known.
+pub fn rows(rules: &AccountRules, written: &Written, standing: Option<&Standing>) -> Vec<Row> {
+    let mut r = Rows { written, standing, all: Vec::new() };
     r.sizes(rules);
     r.set(Guard::G2, "collar", format!("{}%", rules.collar_percent), true, &[Refusal::Collar]);
     let exposure = rules.guards.max_exposure.map(decimal);
@@ -56,16 +68,18 @@ pub fn rows(rules: &AccountRules, written: &Written, counts: Option<&Counts>) ->
     r.push(Guard::G3, "-", "exits never exceed what is held".to_owned(), "always", true, &[WIRE]);
     let window = rules.guards.duplicate_window_ms;
     r.set(Guard::G4, "duplicate_window", show_ms(window), window > 0, &[Refusal::Duplicate]);
+    r.always(Guard::G5, "what protects goes first", &[]);
     let moves = rules.guards.stop_moves_per_minute.to_string();
     r.set(Guard::G6, "stop_moves_per_minute", moves, true, &[Refusal::TooOften]);
     let step = rules.guards.min_step.map(|step| step.to_string());
     r.limit(Guard::G6, "min_step", step, &[]);
     r.ratchet(rules);
+    r.kill_switch(rules);
     r.always(Guard::G9, "where the account has such a rule", &[Refusal::WashTrade]);
     r.always(Guard::G10, "exits rest at the broker", &[]);
     r.lists(rules);
     r.always(Guard::G12, "token; assigned policies only", &[Refusal::NotOwner]);
-    r.set(Guard::G13, "armed", rules.armed.to_string(), !rules.armed, &[]);
+    r.arming(rules);
     r.always(Guard::G14, "fired at each start", &[]);
     let loss = rules.guards.max_loss_per_trade.map(decimal);
     r.limit(Guard::G15, "max_loss_per_trade", loss, &[Refusal::MaxLoss]);
@@ -105,6 +119,26 @@ impl Rows<'_> {
         self.set(Guard::G7, "target_may_recede", target.to_string(), !target, &[Refusal::Recedes]);
         let verbs = "the list of each [policy.NAME]".to_owned();
         self.push(Guard::G7, "verbs", verbs, "always", true, &[Refusal::VerbNotAllowed.code()]);
+    }
+
+    fn kill_switch(&mut self, rules: &AccountRules) {
+        let killed = &[Refusal::Killed.code()];
+        let level = self.standing.map_or("off to flatten", |standing| standing.kill.as_str());
+        self.push(Guard::G8, "-", format!("level {level}"), "always", true, killed);
+        self.limit(Guard::G8, "max_day_loss", rules.max_day_loss.map(decimal), &[]);
+        let drawdown = rules.max_drawdown_percent.map(|percent| format!("{percent}%"));
+        self.limit(Guard::G8, "max_drawdown", drawdown, &[]);
+    }
+
+    fn arming(&mut self, rules: &AccountRules) {
+        let codes = &[Refusal::Disarmed];
+        match self.standing.and_then(|standing| standing.armed) {
+            Some(armed) => {
+                let codes = codes.map(Refusal::code);
+                self.push(Guard::G13, "armed", armed.to_string(), "person", !armed, &codes);
+            }
+            None => self.set(Guard::G13, "armed", rules.armed.to_string(), !rules.armed, codes),
+        }
     }
 
     fn lists(&mut self, rules: &AccountRules) {
@@ -152,8 +186,9 @@ impl Rows<'_> {
         on: bool,
         codes: &[&'static str],
     ) {
-        let count = |counts: &Counts| codes.iter().filter_map(|code| counts.get(*code)).sum();
-        let refused = self.counts.filter(|_| !codes.is_empty()).map(count);
+        let count =
+            |standing: &Standing| codes.iter().filter_map(|code| standing.refused.get(*code)).sum();
+        let refused = self.standing.filter(|_| !codes.is_empty()).map(count);
         let (guard, name, codes) = (guard.id(), guard.name(), codes.to_vec());
         self.all.push(Row { guard, name, key: key.to_owned(), value, from, on, codes, refused });
     }

@@ -5,18 +5,20 @@
 
 use std::time::Duration;
 
-use bracketd_core::ids::TransactionId;
+use bracketd_core::ids::{AccountName, TransactionId};
 use bracketd_core::intent::{Request, Verdict};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
 use super::problem::Problem;
-use crate::message::{Query, Reloaded, Reply, Seen, ToEngine};
+use crate::message::{Compared, Query, Reloaded, Reply, Seen, ToEngine};
 
 /// How long the engine thread may take for an answer. It answers within milliseconds; only a disk
 /// that hangs in a commit takes longer.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
 /// How long a reload may take: it compiles and tests every policy.
 const RELOAD_TIME: Duration = Duration::from_secs(30);
+/// How long a complete read of an account may take: several pages of orders and fills.
+const COMPARE_TIME: Duration = Duration::from_secs(30);
 
 /// The way to the engine thread.
 #[derive(Clone, Debug)]
@@ -49,6 +51,14 @@ impl Engine {
         let (reply, answer) = bounded(1);
         self.send(ToEngine::Reload { reply })?;
         wait(answer, RELOAD_TIME).await
+    }
+
+    /// Asks for an account to be compared with the broker.
+    pub(super) async fn compare(&self, account: AccountName) -> Result<Compared, Problem> {
+        let (reply, answer) = bounded(1);
+        self.send(ToEngine::Compare { account, reply })?;
+        // A comparison sends nothing, so a missing answer leaves nothing in doubt.
+        wait(answer, COMPARE_TIME).await.map_err(|_| Problem::busy())
     }
 
     /// One transaction, where it is in memory.

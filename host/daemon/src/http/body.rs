@@ -6,6 +6,7 @@
 use axum::body::Bytes;
 use axum::http::StatusCode;
 use bracketd_core::Decimal;
+use bracketd_core::control::KillLevel;
 use bracketd_core::ids::{BrokerOrderId, OpId, OwnerName, PolicyName, TransactionId};
 use bracketd_core::intent::{Adopt, GuardWish, Intent, Open, Resolution, Wish};
 use bracketd_core::money::{Price, Quantity};
@@ -113,6 +114,27 @@ pub(super) struct AdoptBody {
     pub(super) why: String,
 }
 
+/// A kill switch to set.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KillBody {
+    level: String,
+    /// Left out, the whole daemon.
+    pub(super) account: Option<String>,
+    pub(super) why: String,
+    /// For flatten: the account's name, or "all".
+    pub(super) confirm: Option<String>,
+    #[serde(default)]
+    pub(super) reset_baseline: bool,
+}
+
+/// An audited act about an account.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReasonBody {
+    pub(super) why: String,
+}
+
 /// Reads a body as JSON.
 pub(super) fn parse<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Problem> {
     serde_json::from_slice(bytes).map_err(|error| {
@@ -175,6 +197,17 @@ impl OpenBody {
             guard: guard.unwrap_or(GuardWish::Native),
             distinct: self.distinct,
         })))
+    }
+}
+
+impl KillBody {
+    /// The level it names.
+    pub(super) fn level(&self) -> Result<KillLevel, Problem> {
+        KillLevel::parse(&self.level).ok_or_else(|| {
+            let all: Vec<&str> = KillLevel::ALL.iter().map(|level| level.as_str()).collect();
+            let detail = format!("\"{}\" is not one of: {}", self.level, all.join(", "));
+            Problem::bad_value("level", detail)
+        })
     }
 }
 

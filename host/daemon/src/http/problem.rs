@@ -187,7 +187,7 @@ fn status_of(refusal: Refusal) -> StatusCode {
 
 fn hint_of(refusal: Refusal) -> &'static str {
     match refusal {
-        Refusal::UnknownAccount => "`bracketd status` lists the accounts",
+        Refusal::UnknownAccount => "`bracketd account list` lists the accounts",
         Refusal::UnknownTransaction => "`bracketd tx list` lists the transactions",
         Refusal::UnknownInstrument => "check the symbol at the broker",
         Refusal::UnknownPolicy => "`bracketd policy list` lists the policies",

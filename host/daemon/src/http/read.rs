@@ -27,7 +27,7 @@ pub(super) async fn livez(State(app): State<App>) -> Answer {
 pub(super) async fn readyz(State(app): State<App>) -> Answer {
     match app.engine.query(Query::Status).await? {
         Reply::Status(status) if status.not_ready.is_empty() => {
-            Ok(Json(json!({ "ready": true })).into_response())
+            Ok(Json(json!({ "ready": true, "alerts": status.alerts })).into_response())
         }
         Reply::Status(status) => {
             let why = status.not_ready.join("; ");

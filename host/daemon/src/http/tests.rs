@@ -15,8 +15,8 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use serde_json::{Value, json};
 
 use super::Server;
-use crate::fixtures::{opened, price, seen, status, waiting};
-use crate::message::{Query, Reloaded, Reply, ToEngine};
+use crate::fixtures::{account, opened, price, seen, status, waiting};
+use crate::message::{Compared, Comparison, Query, Reloaded, Reply, ToEngine};
 
 pub(crate) const TOKEN: &str = "a-token-of-some-length";
 
@@ -56,7 +56,19 @@ pub(crate) fn bench(outcome: Outcome, play: Play) -> Bench {
                     let changed = vec![("trailing_stop".into(), "d1".to_owned())];
                     reply.send(Reloaded { changed, refused: Vec::new() }).unwrap();
                 }
-                ToEngine::PoliciesBuilt { .. } | ToEngine::TapeStep(_) | ToEngine::Stop => {}
+                ToEngine::Compare { account, reply } => {
+                    let found = Comparison {
+                        account,
+                        is_complete: true,
+                        positions: vec![("ACME".into(), 10.into(), 7.into())],
+                        foreign: Vec::new(),
+                    };
+                    reply.send(Compared::Done(Box::new(found))).unwrap();
+                }
+                ToEngine::PoliciesBuilt { .. }
+                | ToEngine::KillFile(_)
+                | ToEngine::TapeStep(_)
+                | ToEngine::Stop => {}
             }
         }
     });
@@ -83,6 +95,7 @@ fn answer(query: &Query, play: Play, looks: &AtomicUsize) -> Reply {
         }
         Query::Policies => Reply::Policies(Vec::new()),
         Query::TradeSummary => Reply::TradeSummary(Vec::new()),
+        Query::Accounts => Reply::Accounts(vec![account()]),
         Query::Guards => Reply::Guards(vec![crate::fixtures::guarded()]),
     }
 }
@@ -438,4 +451,69 @@ fn statuses_are_named_as_people_know_them() {
     let all = bench.get("/api/v1/status").1["transactions"].clone();
     assert_eq!(all[TransactionStatus::Opened.as_str()], 2);
     assert_eq!(all["FAILED"], 0);
+}
+
+#[test]
+fn g8_a_kill_needs_a_level_a_reason_and_for_flatten_the_word() {
+    let rows = [
+        (json!({ "level": "freeze", "why": "w" }), 200, ""),
+        (
+            json!({ "level": "off", "account": "paper", "why": "w", "reset_baseline": true }),
+            200,
+            "",
+        ),
+        (json!({ "level": "freeze" }), 422, "BAD_BODY"),
+        (json!({ "level": "stop", "why": "w" }), 422, "BAD_VALUE"),
+        (json!({ "level": "flatten", "why": "w" }), 422, "BAD_VALUE"),
+        (json!({ "level": "flatten", "why": "w", "confirm": "paper" }), 422, "BAD_VALUE"),
+        (json!({ "level": "flatten", "why": "w", "confirm": "all" }), 200, ""),
+        (
+            json!({ "level": "flatten", "account": "paper", "why": "w", "confirm": "all" }),
+            422,
+            "BAD_VALUE",
+        ),
+        (
+            json!({ "level": "flatten", "account": "paper", "why": "w", "confirm": "paper" }),
+            200,
+            "",
+        ),
+    ];
+    for (body, status, code) in rows {
+        let bench = bench(Outcome::Stored, always_opened);
+        let (got, answer) = bench.post("/kill", &body);
+        assert_eq!((got, answer["code"].as_str().unwrap_or_default()), (status, code), "{body}");
+        if status != 200 {
+            assert!(bench.requests.try_recv().is_err(), "{body}: nothing was asked");
+            continue;
+        }
+        let asked = bench.requests.try_recv().unwrap();
+        let Intent::Kill { account, level, reset_baseline } = asked.intent else { panic!() };
+        assert_eq!(level.as_str(), body["level"]);
+        assert_eq!(account.map(|name| name.to_string()).as_deref(), body["account"].as_str());
+        assert_eq!(reset_baseline, body["reset_baseline"] == true);
+    }
+}
+
+#[test]
+fn g13_accounts_are_shown_armed_and_compared() {
+    let bench = bench(Outcome::Stored, always_opened);
+    let (status, all) = bench.get("/api/v1/accounts");
+    assert_eq!((status, &all["accounts"][0]["name"]), (200, &json!("paper")));
+    let (status, one) = bench.get("/api/v1/accounts/paper");
+    assert_eq!(
+        (status, &one["armed_by"], &one["kill_level"]),
+        (200, &json!("config"), &json!("off"))
+    );
+    assert_eq!(bench.get("/api/v1/accounts/nope").0, 404);
+    for (what, armed) in [("arm", true), ("disarm", false)] {
+        let path = format!("/accounts/paper/{what}");
+        assert_eq!(bench.post(&path, &json!({})).0, 422, "a reason is needed");
+        assert_eq!(bench.post(&path, &json!({ "why": "go" })).0, 200);
+        let asked = bench.requests.try_recv().unwrap();
+        assert_eq!(asked.intent, Intent::Arm { account: "paper".into(), armed });
+    }
+    let (status, found) = bench.post("/accounts/paper/reconcile", &json!({}));
+    assert_eq!(status, 200);
+    let differs = json!([{ "symbol": "ACME", "book": "10", "account": "7" }]);
+    assert_eq!(found["differences"], differs);
 }

@@ -264,7 +264,7 @@ fn wait_wanted(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
 }
 
 /// Who asks, as the client names itself; the token, not this name, is what lets it in.
-fn actor(headers: &HeaderMap) -> Result<String, Problem> {
+pub(super) fn actor(headers: &HeaderMap) -> Result<String, Problem> {
     let Some(value) = headers.get("bracketd-actor") else { return Ok("api".to_owned()) };
     let fits = |c: char| c.is_ascii_alphanumeric() || "_.@-".contains(c);
     match value.to_str() {

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bracketd_core::book::Account;
 use bracketd_core::command::OpState;
 use bracketd_core::ids::PolicyName;
 use bracketd_core::metrics::{portfolio, trade_summary};
@@ -13,9 +14,12 @@ use bracketd_core::order::Role;
 use bracketd_core::protection::Protection;
 use bracketd_core::transaction::{EntryGuard, Transaction, TransactionStatus};
 
+use super::alerts;
 use super::engine_thread::EngineThread;
+use crate::guards::Standing;
 use crate::message::{
-    AccountState, ActivityState, Gap, Guarded, Holding, PolicyState, Query, Reply, Seen, Status,
+    AccountDetail, AccountState, ActivityState, Gap, Guarded, Holding, PolicyState, Query, Reply,
+    Seen, Status,
 };
 
 impl EngineThread {
@@ -57,6 +61,7 @@ impl EngineThread {
                     names.map(|name| (name.clone(), trade_summary(book, name))).collect(),
                 )
             }
+            Query::Accounts => Reply::Accounts(self.account_details()),
         }
     }
 
@@ -67,7 +72,11 @@ impl EngineThread {
                 account: account.name.clone(),
                 rules: account.rules.clone(),
                 written: self.identity.written.get(&account.name).cloned().unwrap_or_default(),
-                refused: self.refused.get(&account.name).cloned().unwrap_or_default(),
+                standing: Standing {
+                    refused: self.refused.get(&account.name).cloned().unwrap_or_default(),
+                    armed: account.control.armed,
+                    kill: self.engine().book().kill_level(&account.name),
+                },
             })
             .collect()
     }
@@ -78,6 +87,7 @@ impl EngineThread {
             transaction: Arc::clone(tx),
             instrument: account.and_then(|a| a.instruments.get(&tx.symbol).cloned()),
             quote: account.and_then(|a| a.quotes.get(&tx.symbol).cloned()),
+            is_managed: account.is_some_and(Account::is_armed),
             now: self.clock().now(),
         }
     }
@@ -87,12 +97,18 @@ impl EngineThread {
         let mut transactions: BTreeMap<TransactionStatus, usize> = BTreeMap::new();
         let (mut protected, mut unknown_ops) = (0, 0);
         let (mut gaps, mut unguarded_entries) = (Vec::new(), Vec::new());
+        let mut unmanaged = Vec::new();
+        let is_armed =
+            |tx: &Transaction| book.accounts.get(&tx.account).is_some_and(Account::is_armed);
         for tx in book.transactions.values() {
             *transactions.entry(tx.status).or_default() += 1;
             unknown_ops +=
                 tx.ops.iter().filter(|op| matches!(op.state, OpState::Unknown { .. })).count();
             protected += usize::from(tx.protection == Protection::Protected);
             gaps.extend(gap(tx));
+            if !tx.held().is_zero() && !is_armed(tx) {
+                unmanaged.push(tx.id);
+            }
             if is_unguarded(tx) {
                 unguarded_entries.push(tx.id);
             }
@@ -112,6 +128,10 @@ impl EngineThread {
             unguarded_entries,
             policies_refused: self.policies.refused.len(),
             activity: self.activity_state(),
+            kill: book.kill.clone(),
+            kill_file: book.kill_file.as_ref().map(|file| file.level),
+            unmanaged,
+            alerts: alerts::kills(book).into_iter().chain(alerts::disarmed(book)).collect(),
         }
     }
 
@@ -126,21 +146,44 @@ impl EngineThread {
     }
 
     fn account_states(&self) -> Vec<AccountState> {
-        let known = self.engine().book().accounts.values();
-        known
-            .map(|account| AccountState {
-                name: account.name.clone(),
-                plugin: account.info.as_ref().map(|i| format!("{} {}", i.name, i.version)),
-                digest: self.identity.digests.get(&account.name).cloned().unwrap_or_default(),
-                is_up: account.is_up,
-                is_reconciled: account.is_reconciled,
-                is_armed: account.rules.armed,
-                last_error: self
-                    .accounts
-                    .get(&account.name)
-                    .and_then(|handle| handle.status().last_error),
-            })
-            .collect()
+        self.engine().book().accounts.values().map(|account| self.account_state(account)).collect()
+    }
+
+    fn account_state(&self, account: &Account) -> AccountState {
+        AccountState {
+            name: account.name.clone(),
+            plugin: account.info.as_ref().map(|i| format!("{} {}", i.name, i.version)),
+            digest: self.identity.digests.get(&account.name).cloned().unwrap_or_default(),
+            is_up: account.is_up,
+            is_reconciled: account.is_reconciled,
+            is_armed: account.is_armed(),
+            last_error: self
+                .accounts
+                .get(&account.name)
+                .and_then(|handle| handle.status().last_error),
+            control: account.control.clone(),
+            kill_level: self.engine().book().kill_of(account).level,
+        }
+    }
+
+    fn account_details(&self) -> Vec<AccountDetail> {
+        let book = self.engine().book();
+        let detail = |account: &Account| {
+            let own = || book.transactions.values().filter(|tx| tx.account == account.name);
+            let waiting = own().filter(|tx| tx.status == TransactionStatus::Waiting);
+            AccountDetail {
+                state: self.account_state(account),
+                broker_account: account.balance.as_ref().and_then(|b| b.account.clone()),
+                balance: account.balance.clone(),
+                positions: account.positions.clone(),
+                max_day_loss: account.rules.max_day_loss,
+                max_drawdown_percent: account.rules.max_drawdown_percent,
+                holding: own().filter(|tx| !tx.held().is_zero()).map(|tx| tx.id).collect(),
+                waiting: waiting.map(|tx| tx.id).collect(),
+                foreign_orders: account.orphans.len(),
+            }
+        };
+        book.accounts.values().map(detail).collect()
     }
 
     fn not_ready(&self, accounts: &[AccountState]) -> Vec<String> {
@@ -152,6 +195,7 @@ impl EngineThread {
                 true => format!("account {} is not reconciled", account.name),
             })
             .collect();
+        reasons.extend(alerts::kills(self.engine().book()));
         reasons.extend(self.ledger_error().map(|why| format!("the ledger: {why}")));
         reasons
     }

@@ -96,6 +96,7 @@ pub struct EngineThread {
     steps_read: (Sender<StepRead>, Receiver<StepRead>),
     steps_back: Vec<StepRead>,
     stops_at: Option<Instant>,
+    pub(super) comparing: Vec<super::compare::Waiting>,
 }
 
 /// What the thread is built from.
@@ -149,6 +150,7 @@ impl EngineThread {
             steps_read: bounded(ACCOUNTS_MAX),
             steps_back: Vec::new(),
             stops_at: None,
+            comparing: Vec::new(),
         }
     }
 
@@ -164,9 +166,11 @@ impl EngineThread {
                 inputs.retain(|input| !is_price(input));
             }
             let heard = effect::heard(&inputs, self.is_ready());
+            let reads = self.reads_awaited(&inputs);
             let dispatch = self.engine.step(self.clock.now(), inputs, &WallBudget::new());
             effect::applied(heard);
             self.dispatch(dispatch);
+            self.compared(&reads);
             self.tape_turn();
             if self.has_drained() {
                 break;
@@ -258,6 +262,8 @@ impl EngineThread {
                 self.policies.built(&report, reply, now);
                 inputs.push(Input::Policies(report));
             }
+            ToEngine::Compare { account, reply } => self.compare(account, reply, inputs),
+            ToEngine::KillFile(file) => inputs.push(Input::KillFile(file)),
             ToEngine::TapeStep(step) => self.tape = Some(self.begin_tape_step(step)),
             ToEngine::Stop => {
                 self.stops_at.get_or_insert_with(|| Instant::now() + DRAIN);

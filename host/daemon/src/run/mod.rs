@@ -3,18 +3,23 @@
 //! Apart from the crates below because this is the only place with threads and channels around
 //! them. It decides nothing about a trade.
 
+mod alerts;
 mod answers;
 mod budget;
+mod compare;
 mod engine_thread;
 mod entries;
+mod kill_file;
 mod policies;
 mod records;
 mod report;
+mod shutdown;
 mod start;
 mod tape;
 
 pub use engine_thread::{Clock, EngineThread, Identity};
 pub use entries::{Distances, Entries, EntriesError};
+pub use kill_file::NAME as KILL_FILE;
 pub use policies::{PolicyBuilder, sources};
 pub use report::TapeReport;
 pub use start::{Plan, Running, start};

@@ -14,14 +14,15 @@ pub(super) fn log(fact: &Fact) {
     let account = fact.account.as_ref().map(|name| name.as_str());
     let (kind, code, text) = (fact.kind.as_str(), &*fact.code, fact.text.as_str());
     match fact.kind {
-        FactKind::Alarm | FactKind::GuardTripped => {
+        FactKind::Alarm | FactKind::GuardTripped | FactKind::KillChanged | FactKind::Disarmed => {
             tracing::error!(tx, account, code, text, "{kind}")
         }
         FactKind::Unprotected
         | FactKind::Difference
         | FactKind::AccountDown
         | FactKind::Resolved
-        | FactKind::Adopted => {
+        | FactKind::Adopted
+        | FactKind::Armed => {
             tracing::warn!(tx, account, code, text, "{kind}");
         }
         FactKind::PolicyFailed | FactKind::PolicyRefused | FactKind::Doubt => {

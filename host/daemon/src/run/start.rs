@@ -15,7 +15,9 @@ use bracketd_account::{
     AccountConfig, AccountHandle, ClockSource, Drive, Grant, Host, Limits, Plugin, PollConfig,
     Scheme, Secret,
 };
+use bracketd_core::book::{Book, OnShutdown};
 use bracketd_core::broker::FromAccount;
+use bracketd_core::control::KillFile;
 use bracketd_core::ids::{AccountName, PolicyName, Symbol};
 use bracketd_engine::{Engine, PolicySettings, Settings, StartError};
 use bracketd_policy::{BuildReport, Params, PolicySet, Verbs};
@@ -23,10 +25,13 @@ use bracketd_store::activity::{ActivityLog, ActivityOptions};
 use bracketd_store::{LEDGER_FILE, Ledger, PolicyVersion, StoreError};
 use crossbeam_channel::{Sender, bounded};
 
+use super::alerts;
 use super::engine_thread::{Clock, EngineThread, Identity, Parts};
 use super::entries::Entries;
+use super::kill_file::{self, KillWatch};
 use super::policies::{PolicyBuilder, sources};
 use super::report::TapeReport;
+use super::shutdown;
 use crate::config::Config;
 use crate::config::resolved::{AccountSettings, GrantSettings};
 use crate::daemon_file::{self, DaemonFile};
@@ -67,12 +72,17 @@ pub struct Running {
     pub refused: Vec<bracketd_policy::Refused>,
     /// Names of the policies that run.
     pub policies: Vec<PolicyName>,
+    /// What must not be overlooked from the first moment: kill switches, disarmed accounts.
+    pub alerts: Vec<String>,
     file: DaemonFile,
     data_dir: std::path::PathBuf,
     engine: Option<JoinHandle<TapeReport>>,
     server: Option<Server>,
     watch: Option<Watch>,
+    kill_watch: Option<KillWatch>,
     activity: Option<ActivityLog>,
+    /// Accounts whose entries are canceled when the daemon is told to stop.
+    cancels_entries: Vec<AccountName>,
 }
 
 /// Starts everything.
@@ -96,12 +106,7 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
     let loaded = ledger.load().map_err(|error| unusable(&data_dir, error))?;
     let versions = loaded.policy_versions;
     let (report, digest) = first_policies(&config, &versions);
-    let settings = Settings {
-        accounts: config.accounts.iter().map(|a| (a.name.clone(), a.rules.clone())).collect(),
-        policies: policy_settings(&config)?,
-        watch: always,
-        identities: identities(&plugins),
-    };
+    let settings = settings(&config, &plugins, always)?;
     check_assigned(&config, &report.set)?;
     let started = Engine::start(ledger, settings, report.set.clone(), clock.now());
     let engine = started.map_err(|error| match error {
@@ -109,6 +114,8 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
         StartError::UnknownAccount { .. } => error.into(),
     })?;
     point("start.loaded");
+    let kill_file = kill_file::look(&data_dir);
+    let alerts = first_alerts(engine.book(), kill_file.as_ref());
 
     let (inbox, said) = bounded(INBOX);
     let (tell, heard) = bounded::<FromAccount>(HEARD);
@@ -138,6 +145,8 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
         inbox: said,
         heard,
     });
+    // Before anything else: no entry leaves while the file stands there.
+    inbox.send(ToEngine::KillFile(kill_file.clone())).context("the engine did not start")?;
     let first = ToEngine::PoliciesBuilt { report: Box::new(report), reply: None };
     inbox.send(first).context("the engine did not start")?;
     let engine = std::thread::Builder::new().name("engine".to_owned()).spawn(|| {
@@ -146,17 +155,17 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
         thread.run()
     })?;
 
-    let listener = daemon_file::listen(config.bind)?;
-    let token = daemon_file::draw_token()?;
-    let server = Server::start(listener, &token, &data_dir, inbox.clone())?;
-    let file = DaemonFile::new(server.address(), token);
-    file.write(&data_dir)?;
+    let kill_watch = KillWatch::start(data_dir.clone(), kill_file, inbox.clone())?;
+    let (server, file) = serve_api(&config, inbox.clone())?;
     point("start.serving");
     Ok(Running {
         url: file.url.clone(),
         inbox,
         refused,
         policies: running,
+        alerts,
+        cancels_entries: cancels_entries(&config),
+        kill_watch: Some(kill_watch),
         file,
         data_dir,
         engine: Some(engine),
@@ -166,11 +175,51 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
     })
 }
 
+fn settings(
+    config: &Config,
+    plugins: &BTreeMap<AccountName, Plugin>,
+    watch: BTreeMap<AccountName, Vec<Symbol>>,
+) -> anyhow::Result<Settings> {
+    Ok(Settings {
+        accounts: config.accounts.iter().map(|a| (a.name.clone(), a.rules.clone())).collect(),
+        policies: policy_settings(config)?,
+        watch,
+        identities: identities(plugins),
+    })
+}
+
+fn serve_api(config: &Config, inbox: Sender<ToEngine>) -> anyhow::Result<(Server, DaemonFile)> {
+    let listener = daemon_file::listen(config.bind)?;
+    let token = daemon_file::draw_token()?;
+    let server = Server::start(listener, &token, &config.data_dir, inbox)?;
+    let file = DaemonFile::new(server.address(), token);
+    file.write(&config.data_dir)?;
+    Ok((server, file))
+}
+
 /// What decides from now on, for the ledger: this program and each account's plugin.
 fn identities(plugins: &BTreeMap<AccountName, Plugin>) -> BTreeMap<AccountName, String> {
     let version = env!("CARGO_PKG_VERSION");
     let of = |plugin: &Plugin| format!("bracketd {version}, plugin sha256 {}", plugin.digest());
     plugins.iter().map(|(name, plugin)| (name.clone(), of(plugin))).collect()
+}
+
+fn first_alerts(book: &Book, file: Option<&KillFile>) -> Vec<String> {
+    let mut words = alerts::kills(book);
+    words.extend(file.map(|file| {
+        format!(
+            "the file {} in the data directory asks for {}",
+            kill_file::NAME,
+            file.level.as_str()
+        )
+    }));
+    words.extend(alerts::disarmed(book));
+    words
+}
+
+fn cancels_entries(config: &Config) -> Vec<AccountName> {
+    let wants = |a: &&AccountSettings| a.rules.on_shutdown == OnShutdown::CancelEntries;
+    config.accounts.iter().filter(wants).map(|account| account.name.clone()).collect()
 }
 
 /// Handles of the running accounts, and the digests of their plugins.
@@ -197,9 +246,9 @@ fn start_accounts(
 }
 
 impl Running {
-    /// Ends everything: no new decision; what is in flight is waited for a short while and left to
-    /// the next start's look-up after that; protective orders stay at the broker; the activity log
-    /// is written out.
+    /// Ends everything: entries are canceled where an account wants that; then no new decision;
+    /// what is in flight is waited for a short while and left to the next start's look-up after
+    /// that; protective orders stay at the broker; the activity log is written out.
     ///
     /// # Errors
     /// A thread that ended badly, or activity that could not be written in time.
@@ -208,6 +257,12 @@ impl Running {
         drop(self.server.take());
         drop(self.watch.take());
         point("stop.asked");
+        let left = shutdown::cancel_entries(&self.inbox, &self.cancels_entries);
+        if !left.is_empty() {
+            let ids: Vec<String> = left.iter().map(ToString::to_string).collect();
+            tracing::warn!("not confirmed as canceled in time: the entries of {}", ids.join(", "));
+        }
+        drop(self.kill_watch.take());
         // An engine that is gone already cannot be told.
         drop(self.inbox.send(ToEngine::Stop));
         let report = match self.engine.take().map(JoinHandle::join) {

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use bracketd_policy::Refused;
 
+use crate::cli::output::{Tone, paint};
 use crate::demo::Demo;
 use crate::render;
 use crate::run::Running;
@@ -24,6 +25,7 @@ pub(super) fn demo(demo: &Demo, running: &Running) {
     say(&format!("  account    {}, through alpaca.wasm", crate::demo::ACCOUNT));
     say(&format!("  policies   {} in ./{dir}/policies", names(running)));
     say(&format!("  api        {}/api/v1, token in ./{dir}/daemon.json\n", running.url));
+    alerts(&running.alerts);
     refused(&running.refused);
     say("Try, in a second terminal:");
     say("  bracketd tx list               what is held and how it is protected");
@@ -38,7 +40,15 @@ pub(super) fn accounts(file: &Path, running: &Running) {
     say(&format!("bracketd {version}  {}", file.display()));
     say(&format!("  policies   {}", names(running)));
     say(&format!("  api        {}/api/v1", running.url));
+    alerts(&running.alerts);
     refused(&running.refused);
+}
+
+/// Loud, and before anything else happens.
+fn alerts(all: &[String]) {
+    for alert in all {
+        say(&format!("{} {}", paint("ATTENTION", Tone::Bad), render::printable(alert)));
+    }
 }
 
 pub(super) fn stopping() {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::control::{self, KillView};
 use super::words::STATUSES;
 use crate::clock::rfc3339;
 use crate::message::{AccountState, Gap, Status};
@@ -28,6 +29,13 @@ pub struct StatusView {
     policies_refused: usize,
     accounts: Vec<AccountView>,
     activity: ActivityView,
+    /// What must not be overlooked, one sentence each.
+    alerts: Vec<String>,
+    kill: KillView,
+    /// The level that the file KILL asks for, while it is there.
+    kill_file: Option<&'static str>,
+    /// Transactions that hold something at a disarmed account.
+    unmanaged: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -57,6 +65,9 @@ struct AccountView {
     reconciled: bool,
     armed: bool,
     last_error: Option<String>,
+    kill: KillView,
+    /// The level that holds for it: its own or the daemon's.
+    kill_level: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -97,6 +108,10 @@ pub fn view(status: &Status) -> StatusView {
             queued: status.activity.queued,
             last_error: status.activity.last_error.clone(),
         },
+        alerts: status.alerts.clone(),
+        kill: control::kill(&status.kill),
+        kill_file: control::file(status.kill_file),
+        unmanaged: status.unmanaged.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -121,5 +136,7 @@ fn account_view(account: &AccountState) -> AccountView {
         reconciled: account.is_reconciled,
         armed: account.is_armed,
         last_error: account.last_error.clone(),
+        kill: control::kill(&account.control.kill),
+        kill_level: account.kill_level.as_str(),
     }
 }

@@ -139,6 +139,7 @@ fn a_gap_is_shown_with_its_length_and_reason() {
         json!({
             "state": "unprotected", "since": "1970-01-01T00:00:01.000000Z",
             "gap_ms": 2500, "why": "rejected",
+            "past_gaps": { "count": 0, "total_ms": 0, "longest_ms": 0 },
         })
     );
 }

@@ -28,6 +28,8 @@ pub struct TransactionView {
     entry: EntryView,
     legs: LegsView,
     protection: ProtectionView,
+    /// False while its account is disarmed: nothing is sent for it.
+    managed: bool,
     metrics: MetricsView,
     policies: Vec<String>,
     task: Option<String>,
@@ -258,6 +260,7 @@ fn view(seen: &Seen, parts: Option<PartsView>) -> TransactionView {
         entry: entry_view(tx),
         legs: LegsView { stop: leg_view(tx, Leg::Stop), target: leg_view(tx, Leg::Target) },
         protection: protection_view(seen),
+        managed: seen.is_managed || tx.status.is_ended(),
         metrics: metrics_view(&metrics(tx, market, multiplier)),
         policies: tx.policies.iter().map(ToString::to_string).collect(),
         task: tx.task.as_ref().map(task_text),

@@ -146,9 +146,10 @@ fn g9_g18_a_verdict_in_a_run_knows_the_guards() {
         step: 1,
         attempt: 1,
         kind,
-        state: OpState::Unknown { lookups: 0, next_at: crate::selftest::fixture::START },
+        state: OpState::unknown(crate::selftest::fixture::START),
         version: 1,
         planned_at: crate::selftest::fixture::START,
+        sent_at: crate::selftest::fixture::START,
         evidence: None,
     });
     assert_eq!(code(&bed).as_deref(), Some("UNSETTLED"));

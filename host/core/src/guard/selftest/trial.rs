@@ -6,7 +6,7 @@
 use crate::Decimal;
 use crate::apply::{Transition, apply};
 use crate::book::{Account, AccountRules, Book};
-use crate::broker::{BrokerEvent, Fault, FromAccount, OrderReport, Quote};
+use crate::broker::{Balance, BrokerEvent, Fault, FromAccount, OrderReport, Quote};
 use crate::command::{Answer, BracketLeg, Call, Change, Command, How, NewOrder, Progress};
 use crate::decide::decide;
 use crate::ids::{AccountName, PolicyName, Symbol, TransactionId};
@@ -239,6 +239,17 @@ impl Trial {
 
     pub(super) fn transaction(&mut self, id: TransactionId) -> Option<&mut Transaction> {
         self.book.transactions.get_mut(&id).map(std::sync::Arc::make_mut)
+    }
+
+    /// The account's money was read.
+    pub(super) fn equity(&mut self, equity: Decimal) {
+        self.tell(BrokerEvent::Balance(Balance {
+            cash: equity,
+            equity,
+            buying_power: equity,
+            currency: "USD".to_owned(),
+            account: None,
+        }));
     }
 
     /// As if policies had moved its stop so often just now.

@@ -72,7 +72,11 @@ fn row(tx: &Value) -> Vec<String> {
         "/protection/state",
         profit,
     ];
-    paths.map(of).into()
+    let mut row: Vec<String> = paths.map(of).into();
+    if tx["managed"] == false {
+        row[11].push_str(", unmanaged");
+    }
+    row
 }
 
 pub(super) fn one(id: u64, client: &Client, out: &Out) -> Result<Exit, Failure> {
@@ -126,6 +130,15 @@ pub(super) fn one(id: u64, client: &Client, out: &Out) -> Result<Exit, Failure> 
 }
 
 fn protection(tx: &Value) -> String {
+    let unmanaged = if tx["managed"] == false {
+        paint("; unmanaged: its account is disarmed", Tone::Bad)
+    } else {
+        String::new()
+    };
+    format!("{}{unmanaged}", protection_state(tx))
+}
+
+fn protection_state(tx: &Value) -> String {
     let state = text(tx, "/protection/state");
     let gap = text(tx, "/protection/gap_ms");
     match state.as_str() {

@@ -157,6 +157,8 @@ pub(super) fn written(table: &AccountTable) -> BTreeSet<&'static str> {
         ("stale_price", table.stale_price.is_some()),
         ("stop_may_loosen", table.stop_may_loosen.is_some()),
         ("armed", table.armed.is_some()),
+        ("max_day_loss", table.max_day_loss.is_some()),
+        ("max_drawdown", table.max_drawdown.is_some()),
         ("max_order_quantity", guards.max_order_quantity.is_some()),
         ("max_order_notional", guards.max_order_notional.is_some()),
         ("max_exposure", guards.max_exposure.is_some()),

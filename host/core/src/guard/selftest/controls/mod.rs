@@ -63,8 +63,11 @@ pub(super) fn controls(rules: &AccountRules) -> Vec<Control> {
     all.push(prices::collar(rules));
     all.extend(orders::exposure(rules));
     all.push(orders::duplicate(&rules.guards));
+    all.push(scripts::throttled());
     all.extend(scripts::thrash(&rules.guards));
     all.extend(prices::ratchet(rules));
+    all.extend(scripts::killed());
+    all.extend(scripts::halted(rules));
     all.push(scripts::wash());
     all.push(scripts::disconnect());
     all.extend(orders::restricted(&rules.guards));

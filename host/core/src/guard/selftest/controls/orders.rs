@@ -211,14 +211,13 @@ pub(super) fn disarmed() -> Control {
     on(
         Guard::G13,
         "an entry while the account is disarmed",
-        "NOT_SENT",
+        "DISARMED",
         |_, _| {},
         |trial| {
             trial.disarm();
             let wish = trial.bracketed(Decimal::TEN);
-            trial.person(Intent::Open(Box::new(wish)));
-            let passes = trial.sent() > 0;
-            (if passes { "SENT" } else { "NOT_SENT" }.to_owned(), passes)
+            let (code, passes) = trial.person(Intent::Open(Box::new(wish)));
+            (code, passes || trial.sent() > 0)
         },
     )
 }

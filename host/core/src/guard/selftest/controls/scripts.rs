@@ -1,16 +1,19 @@
-//! What keeps scripts and disconnects in bounds: G6, G9, G10, G12, G18, G19.
+//! What keeps scripts, floods and disconnects in bounds: G5, G6, G8, G9, G10, G12, G18, G19.
 //!
 //! Apart because these are tried with something that is held.
 
-use super::super::trial::{cents, policy};
+use super::super::trial::{Trial, cents, policy};
 use super::{Control, given, on, row, stop_to};
 use crate::Decimal;
+use crate::book::AccountRules;
 use crate::broker::{BrokerEvent, Fault};
-use crate::command::{Op, OpKind, OpState};
+use crate::command::{Op, OpKind, OpState, Urgency};
+use crate::control::KillLevel;
 use crate::guard::{Guard, GuardRules};
 use crate::ids::PolicyName;
 use crate::intent::{Intent, Source};
 use crate::order::Order;
+use crate::pace::{Message, Pace, PaceRules};
 
 pub(super) fn thrash(guards: &GuardRules) -> Vec<Control> {
     let max = guards.stop_moves_per_minute;
@@ -43,6 +46,109 @@ pub(super) fn thrash(guards: &GuardRules) -> Vec<Control> {
         )
     });
     vec![often, small]
+}
+
+/// One of each level that refuses something else.
+pub(super) fn killed() -> Vec<Control> {
+    let opens = on(
+        Guard::G8,
+        "an entry while the kill switch is at freeze",
+        "KILLED",
+        |_, _| {},
+        |trial| {
+            trial.book.kill.level = KillLevel::Freeze;
+            let wish = trial.bracketed(Decimal::TEN);
+            let (code, passes) = trial.person(Intent::Open(Box::new(wish)));
+            (code, passes || trial.sent() > 0)
+        },
+    );
+    let moves = on(
+        Guard::G8,
+        "a policy moves a stop while the kill switch is at freeze",
+        "KILLED",
+        |_, _| {},
+        |trial| {
+            let id = trial.opened();
+            trial.book.kill.level = KillLevel::Freeze;
+            trial.try_to(stop_to(id, cents(9_700)), policy())
+        },
+    );
+    let loosens = on(
+        Guard::G8,
+        "a person loosens a stop while the kill switch is at protect-only",
+        "KILLED",
+        |_, _| {},
+        |trial| {
+            let id = trial.opened();
+            trial.book.kill.level = KillLevel::ProtectOnly;
+            trial.person(stop_to(id, cents(9_400)))
+        },
+    );
+    vec![opens, moves, loosens]
+}
+
+/// An account that has lost more than it may opens nothing any more.
+pub(super) fn halted(rules: &AccountRules) -> Vec<Control> {
+    fn falls(from: Decimal, to: Decimal) -> impl Fn(&mut Trial) -> (String, bool) {
+        move |trial| {
+            trial.equity(from);
+            trial.equity(to);
+            let wish = trial.bracketed(Decimal::TEN);
+            let (code, passes) = trial.person(Intent::Open(Box::new(wish)));
+            (code, passes || trial.sent() > 0)
+        }
+    }
+    let day = given(rules.max_day_loss, (Guard::G8, "no max_day_loss", "KILLED"), |max| {
+        let from = max + max + Decimal::TEN;
+        on(
+            Guard::G8,
+            format!("an entry after a day's loss of {}, at most {max}", max + Decimal::ONE),
+            "KILLED",
+            |from, to| to.max_day_loss = from.max_day_loss,
+            falls(from, from - max - Decimal::ONE),
+        )
+    });
+    let key = (Guard::G8, "no max_drawdown", "KILLED");
+    let drawdown = given(rules.max_drawdown_percent, key, |max| {
+        let (peak, whole) = (Decimal::from(1_000_000), Decimal::ONE_HUNDRED);
+        let left = peak * (whole - max) / whole * Decimal::new(999, 3);
+        on(
+            Guard::G8,
+            format!(
+                "an entry at an equity of {} after {peak}, at most {max}% lost",
+                left.round_dp(2)
+            ),
+            "KILLED",
+            |from, to| to.max_drawdown_percent = from.max_drawdown_percent,
+            falls(peak, left),
+        )
+    });
+    vec![day, drawdown]
+}
+
+/// A flood of messages that can wait does not use up what protects.
+pub(super) fn throttled() -> Control {
+    const PER_MINUTE: u32 = 60;
+    on(
+        Guard::G5,
+        "60 entries and targets within a minute that takes 60, then a stop that is missing",
+        "STOP_FIRST",
+        |_, _| {},
+        |trial| {
+            let mut pace = Pace::new(PaceRules::of(PER_MINUTE));
+            for _ in 0..PER_MINUTE {
+                pace.admit(trial.now, Message::new(Urgency::Routine));
+            }
+            let mut sent = 0;
+            while pace.next(trial.now).is_some() {
+                sent += 1;
+            }
+            let stop = pace.admit(trial.now, Message::new(Urgency::Unprotected));
+            let is_first = pace.next(trial.now).is_some_and(|grant| grant.ticket == stop);
+            let holds = is_first && sent < PER_MINUTE;
+            (if holds { "STOP_FIRST" } else { "STOP_WAITS" }.to_owned(), !holds)
+        },
+    )
 }
 
 pub(super) fn wash() -> Control {

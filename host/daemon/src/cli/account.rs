@@ -1,0 +1,216 @@
+//! `bracketd account`: looks at accounts, arms and disarms them, compares them with the broker.
+//!
+//! Apart because arming lets commands go out: what would be armed is shown first, and somebody has
+//! to say yes to exactly that.
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::client::Client;
+use super::confirm::confirm;
+use super::exit::{Exit, Failure};
+use super::output::{Out, Tone, list, paint, text};
+
+/// Verbs about accounts.
+#[derive(Debug, Subcommand)]
+pub enum AccountVerb {
+    /// List the accounts
+    #[command(after_help = "Example:\n  bracketd account list")]
+    List,
+    /// Show one account: plugin, broker account, money, limits, kill switch
+    #[command(after_help = "Example:\n  bracketd account show main")]
+    Show(NameArgs),
+    /// Let commands go out, after a look at what would be armed
+    #[command(after_help = "Example:\n  bracketd account arm main --reason 'go live'")]
+    Arm(ArmArgs),
+    /// Let no command go out; what rests at the broker stays
+    #[command(after_help = "Example:\n  bracketd account disarm main --reason maintenance")]
+    Disarm(DisarmArgs),
+    /// Read the account completely now and show what differs
+    #[command(after_help = "Example:\n  bracketd account reconcile main")]
+    Reconcile(NameArgs),
+}
+
+/// An account.
+#[derive(Debug, Args)]
+pub struct NameArgs {
+    /// The account's name
+    name: String,
+}
+
+/// An account to disarm.
+#[derive(Debug, Args)]
+pub struct DisarmArgs {
+    /// The account's name
+    name: String,
+    /// Why; kept in the ledger
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+/// An account to arm.
+#[derive(Debug, Args)]
+pub struct ArmArgs {
+    #[command(flatten)]
+    act: DisarmArgs,
+    /// Do it without being asked
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Runs the verb. `reconcile` ends with findings when something differs.
+///
+/// # Errors
+/// Where the daemon is not reached, says no, or arming is not confirmed.
+pub fn run(verb: &AccountVerb, client: &Client, out: &Out) -> Result<Exit, Failure> {
+    match verb {
+        AccountVerb::List => list_all(client, out),
+        AccountVerb::Show(args) => {
+            let account = client.get(&path(&args.name, ""))?;
+            if out.is_json() {
+                out.json(&account);
+            } else {
+                show(&account, out);
+            }
+            Ok(Exit::Done)
+        }
+        AccountVerb::Arm(args) => arm(args, client, out),
+        AccountVerb::Disarm(args) => act(args, "disarm", client, out),
+        AccountVerb::Reconcile(args) => {
+            let found = client.post(&path(&args.name, "/reconcile"), &json!({}), None)?;
+            if out.is_json() {
+                out.json(&found);
+            } else {
+                differences(&found, out);
+            }
+            Ok(if differs(&found) { Exit::Findings } else { Exit::Done })
+        }
+    }
+}
+
+fn path(name: &str, rest: &str) -> String {
+    // A name that is none of ours is refused by the daemon; it must not become another path.
+    let name: String = name.chars().map(|c| if c == '/' || c == '?' { '_' } else { c }).collect();
+    format!("/api/v1/accounts/{name}{rest}")
+}
+
+fn list_all(client: &Client, out: &Out) -> Result<Exit, Failure> {
+    let answer = client.get("/api/v1/accounts")?;
+    if out.is_json() {
+        out.json(&answer);
+        return Ok(Exit::Done);
+    }
+    let paths = ["/name", "/plugin", "/up", "/armed", "/kill_level", "/broker_account", "/equity"];
+    let row = |account: &Value| {
+        let mut row: Vec<String> = paths.iter().map(|path| text(account, path)).collect();
+        row.push(list(account, "/holding").len().to_string());
+        row
+    };
+    let rows = list(&answer, "/accounts").iter().map(row).collect();
+    let titles =
+        ["account", "plugin", "up", "armed", "kill", "broker account", "equity", "holding"];
+    out.table(&titles, rows);
+    Ok(Exit::Done)
+}
+
+fn show(account: &Value, out: &Out) {
+    let of = |path: &str| text(account, path);
+    let armed = match of("/armed").as_str() {
+        "true" => paint("armed", Tone::Good),
+        _ => paint("DISARMED: no command goes out", Tone::Bad),
+    };
+    out.line(&format!("account       {}  {armed} (by {})", of("/name"), of("/armed_by")));
+    out.line(&format!("plugin        {}  sha256 {}", of("/plugin"), of("/digest")));
+    let (now, then) = (of("/broker_account"), of("/broker_account_armed"));
+    let other = if now != "-" && then != "-" && now != then {
+        paint(&format!("  not the one that was armed: {then}"), Tone::Bad)
+    } else {
+        String::new()
+    };
+    out.line(&format!("at the broker {now}{other}"));
+    let (level, own) = (of("/kill_level"), of("/kill/level"));
+    let tone = if level == "off" { Tone::Good } else { Tone::Bad };
+    out.line(&format!(
+        "kill switch   {} (its own: {own} {})",
+        paint(&level, tone),
+        of("/kill/why")
+    ));
+    out.line(&format!(
+        "equity        {} {}; day from {}, peak {}; limits: day loss {}, drawdown {} %",
+        of("/equity"),
+        of("/currency"),
+        of("/baseline/day_equity"),
+        of("/baseline/peak_equity"),
+        of("/max_day_loss"),
+        of("/max_drawdown_percent")
+    ));
+    let ids = |path: &str| {
+        let all: Vec<String> = list(account, path).iter().map(|id| text(id, "")).collect();
+        if all.is_empty() { "none".to_owned() } else { all.join(", ") }
+    };
+    out.line(&format!("transactions  holding {}; waiting {}", ids("/holding"), ids("/waiting")));
+    let positions = list(account, "/positions");
+    if !positions.is_empty() {
+        let row = |p: &Value| ["/symbol", "/quantity", "/avg_price"].map(|m| text(p, m)).into();
+        out.line("");
+        out.table(&["position", "quantity", "price"], positions.iter().map(row).collect());
+    }
+}
+
+fn differs(found: &Value) -> bool {
+    let is_complete = found["complete"] == true;
+    let differing = list(found, "/differences").len() + list(found, "/foreign_orders").len();
+    !is_complete || differing > 0
+}
+
+fn differences(found: &Value, out: &Out) {
+    let row = |value: &Value, paths: &[&str]| paths.iter().map(|path| text(value, path)).collect();
+    let positions = list(found, "/differences");
+    let foreign = list(found, "/foreign_orders");
+    if found["complete"] != true {
+        out.line(&paint("the read was not complete: absence proves nothing; try again", Tone::Bad));
+    }
+    if positions.is_empty() && foreign.is_empty() {
+        out.line("nothing differs: positions are as in the book, no foreign orders");
+    }
+    if !positions.is_empty() {
+        let paths = ["/symbol", "/book", "/account"];
+        out.table(
+            &["position", "in the book", "at the broker"],
+            positions.iter().map(|p| row(p, &paths)).collect(),
+        );
+    }
+    if !foreign.is_empty() {
+        let paths =
+            ["/broker_id", "/symbol", "/side", "/quantity", "/limit", "/trigger", "/status"];
+        out.table(
+            &["foreign order", "symbol", "side", "quantity", "limit", "trigger", "status"],
+            foreign.iter().map(|order| row(order, &paths)).collect(),
+        );
+    }
+}
+
+fn arm(args: &ArmArgs, client: &Client, out: &Out) -> Result<Exit, Failure> {
+    let name = &args.act.name;
+    let found = client.post(&path(name, "/reconcile"), &json!({}), None)?;
+    let account = client.get(&path(name, ""))?;
+    if !out.is_json() {
+        show(&account, out);
+        out.line("");
+        differences(&found, out);
+    }
+    let what = format!("commands of account {name} will go out, to exactly what is shown above");
+    confirm(&what, name, args.yes, out)?;
+    act(&args.act, "arm", client, out)
+}
+
+fn act(args: &DisarmArgs, what: &str, client: &Client, out: &Out) -> Result<Exit, Failure> {
+    let body = json!({ "why": args.reason });
+    let answer = client.post(&path(&args.name, &format!("/{what}")), &body, None)?;
+    if out.is_json() {
+        out.json(&answer);
+    } else {
+        out.line(&text(&answer, "/message"));
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,168 @@
+//! `bracketd kill`: throws the kill switch, clears it, shows how it stands.
+//!
+//! Apart because this is typed in a hurry: the level is the verb, a reason is always kept, and
+//! where the daemon cannot be reached it says what works without it.
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::client::Client;
+use super::confirm::confirm;
+use super::exit::{Exit, Failure};
+use super::output::{Out, Tone, list, paint, text};
+use crate::http::CONFIRM_ALL;
+use crate::run::KILL_FILE;
+
+/// Verbs of the kill switch.
+#[derive(Debug, Subcommand)]
+pub enum KillVerb {
+    /// No new transaction, no growth, no policy changes anything
+    #[command(after_help = "Example:\n  bracketd kill freeze --reason 'prices look wrong'")]
+    Freeze(SetArgs),
+    /// As freeze, and people may only lower the risk
+    #[command(after_help = "Example:\n  bracketd kill protect-only --account main --reason news")]
+    ProtectOnly(SetArgs),
+    /// As protect-only, and every resting entry is canceled
+    #[command(after_help = "Example:\n  bracketd kill cancel-entries --reason 'broker acts up'")]
+    CancelEntries(SetArgs),
+    /// As cancel-entries, and everything held is closed at the market
+    #[command(after_help = "Example:\n  bracketd kill flatten --account main --reason 'get out'")]
+    Flatten(FlattenArgs),
+    /// Lets trading go on
+    #[command(after_help = "\
+Examples:
+  bracketd kill clear --reason 'prices are right again'
+  bracketd kill clear --account main --reason 'loss accepted' --reset-baseline")]
+    Clear(ClearArgs),
+    /// How the kill switches stand
+    #[command(after_help = "Example:\n  bracketd kill status --json")]
+    Status,
+}
+
+/// Whose switch, and why.
+#[derive(Debug, Args)]
+pub struct SetArgs {
+    /// Only this account; left out, the whole daemon
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
+    /// Why; kept in the ledger
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+/// A flatten.
+#[derive(Debug, Args)]
+pub struct FlattenArgs {
+    #[command(flatten)]
+    set: SetArgs,
+    /// Do it without being asked
+    #[arg(long)]
+    yes: bool,
+}
+
+/// A clear.
+#[derive(Debug, Args)]
+pub struct ClearArgs {
+    #[command(flatten)]
+    set: SetArgs,
+    /// Measure losses from the present equity on
+    #[arg(long)]
+    reset_baseline: bool,
+}
+
+/// Runs the verb. `status` ends with findings while a switch is thrown.
+///
+/// # Errors
+/// Where the daemon is not reached, says no, or a flatten is not confirmed.
+pub fn run(verb: &KillVerb, client: Result<Client, Failure>, out: &Out) -> Result<Exit, Failure> {
+    let (level, args, more) = match verb {
+        KillVerb::Freeze(args) => ("freeze", args, json!({})),
+        KillVerb::ProtectOnly(args) => ("protect-only", args, json!({})),
+        KillVerb::CancelEntries(args) => ("cancel-entries", args, json!({})),
+        KillVerb::Flatten(args) => {
+            let word = args.set.account.as_deref().unwrap_or(CONFIRM_ALL);
+            let what = match &args.set.account {
+                Some(name) => {
+                    format!("flatten closes all that account {name} holds, at the market")
+                }
+                None => "flatten closes all that every account holds, at the market".to_owned(),
+            };
+            confirm(&what, word, args.yes, out)?;
+            ("flatten", &args.set, json!({ "confirm": word }))
+        }
+        KillVerb::Clear(args) => {
+            ("off", &args.set, json!({ "reset_baseline": args.reset_baseline }))
+        }
+        KillVerb::Status => return status(&client?, out),
+    };
+    let mut body = json!({ "level": level, "account": args.account, "why": args.reason });
+    if let (Some(body), Some(more)) = (body.as_object_mut(), more.as_object()) {
+        body.extend(more.clone());
+    }
+    let client = client.map_err(|failure| without(failure, level))?;
+    let answer =
+        client.post("/api/v1/kill", &body, None).map_err(|failure| without(failure, level))?;
+    if out.is_json() {
+        out.json(&answer);
+    } else {
+        out.line(&text(&answer, "/message"));
+    }
+    Ok(Exit::Done)
+}
+
+/// The way that is left where the daemon does not answer.
+fn without(failure: Failure, level: &str) -> Failure {
+    let is_reached = !matches!(failure.exit, Exit::NoDaemon | Exit::Unknown);
+    if is_reached || level == "off" {
+        return failure;
+    }
+    let hint = format!(
+        "without the API: echo '{level} REASON' > {KILL_FILE} in the daemon's data directory; \
+         a daemon that is not running takes it at its start"
+    );
+    Failure { hint, ..failure }
+}
+
+fn status(client: &Client, out: &Out) -> Result<Exit, Failure> {
+    let status = client.get("/api/v1/status")?;
+    let mut rows = vec![row("the daemon", &status)];
+    rows.extend(list(&status, "/accounts").iter().map(|a| row(&text(a, "/name"), a)));
+    let is_on = rows.iter().any(|row| row[1] != "off");
+    if out.is_json() {
+        let account = |a: &Value| {
+            json!({
+                "name": a["name"], "kill": a["kill"], "kill_level": a["kill_level"],
+            })
+        };
+        let accounts: Vec<Value> = list(&status, "/accounts").iter().map(account).collect();
+        out.json(&json!({
+            "kill": status["kill"], "kill_file": status["kill_file"], "accounts": accounts,
+        }));
+    } else {
+        out.table(&["of", "level", "since", "by", "why"], rows);
+        if let Some(level) = status["kill_file"].as_str() {
+            let note = format!("the file {KILL_FILE} asks for {level}; remove it before a clear");
+            out.note(&paint(&note, Tone::Bad));
+        }
+    }
+    Ok(if is_on { Exit::Findings } else { Exit::Done })
+}
+
+fn row(of: &str, value: &Value) -> Vec<String> {
+    let at = |member: &str| text(value, &format!("/kill/{member}"));
+    vec![of.to_owned(), at("level"), at("since"), at("by"), at("why")]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Exit, Failure, without};
+
+    #[test]
+    fn where_the_daemon_is_not_reached_the_file_is_named_and_nowhere_else() {
+        let hint = |exit, level: &str| without(Failure::new(exit, "X", "x"), level).hint;
+        assert!(hint(Exit::NoDaemon, "flatten").contains("echo 'flatten REASON' > KILL"));
+        assert!(hint(Exit::Unknown, "freeze").contains("KILL"));
+        assert_eq!(hint(Exit::Refused, "freeze"), "");
+        assert_eq!(hint(Exit::NoDaemon, "off"), "", "a file never clears");
+    }
+}

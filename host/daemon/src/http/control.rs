@@ -1,0 +1,129 @@
+//! Kill switch and accounts over the API: arming, disarming, comparing with the broker.
+//!
+//! Apart from the writes about a transaction because these hold for many. Each act is one request
+//! to the gate by a person; only a reason and, for flatten, an explicit word are asked for here.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
+use bracketd_core::control::KillLevel;
+use bracketd_core::ids::AccountName;
+use bracketd_core::intent::{Intent, Outcome, Request, Source};
+use bracketd_core::refusal::Refusal;
+use serde_json::json;
+
+use super::App;
+use super::ask::mismatch;
+use super::body::{self, KillBody, ReasonBody};
+use super::problem::{Answer, Problem};
+use super::write::actor;
+use crate::message::{AccountDetail, Compared, Query, Reply};
+use crate::view;
+
+/// What confirms a flatten of the whole daemon; for one account it is the account's name.
+pub const CONFIRM_ALL: &str = "all";
+
+/// `POST /api/v1/kill`.
+pub(super) async fn kill(State(app): State<App>, headers: HeaderMap, bytes: Bytes) -> Answer {
+    let body: KillBody = body::parse(&bytes)?;
+    let level = body.level()?;
+    let expected = body.account.as_deref().unwrap_or(CONFIRM_ALL);
+    if level == KillLevel::Flatten && body.confirm.as_deref() != Some(expected) {
+        let detail = format!(
+            "flatten closes everything held at the market; say so with \"confirm\": \"{expected}\""
+        );
+        return Err(Problem::bad_value("confirm", detail));
+    }
+    let intent = Intent::Kill {
+        account: body.account.as_deref().map(AccountName::new),
+        level,
+        reset_baseline: body.reset_baseline,
+    };
+    act(&app, &headers, intent, body.why).await
+}
+
+/// `GET /api/v1/accounts`.
+pub(super) async fn accounts(State(app): State<App>) -> Answer {
+    let all: Vec<_> = details(&app).await?.iter().map(view::control::account).collect();
+    Ok(Json(json!({ "accounts": all })).into_response())
+}
+
+/// `GET /api/v1/accounts/{name}`.
+pub(super) async fn account(State(app): State<App>, Path(name): Path<String>) -> Answer {
+    let all = details(&app).await?;
+    match all.iter().find(|detail| detail.state.name.as_str() == name) {
+        Some(detail) => Ok(Json(view::control::account(detail)).into_response()),
+        None => Err(no_account(&name)),
+    }
+}
+
+/// `POST /api/v1/accounts/{name}/arm`.
+pub(super) async fn arm(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Answer {
+    let body: ReasonBody = body::parse(&bytes)?;
+    let intent = Intent::Arm { account: AccountName::new(&name), armed: true };
+    act(&app, &headers, intent, body.why).await
+}
+
+/// `POST /api/v1/accounts/{name}/disarm`.
+pub(super) async fn disarm(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Answer {
+    let body: ReasonBody = body::parse(&bytes)?;
+    let intent = Intent::Arm { account: AccountName::new(&name), armed: false };
+    act(&app, &headers, intent, body.why).await
+}
+
+/// `POST /api/v1/accounts/{name}/reconcile`: a complete read now, and what differs after it.
+pub(super) async fn reconcile(State(app): State<App>, Path(name): Path<String>) -> Answer {
+    match app.engine.compare(AccountName::new(&name)).await? {
+        Compared::Done(found) => Ok(Json(view::control::comparison(&found)).into_response()),
+        Compared::Unknown => Err(no_account(&name)),
+        Compared::NotConnected => {
+            let detail = format!("account {name} is not connected");
+            Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "NOT_READY", detail)
+                .hint("`bracketd status` says why")
+                .retryable())
+        }
+    }
+}
+
+async fn act(app: &App, headers: &HeaderMap, intent: Intent, why: String) -> Answer {
+    let source = Source::Manual(actor(headers)?);
+    let why = body::why(why)?;
+    let request = Request { intent, source, why, if_version: None, inputs: String::new() };
+    let account = request.intent.account().map(ToString::to_string);
+    let verdict = app.engine.request(request).await?;
+    match verdict.outcome {
+        Outcome::Refused(Refusal::UnknownAccount) => {
+            Err(no_account(account.as_deref().unwrap_or_default()))
+        }
+        Outcome::Refused(refusal) => Err(Problem::refused(refusal, &verdict)),
+        Outcome::Stored | Outcome::Staged | Outcome::Unchanged => {
+            let body = json!({ "outcome": verdict.code(), "message": verdict.message });
+            Ok(Json(body).into_response())
+        }
+    }
+}
+
+async fn details(app: &App) -> Result<Vec<AccountDetail>, Problem> {
+    match app.engine.query(Query::Accounts).await? {
+        Reply::Accounts(all) => Ok(all),
+        other => Err(mismatch(&other)),
+    }
+}
+
+fn no_account(name: &str) -> Problem {
+    let detail = format!("there is no account {name}");
+    Problem::new(StatusCode::NOT_FOUND, "UNKNOWN_ACCOUNT", detail)
+        .hint("`bracketd account list` lists the accounts")
+}

@@ -1,0 +1,122 @@
+//! The file KILL in the data directory: the kill switch that works when nothing else can be
+//! reached.
+//!
+//! Apart, with a thread of its own, because it must not depend on the API, the network, a plugin
+//! or the policies. It reads one small file and tells the engine what stands there; it never
+//! writes, and the file's end clears nothing.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use bracketd_core::control::{KillFile, KillLevel};
+use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+
+use crate::message::ToEngine;
+
+/// Its name in the data directory.
+pub const NAME: &str = "KILL";
+/// How often it is looked for.
+const LOOK: Duration = Duration::from_millis(500);
+/// What is read of it; the rest is nobody's reason.
+const BYTES_MAX: u64 = 1_024;
+
+/// What the file asks for; nothing when there is none. Its first word is the level, the rest the
+/// reason. A file that cannot be read, or whose first word is no level, asks for protect-only:
+/// whoever wrote it wanted something to stop.
+pub(super) fn look(data_dir: &Path) -> Option<KillFile> {
+    let path = data_dir.join(NAME);
+    let read = std::fs::File::open(&path).and_then(|file| {
+        let mut bytes = Vec::new();
+        file.take(BYTES_MAX).read_to_end(&mut bytes).map(|_| bytes)
+    });
+    match read {
+        Ok(bytes) => Some(parse(&String::from_utf8_lossy(&bytes))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => Some(KillFile {
+            level: KillLevel::ProtectOnly,
+            why: format!("it cannot be read: {error}"),
+        }),
+    }
+}
+
+fn parse(text: &str) -> KillFile {
+    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let (first, rest) = clean.trim().split_once(' ').unwrap_or((clean.trim(), ""));
+    match KillLevel::parse(&first.to_ascii_lowercase()) {
+        Some(level) if level != KillLevel::Off => KillFile { level, why: rest.trim().to_owned() },
+        _ => KillFile { level: KillLevel::ProtectOnly, why: clean.trim().to_owned() },
+    }
+}
+
+/// The thread that looks. Dropping it ends the thread.
+#[derive(Debug)]
+pub(super) struct KillWatch {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl KillWatch {
+    /// Looks on from what was told to the engine already.
+    ///
+    /// # Errors
+    /// Where the thread cannot be started.
+    pub(super) fn start(
+        data_dir: PathBuf,
+        told: Option<KillFile>,
+        inbox: Sender<ToEngine>,
+    ) -> std::io::Result<Self> {
+        let (stop, stopped) = bounded::<()>(0);
+        let mut told = told;
+        let thread = std::thread::Builder::new().name("kill-file".to_owned()).spawn(move || {
+            while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+                let seen = look(&data_dir);
+                // A full inbox is tried again at the next look.
+                if seen != told && inbox.try_send(ToEngine::KillFile(seen.clone())).is_ok() {
+                    told = seen;
+                }
+            }
+        })?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for KillWatch {
+    fn drop(&mut self) {
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic there has nothing left to harm at this point.
+            drop(thread.join());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KillLevel, NAME, look};
+
+    #[test]
+    fn the_first_word_is_the_level_and_what_cannot_be_read_is_protect_only() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(look(dir.path()), None);
+        let rows: [(&[u8], KillLevel, &str); 8] = [
+            (b"flatten", KillLevel::Flatten, ""),
+            (b"FREEZE broker acts up\n", KillLevel::Freeze, "broker acts up"),
+            (b"  cancel-entries\nnews \x07 at noon", KillLevel::CancelEntries, "news   at noon"),
+            (b"", KillLevel::ProtectOnly, ""),
+            (b"\n", KillLevel::ProtectOnly, ""),
+            (b"stop everything", KillLevel::ProtectOnly, "stop everything"),
+            (b"off please", KillLevel::ProtectOnly, "off please"),
+            (b"\xff\xfe", KillLevel::ProtectOnly, "\u{fffd}\u{fffd}"),
+        ];
+        for (bytes, level, why) in rows {
+            std::fs::write(dir.path().join(NAME), bytes).unwrap();
+            let seen = look(dir.path()).unwrap();
+            assert_eq!((seen.level, seen.why.as_str()), (level, why), "{bytes:?}");
+        }
+        std::fs::remove_file(dir.path().join(NAME)).unwrap();
+        std::fs::create_dir(dir.path().join(NAME)).unwrap();
+        assert_eq!(look(dir.path()).unwrap().level, KillLevel::ProtectOnly, "a directory, too");
+    }
+}

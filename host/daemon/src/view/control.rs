@@ -1,0 +1,158 @@
+//! JSON shapes of kill switches, arming and accounts.
+//!
+//! Apart because `status`, `account` and `kill` show the same, and must not differ.
+
+use bracketd_core::control::{Baseline, Kill, KillLevel};
+use bracketd_core::ids::TransactionId;
+use serde::Serialize;
+
+use super::{PositionView, decimal, position_view, price};
+use crate::clock::rfc3339;
+use crate::message::{AccountDetail, Comparison};
+
+/// A kill switch as it stands.
+#[derive(Debug, Serialize)]
+pub struct KillView {
+    level: &'static str,
+    why: String,
+    by: Option<String>,
+    since: Option<String>,
+}
+
+/// A kill switch; who set it and when are missing where nobody ever did.
+pub fn kill(kill: &Kill) -> KillView {
+    let was_set = *kill != Kill::default();
+    KillView {
+        level: kill.level.as_str(),
+        why: kill.why.clone(),
+        by: was_set.then(|| kill.by.label()),
+        since: was_set.then(|| rfc3339(kill.since)),
+    }
+}
+
+/// Everything about one account.
+#[derive(Debug, Serialize)]
+pub struct AccountDetailView {
+    name: String,
+    plugin: Option<String>,
+    digest: String,
+    up: bool,
+    reconciled: bool,
+    armed: bool,
+    /// `person`, or `config` while nobody has decided.
+    armed_by: &'static str,
+    last_error: Option<String>,
+    /// The broker's own account that the login opens, and the one that was armed.
+    broker_account: Option<String>,
+    broker_account_armed: Option<String>,
+    kill: KillView,
+    /// The level that holds: the account's or the daemon's.
+    kill_level: &'static str,
+    equity: Option<String>,
+    currency: Option<String>,
+    max_day_loss: Option<String>,
+    max_drawdown_percent: Option<String>,
+    baseline: Option<BaselineView>,
+    positions: Vec<PositionView>,
+    holding: Vec<String>,
+    waiting: Vec<String>,
+    foreign_orders: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct BaselineView {
+    day_equity: String,
+    peak_equity: String,
+}
+
+/// An account in full.
+pub fn account(detail: &AccountDetail) -> AccountDetailView {
+    let state = &detail.state;
+    let ids = |ids: &[TransactionId]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let baseline = |b: Baseline| BaselineView {
+        day_equity: decimal(b.day_equity),
+        peak_equity: decimal(b.peak_equity),
+    };
+    AccountDetailView {
+        name: state.name.to_string(),
+        plugin: state.plugin.clone(),
+        digest: state.digest.clone(),
+        up: state.is_up,
+        reconciled: state.is_reconciled,
+        armed: state.is_armed,
+        armed_by: if state.control.armed.is_some() { "person" } else { "config" },
+        last_error: state.last_error.clone(),
+        broker_account: detail.broker_account.clone(),
+        broker_account_armed: state.control.broker_account.clone(),
+        kill: kill(&state.control.kill),
+        kill_level: state.kill_level.as_str(),
+        equity: detail.balance.as_ref().map(|b| decimal(b.equity)),
+        currency: detail.balance.as_ref().map(|b| b.currency.clone()),
+        max_day_loss: detail.max_day_loss.map(decimal),
+        max_drawdown_percent: detail.max_drawdown_percent.map(decimal),
+        baseline: state.control.baseline.map(baseline),
+        positions: detail.positions.iter().map(position_view).collect(),
+        holding: ids(&detail.holding),
+        waiting: ids(&detail.waiting),
+        foreign_orders: detail.foreign_orders,
+    }
+}
+
+/// An account against the book.
+#[derive(Debug, Serialize)]
+pub struct ComparisonView {
+    account: String,
+    complete: bool,
+    differences: Vec<DifferenceView>,
+    foreign_orders: Vec<ForeignView>,
+}
+
+#[derive(Debug, Serialize)]
+struct DifferenceView {
+    symbol: String,
+    book: String,
+    account: String,
+}
+
+#[derive(Debug, Serialize)]
+struct ForeignView {
+    broker_id: String,
+    symbol: String,
+    side: &'static str,
+    quantity: String,
+    limit: Option<String>,
+    trigger: Option<String>,
+    status: &'static str,
+}
+
+/// What came of a comparison.
+pub fn comparison(comparison: &Comparison) -> ComparisonView {
+    let foreign = comparison.foreign.iter().map(|order| ForeignView {
+        broker_id: order.broker_id.to_string(),
+        symbol: order.symbol.to_string(),
+        side: match order.side {
+            bracketd_core::order::Side::Buy => "buy",
+            bracketd_core::order::Side::Sell => "sell",
+        },
+        quantity: decimal(order.quantity.get()),
+        limit: price(order.limit),
+        trigger: price(order.trigger),
+        status: order.status.as_str(),
+    });
+    let differences = comparison.positions.iter().map(|(symbol, ours, theirs)| DifferenceView {
+        symbol: symbol.to_string(),
+        book: decimal(*ours),
+        account: decimal(*theirs),
+    });
+    ComparisonView {
+        account: comparison.account.to_string(),
+        complete: comparison.is_complete,
+        differences: differences.collect(),
+        foreign_orders: foreign.collect(),
+    }
+}
+
+/// The level that the file asks for, while it is there.
+pub fn file(level: Option<KillLevel>) -> Option<&'static str> {
+    level.map(KillLevel::as_str)
+}
