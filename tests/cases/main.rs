@@ -14,6 +14,12 @@
 
 /// Failures around orders and their changes.
 mod original_orders;
+/// Failures around lists, networks and positions.
+mod original_positions;
+/// Failures around what scripts and people asked for.
+mod original_rules;
+/// Failures around entries that had not filled.
+mod original_waiting;
 /// Transcripts that are played and compared.
 mod terminal;
 /// The words of the transcripts.
