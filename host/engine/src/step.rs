@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bracketd_core::apply::{NoticeKind, Transition, apply};
-use bracketd_core::bug::{self, Bug};
 use bracketd_core::broker::{BrokerEvent, Fault, FromAccount};
+use bracketd_core::bug::{self, Bug};
 use bracketd_core::command::{Answer, Command, Read};
 use bracketd_core::control::file_seen;
 use bracketd_core::decide::decide;

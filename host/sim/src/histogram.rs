@@ -89,6 +89,9 @@ mod tests {
         let mut histogram = Histogram::default();
         (1..=100).for_each(|ms| histogram.add(ms));
         assert_eq!(histogram.percentile(50).abs_diff(50) <= 6, true);
-        assert_eq!((histogram.percentile(100), histogram.max(), histogram.total()), (100, 100, 100));
+        assert_eq!(
+            (histogram.percentile(100), histogram.max(), histogram.total()),
+            (100, 100, 100)
+        );
     }
 }

@@ -8,7 +8,9 @@ use super::{NoticeKind, Transition, settle};
 use crate::book::{Book, OnBreached};
 use crate::broker::{Fault, Found, OrderReport};
 use crate::bug::{self, Bug};
-use crate::command::{DUPLICATE_CLIENT_ID, Answer, BracketLeg, Change, How, Op, OpKind, OpLegs, OpState, Progress};
+use crate::command::{
+    Answer, BracketLeg, Change, DUPLICATE_CLIENT_ID, How, Op, OpKind, OpLegs, OpState, Progress,
+};
 use crate::fact::FactKind;
 use crate::ids::{AccountName, BrokerOrderId, OpId, SliceNo};
 use crate::intent::{Resolution, Source};
@@ -59,6 +61,13 @@ pub(super) fn answered(
             Answer::Rejected(fault) if fault.code == DUPLICATE_CLIENT_ID => {
                 doubt(tx, at, format!("{}: {}", fault.code, fault.message), now, out);
             }
+            // An earlier sending of the row is still in doubt: what came of this one settles
+            // nothing (I13).
+            Answer::Rejected(fault) | Answer::NotSent { fault, .. }
+                if tx.ops[at].evidence.is_some() =>
+            {
+                doubt(tx, at, format!("{}: {}", fault.code, fault.message), now, out);
+            }
             Answer::Rejected(fault) => rejected(tx, at, fault, on_breached, now, out),
             Answer::NotSent { fault, after_ms } => {
                 let retry_at = now.plus_ms(after_ms.max(limits::LOOKUP_MS_MIN));
@@ -99,6 +108,8 @@ fn retire_replaced(
             let stays = legs.iter().any(|leg| leg.broker_id == o.broker_id);
             !stays && legs.iter().any(|leg| leg.role == o.role)
         })
+        // What the broker made after the command left was in nobody's list.
+        .filter(|o| o.updated_at <= tx.ops[at].sent_at)
         .map(|o| o.broker_id.clone())
         .collect();
     for order in tx.orders.iter_mut().filter(|o| old.contains(&o.broker_id)) {
@@ -431,6 +442,7 @@ pub(super) fn surely_absent(
     now: Timestamp,
     out: &mut Transition,
 ) {
+    tx.ops[at].evidence = None;
     set_state(tx, at, OpState::NotSent { retry_at: now }, why, now, out);
 }
 

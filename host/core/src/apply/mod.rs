@@ -13,8 +13,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::book::Book;
-use crate::bug::{self, Bug};
 use crate::broker::{BrokerEvent, Fault, FromAccount, OrderReport, Quote};
+use crate::bug::{self, Bug};
 use crate::command::{Command, Op, OpState, Read};
 use crate::fact::{Fact, FactKind};
 use crate::ids::{AccountName, OpId, Symbol, TransactionId};

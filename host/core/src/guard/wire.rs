@@ -4,8 +4,8 @@
 //! one that says it is right. A command that fails here is a mistake of ours: it is dropped and
 //! told, its transaction's legs are locked for every automatic source, and nothing panics.
 
-use crate::bug::{self, Bug};
 use crate::apply::{Transition, become_status, retry_pause_ms};
+use crate::bug::{self, Bug};
 use crate::command::{Call, Change, Command, NewOrder, Op, OpKind, OpState};
 use crate::fact::FactKind;
 use crate::ids::SliceNo;

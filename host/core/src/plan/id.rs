@@ -3,8 +3,8 @@
 //! Apart because everything that makes a second sending harmless hangs on these two functions: the
 //! same row must give the same ids on every machine and in every version.
 
-use crate::bug::{self, Bug};
 use crate::book::Book;
+use crate::bug::{self, Bug};
 use crate::command::OpLegs;
 use crate::ids::{ClientOrderId, OpId, SliceNo, TransactionId};
 use crate::instrument::AccountInfo;

@@ -41,10 +41,19 @@ pub fn next_timer(book: &Book, id: TransactionId, now: Timestamp) -> Option<Time
         Protection::Unprotected { .. } => super::protect::deadline_close_at(tx, account),
         Protection::NotWanted | Protection::Protected => None,
     };
+    let carried = super::exits::carried_exits_are_expected(tx, now)
+        .then(|| tx.opened_at.map(|at| next_look(at, now)))
+        .flatten();
     let stuck = tx.orders.iter().filter(|o| !o.stuck).filter_map(stuck_at);
     let flatten = super::halt::next_close(book, tx, account).filter(|_| may_send);
     let later = slices.chain(deadline).chain(flatten).filter(|at| *at > now);
-    ops.chain(stuck).map(|at| at.max(now)).chain(later).min()
+    ops.chain(stuck).map(|at| at.max(now)).chain(later).chain(carried).min()
+}
+
+/// When exits that an entry carried are looked for next.
+fn next_look(opened_at: Timestamp, now: Timestamp) -> Timestamp {
+    let looks = now.ms_since(opened_at) / limits::RECHECK_MS + 1;
+    opened_at.plus_ms(looks * limits::RECHECK_MS)
 }
 
 /// When an order counts as stuck unless the broker confirms what was asked of it.
@@ -79,6 +88,7 @@ pub fn wake(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Transi
     if tx.orders.iter().any(|order| is_newly_stuck(order, now)) {
         tell_stuck(book, id, now, out);
     }
+    look_for_carried(book, id, now, out);
     for op in due {
         match op.state {
             OpState::Unknown { .. }
@@ -92,6 +102,20 @@ pub fn wake(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Transi
             | OpState::Rejected
             | OpState::Stale => {}
         }
+    }
+}
+
+/// The entry is read again, its children with it, until the exits that it carried are seen.
+fn look_for_carried(book: &Book, id: TransactionId, now: Timestamp, out: &mut Transition) {
+    let Some(tx) = book.transactions.get(&id) else { return };
+    let is_late = tx.opened_at.is_some_and(|at| now.ms_since(at) >= limits::RECHECK_MS);
+    if !is_late || !super::exits::carried_exits_are_expected(tx, now) {
+        return;
+    }
+    let entries = tx.orders.iter().filter(|o| o.role == crate::order::Role::Entry);
+    let orders: Vec<BrokerOrderId> = entries.map(|o| o.broker_id.clone()).collect();
+    if !orders.is_empty() {
+        out.reads.push((tx.account.clone(), Read::Refresh { orders }));
     }
 }
 
@@ -149,8 +173,10 @@ fn look_up(book: &mut Book, id: TransactionId, op: &Op, now: Timestamp, out: &mu
             Read::Order { op: op.id.clone(), client_id: op.client_id.clone() }
         }
         (_, OpKind::Cancel { order }) => by_id(order),
-        // The broker knows an order under this id, ended or not: it is the row's effect.
-        (_, OpKind::Adjust { .. }) if op.is_duplicate() => {
+        // The broker knows an order under this id, and it is none of the legs: it has ended.
+        (OpState::Unknown { absent, .. }, OpKind::Adjust { .. })
+            if op.is_duplicate() && *absent > 0 =>
+        {
             Read::Order { op: op.id.clone(), client_id: op.client_id.clone() }
         }
         (_, OpKind::Adjust { quantity, .. }) => Read::Bracket {

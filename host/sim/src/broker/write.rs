@@ -201,8 +201,8 @@ impl Broker {
         };
         let class = self.book.order(id).map_or(OrderClass::Simple, |order| order.order_class);
         // An exit of an OTO cannot be replaced at all, a linked one not be resized.
-        let is_fixed = class == OrderClass::Oto
-            || (class != OrderClass::Simple && quantity.is_some());
+        let is_fixed =
+            class == OrderClass::Oto || (class != OrderClass::Simple && quantity.is_some());
         if is_fixed {
             return self.cancel_leg(bracket, &old.broker_id);
         }

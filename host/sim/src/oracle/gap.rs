@@ -80,14 +80,21 @@ impl Oracle {
             if model.gap_since.is_some() && published && model.told_at.is_none() {
                 model.told_at = Some(now);
             }
-            if model.gap_since.is_some() && model.told_filled && !model.told_stop && !published {
+            let is_writing = !self.is_stuck && !self.was_stuck;
+            if is_writing
+                && model.gap_since.is_some()
+                && model.told_filled
+                && !model.told_stop
+                && !published
+            {
                 let text = format!(
                     "{id}: a fill was told and never a stop that stands, and it is {:?}",
                     tx.protection
                 );
                 wrong.push(("S1", text));
             }
-            let able = !self.is_stuck && side.is_up && side.is_read && side.reachable && self.is_alive;
+            let able =
+                !self.is_stuck && side.is_up && side.is_read && side.reachable && self.is_alive;
             if model.gap_since.is_none() || published || !able {
                 model.silent_since = None;
             } else {
@@ -107,8 +114,7 @@ impl Oracle {
             let Protection::Pending { since } = tx.protection else { continue };
             let overdue = now.ms_since(since) > 3_000 + OVERDUE_MS;
             let is_able = side.is_up && !self.is_stuck && !self.was_stuck;
-            if overdue && is_able && !self.clock_was_set && !self.struck.contains(&Fault::Pause)
-            {
+            if overdue && is_able && !self.clock_was_set && !self.struck.contains(&Fault::Pause) {
                 wrong.push(("S1", format!("{id} is pending since {} ms", now.ms_since(since))));
             }
         }

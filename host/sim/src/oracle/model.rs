@@ -146,7 +146,8 @@ impl Oracle {
         let told = *told;
         let strange = side.strange.get(&symbol).copied().unwrap_or_default();
         if told.abs() > strange.abs() || (told * strange).is_sign_negative() {
-            let text = format!("{id}: {told} {symbol} said to have left by strangers, {strange} did");
+            let text =
+                format!("{id}: {told} {symbol} said to have left by strangers, {strange} did");
             self.fail("S10", now, text);
         }
         self.gaps_moved(id, now);

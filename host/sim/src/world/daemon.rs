@@ -194,6 +194,7 @@ impl World<'_> {
                 self.ask(no, read);
             }
         }
+        self.raise();
         self.daemon.rings |= has_more;
         self.set_timer(next_timer);
         if let Some(engine) = &self.daemon.engine {
