@@ -42,7 +42,7 @@ fn world() -> (Dir, Exchange) {
     let dir = Dir::new();
     let exchange = Exchange::manual(&dir);
     exchange.price("ACME", "99.99", "100.01");
-    configure(&dir, &exchange, &[]);
+    configure(&dir, &exchange.url, &[]);
     (dir, exchange)
 }
 
@@ -258,13 +258,15 @@ fn a_loss_beyond_the_limit_halts_the_account_and_a_person_lets_it_go() {
 fn entries_are_canceled_at_a_stop_where_the_account_wants_that() {
     let (dir, exchange) = world();
     edit(&dir, "stale_price", "on_shutdown = \"cancel_entries\"\nstale_price");
-    let daemon = start(&dir);
+    let mut daemon = start(&dir);
     held(&daemon);
     ok(&daemon.ask("tx open ACME long 5 --limit 90 --stop 85 --json"));
     daemon.until("the second entry rests", |_| {
         exchange.open_orders().iter().any(|row| row.starts_with("buy 5 limit limit 90"))
     });
-    daemon.terminate();
+    daemon.signal("TERM");
+    let ended = daemon.ends_within(std::time::Duration::from_secs(15));
+    assert!(ended.is_some_and(|status| status.success()), "{ended:?}\n{}", daemon.log());
     let left = exchange.open_orders();
     assert!(!left.iter().any(|row| row.starts_with("buy")), "{left:?}");
     assert!(left.iter().any(|row| row == BUY_STOP), "the stop stays: {left:?}");

@@ -14,6 +14,7 @@ use crate::harness::{Daemon, Dir, Exchange, configure, difference};
 /// Room for the ballast and little else, in bytes.
 const DISK: u64 = 40 << 20;
 const LOCKED: Duration = Duration::from_secs(10);
+const STOP_MAX: Duration = Duration::from_secs(15);
 
 /// A small disk of its own under a directory.
 struct SmallDisk(PathBuf);
@@ -124,6 +125,36 @@ fn i3_on_a_full_disk_a_fill_still_gets_its_stop_and_then_nothing_is_sent_until_t
     let mut daemon = Daemon::spawn(&dir, None);
     let api = daemon.ready().expect("the ledger is sound");
     assert_eq!(api.status()["protection"]["protected"], 2);
+}
+
+#[test]
+fn a_stop_while_somebody_locks_the_ledger_ends_in_time_and_loses_no_promise() {
+    let dir = Dir::new();
+    let exchange = Exchange::manual(&dir);
+    exchange.price("AAA", "100.00", "100.02");
+    configure(&dir, &exchange.url, &[]);
+    let mut daemon = Daemon::spawn(&dir, None);
+    let api = daemon.ready().expect("it runs");
+    assert!(api.open("AAA", None, "plain").promised().is_some());
+    daemon.until("it is protected", |_| api.status()["protection"]["protected"] == 1);
+    let outsider = Connection::open(dir.path().join("data/ledger.db")).expect("the ledger");
+    outsider.execute_batch("BEGIN EXCLUSIVE").expect("the lock");
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(|| api.set_stop(1, "96"));
+        std::thread::sleep(Duration::from_millis(300));
+        daemon.signal("TERM");
+        let status = daemon.ends_within(STOP_MAX);
+        assert!(status.is_some_and(|s| s.success()), "{status:?}\n{}", daemon.log());
+        let said = asked.join().expect("an end");
+        assert!(said.promised().is_none(), "what was not committed is not promised: {said:?}");
+    });
+    outsider.execute_batch("ROLLBACK").expect("the end of the lock");
+    drop(outsider);
+    let mut daemon = Daemon::spawn(&dir, None);
+    let api = daemon.ready().expect("it runs again");
+    let tx = api.of_symbol("AAA").expect("it is kept");
+    assert_eq!(tx["legs"]["stop"]["desired"], "95");
+    assert_eq!(difference(&tx, &exchange.ends("AAA")), None);
 }
 
 #[test]

@@ -30,6 +30,8 @@ mod guards;
 mod harness;
 /// SIGKILL at random, and what was promised before.
 mod kill;
+/// Backups, their restore, and ledgers that are not taken.
+mod ledger_tools;
 /// The main job: WAITING, change, fill, and the pair at the exchange.
 mod main_job;
 /// An exchange that is down, slow or talks nonsense.

@@ -105,6 +105,7 @@ fn an_exchange_that_answers_nothing_sensible_is_shown_as_down_and_found_again() 
         ("a page of HTML", Fault::Answer(200, HTML)),
         ("half an object", Fault::Answer(200, BROKEN)),
         ("503", Fault::Answer(503, HTML)),
+        ("it hangs", Fault::Hang),
     ];
     std::thread::scope(|scope| {
         for (name, fault) in faults {

@@ -54,6 +54,32 @@ fn i5_an_entry_that_filled_while_the_process_stood_still_is_protected_at_once_af
     assert!(protected.is_some_and(|fact| fact["span_ms"].is_u64()), "{facts:#?}");
 }
 
+/// The clock of time without a stop is about the position, not about when somebody looked.
+#[test]
+#[ignore = "the core counts from when it heard of the fill"]
+fn i5_the_clock_counts_from_the_fill_not_from_when_it_was_heard() {
+    let dir = Dir::new();
+    let exchange = Exchange::manual(&dir);
+    exchange.price("AAA", "100.00", "100.02");
+    configure(&dir, &exchange.url, &[]);
+    let mut daemon = Daemon::spawn(&dir, None);
+    let api = daemon.ready().expect("it runs");
+    assert!(api.open("AAA", Some("99.90"), "plain").promised().is_some());
+    daemon.until("it waits", |_| exchange.open_orders().len() == 1);
+    daemon.signal("STOP");
+    exchange.price("AAA", "99.80", "99.82");
+    let pause = Duration::from_secs(3);
+    std::thread::sleep(pause);
+    daemon.signal("CONT");
+    daemon.until("it is protected", |_| {
+        is_protected(&api.of_symbol("AAA").unwrap_or_default(), &exchange)
+    });
+    let facts = api.facts(1);
+    let protected = facts.iter().find(|fact| fact["kind"] == "protected");
+    let span_ms = protected.and_then(|fact| fact["span_ms"].as_u64()).unwrap_or(0);
+    assert!(u128::from(span_ms) >= pause.as_millis(), "only {span_ms} ms: {facts:#?}");
+}
+
 /// Stops the daemon and waits for its end as it should be.
 fn stop(mut daemon: Daemon) {
     let began = Instant::now();

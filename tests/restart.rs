@@ -85,8 +85,10 @@ fn a_second_daemon_on_the_same_data_is_refused() {
     let dir = Dir::new();
     let exchange = Exchange::manual(&dir);
     exchange.price("AAA", "100.00", "100.02");
-    let _daemon = Daemon::start(&dir, &exchange, &[]);
+    let daemon = Daemon::start(&dir, &exchange, &[]);
     let second = dir.bracketd("run");
     assert_eq!(second.code, Some(1), "{}", second.stderr);
-    assert!(second.stderr.contains("is in use by process"), "{}", second.stderr);
+    let holder = format!("is in use by process {}", daemon.pid());
+    assert!(second.stderr.contains(&holder), "{}", second.stderr);
+    assert_eq!(daemon.ask("status --json").json()["ready"], true, "the first goes on");
 }

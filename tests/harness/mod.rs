@@ -286,15 +286,6 @@ impl Daemon {
     pub(crate) fn kill(self) {
         self.process.kill();
     }
-
-    /// SIGTERM, and what the daemon does at its end.
-    pub(crate) fn terminate(mut self) {
-        let pid = self.process.0.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status().expect("a signal");
-        assert!(sent.success());
-        let ended = self.process.0.wait().expect("it ends");
-        assert!(ended.success(), "{ended}\n{}", self.log());
-    }
 }
 
 /// Writes a configuration with one account at the exchange behind that address.
@@ -328,6 +319,7 @@ armed = true
 stale_price = "10m"
 poll_fills = "200ms"
 poll_prices = "200ms"
+messages_per_minute = 100000
 [[account.grant]]
 scheme = "http"
 host = "127.0.0.1"

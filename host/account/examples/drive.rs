@@ -54,7 +54,7 @@ fn config(url: &str) -> Result<AccountConfig, Failure> {
         settings: vec![("base_url".to_owned(), url.to_owned())],
         secrets: secrets.map(|(n, v)| (n.to_owned(), Secret::new(v))).into(),
         grants: vec![Grant::origin(url)?.with_private()],
-        limits: Limits::default(),
+        limits: Limits { messages_per_minute: 100_000, ..Limits::default() },
         poll: PollConfig { fills_ms: 200, prices_ms: 200, ..PollConfig::default() },
         clock: ClockSource::Wall,
         log: None,
@@ -66,7 +66,7 @@ impl Drive {
         self.quote("101.00", "101.02")?;
         self.wait("up", |e| matches!(e, BrokerEvent::Up(_)))?;
         let read = Read::Instrument("AAPL".into());
-        self.account.try_send(ToAccount::Read(read)).map_err(|_| "no room")?;
+        self.account.try_send(ToAccount::Read(read, Urgency::Read)).map_err(|_| "no room")?;
         self.wait("instrument", |e| matches!(e, BrokerEvent::Instrument(_)))?;
         self.account.try_send(ToAccount::Watch(vec!["AAPL".into()])).map_err(|_| "no room")?;
         self.wait("prices", |e| matches!(e, BrokerEvent::Quotes(_)))?;
@@ -90,7 +90,9 @@ impl Drive {
         )?;
         println!("{} legs stood before the stop filled", legs.len());
         let since = bracketd_core::time::Timestamp(0);
-        self.account.try_send(ToAccount::Read(Read::Picture { since })).map_err(|_| "no room")?;
+        self.account
+            .try_send(ToAccount::Read(Read::Picture { since }, Urgency::Read))
+            .map_err(|_| "no room")?;
         self.wait("picture", |e| matches!(e, BrokerEvent::Picture(p) if p.complete))
     }
 

@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use bracketd_core::broker::FromAccount;
-use bracketd_core::command::{Command, Read};
-use bracketd_core::ids::Symbol;
+use bracketd_core::command::{Command, Read, Urgency};
+use bracketd_core::ids::{Symbol, TransactionId};
 use bracketd_core::instrument::{AccountInfo, Features};
+use bracketd_core::pace::PaceStats;
+use bracketd_core::time::Timestamp;
 
 use crate::actor::poller::{PollRequest, Poller};
-use crate::actor::queue::WriteQueue;
 use crate::actor::{pricer, reader, writer};
 use crate::config::{AccountConfig, Drive, PollConfig, ms};
 use crate::convert;
@@ -43,8 +44,16 @@ const JOIN_MAX: Duration = Duration::from_secs(2);
 pub enum ToAccount {
     /// One write, already in the ledger.
     Write(Command),
-    /// Something to find out.
-    Read(Read),
+    /// Something to find out, as urgent as what waits for the answer.
+    Read(Read, Urgency),
+    /// Commands that wait here are not to be sent: those that open something, or all of them. Each
+    /// is answered as not sent.
+    Recall {
+        /// All, not only what opens.
+        all: bool,
+    },
+    /// Everything of the transaction that waits here is at least so urgent from now on.
+    Raise(TransactionId, Urgency),
     /// The symbols whose prices are read from now on.
     Watch(Vec<Symbol>),
     /// The account ends: what waits is not sent.
@@ -83,15 +92,28 @@ pub struct AccountStatus {
     pub in_flight: usize,
     /// The last thing that went wrong.
     pub last_error: Option<String>,
+    /// The message budget.
+    pub budget: PaceStats,
+    /// Of what is in flight: what nothing but time holds up, by the budget.
+    pub held: usize,
+    /// When the first of these may go.
+    pub held_until: Option<Timestamp>,
+}
+
+/// Where the reading threads hear of their work.
+struct Inboxes {
+    reads_in: Receiver<(Read, Urgency)>,
+    polls_in: Receiver<PollRequest>,
+    nudged: Receiver<()>,
+    wake_in: Receiver<()>,
 }
 
 /// One running account. Dropping it hangs up and waits a bounded time for its threads.
 #[derive(Debug)]
 pub struct AccountHandle {
     shared: Arc<Shared>,
-    queue: Arc<WriteQueue>,
     info: AccountInfo,
-    reads: Sender<Read>,
+    reads: Sender<(Read, Urgency)>,
     polls: Sender<PollRequest>,
     wake: Sender<()>,
     threads: Vec<JoinHandle<()>>,
@@ -112,27 +134,28 @@ impl AccountHandle {
         events: Sender<FromAccount>,
     ) -> Result<Self, StartError> {
         let poll = config.poll.clone();
-        let shared = shared(host, config, events)?;
+        let (nudge, nudged) = bounded(1);
+        let shared = shared(host, config, nudge, events)?;
         let slot = || Slot::new(plugin.clone(), shared.clone());
         let told = slot().describe().map_err(|e| StartError::Describe(e.to_string()))?;
         let info =
             convert::account_info(&told).map_err(|lie| StartError::Describe(lie.to_string()))?;
         let concurrent = info.features.has(Features::CONCURRENT_WRITES);
         let instances = if concurrent { WRITE_INSTANCES } else { 1 };
-        let queue = Arc::new(WriteQueue::new(instances, shared.limits.queue));
+        shared.scheduler.writers(instances);
         let (reads, reads_in) = bounded(READS_WAITING_MAX);
         let (polls, polls_in) = bounded(16);
         let (wake, wake_in) = bounded(1);
         let threads = Vec::new();
-        let mut handle = Self { shared: shared.clone(), queue, info, reads, polls, wake, threads };
-        handle.spawn_readers(slot, &poll, (reads_in, polls_in, wake_in))?;
+        let mut handle = Self { shared: shared.clone(), info, reads, polls, wake, threads };
+        handle.spawn_readers(slot, &poll, Inboxes { reads_in, polls_in, nudged, wake_in })?;
         for number in 0..instances {
-            let (slot, queue) = (slot(), handle.queue.clone());
+            let slot = slot();
             let limits = &shared.limits;
             let budget_ms =
                 if concurrent { limits.write_budget_ms } else { limits.single_write_budget_ms };
             handle.spawn(&format!("write{number}"), move || {
-                writer::run(slot, &queue, budget_ms);
+                writer::run(slot, budget_ms);
             })?;
         }
         Ok(handle)
@@ -151,17 +174,28 @@ impl AccountHandle {
         match message {
             ToAccount::Write(command) => {
                 self.shared.begun();
-                self.queue.push(command).map_err(|command| {
+                self.shared.scheduler.push(command).map_err(|command| {
                     self.shared.ended();
                     ToAccount::Write(command)
                 })
             }
-            ToAccount::Read(read) => {
+            ToAccount::Read(read, urgency) => {
                 self.shared.begun();
-                self.reads.try_send(read).map_err(|refused| {
+                self.shared.scheduler.read_begun(urgency);
+                self.reads.try_send((read, urgency)).map_err(|refused| {
+                    self.shared.scheduler.read_ended(urgency);
                     self.shared.ended();
-                    ToAccount::Read(refused.into_inner())
+                    let (read, urgency) = refused.into_inner();
+                    ToAccount::Read(read, urgency)
                 })
+            }
+            ToAccount::Raise(transaction, urgency) => {
+                self.shared.scheduler.raise(transaction, urgency);
+                Ok(())
+            }
+            ToAccount::Recall { all } => {
+                self.shared.scheduler.recall(all);
+                Ok(())
             }
             ToAccount::Watch(symbols) => {
                 *lock(&self.shared.watched) = symbols;
@@ -189,6 +223,8 @@ impl AccountHandle {
     /// How the account is doing.
     pub fn status(&self) -> AccountStatus {
         let counters = &self.shared.counters;
+        // Asked first: what goes out meanwhile is in flight and not held.
+        let held = self.shared.scheduler.held();
         AccountStatus {
             up: counters.up.load(Ordering::Acquire),
             calls: counters.calls.load(Ordering::Relaxed),
@@ -197,6 +233,9 @@ impl AccountHandle {
             lies: counters.lies.load(Ordering::Relaxed),
             in_flight: counters.in_flight.load(Ordering::Acquire),
             last_error: lock(&counters.last_error).clone(),
+            budget: self.shared.scheduler.stats(),
+            held: held.count,
+            held_until: held.until,
         }
     }
 
@@ -214,16 +253,16 @@ impl AccountHandle {
         &mut self,
         slot: impl Fn() -> Slot,
         poll: &PollConfig,
-        inboxes: (Receiver<Read>, Receiver<PollRequest>, Receiver<()>),
+        inboxes: Inboxes,
     ) -> Result<(), StartError> {
-        let (reads_in, polls_in, wake_in) = inboxes;
-        let poller = Poller::new(slot(), self.info.clone(), poll.clone(), polls_in);
+        let Inboxes { reads_in, polls_in, nudged, wake_in } = inboxes;
+        let poller = Poller::new(slot(), self.info.clone(), poll.clone(), polls_in, nudged);
         self.spawn("fills", move || poller.run())?;
         let (reader_slot, reader_poll) = (slot(), poll.clone());
         self.spawn("reads", move || reader::run(reader_slot, &reader_poll, &reads_in))?;
         if poll.drive == Drive::Timer {
-            let (slot, prices_ms) = (slot(), poll.prices_ms);
-            self.spawn("prices", move || pricer::run(slot, prices_ms, &wake_in))?;
+            let (slot, poll) = (slot(), poll.clone());
+            self.spawn("prices", move || pricer::run(slot, &poll, &wake_in))?;
         }
         Ok(())
     }
@@ -237,7 +276,7 @@ impl AccountHandle {
 
     fn hang_up(&self) {
         self.shared.stop.store(true, Ordering::Release);
-        self.queue.close();
+        self.shared.scheduler.close();
         let _ = self.wake.try_send(());
     }
 }
@@ -246,6 +285,7 @@ impl AccountHandle {
 pub(crate) fn shared(
     host: &Host,
     config: AccountConfig,
+    nudge: Sender<()>,
     events: Sender<FromAccount>,
 ) -> Result<Arc<Shared>, StartError> {
     let secrets = Secrets::new(config.secrets.clone()).map_err(StartError::SecretTooShort)?;
@@ -260,7 +300,7 @@ pub(crate) fn shared(
     )
     .map_err(|e| StartError::Thread(e.to_string()))?;
     let parts = (secrets, client, senders);
-    Ok(Arc::new(Shared::new(config, parts, host.next_generation(), events)))
+    Ok(Arc::new(Shared::new(config, parts, nudge, host.next_generation(), events)))
 }
 
 impl Drop for AccountHandle {

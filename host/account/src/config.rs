@@ -37,7 +37,7 @@ pub struct AccountConfig {
     pub log: Option<Sender<LogLine>>,
 }
 
-/// Limits of one plugin instance and of one call into it.
+/// Limits of one plugin instance, of one call into it, and of what the account says in all.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Linear memory, summed over all memories of an instance, in bytes.
@@ -48,6 +48,9 @@ pub struct Limits {
     pub cpu_ms: u64,
     /// What a read call may take altogether, in milliseconds.
     pub read_budget_ms: u32,
+    /// What a read of the fill poll may take altogether, in milliseconds: a broker that hangs is
+    /// seen as down after three of them, and no fill is looked for meanwhile.
+    pub pulse_budget_ms: u32,
     /// What a write call may take altogether, in milliseconds.
     pub write_budget_ms: u32,
     /// As above where the plugin allows one write at a time: keep it at or below a third of the
@@ -61,6 +64,8 @@ pub struct Limits {
     pub response_bytes: usize,
     /// What a guest may hand over in one host call, in bytes.
     pub hostcall_bytes: usize,
+    /// Requests to the broker in any minute, reads and writes together.
+    pub messages_per_minute: u32,
     /// Commands that may wait; one more is given back to the caller.
     pub queue: usize,
     /// Log lines a second; more are counted and dropped.
@@ -78,12 +83,14 @@ impl Default for Limits {
             table_elements: 20_000,
             cpu_ms: 200,
             read_budget_ms: 10_000,
+            pulse_budget_ms: 4_000,
             write_budget_ms: 4_000,
             single_write_budget_ms: 1_000,
             write_hard_ms: 10_000,
             request_bytes: 256 << 10,
             response_bytes: 8 << 20,
             hostcall_bytes: 4 << 20,
+            messages_per_minute: 200,
             queue: 256,
             log_lines_per_second: 50,
             kv_keys: 256,

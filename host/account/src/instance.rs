@@ -44,6 +44,10 @@ pub(crate) struct Called<R> {
     pub result: Result<(Instance, R), CallError>,
     /// The write that the host saw.
     pub write: Option<WriteSeen>,
+    /// Requests to the broker that it took.
+    pub requests: u32,
+    /// Whether the broker answered one of them with "too many".
+    pub limited: bool,
 }
 
 /// The arguments of one call that are not the plugin's business to know.
@@ -80,7 +84,8 @@ impl Instance {
         begin(&mut self.store, budget.mode, budget.total_ms, cpu_ms);
         self.store.data().shared.counters.calls.fetch_add(1, Ordering::Relaxed);
         let outcome = export(self.exports.bracketd_broker_account(), &mut self.store);
-        let write = self.store.data_mut().call.write.take();
+        let call = &mut self.store.data_mut().call;
+        let (write, requests, limited) = (call.write.take(), call.requests, call.limited);
         let result = match outcome {
             Ok(answer) => Ok((self, answer)),
             Err(error) => {
@@ -88,7 +93,7 @@ impl Instance {
                 Err(call_error(&self.store, &error))
             }
         };
-        Called { result, write }
+        Called { result, write, requests, limited }
     }
 
     /// The context of a call; `client_id` is empty in reads.
@@ -114,6 +119,8 @@ fn begin(store: &mut Store<GuestState>, mode: Mode, total_ms: u32, cpu_ms: u64) 
         mode,
         deadline: Instant::now() + ms(u64::from(total_ms)),
         ticks_left: cpu_ms.div_ceil(EPOCH_MS),
+        requests: 0,
+        limited: false,
         write: None,
         cut: None,
     };

@@ -27,6 +27,7 @@ mod instance;
 mod lock;
 mod plugin;
 mod probe;
+mod scheduler;
 mod secret;
 mod shared;
 mod slot;

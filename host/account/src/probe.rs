@@ -52,7 +52,7 @@ pub fn call_cost(
     calls: usize,
 ) -> Result<CallCost, ProbeError> {
     let (tell, _events) = crossbeam_channel::bounded(1);
-    let shared = shared(host, config, tell)?;
+    let shared = shared(host, config, crossbeam_channel::bounded(1).0, tell)?;
     let mut slot = Slot::new(plugin.clone(), shared.clone());
     slot.ensure().map_err(|not_ready| ProbeError::Plugin(not_ready.fault))?;
     let (bracket, stop) = sample().ok_or_else(|| failed("no sample"))?;

@@ -3,7 +3,7 @@
 //! Apart so that it is visible in one place: nothing here belongs to two accounts, and everything
 //! that changes is behind its own lock or counter, never held over a call into a guest.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,6 +12,7 @@ use std::time::Duration;
 use crossbeam_channel::{SendTimeoutError, Sender, TrySendError};
 
 use bracketd_core::broker::{BrokerEvent, FromAccount};
+use bracketd_core::command::Urgency;
 use bracketd_core::ids::{AccountName, BrokerOrderId, Symbol};
 
 use crate::bindings::bracketd::broker::types;
@@ -22,6 +23,7 @@ use crate::guest::kv::Kv;
 use crate::guest::log::{LogSink, cut};
 use crate::guest::{LogLevel, LogLine};
 use crate::lock::lock;
+use crate::scheduler::Scheduler;
 use crate::secret::Secrets;
 use crate::wire::{Client, Senders};
 
@@ -50,6 +52,12 @@ pub(crate) struct Shared {
     pub client: Arc<Client>,
     /// The threads that send writes.
     pub senders: Senders,
+    /// Where every call waits for its turn.
+    pub scheduler: Scheduler,
+    /// Whether an order rests at the broker, or one of ours is on its way.
+    pub rests: AtomicBool,
+    /// Wakes the poll of fills and orders.
+    pub nudge: Sender<()>,
     /// The `kv` memory.
     pub kv: Kv,
     /// Where log lines go.
@@ -62,8 +70,9 @@ pub(crate) struct Shared {
     pub instruments: Mutex<HashMap<Symbol, types::Instrument>>,
     /// How the broker tied the orders that were seen.
     pub ties: Mutex<Ties>,
-    /// Orders that our writes made or touched: the next poll looks after those it does not see.
-    pub expected: Mutex<HashSet<BrokerOrderId>>,
+    /// Orders that our writes made or touched, and how urgent these were: the next poll looks
+    /// after those it does not see.
+    pub expected: Mutex<HashMap<BrokerOrderId, Urgency>>,
     /// Counters for people.
     pub counters: Counters,
     /// Whether the account shall end.
@@ -95,11 +104,13 @@ impl Shared {
     pub(crate) fn new(
         config: AccountConfig,
         parts: (Arc<Secrets>, Arc<Client>, Senders),
+        nudge: Sender<()>,
         generation: u64,
         events: Sender<FromAccount>,
     ) -> Self {
         let (secrets, client, senders) = parts;
         let AccountConfig { name, settings, grants, limits, clock, log, .. } = config;
+        let scheduler = Scheduler::new(limits.messages_per_minute, limits.queue, &clock);
         Self {
             name,
             settings,
@@ -108,6 +119,9 @@ impl Shared {
             clock,
             client,
             senders,
+            scheduler,
+            rests: AtomicBool::new(false),
+            nudge,
             kv: Kv::new(limits.kv_keys, limits.kv_bytes),
             log: LogSink::new(log, limits.log_lines_per_second),
             limits,
@@ -186,12 +200,16 @@ impl Shared {
         });
     }
 
-    /// The next poll shall look after this order.
-    pub(crate) fn expect_order(&self, id: &BrokerOrderId) {
+    /// The next poll shall look after this order, and soon: a write of that class named it.
+    pub(crate) fn expect_order(&self, id: &BrokerOrderId, urgency: Urgency) {
         let mut expected = lock(&self.expected);
         if expected.len() < EXPECTED_MAX {
-            expected.insert(id.clone());
+            let known = expected.entry(id.clone()).or_insert(urgency);
+            *known = urgency.min(*known);
         }
+        drop(expected);
+        // One wake-up that waits is enough.
+        let _ = self.nudge.try_send(());
     }
 }
 

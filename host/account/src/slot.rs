@@ -3,7 +3,7 @@
 //! Apart because every thread that owns an instance needs the same ladder: one trap costs one
 //! instance, three within a minute cost a pause, and the pause doubles up to 30 s.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use wasmtime::Store;
 
 use bracketd_core::broker::{Balance, Fault};
+use bracketd_core::command::Urgency;
 
 use crate::bindings::bracketd::broker::types as abi;
 use crate::bindings::exports::bracketd::broker::account::{Guest, Info};
@@ -18,23 +19,48 @@ use crate::convert::{self, fault_of, plain_fault};
 use crate::guest::{GuestState, Mode, WriteSeen};
 use crate::instance::{Budget, CallError, Instance};
 use crate::plugin::Plugin;
+use crate::scheduler::Caller;
 use crate::shared::Shared;
 
 /// First pause after a failed connect or a series of traps.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
-/// Longest pause.
+/// Longest pause after series of traps: the plugin is unsound, and each try costs CPU.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// Longest pause after failed connects: a broker that is back after hours is found within seconds.
+const CONNECT_PAUSE_MAX: Duration = Duration::from_secs(5);
 /// So many traps within [`TRAP_WINDOW`] are a series.
 const TRAPS_MAX: usize = 3;
 /// See [`TRAPS_MAX`].
 const TRAP_WINDOW: Duration = Duration::from_secs(60);
+
+/// How the calls of a slot come to their turn at the broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// They have it: what they take beyond what was paid ahead is charged.
+    Had,
+    /// Each call waits for its own.
+    Each(Caller, Urgency),
+    /// They neither wait nor cost: a step of a tape stands for the time that passes.
+    Free,
+}
 
 /// The place of one instance.
 pub(crate) struct Slot {
     plugin: Plugin,
     /// What the account's instances share.
     pub shared: Arc<Shared>,
+    /// What one of its read calls may take altogether, in milliseconds.
+    pub read_budget_ms: u32,
     instance: Option<Instance>,
+    turn: Turn,
+    /// Requests that were charged ahead and not made yet.
+    paid: u32,
+    /// Requests that each export took last.
+    costs: HashMap<&'static str, u32>,
+    /// Requests of the last call.
+    made: u32,
+    /// Whether the last call was answered with "too many".
+    limited: bool,
     built: bool,
     traps: VecDeque<Instant>,
     pause: Duration,
@@ -59,8 +85,14 @@ impl Slot {
     pub(crate) fn new(plugin: Plugin, shared: Arc<Shared>) -> Self {
         Self {
             plugin,
+            read_budget_ms: shared.limits.read_budget_ms,
             shared,
             instance: None,
+            turn: Turn::Had,
+            paid: 0,
+            costs: HashMap::new(),
+            made: 0,
+            limited: false,
             built: false,
             traps: VecDeque::new(),
             pause: PAUSE_MIN,
@@ -103,7 +135,7 @@ impl Slot {
                 }
                 Ok(Some(balance))
             }
-            Err(fault) => Err(self.rest(fault)),
+            Err(fault) => Err(self.rest(fault, CONNECT_PAUSE_MAX)),
         }
     }
 
@@ -128,27 +160,68 @@ impl Slot {
                 Err(error)
             }
         };
+        (self.made, self.limited) = (called.requests, called.limited);
+        if self.turn != Turn::Free {
+            let ahead = called.requests.min(self.paid);
+            self.paid -= ahead;
+            self.shared.scheduler.settle(0, called.requests - ahead);
+        }
         (result, called.write)
+    }
+
+    /// The next calls have their turn, for which `paid` requests were charged ahead; or wait for
+    /// it, or are free. What the turn before did not use comes back.
+    pub(crate) fn begin(&mut self, turn: Turn, paid: u32) {
+        self.shared.scheduler.settle(std::mem::replace(&mut self.paid, paid), 0);
+        self.turn = turn;
+    }
+
+    /// Tells the scheduler when the broker had enough: a call just ended with this fault, if any.
+    pub(crate) fn note_limit(&self, told: Option<&abi::Fault>) {
+        match told {
+            Some(abi::Fault::RateLimited(wait)) => self.shared.scheduler.limited(wait.after_ms),
+            _ if self.limited => self.shared.scheduler.limited(None),
+            _ => {}
+        }
     }
 
     /// Calls a read export with the account's read budget.
     pub(crate) fn read<R>(
         &mut self,
-        op: &str,
+        op: &'static str,
         export: impl FnOnce(
             &Guest,
             &mut Store<GuestState>,
             &abi::CallCtx,
         ) -> wasmtime::Result<Result<R, abi::Fault>>,
     ) -> ReadResult<R> {
-        let total_ms = self.shared.limits.read_budget_ms;
+        let total_ms = self.read_budget_ms;
         let context = Instance::context(&self.shared, op, "", 1, total_ms);
         let budget = Budget { mode: Mode::Read, total_ms };
-        match self.call(budget, |guest, store| export(guest, store, &context)).0 {
+        let turn = self.turn;
+        if let Turn::Each(caller, urgency) = turn {
+            let requests = self.cost(op);
+            if !self.shared.scheduler.pass(caller, urgency, requests) {
+                return Err(plain_fault("ACCOUNT_ENDS", "the account ends"));
+            }
+            self.paid = requests;
+        }
+        let called = self.call(budget, |guest, store| export(guest, store, &context)).0;
+        self.costs.insert(op, self.made);
+        if let Turn::Each(..) = turn {
+            self.begin(turn, 0);
+        }
+        self.note_limit(called.as_ref().ok().and_then(|told| told.as_ref().err()));
+        match called {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(fault)) => Err(fault_of(&fault)),
             Err(error) => Err(plain_fault(code(&error), error.to_string())),
         }
+    }
+
+    /// Requests that an export took last time; one where it was not called yet.
+    pub(crate) fn cost(&self, op: &str) -> u32 {
+        self.costs.get(op).copied().unwrap_or(1).max(1)
     }
 
     fn connect(&mut self) -> Result<Balance, Fault> {
@@ -178,13 +251,13 @@ impl Slot {
         if self.traps.len() >= TRAPS_MAX {
             self.traps.clear();
             let text = format!("{TRAPS_MAX} calls ended badly within a minute; last: {error}");
-            self.rest(plain_fault("PLUGIN_UNSOUND", text));
+            self.rest(plain_fault("PLUGIN_UNSOUND", text), PAUSE_MAX);
         }
     }
 
-    fn rest(&mut self, fault: Fault) -> NotReady {
-        let after = self.pause;
-        self.pause = (self.pause * 2).min(PAUSE_MAX);
+    fn rest(&mut self, fault: Fault, longest: Duration) -> NotReady {
+        let after = self.pause.min(longest);
+        self.pause = (self.pause * 2).min(longest);
         self.not_before = Some(Instant::now() + after);
         self.shared.note_error(&format!("{}: {}", fault.code, fault.message));
         self.why = fault;

@@ -15,6 +15,7 @@
 //! - one transaction has a limit of its own, except for what protects or closes.
 
 mod bucket;
+mod rules;
 mod stats;
 
 use std::collections::BTreeMap;
@@ -22,12 +23,13 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 
 use crate::bug::{self, Bug};
-use crate::command::{Command, Urgency};
+use crate::command::Urgency;
 use crate::ids::TransactionId;
 use crate::time::Timestamp;
 use bucket::{Bucket, REQUEST};
 use stats::Used;
 
+pub use rules::{Message, PaceRules, reserve_percent, share_percent};
 pub use stats::{ClassStats, PaceStats};
 
 /// So often a fill is asked for before everything else.
@@ -43,71 +45,6 @@ const LIMITED_MS_MIN: u64 = 1_000;
 /// Transactions whose own limit is remembered although it is not used.
 const IDLE_LIMITS_MAX: usize = 256;
 const CLASSES: usize = Urgency::ALL.len();
-
-/// How much an account may say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PaceRules {
-    /// Requests in any minute, reads and writes together.
-    pub per_minute: u32,
-    /// Messages in any minute about one transaction, other than to protect or to close it.
-    pub per_transaction: u32,
-}
-
-impl PaceRules {
-    /// The rules of a budget: one transaction may use a tenth of it.
-    pub fn of(per_minute: u32) -> Self {
-        Self { per_minute, per_transaction: (per_minute / 10).max(6) }
-    }
-}
-
-/// The part of the bucket, in percent, that a class leaves to more urgent ones.
-pub fn reserve_percent(class: Urgency) -> u8 {
-    match class {
-        Urgency::Pulse | Urgency::Unprotected => 0,
-        Urgency::Close => 10,
-        Urgency::Reduce => 20,
-        Urgency::Tighten => 40,
-        Urgency::Routine => 50,
-        Urgency::Read => 60,
-    }
-}
-
-/// The share of turns, in percent, that a class gets while more urgent ones wait too. Together
-/// they are half: the other half is the most urgent one's.
-pub fn share_percent(class: Urgency) -> u8 {
-    match class {
-        Urgency::Pulse | Urgency::Unprotected => 0,
-        Urgency::Close => 20,
-        Urgency::Reduce | Urgency::Tighten => 10,
-        Urgency::Routine | Urgency::Read => 5,
-    }
-}
-
-/// A message that wants to go out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// Its class.
-    pub urgency: Urgency,
-    /// The transaction it is about, where it is about one.
-    pub transaction: Option<TransactionId>,
-    /// Orders moved stops: the largest goes first.
-    pub gain: Decimal,
-    /// Requests that it will probably take.
-    pub requests: u32,
-}
-
-impl Message {
-    /// A message about no transaction that takes one request.
-    pub fn new(urgency: Urgency) -> Self {
-        Self { urgency, transaction: None, gain: Decimal::ZERO, requests: 1 }
-    }
-
-    /// The message that a command is.
-    pub fn of(command: &Command) -> Self {
-        let transaction = Some(command.transaction);
-        Self { transaction, gain: command.gain, ..Self::new(command.urgency) }
-    }
-}
 
 /// By which a waiting message is known; rises with each one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -211,9 +148,18 @@ impl Pace {
     /// Gives all messages of a transaction that are less urgent this class: something that
     /// matters more waits behind them now.
     pub fn raise(&mut self, transaction: TransactionId, urgency: Urgency) {
+        self.raise_where(urgency, &|one| one.message.transaction == Some(transaction));
+    }
+
+    /// The same for one message.
+    pub fn raise_ticket(&mut self, ticket: Ticket, urgency: Urgency) {
+        self.raise_where(urgency, &|one| one.ticket == ticket);
+    }
+
+    fn raise_where(&mut self, urgency: Urgency, is_meant: &dyn Fn(&Waiting) -> bool) {
         for class in Urgency::ALL.into_iter().filter(|class| *class > urgency) {
-            let of_it = |one: &mut Waiting| one.message.transaction == Some(transaction);
-            let moved: Vec<Waiting> = self.waiting[lane(class)].extract_if(.., of_it).collect();
+            let all = &mut self.waiting[lane(class)];
+            let moved: Vec<Waiting> = all.extract_if(.., |one| is_meant(one)).collect();
             self.waiting[lane(urgency)].extend(moved.into_iter().map(|mut one| {
                 one.message.urgency = urgency;
                 one

@@ -1,13 +1,14 @@
 //! The command line: one verb, one file.
 //!
 //! Apart from what it starts. Verbs that look at a running daemon are clients of its local API like
-//! any other; none of them opens the ledger behind the daemon's back.
+//! any other; only `db` opens the ledger itself, and only to read it while a daemon runs.
 
 pub mod account;
 pub mod activity;
 pub mod client;
 pub mod config;
 mod confirm;
+pub mod db;
 pub mod exchange;
 pub mod exit;
 pub mod guard;
@@ -113,6 +114,9 @@ enum Verb {
     /// Stop trading, in four steps, or let it go on
     #[command(subcommand)]
     Kill(kill::KillVerb),
+    /// Look at the ledger itself: check, back up, restore, export
+    #[command(subcommand)]
+    Db(db::DbVerb),
     /// The limits that no script can switch off
     #[command(subcommand)]
     Guard(guard::GuardVerb),
@@ -168,6 +172,7 @@ fn dispatch(verb: Option<Verb>, common: &Common, out: &Out) -> Result<Next, Fail
         Some(Verb::Activity(verb)) => activity::run(&verb, &client()?, out)?,
         Some(Verb::Account(verb)) => account::run(&verb, &client()?, out)?,
         Some(Verb::Kill(verb)) => kill::run(&verb, client(), out)?,
+        Some(Verb::Db(verb)) => db::run(&verb, common, out)?,
         Some(Verb::Guard(verb)) => guard::run(&verb, common, out)?,
         Some(Verb::Status) => status::run(&client()?, out)?,
         Some(Verb::Portfolio) => portfolio::run(&client()?, out)?,

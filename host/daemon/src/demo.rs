@@ -153,6 +153,7 @@ secrets.key_id = {{ file = "exchange.key_id" }}
 secrets.secret_key = {{ file = "exchange.secret_key" }}
 poll_fills = "250ms"
 poll_prices = "250ms"
+messages_per_minute = 6000 # this exchange has no limit; a broker does
 
 [[account.grant]]
 scheme = "http"

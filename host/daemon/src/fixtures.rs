@@ -174,6 +174,7 @@ pub(crate) fn status() -> Status {
             is_up: true,
             is_reconciled: false,
             is_armed: true,
+            budget: bracketd_core::pace::PaceStats::default(),
             last_error: None,
             control: Control::default(),
             kill_level: KillLevel::Off,

@@ -15,6 +15,7 @@ use bracketd_core::ids::{AccountName, PolicyName, Symbol, TransactionId};
 use bracketd_core::instrument::Instrument;
 use bracketd_core::intent::{Request, Verdict};
 use bracketd_core::metrics::{Portfolio, SymbolSummary};
+use bracketd_core::pace::PaceStats;
 use bracketd_core::protection::Exposed;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{Transaction, TransactionStatus};
@@ -238,6 +239,8 @@ pub struct AccountState {
     pub is_reconciled: bool,
     /// Whether commands go out.
     pub is_armed: bool,
+    /// Its message budget.
+    pub budget: PaceStats,
     /// What went wrong last, where something did.
     pub last_error: Option<String>,
     /// What people decided about it: arming, its own kill switch, what losses are measured from.

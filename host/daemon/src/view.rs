@@ -4,6 +4,7 @@
 //! by accident. Decimal numbers and ids are strings, times RFC 3339 in UTC.
 
 pub mod control;
+pub mod export;
 pub mod records;
 pub mod status;
 pub mod transaction;

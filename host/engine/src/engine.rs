@@ -228,12 +228,17 @@ impl Engine {
     /// Whether nothing is left to do before something new arrives: no run waits, no command is
     /// unanswered, nothing is unsaved.
     pub fn is_quiet(&self) -> bool {
+        self.is_quiet_but(0)
+    }
+
+    /// The same where so many commands are held back by a message budget: these wait for time, and
+    /// hold nothing up.
+    pub fn is_quiet_but(&self, held: usize) -> bool {
         let in_flight = || {
-            self.book.transactions.values().any(|tx| {
-                tx.ops.iter().any(|op| op.state == bracketd_core::command::OpState::InFlight)
-            })
+            let ops = self.book.transactions.values().flat_map(|tx| &tx.ops);
+            ops.filter(|op| op.state == bracketd_core::command::OpState::InFlight).count()
         };
-        self.unsaved.is_none() && self.runs.is_empty() && !in_flight()
+        self.unsaved.is_none() && self.runs.is_empty() && in_flight() <= held
     }
 
     /// The verdict for somebody who asked while the ledger cannot be written.

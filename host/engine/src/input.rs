@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use bracketd_core::broker::FromAccount;
-use bracketd_core::command::{Command, Read};
+use bracketd_core::command::{Command, Read, Urgency};
 use bracketd_core::control::KillFile;
 use bracketd_core::fact::Fact;
 use bracketd_core::ids::{AccountName, OpId, PolicyName, Symbol, TransactionId};
@@ -87,6 +87,8 @@ pub struct Dispatch {
     pub reads: Vec<(AccountName, Read)>,
     /// The symbols whose prices are wanted, when that changed.
     pub watch: Option<BTreeMap<AccountName, Vec<Symbol>>>,
+    /// Transactions whose messages are more urgent from now on, those on their way too.
+    pub raised: Vec<(AccountName, TransactionId, Urgency)>,
     /// Answers.
     pub verdicts: Vec<(Ticket, Verdict)>,
     /// What was committed, with its number in the ledger.

@@ -9,13 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use bracketd_core::apply::{NoticeKind, Transition, apply};
 use bracketd_core::broker::{BrokerEvent, Fault, FromAccount};
 use bracketd_core::bug::{self, Bug};
-use bracketd_core::command::{Answer, Command, Read};
+use bracketd_core::command::{Answer, Command, Read, Urgency};
 use bracketd_core::control::file_seen;
 use bracketd_core::decide::decide;
 use bracketd_core::fact::{Fact, FactKind};
 use bracketd_core::ids::{AccountName, Symbol, TransactionId};
 use bracketd_core::intent::{Outcome, Request, Source, Verdict};
-use bracketd_core::plan::{plan, wake};
+use bracketd_core::plan::{plan, raised, wake};
 use bracketd_core::refusal::Refusal;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::Transaction;
@@ -331,6 +331,7 @@ impl Engine {
     }
 
     fn finish(&mut self, now: Timestamp, out: Transition, mut sent: Dispatch) -> Dispatch {
+        sent.raised = self.raised(&out);
         sent.commands = out.commands;
         sent.reads = out.reads;
         sent.watch = self.watch_changed(&mut sent.reads, now);
@@ -347,6 +348,17 @@ impl Engine {
             }
         }
         sent
+    }
+
+    /// Transactions of which something waits on its way while something worse came up behind it.
+    fn raised(&self, out: &Transition) -> Vec<(AccountName, TransactionId, Urgency)> {
+        let is_new = |id: TransactionId| out.commands.iter().any(|c| c.transaction == id);
+        let touched = out.touched.iter().filter(|id| !is_new(**id));
+        let with_account = |id: &TransactionId| {
+            let account = self.book.transactions.get(id)?.account.clone();
+            Some((account, *id, raised(&self.book, *id)?))
+        };
+        touched.filter_map(with_account).collect()
     }
 
     fn forget(&mut self, id: TransactionId) {

@@ -5,12 +5,12 @@
 use bracketd_core::Decimal;
 use bracketd_core::book::AccountRules;
 use bracketd_core::broker::{BrokerEvent, FromAccount, OrderReport, Picture, Quote};
-use bracketd_core::command::{Answer, Call, Progress};
+use bracketd_core::command::{Answer, Call, Progress, Urgency};
 use bracketd_core::fact::FactKind;
 use bracketd_core::guard::GuardRules;
-use bracketd_core::ids::{AccountName, PolicyName, Symbol};
+use bracketd_core::ids::{AccountName, PolicyName, Symbol, TransactionId};
 use bracketd_core::instrument::{AccountInfo, Features, Instrument, PriceBand};
-use bracketd_core::intent::{GuardWish, Intent, Open, Request, Source};
+use bracketd_core::intent::{GuardWish, Intent, Open, Request, Source, Wish};
 use bracketd_core::money::{Price, Quantity};
 use bracketd_core::order::{Direction, OrderStatus};
 use bracketd_core::time::Timestamp;
@@ -220,6 +220,33 @@ fn policies_are_asked_at_open_at_each_bar_at_their_timers_and_at_a_start() {
     again.now = world.now;
     assert_eq!(again.picture(), ["start"]);
     assert_eq!(again.quote_at(272), ["beat"], "timers are worked out anew");
+}
+
+#[test]
+fn i14_what_is_on_its_way_is_raised_when_a_stop_waits_behind_it() {
+    let ledger = Ledger::in_memory().expect("a ledger");
+    let mut world = World::new(ledger, Timestamp(1_700_000_040_000_000));
+    world.picture();
+    world.quote_at(1);
+    opened(&mut world);
+    let transaction = TransactionId(1);
+    let mut ask = |stop, target| {
+        let request = Request {
+            intent: Intent::Protect { transaction, stop, target },
+            source: Source::Manual("ann".to_owned()),
+            why: String::new(),
+            if_version: None,
+            inputs: String::new(),
+        };
+        world.step(vec![Input::Request { ticket: Ticket(2), request: Box::new(request) }])
+    };
+    let target = ask(Wish::Keep, Wish::Set(price(120).expect("a price")));
+    let urgencies: Vec<Urgency> = target.commands.iter().map(|c| c.urgency).collect();
+    assert_eq!((urgencies, target.raised), (vec![Urgency::Routine], vec![]));
+    // The stop goes out once the target's command is answered; that one is in its way now.
+    let stop = ask(Wish::Set(price(90).expect("a price")), Wish::Keep);
+    assert!(stop.commands.is_empty());
+    assert_eq!(stop.raised, [("a".into(), transaction, Urgency::Unprotected)]);
 }
 
 /// Codes of the facts of that kind, with the transaction where it is about one.

@@ -96,7 +96,7 @@ pub struct PolicyVersion {
 /// The ledger as it stands at the start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loaded {
-    /// Drawn when the ledger was made; part of every op id.
+    /// Drawn when the ledger was made, and anew at each restore; part of every op id.
     pub ledger_id: String,
     /// How often the ledger was restored from a backup; part of every op id.
     pub epoch: u32,

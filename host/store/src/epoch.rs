@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use crate::error::StoreError;
 
-/// Makes the next epoch begin and disarms every account.
+/// Makes the next epoch begin, one above its own and above `other`, and disarms every account.
 ///
 /// The ledger also gets a new id. The number alone would not do: the same backup restored twice,
 /// or on another machine, would begin the same epoch again, and ids that the first life has used
@@ -15,8 +15,11 @@ use crate::error::StoreError;
 ///
 /// An account that nobody ever armed or disarmed is disarmed too: else the configuration would
 /// decide, and it may say `armed`.
-pub(crate) fn begin(sql: &Connection) -> Result<(), StoreError> {
-    sql.execute("UPDATE ledger SET epoch = epoch + 1, ledger_id = lower(hex(randomblob(16)))", [])?;
+pub(crate) fn begin(sql: &Connection, other: u32) -> Result<(), StoreError> {
+    sql.execute(
+        "UPDATE ledger SET epoch = max(epoch, ?) + 1, ledger_id = lower(hex(randomblob(16)))",
+        [other],
+    )?;
     sql.execute("UPDATE accounts SET armed = 0", [])?;
     Ok(())
 }

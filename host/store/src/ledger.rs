@@ -4,6 +4,7 @@
 //! remembers of its own writes. It must never be shared between threads.
 
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -17,6 +18,9 @@ use crate::open::{self, LEDGER_FILE, OpenOptions};
 use crate::shadow::Shadows;
 use crate::tools::files;
 use crate::{commit, epoch, load};
+
+/// How long a close waits for somebody else's lock.
+const CLOSE_BUSY: Duration = Duration::from_millis(250);
 
 /// The ledger. See the module's documentation.
 #[derive(Debug)]
@@ -112,7 +116,7 @@ impl Ledger {
     /// # Errors
     /// As [`Ledger::commit`].
     pub fn begin_epoch(&mut self) -> Result<u32, StoreError> {
-        self.write(|sql, _| epoch::begin(sql))?;
+        self.write(|sql, _| epoch::begin(sql, 0))?;
         Ok(load::identity(&self.sql)?.1)
     }
 
@@ -122,6 +126,8 @@ impl Ledger {
     /// # Errors
     /// What the database says. Nothing is lost then: the write-ahead log is read at the next start.
     pub fn close(self) -> Result<(), StoreError> {
+        // A stop has no time for somebody else's lock.
+        self.sql.busy_timeout(CLOSE_BUSY)?;
         let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
         let is_busy: bool = self.sql.query_row(checkpoint, [], |row| row.get(0))?;
         if is_busy { Err(StoreError::Busy) } else { Ok(()) }

@@ -7,8 +7,8 @@
 pub(crate) mod outcome;
 pub(crate) mod poller;
 pub(crate) mod pricer;
-pub(crate) mod queue;
 pub(crate) mod reader;
 pub(crate) mod reads;
+pub(crate) mod rhythm;
 pub(crate) mod seen;
 pub(crate) mod writer;

@@ -3,22 +3,32 @@
 //!
 //! An order's end is not in the list of open orders, so an order that vanished from it, or that a
 //! write of ours or a fill names, is asked for by its id. On a tape it goes step by step.
+//!
+//! A poll waits for its turn once, in the first place of all ([`Urgency::Pulse`]). The list of open
+//! orders is read less often than fills where the budget is short, and with them when something
+//! may have changed.
 
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, Sender, select};
 
 use bracketd_core::broker::{BrokerEvent, Fault, Fill, OrderReport};
+use bracketd_core::command::Urgency;
 use bracketd_core::ids::BrokerOrderId;
 use bracketd_core::instrument::AccountInfo;
 
 use crate::actor::pricer::QuoteFilter;
 use crate::actor::reads::{self, Key};
+use crate::actor::rhythm::Rhythm;
 use crate::actor::seen::Seen;
 use crate::config::{Drive, FILLS_MS_MAX, PollConfig, ms};
+use crate::convert::plain_fault;
 use crate::effect::point;
 use crate::lock::lock;
-use crate::slot::Slot;
+use crate::scheduler::Caller;
+use crate::slot::{Slot, Turn};
 
 /// The first read goes back so far, since the broker's clock is not ours.
 const START_OVERLAP_MS: u64 = 60_000;
@@ -26,6 +36,8 @@ const START_OVERLAP_MS: u64 = 60_000;
 const LOOKUPS_MAX: usize = 50;
 /// Look-ups that may fail in one poll: each could take its whole budget.
 const LOOKUP_FAILURES_MAX: usize = 2;
+/// So soon after a write of ours its order is looked after.
+const NUDGE: Duration = Duration::from_millis(250);
 /// Polls that may fail in a row before the account counts as down.
 const FAILURES_MAX: u32 = 3;
 
@@ -55,7 +67,12 @@ pub(crate) struct Poller {
     info: AccountInfo,
     config: PollConfig,
     requests: Receiver<PollRequest>,
+    nudged: Receiver<()>,
     seen: Seen,
+    /// How urgent the writes were that named the orders to look after.
+    urgent: HashMap<BrokerOrderId, Urgency>,
+    /// When the list of open orders was read last.
+    listed: Option<Instant>,
     quotes: QuoteFilter,
     up: Option<bool>,
     failures: u32,
@@ -64,18 +81,23 @@ pub(crate) struct Poller {
 impl Poller {
     /// A poller that has read nothing yet.
     pub(crate) fn new(
-        slot: Slot,
+        mut slot: Slot,
         info: AccountInfo,
         config: PollConfig,
         requests: Receiver<PollRequest>,
+        nudged: Receiver<()>,
     ) -> Self {
+        slot.read_budget_ms = slot.shared.limits.pulse_budget_ms;
         let start = slot.shared.clock.now_ns().saturating_sub(START_OVERLAP_MS * 1_000_000);
         Self {
             slot,
             info,
             config,
             requests,
+            nudged,
             seen: Seen::new(start),
+            urgent: HashMap::new(),
+            listed: None,
             quotes: QuoteFilter::default(),
             up: None,
             failures: 0,
@@ -84,31 +106,45 @@ impl Poller {
 
     /// Runs until the account ends.
     pub(crate) fn run(mut self) {
-        let interval = ms(self.config.fills_ms.clamp(1, FILLS_MS_MAX));
         let mut due = Instant::now();
         while !self.slot.shared.stopping() {
             let pause = self.connect();
-            let wait = match (pause, self.config.drive) {
-                (Some(pause), _) => pause,
-                (None, Drive::Steps) => Duration::from_secs(1),
-                (None, Drive::Timer) => due.saturating_duration_since(Instant::now()),
+            let is_timed = pause.is_none() && self.config.drive == Drive::Timer;
+            let wait = match pause {
+                Some(pause) => pause,
+                None if is_timed => due.saturating_duration_since(Instant::now()),
+                None => Duration::from_secs(1),
             };
-            match self.requests.recv_timeout(wait) {
-                Ok(PollRequest::Step { reply }) => {
-                    let fault = self.step().err();
-                    // A daemon that no longer waits needs no reply.
-                    drop(reply.send(StepRead { fault }));
-                }
-                Ok(PollRequest::Now) => self.timed_poll(),
-                Err(RecvTimeoutError::Disconnected) => return,
-                Err(RecvTimeoutError::Timeout) if pause.is_some() => {}
-                Err(RecvTimeoutError::Timeout) if self.config.drive == Drive::Steps => {}
-                Err(RecvTimeoutError::Timeout) => {
-                    due = Instant::now() + interval;
+            select! {
+                recv(self.requests) -> request => match request {
+                    Ok(PollRequest::Step { reply }) => {
+                        let fault = self.step().err();
+                        // A daemon that no longer waits needs no reply.
+                        drop(reply.send(StepRead { fault }));
+                    }
+                    Ok(PollRequest::Now) => self.timed_poll(),
+                    Err(_) => return,
+                },
+                recv(self.nudged) -> _ => due = due.min(Instant::now() + NUDGE),
+                default(wait) => if is_timed {
+                    let began = Instant::now();
                     self.timed_poll();
-                }
+                    due = began + self.interval();
+                },
             }
         }
+    }
+
+    fn rhythm(&self) -> Rhythm {
+        let per_minute = self.slot.shared.limits.messages_per_minute;
+        Rhythm::of(&self.config, per_minute, self.seen.rests(), 1)
+    }
+
+    /// From the start of one poll to the next; as configured while an order is looked after.
+    fn interval(&self) -> Duration {
+        let rhythm_ms = self.rhythm().fills_ms;
+        let wanted_ms = self.config.fills_ms.clamp(1, FILLS_MS_MAX);
+        ms(if self.seen.is_waiting() { wanted_ms.min(rhythm_ms) } else { rhythm_ms })
     }
 
     /// Sees to an instance; the answer is how long to wait when there is none.
@@ -134,7 +170,9 @@ impl Poller {
         if !self.slot.is_ready() {
             return;
         }
-        match self.poll() {
+        let polled = self.pulse().and_then(|()| self.poll());
+        self.slot.begin(Turn::Had, 0);
+        match polled {
             Ok(()) => {
                 self.failures = 0;
                 self.tell_up();
@@ -153,6 +191,7 @@ impl Poller {
         if let Err(not_ready) = self.slot.ensure() {
             return Err(not_ready.fault);
         }
+        self.slot.begin(Turn::Free, 0);
         let watched = lock(&self.slot.shared.watched).clone();
         if !watched.is_empty() {
             let quotes = self.quotes.changed(reads::prices(&mut self.slot, &watched)?);
@@ -163,18 +202,68 @@ impl Poller {
         self.poll()
     }
 
+    /// Waits for the poll's turn: fills, the list where it is due, and one look-up.
+    fn pulse(&mut self) -> Result<(), Fault> {
+        let (lists, looks) = (self.list_is_due(), self.seen.is_waiting());
+        let requests = 1 + u32::from(lists) + u32::from(looks);
+        if !self.slot.shared.scheduler.pass(Caller::Other, Urgency::Pulse, requests) {
+            return Err(plain_fault("ACCOUNT_ENDS", "the account ends"));
+        }
+        self.slot.begin(Turn::Had, requests);
+        Ok(())
+    }
+
+    fn list_is_due(&self) -> bool {
+        let interval = ms(self.rhythm().orders_ms);
+        // A poll that comes a moment early must not put the list off to the next one.
+        let is_due = |listed: Instant| listed.elapsed() + interval / 4 >= interval;
+        let expects = !lock(&self.slot.shared.expected).is_empty();
+        expects || self.seen.is_waiting() || self.listed.is_none_or(is_due)
+    }
+
     fn poll(&mut self) -> Result<(), Fault> {
+        let is_step = self.config.drive == Drive::Steps;
         // Fills first: one that comes between the two reads is told by the next poll, together
         // with the end of its order.
         let fills = reads::fills(&mut self.slot, self.seen.fills_since())?;
-        let open = reads::orders(&mut self.slot, true, None)?;
-        let expected = std::mem::take(&mut *lock(&self.slot.shared.expected));
+        let open = if is_step || self.list_is_due() || self.seen.has_new(&fills.items) {
+            let open = reads::orders(&mut self.slot, true, None)?;
+            self.listed = Some(Instant::now());
+            Some(open)
+        } else {
+            None
+        };
         let fills = self.seen.new_fills(fills.items);
-        let mut orders = self.seen.changed(open.items, open.complete);
-        self.seen.look_after(expected.into_iter().chain(fills.iter().map(|f| f.order.clone())));
+        let mut orders = Vec::new();
+        if let Some(open) = open {
+            let expected = std::mem::take(&mut *lock(&self.slot.shared.expected));
+            orders = self.seen.changed(open.items, open.complete);
+            self.urgent.extend(expected.iter().map(|(id, urgency)| (id.clone(), *urgency)));
+            let named = expected.into_keys().chain(fills.iter().map(|f| f.order.clone()));
+            self.seen.look_after(named);
+        }
+        let failed = self.look_up(&mut orders);
+        self.urgent.retain(|id, _| self.seen.waits_for(id));
+        self.slot.shared.rests.store(self.seen.rests(), Ordering::Release);
+        self.tell_polled(orders, fills);
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Asks for orders by their ids, as far as the budget goes: the thread may not wait, since the
+    /// next fills are due. What is left comes in the next poll, which pays for one ahead.
+    fn look_up(&mut self, orders: &mut Vec<OrderReport>) -> Option<Fault> {
         let lookups: Vec<BrokerOrderId> = self.seen.lookups(LOOKUPS_MAX);
         let mut failed = Vec::new();
-        for id in lookups {
+        for (number, id) in lookups.into_iter().enumerate() {
+            if number > 0 && self.config.drive == Drive::Timer {
+                // Without a write of ours that explains it, a stop may have ended.
+                let urgency = self.urgent.get(&id).copied().unwrap_or(Urgency::Unprotected);
+                let cost = self.slot.cost("get-order");
+                if !self.slot.shared.scheduler.try_pass(urgency, cost) {
+                    continue;
+                }
+                self.slot.begin(Turn::Had, cost);
+            }
             match reads::order(&mut self.slot, Key::Broker(&id)) {
                 Ok(reports) => orders.extend(self.seen.looked_up(&id, reports)),
                 Err(fault) if self.seen.failed(&id) => {
@@ -187,8 +276,7 @@ impl Poller {
                 break;
             }
         }
-        self.tell_polled(orders, fills);
-        failed.pop().map_or(Ok(()), Err)
+        failed.pop()
     }
 
     fn tell_polled(&self, orders: Vec<OrderReport>, fills: Vec<Fill>) {

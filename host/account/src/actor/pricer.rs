@@ -4,20 +4,21 @@
 //! lost when the daemon is behind: the next read tells newer ones.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use bracketd_core::broker::{BrokerEvent, Quote};
+use bracketd_core::command::Urgency;
 use bracketd_core::ids::Symbol;
 
 use crate::actor::reads;
-use crate::config::ms;
+use crate::actor::rhythm::Rhythm;
+use crate::config::{PollConfig, ms};
 use crate::lock::lock;
-use crate::slot::Slot;
-
-/// Shortest interval in milliseconds.
-const INTERVAL_MS_MIN: u64 = 20;
+use crate::scheduler::Caller;
+use crate::slot::{Slot, Turn};
 
 /// Leaves out prices that are as they were.
 #[derive(Debug, Default)]
@@ -43,16 +44,20 @@ impl QuoteFilter {
 }
 
 /// Runs until the account ends; a message on `wake` means that other symbols are watched.
-pub(crate) fn run(mut slot: Slot, interval_ms: u64, wake: &Receiver<()>) {
-    let interval = ms(interval_ms.max(INTERVAL_MS_MIN));
+pub(crate) fn run(mut slot: Slot, config: &PollConfig, wake: &Receiver<()>) {
+    let per_minute = slot.shared.limits.messages_per_minute;
     let mut filter = QuoteFilter::default();
     while !slot.shared.stopping() {
         let began = Instant::now();
         let pause = match slot.ensure() {
             Err(not_ready) => not_ready.after,
             Ok(_) => {
+                slot.begin(Turn::Each(Caller::Other, Urgency::Read), 0);
                 read(&mut slot, &mut filter);
-                interval.saturating_sub(began.elapsed())
+                slot.begin(Turn::Had, 0);
+                let rests = slot.shared.rests.load(Ordering::Acquire);
+                let rhythm = Rhythm::of(config, per_minute, rests, slot.cost("get-prices"));
+                ms(rhythm.prices_ms).saturating_sub(began.elapsed())
             }
         };
         match wake.recv_timeout(pause.max(Duration::from_millis(1))) {

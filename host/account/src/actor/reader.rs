@@ -1,7 +1,7 @@
 //! Answers the daemon's reads: look-ups that settle a doubt, pictures, instruments, bars.
 //!
-//! A thread of its own, because a complete picture is many pages. Look-ups come before the rest:
-//! a stop may wait for them (I14).
+//! A thread of its own, because a complete picture is many pages. A read is as urgent as what waits
+//! for its answer (I14).
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use bracketd_core::broker::{BrokerEvent, Fault, Found, OrderReport, Picture};
-use bracketd_core::command::{Bracket, BracketLeg, Read};
+use bracketd_core::command::{Bracket, BracketLeg, Read, Urgency};
 use bracketd_core::ids::{BrokerOrderId, ClientOrderId, Symbol};
 use bracketd_core::order::Role;
 use bracketd_core::time::Timestamp;
@@ -19,7 +19,8 @@ use crate::actor::writer::told_bracket;
 use crate::config::{Drive, PollConfig, ms};
 use crate::convert::{self, plain_fault};
 use crate::effect::point;
-use crate::slot::Slot;
+use crate::scheduler::Caller;
+use crate::slot::{Slot, Turn};
 
 /// A periodic picture reaches back so far.
 const PICTURE_BACK_MS: u64 = 120_000;
@@ -27,16 +28,19 @@ const PICTURE_BACK_MS: u64 = 120_000;
 const WAIT_MAX: Duration = Duration::from_millis(500);
 
 /// Runs until the account ends.
-pub(crate) fn run(mut slot: Slot, config: &PollConfig, inbox: &Receiver<Read>) {
+pub(crate) fn run(mut slot: Slot, config: &PollConfig, inbox: &Receiver<(Read, Urgency)>) {
     let interval = ms(config.picture_ms.max(1_000));
     let mut picture_due = Instant::now() + interval;
-    let mut waiting: VecDeque<Read> = VecDeque::new();
+    let mut waiting: VecDeque<(Read, Urgency)> = VecDeque::new();
     while !slot.shared.stopping() {
         // Connected ahead of the first look-up; a failure is told with the reads it fails.
         let ready = slot.ensure().is_ok();
         waiting.extend(inbox.try_iter());
-        if let Some(read) = next(&mut waiting) {
+        if let Some((read, urgency)) = next(&mut waiting) {
+            slot.begin(Turn::Each(Caller::Reader, urgency), 0);
             answer(&mut slot, read);
+            slot.begin(Turn::Had, 0);
+            slot.shared.scheduler.read_ended(urgency);
             slot.shared.ended();
             continue;
         }
@@ -45,7 +49,9 @@ pub(crate) fn run(mut slot: Slot, config: &PollConfig, inbox: &Receiver<Read>) {
             let now = Timestamp(i64::try_from(slot.shared.clock.now_ns() / 1_000).unwrap_or(0));
             let back = i64::try_from(PICTURE_BACK_MS + config.picture_ms).unwrap_or(i64::MAX);
             let since = Timestamp(now.0.saturating_sub(back.saturating_mul(1_000)));
+            slot.begin(Turn::Each(Caller::Reader, Urgency::Read), 0);
             tell_picture(&mut slot, since);
+            slot.begin(Turn::Had, 0);
         }
         match inbox.recv_timeout(WAIT_MAX) {
             Ok(read) => waiting.push_back(read),
@@ -55,14 +61,9 @@ pub(crate) fn run(mut slot: Slot, config: &PollConfig, inbox: &Receiver<Read>) {
     }
 }
 
-/// The next read: those that settle something first.
-fn next(waiting: &mut VecDeque<Read>) -> Option<Read> {
-    let settles = |read: &Read| match read {
-        Read::Order { .. } | Read::BrokerOrder { .. } | Read::Bracket { .. } => true,
-        Read::Refresh { .. } => true,
-        Read::Instrument(_) | Read::Bars { .. } | Read::Picture { .. } => false,
-    };
-    let at = waiting.iter().position(settles).unwrap_or(0);
+/// The next read: the most urgent one, and of these the first that came.
+fn next(waiting: &mut VecDeque<(Read, Urgency)>) -> Option<(Read, Urgency)> {
+    let (at, _) = waiting.iter().enumerate().min_by_key(|(_, (_, urgency))| *urgency)?;
     waiting.remove(at)
 }
 

@@ -44,6 +44,26 @@ impl Seen {
         self.fills_since
     }
 
+    /// Whether one of the fills was not told yet.
+    pub(crate) fn has_new(&self, fills: &[Fill]) -> bool {
+        fills.iter().any(|fill| !self.fills.contains_key(&fill.fill_id))
+    }
+
+    /// Whether an order rests or is looked after.
+    pub(crate) fn rests(&self) -> bool {
+        !self.open.is_empty() || self.is_waiting()
+    }
+
+    /// Whether an order is to be asked for by its id.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Whether this order is.
+    pub(crate) fn waits_for(&self, id: &BrokerOrderId) -> bool {
+        self.pending.contains_key(id)
+    }
+
     /// The fills that were not told yet.
     pub(crate) fn new_fills(&mut self, mut fills: Vec<Fill>) -> Vec<Fill> {
         fills.retain(|fill| self.fills.insert(fill.fill_id.clone(), fill.at).is_none());

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use bracketd_core::broker::{BrokerEvent, Fault, OrderReport};
 use bracketd_core::command::{Answer, Bracket, Call, Change, Command, How, Progress};
 use bracketd_core::ids::BrokerOrderId;
+use bracketd_core::limits::ENTRY_AGE_MS_MAX;
 
 use crate::actor::outcome::{self, Wire};
-use crate::actor::queue::WriteQueue;
 use crate::actor::reads::{self, Key};
 use crate::bindings::bracketd::broker::types as abi;
 use crate::convert::{self, Tie, fault_of, plain_fault};
@@ -18,7 +18,8 @@ use crate::effect::point;
 use crate::guest::{Mode, WriteSeen};
 use crate::instance::{Budget, CallError, Instance};
 use crate::lock::lock;
-use crate::slot::{Slot, code};
+use crate::scheduler::{Turned, is_entry};
+use crate::slot::{Slot, Turn, code};
 
 /// What a write export answered.
 enum Told {
@@ -26,16 +27,37 @@ enum Told {
     Placed(Result<abi::Placed, abi::Fault>),
 }
 
-/// Runs until the queue is closed.
-pub(crate) fn run(mut slot: Slot, queue: &WriteQueue, budget_ms: u32) {
+/// Runs until the account ends.
+pub(crate) fn run(mut slot: Slot, budget_ms: u32) {
+    let shared = Arc::clone(&slot.shared);
     // Connected ahead of the first command; a failure is told with the commands it fails.
     drop(slot.ensure());
-    while let Some(command) = queue.take() {
+    while let Some(Turned { command, waited_ms }) = shared.scheduler.take() {
         let transaction = command.transaction;
-        carry_out(&mut slot, command, budget_ms);
-        queue.done(transaction);
+        let Some(waited_ms) = waited_ms else {
+            let fault = plain_fault("TAKEN_BACK", "it was taken back before it was sent");
+            answer(&slot, &command, Answer::NotSent { fault, after_ms: 1 });
+            continue;
+        };
+        // Its instance would be held while a further read waited: those are charged afterwards.
+        slot.begin(Turn::Had, 1);
+        match too_old(&command, waited_ms) {
+            Some(too_late) => answer(&slot, &command, too_late),
+            None => carry_out(&mut slot, command, budget_ms),
+        }
+        slot.begin(Turn::Had, 0);
+        shared.scheduler.done(transaction);
         drop(slot.ensure());
     }
+}
+
+/// An entry that waited longer than an entry may is not sent: its price was for another moment.
+/// The core drops its row as stale.
+fn too_old(command: &Command, waited_ms: u64) -> Option<Answer> {
+    (is_entry(command) && waited_ms > ENTRY_AGE_MS_MAX).then(|| {
+        let text = format!("the entry waited {waited_ms} ms for the message budget");
+        Answer::NotSent { fault: plain_fault("WAITED_TOO_LONG", text), after_ms: 1 }
+    })
 }
 
 fn carry_out(slot: &mut Slot, command: Command, budget_ms: u32) {
@@ -55,6 +77,10 @@ fn carry_out(slot: &mut Slot, command: Command, budget_ms: u32) {
         Call::Submit(_) | Call::Cancel { .. } => None,
     };
     let (told, write) = call(slot, &command, bracket, budget_ms);
+    slot.note_limit(match &told {
+        Ok(Told::Adjusted(Err(fault)) | Told::Placed(Err(fault))) => Some(fault),
+        Ok(Told::Adjusted(Ok(_)) | Told::Placed(Ok(_))) | Err(_) => None,
+    });
     match told {
         Ok(Told::Adjusted(Ok(adjusted))) => adjusted_well(slot, &command, &adjusted),
         Ok(Told::Placed(Ok(placed))) => placed_well(slot, &command, &placed),
@@ -149,9 +175,9 @@ fn adjusted_well(slot: &Slot, command: &Command, told: &abi::Adjusted) {
         }
     }
     for leg in legs {
-        slot.shared.expect_order(&leg.broker_id);
+        slot.shared.expect_order(&leg.broker_id, command.urgency);
     }
-    expect_progress(slot, progress);
+    expect_progress(slot, command, progress);
     slot.shared.note_ties(ties);
     answer(slot, command, answered);
 }
@@ -166,11 +192,11 @@ fn placed_well(slot: &Slot, command: &Command, told: &abi::Placed) {
         Err(lie) => return lied(slot, command, &lie),
     };
     if let Answer::Placed { progress, .. } = &answered {
-        expect_progress(slot, progress);
+        expect_progress(slot, command, progress);
     }
     slot.shared.note_ties(ties);
     for report in &reports {
-        slot.shared.expect_order(&report.broker_id);
+        slot.shared.expect_order(&report.broker_id, command.urgency);
     }
     let children: Vec<OrderReport> = reports.into_iter().skip(1).collect();
     if !children.is_empty() {
@@ -184,9 +210,9 @@ fn lied(slot: &Slot, command: &Command, lie: &convert::Lie) {
     answer(slot, command, outcome::of_lie(lie.to_string()));
 }
 
-fn expect_progress(slot: &Slot, progress: &Progress) {
+fn expect_progress(slot: &Slot, command: &Command, progress: &Progress) {
     if let Progress::WaitingFor(id) = progress {
-        slot.shared.expect_order(id);
+        slot.shared.expect_order(id, command.urgency);
     }
 }
 

@@ -20,6 +20,10 @@ use crate::wire::{Failure, Prepared, Reply, Sent, Why};
 const HEADERS_MAX: usize = 48;
 /// Longest request address in bytes.
 const URL_BYTES_MAX: usize = 8 << 10;
+/// Most requests of one call: no export of a sound plugin needs more, and each costs the budget.
+const REQUESTS_MAX: u32 = 32;
+/// "Too many requests", RFC 6585.
+const TOO_MANY: u16 = 429;
 /// Headers that frame the message or route it: the host's own.
 const HEADERS_OF_THE_HOST: [&str; 10] = [
     "host",
@@ -48,6 +52,7 @@ impl http::Host for GuestState {
         {
             self.shared.warn(&failure.message);
         }
+        self.call.limited |= outcome.as_ref().is_ok_and(|reply| reply.status == TOO_MANY);
         Ok(outcome.map(response).map_err(fault))
     }
 }
@@ -57,12 +62,16 @@ impl GuestState {
         let left = left.checked_sub(GUEST_SHARE).unwrap_or(left / 2);
         let wanted = request.timeout_ms.map_or(left, |t| ms(u64::from(t)).min(left));
         let deadline = Instant::now() + wanted;
+        if self.call.requests >= REQUESTS_MAX {
+            return Err(denied(format!("more than {REQUESTS_MAX} requests in one call")));
+        }
         let url = parse(&request)?;
         let granted = permit(&self.shared.grants, &request.method, &url).map_err(denied)?;
         if granted.write || request.effect == http::Effect::Write {
             self.send_write(&request, &url, granted, deadline)
         } else {
             let prepared = self.prepare(&request, &url, granted)?;
+            self.call.requests += 1;
             self.shared.client.run(prepared, deadline, &self.shared.secrets)
         }
     }
@@ -84,6 +93,7 @@ impl GuestState {
         let prepared = self.prepare(request, url, granted)?;
         match self.shared.senders.send(prepared, deadline) {
             Ok(flight) => {
+                self.call.requests += 1;
                 self.call.write = Some(WriteSeen::Handed(flight.clone()));
                 flight.wait(deadline).unwrap_or_else(|| {
                     Err(Failure {

@@ -57,6 +57,10 @@ pub(crate) struct Call {
     pub deadline: Instant,
     /// Epoch ticks of CPU time left.
     pub ticks_left: u64,
+    /// Requests that were sent, or tried.
+    pub requests: u32,
+    /// Whether the broker answered one of them with "too many".
+    pub limited: bool,
     /// The one write of this call.
     pub write: Option<WriteSeen>,
     /// Why the host ended it.
@@ -75,7 +79,15 @@ pub(crate) enum WriteSeen {
 impl Call {
     /// A call that has not begun.
     pub(crate) fn idle() -> Self {
-        Self { mode: Mode::Pure, deadline: Instant::now(), ticks_left: 0, write: None, cut: None }
+        Self {
+            mode: Mode::Pure,
+            deadline: Instant::now(),
+            ticks_left: 0,
+            requests: 0,
+            limited: false,
+            write: None,
+            cut: None,
+        }
     }
 
     /// The time left; none = the call is over.

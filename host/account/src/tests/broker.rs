@@ -74,6 +74,7 @@ fn serve(stream: &TcpStream, seen: &Mutex<Vec<Seen>>, gate: &(Mutex<bool>, Condv
                 ("200 OK", "", "{\"id\":\"landed\"}".to_owned())
             }
             "/echo" => ("200 OK", "x-echo: S3CRET-VALUE\r\n", echo),
+            "/limited" => ("429 Too Many Requests", "", "{}".to_owned()),
             "/redirect" => ("302 Found", "location: /elsewhere\r\n", String::new()),
             "/large" => ("200 OK", "", "x".repeat(20 << 20)),
             "/drop" => return,

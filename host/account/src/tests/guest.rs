@@ -229,6 +229,21 @@ const BODY: &str = r#"(module
       (then
         (call $request (i32.const 1112) (i32.const 4) (local.get $path) (local.get $path_len))
         (unreachable)))
+    ;; N: reads until it is refused, and says `rejected` with that
+    (if (i32.eq (local.get $what) (i32.const 78))
+      (then
+        (loop $more
+          (call $request (i32.const 1104) (i32.const 3) (local.get $path) (local.get $path_len))
+          (br_if $more (i32.eqz (i32.load8_u (i32.const 4608)))))
+        (return (call $tell (i32.const 0)))))
+    ;; R: writes, and says `rate-limited`, for three seconds
+    (if (i32.eq (local.get $what) (i32.const 82))
+      (then
+        (call $request (i32.const 1112) (i32.const 4) (local.get $path) (local.get $path_len))
+        (drop (call $tell (i32.const 3)))
+        (i32.store8 (i32.const 4432) (i32.const 1))
+        (i64.store (i32.const 4440) (i64.const 3000))
+        (return (i32.const 4352))))
     ;; everything else: done
     (memory.fill (i32.const 4352) (i32.const 0) (i32.const 128))
     (i32.const 4352))

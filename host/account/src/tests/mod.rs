@@ -1,6 +1,7 @@
 //! Tests through the public interface: hostile guests in a sandbox, a scripted broker on loopback.
 
 mod broker;
+mod budget;
 mod guest;
 mod loading;
 mod sandbox;

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Longest wait for an event; only a failing test waits so long.
-const WAIT: Duration = Duration::from_secs(30);
+pub(super) const WAIT: Duration = Duration::from_secs(30);
 /// The secret of every test account.
 pub(super) const SECRET: &str = "S3CRET-VALUE";
 
@@ -41,9 +41,14 @@ impl Stage {
 
     /// A guest that may write several times at once.
     pub(super) fn concurrent() -> Self {
+        Self::concurrent_with(|_| {})
+    }
+
+    /// A guest that may write several times at once, with another configuration.
+    pub(super) fn concurrent_with(change: impl FnOnce(&mut AccountConfig)) -> Self {
         let broker = Broker::start();
         let guest = Guest { url: broker.url.clone(), concurrent: true, ..Guest::default() };
-        Self::at(broker, guest, |_| {})
+        Self::at(broker, guest, change)
     }
 
     /// The same with a guest that asks another address.
@@ -78,6 +83,11 @@ impl Stage {
 
     /// Hands over `cancel-order` with this order; its op is the transaction's number.
     pub(super) fn send(&self, transaction: u64, urgency: Urgency, order: &str) {
+        self.send_call(transaction, urgency, Call::Cancel { order: order.into() });
+    }
+
+    /// Hands over a call; its op is the transaction's number.
+    pub(super) fn send_call(&self, transaction: u64, urgency: Urgency, call: Call) {
         let command = Command {
             account: "a".into(),
             transaction: TransactionId(transaction),
@@ -85,7 +95,7 @@ impl Stage {
             client_id: "c".into(),
             attempt: 1,
             urgency,
-            call: Call::Cancel { order: order.into() },
+            call,
             gain: bracketd_core::Decimal::ZERO,
         };
         self.account.try_send(ToAccount::Write(command)).unwrap();
@@ -99,10 +109,18 @@ impl Stage {
         })
     }
 
+    /// The answer to the op of that name; those before it are passed over.
+    pub(super) fn answer_to(&self, wanted: &str) -> Answer {
+        self.wait(|event| match event {
+            BrokerEvent::Answer { op, answer } if op.as_str() == wanted => Some(answer),
+            _ => None,
+        })
+    }
+
     /// Calls `get-order` with this order, and waits for the fault.
     pub(super) fn look_up(&self, order: &str) -> Fault {
         let read = Read::BrokerOrder { op: "op".into(), order: order.into() };
-        self.account.try_send(ToAccount::Read(read)).unwrap();
+        self.account.try_send(ToAccount::Read(read, Urgency::Unprotected)).unwrap();
         let found = self.wait(|event| match event {
             BrokerEvent::LookedUp { found, .. } => Some(found),
             _ => None,

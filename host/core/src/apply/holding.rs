@@ -43,7 +43,8 @@ pub(super) fn filled(tx: &mut Transaction, fill: &Filled, now: Timestamp, out: &
             tx.entered_value = tx.entered_value.saturating_add(value);
             hold(tx, fill.quantity.minus(left_already), now);
             // The clock counts from the fill, not from when it was heard of (I5).
-            if tx.desired.stop.is_some() && tx.protection.gap_since().is_none() {
+            let exposed = tx.desired.stop.is_some() && !tx.held().is_zero();
+            if exposed && tx.protection.gap_since().is_none() {
                 tx.protection = Protection::Pending { since: fill.at };
             }
             if let Some(next) = tx.status.after(TransactionEvent::EntryFilled) {

@@ -201,7 +201,7 @@ fn is_surely_not_sent(error: &ureq::Error) -> bool {
 }
 
 /// The user's name as the daemon takes it.
-fn actor(user: Option<String>) -> String {
+pub(super) fn actor(user: Option<String>) -> String {
     let fits = |c: &char| c.is_ascii_alphanumeric() || "_.@-".contains(*c);
     let name: String = user.unwrap_or_default().chars().filter(fits).take(32).collect();
     if name.is_empty() { "cli".to_owned() } else { name }

@@ -60,6 +60,9 @@ fn show(status: &Value, out: &Out) {
         let ids = paint(&unmanaged.join(", "), Tone::Bad);
         out.line(&format!("unmanaged     {ids}: their account is disarmed, nothing is sent"));
     }
+    for account in list(status, "/accounts") {
+        out.line(&format!("messages      {}", messages(account)));
+    }
     let unguarded = list(status, "/unguarded_entries");
     if !unguarded.is_empty() {
         let ids: Vec<_> = unguarded.iter().map(|id| text(id, "")).collect();
@@ -69,6 +72,30 @@ fn show(status: &Value, out: &Out) {
         ));
     }
     tables(status, out);
+}
+
+/// The message budget of an account, what waits for it, and how often the broker had enough.
+fn messages(account: &Value) -> String {
+    let of = |path: &str| text(account, path);
+    let mut words =
+        format!("{}: {} of {} a minute", of("/name"), of("/budget/used"), of("/budget/per_minute"));
+    let classes = account.pointer("/budget/waiting").and_then(Value::as_object);
+    let waiting = classes.into_iter().flatten().filter(|(_, count)| count.as_u64() != Some(0));
+    let waiting: Vec<_> = waiting
+        .map(|(class, count)| {
+            let longest = of(&format!("/budget/longest_wait_ms/{class}"));
+            let tone = if class == "unprotected" { Tone::Bad } else { Tone::Warning };
+            paint(&format!("{count} {class} (up to {longest} ms)"), tone)
+        })
+        .collect();
+    if !waiting.is_empty() {
+        words.push_str(&format!("; waiting: {}", waiting.join(", ")));
+    }
+    if of("/budget/limited") != "0" {
+        let times = format!("limited by the broker {} times", of("/budget/limited"));
+        words.push_str(&format!("; {}", paint(&times, Tone::Warning)));
+    }
+    words
 }
 
 fn protection(status: &Value) -> String {

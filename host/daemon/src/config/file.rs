@@ -164,6 +164,8 @@ pub struct AccountTable {
     /// How often everything is compared with the broker, such as "60s"; losses are looked at as
     /// often.
     pub poll_picture: Option<At<String>>,
+    /// Requests that the broker takes in a minute, reads and writes together.
+    pub messages_per_minute: Option<At<u32>>,
     /// What may be lost on one UTC day, in the account's currency, such as "500"; beyond it the
     /// account is held at protect-only until a person clears it.
     pub max_day_loss: Option<At<String>>,

@@ -28,6 +28,10 @@ use super::units::{amount, percent, show_ms, span_ms};
 
 /// Where the API listens when the file does not say.
 pub const BIND: &str = "127.0.0.1:8741";
+/// What Alpaca allows one key (its documentation, "API call throttling").
+const MESSAGES_PER_MINUTE: u32 = 200;
+/// Below it, fills alone would use up more than half.
+const MESSAGES_PER_MINUTE_RANGE: (u32, u32) = (60, 1_000_000);
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE"];
 
 struct Resolver<'a> {
@@ -177,7 +181,24 @@ impl Resolver<'_> {
                 60_000,
                 (5_000, 3_600_000),
             ),
+            messages_per_minute: self.budget(table.messages_per_minute.as_ref()),
         }
+    }
+
+    fn budget(&mut self, written: Option<&At<u32>>) -> u32 {
+        let Some(written) = written else { return MESSAGES_PER_MINUTE };
+        let (min, max) = MESSAGES_PER_MINUTE_RANGE;
+        if (min..=max).contains(written.get()) {
+            return *written.get();
+        }
+        let message = format!("`messages_per_minute` must be between {min} and {max}");
+        self.complain(Complaint::new("C005", message, written.span(), "out of range").help(
+            format!(
+                "write what the broker allows; left out, it is {MESSAGES_PER_MINUTE}, and there is \
+                 no word for no limit"
+            ),
+        ));
+        MESSAGES_PER_MINUTE
     }
 
     fn rules(&mut self, table: &AccountTable) -> AccountRules {

@@ -76,6 +76,8 @@ pub struct AccountSettings {
     pub poll_prices_ms: u64,
     /// How often everything is compared, in milliseconds.
     pub poll_picture_ms: u64,
+    /// Requests to the broker in any minute.
+    pub messages_per_minute: u32,
     /// The keys of its guards that the file names; the others have their defaults.
     pub guards_written: BTreeSet<&'static str>,
 }

@@ -92,6 +92,7 @@ fn an_account_is_disarmed_unless_the_file_says_otherwise() {
     let text = "schema = 1\n[[account]]\nname = \"a\"\nplugin = \"a.wasm\"\n";
     let config = check_text(Path::new("x.toml"), text).config.unwrap();
     assert!(!config.accounts[0].rules.armed);
+    assert_eq!(config.accounts[0].messages_per_minute, 200);
 }
 
 #[test]
@@ -136,6 +137,12 @@ fn each_wrong_meaning_is_told_with_what_to_write_instead() {
         ("schema = 1\nACCOUNTgrant = [{ host = 'https://x' }]\n", 5, "not one host", "name only"),
         ("schema = 1\nACCOUNTACCOUNT", 6, "two accounts are named", ""),
         ("schema = 1\nACCOUNTpoll_fills = '5s'\n", 5, "between 200ms and 2s", "\"1s\""),
+        (
+            "schema = 1\nACCOUNTmessages_per_minute = 0\n",
+            5,
+            "between 60 and",
+            "no word for no limit",
+        ),
         ("schema = 1\nACCOUNTmax_day_loss = '5%'\n", 5, "`max_day_loss`", "decimal number"),
         ("schema = 1\nACCOUNTmax_day_loss = '0'\n", 5, "`max_day_loss`", "leave the key out"),
         ("schema = 1\nACCOUNTmax_drawdown = '10'\n", 5, "`max_drawdown`", "\"10%\""),

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bracketd_account::AccountHandle;
 use bracketd_core::book::Account;
 use bracketd_core::command::OpState;
 use bracketd_core::ids::PolicyName;
@@ -150,6 +151,7 @@ impl EngineThread {
     }
 
     fn account_state(&self, account: &Account) -> AccountState {
+        let status = self.accounts.get(&account.name).map(AccountHandle::status);
         AccountState {
             name: account.name.clone(),
             plugin: account.info.as_ref().map(|i| format!("{} {}", i.name, i.version)),
@@ -157,10 +159,8 @@ impl EngineThread {
             is_up: account.is_up,
             is_reconciled: account.is_reconciled,
             is_armed: account.is_armed(),
-            last_error: self
-                .accounts
-                .get(&account.name)
-                .and_then(|handle| handle.status().last_error),
+            budget: status.as_ref().map(|status| status.budget.clone()).unwrap_or_default(),
+            last_error: status.and_then(|status| status.last_error),
             control: account.control.clone(),
             kill_level: self.engine().book().kill_of(account).level,
         }

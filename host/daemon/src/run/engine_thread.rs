@@ -8,14 +8,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use bracketd_account::{AccountHandle, PollRequest, StepRead, ToAccount};
+use bracketd_account::{AccountHandle, AccountStatus, PollRequest, StepRead, ToAccount};
 use bracketd_core::broker::{BrokerEvent, FromAccount};
 use bracketd_core::command::{Command, OpState, Read};
+use bracketd_core::control::KillLevel;
 use bracketd_core::fact::{Fact, FactKind};
 use bracketd_core::ids::{AccountName, Symbol};
 use bracketd_core::intent::Verdict;
+use bracketd_core::plan::urgency_of;
 use bracketd_core::protection::Protection;
 use bracketd_core::time::Timestamp;
+use bracketd_core::transaction::{EntryKind, Transaction, TransactionStatus};
 use bracketd_engine::{Dispatch, Engine, Input, Ticket};
 use bracketd_store::activity::Recorder;
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -88,6 +91,8 @@ pub struct EngineThread {
     waiting: BTreeMap<Ticket, Sender<Verdict>>,
     tickets: u64,
     unsent_reads: Vec<(AccountName, Read)>,
+    /// Whether each account is killed, and whether it is disarmed.
+    forbidden: BTreeMap<AccountName, (bool, bool)>,
     pending: Vec<Input>,
     timer: Option<Timestamp>,
     has_more: bool,
@@ -142,6 +147,7 @@ impl EngineThread {
             waiting: BTreeMap::new(),
             tickets: 0,
             unsent_reads: Vec::new(),
+            forbidden: BTreeMap::new(),
             pending: Vec::new(),
             timer: None,
             has_more: true,
@@ -197,14 +203,10 @@ impl EngineThread {
     /// then is looked up at the next start.
     fn has_drained(&self) -> bool {
         let Some(deadline) = self.stops_at else { return false };
-        let under_way = self.engine.book().transactions.values().any(|tx| {
-            let is_moving =
-                |state: &OpState| matches!(state, OpState::InFlight | OpState::Awaiting { .. });
-            matches!(tx.protection, Protection::Pending { .. })
-                || tx.ops.iter().any(|op| is_moving(&op.state))
-        });
         let is_idle = self.engine.is_quiet() && self.pending.is_empty() && self.heard.is_empty();
-        Instant::now() >= deadline || (is_idle && !under_way)
+        let is_moving = |tx: &Arc<Transaction>| is_under_way(tx);
+        Instant::now() >= deadline
+            || (is_idle && !self.engine.book().transactions.values().any(is_moving))
     }
 
     /// Waits for the first of: a message, an account's word, a timer. Then takes what else is there.
@@ -282,11 +284,18 @@ impl EngineThread {
     }
 
     fn dispatch(&mut self, dispatch: Dispatch) {
+        self.recall();
         self.timer = dispatch.next_timer;
         self.has_more = dispatch.has_more;
         self.note_ledger(dispatch.ledger_error);
         for command in dispatch.commands {
             self.send(command);
+        }
+        for (account, transaction, urgency) in dispatch.raised {
+            if let Some(handle) = self.accounts.get(&account) {
+                // An account takes this whatever else it has to do.
+                drop(handle.try_send(ToAccount::Raise(transaction, urgency)));
+            }
         }
         self.unsent_reads.extend(dispatch.reads);
         self.send_reads();
@@ -342,6 +351,22 @@ impl EngineThread {
         self.ledger_error = error;
     }
 
+    /// Takes back what waits at an account once a kill level or disarming forbids it: it was decided
+    /// before, and the core looks at each row anew.
+    fn recall(&mut self) {
+        for account in self.engine.book().accounts.values() {
+            let is_killed = self.engine.book().kill_level(&account.name) > KillLevel::Off;
+            let now = (is_killed, !account.is_armed());
+            let before = self.forbidden.insert(account.name.clone(), now).unwrap_or_default();
+            let all = now.1 && !before.1;
+            let Some(handle) = self.accounts.get(&account.name) else { continue };
+            if all || (now.0 && !before.0) {
+                // An account takes this whatever else it has to do.
+                drop(handle.try_send(ToAccount::Recall { all }));
+            }
+        }
+    }
+
     pub(super) fn ledger_error(&self) -> Option<&str> {
         self.ledger_error.as_deref()
     }
@@ -365,7 +390,8 @@ impl EngineThread {
         for (name, read) in reads {
             let Some(handle) = self.accounts.get(&name) else { continue };
             point("read.begin");
-            if let Err(ToAccount::Read(read)) = handle.try_send(ToAccount::Read(read)) {
+            let urgency = urgency_of(self.engine.book(), &name, &read);
+            if let Err(ToAccount::Read(read, _)) = handle.try_send(ToAccount::Read(read, urgency)) {
                 self.unsent_reads.push((name, read));
             }
             point("read.end");
@@ -385,8 +411,11 @@ impl EngineThread {
 
     /// Whether accounts, inbox and engine have nothing left to do.
     pub(super) fn is_quiet(&self) -> bool {
-        let accounts = self.accounts.values().all(|handle| handle.status().in_flight == 0);
-        self.engine.is_quiet()
+        // What only waits for its budget waits for time, and time waits for nobody else.
+        let all: Vec<AccountStatus> = self.accounts.values().map(AccountHandle::status).collect();
+        let accounts = all.iter().all(|status| status.in_flight == status.held);
+        let held = all.iter().map(|status| status.held).sum();
+        self.engine.is_quiet_but(held)
             && self.pending.is_empty()
             && self.unsent_reads.is_empty()
             && self.heard.is_empty()
@@ -420,7 +449,8 @@ impl EngineThread {
     }
 
     pub(super) fn next_timer(&self) -> Option<Timestamp> {
-        self.timer
+        let held = self.accounts.values().filter_map(|handle| handle.status().held_until);
+        held.chain(self.timer).min()
     }
 
     fn tape_turn(&mut self) {
@@ -446,4 +476,19 @@ fn is_price(input: &Input) -> bool {
         | Input::KillFile(_)
         | Input::Compare(_) => false,
     }
+}
+
+/// Whether something will be known of the transaction within moments: an answer, the end of an
+/// order, the fill of an order at the market, the stop of what was filled.
+fn is_under_way(tx: &Transaction) -> bool {
+    let fills_at_once = tx.entry.kind == EntryKind::Market && !tx.entry.ended;
+    let waits = match tx.status {
+        TransactionStatus::Waiting => fills_at_once,
+        TransactionStatus::Closing => true,
+        TransactionStatus::Opened | TransactionStatus::Closed | TransactionStatus::Failed => false,
+    };
+    let is_moving = |state: &OpState| matches!(state, OpState::InFlight | OpState::Awaiting { .. });
+    waits
+        || matches!(tx.protection, Protection::Pending { .. })
+        || tx.ops.iter().any(|op| is_moving(&op.state))
 }

@@ -410,7 +410,7 @@ fn account_config(account: &AccountSettings, clock: &Clock) -> anyhow::Result<Ac
         settings: account.settings.clone(),
         secrets,
         grants: account.grants.iter().map(grant).collect(),
-        limits: Limits::default(),
+        limits: Limits { messages_per_minute: account.messages_per_minute, ..Limits::default() },
         poll: PollConfig {
             drive,
             fills_ms: account.poll_fills_ms,

@@ -31,6 +31,9 @@ const SECRET: &str = "tape-secret";
 /// Money of each account: a tape run is about stops, not about buying power.
 const CASH: &str = "1000000000";
 
+/// On the tape's own time, where a minute may hold thousands of prices.
+const MESSAGES_PER_MINUTE: u32 = 1_000_000;
+
 /// The exchange's key of an account.
 fn key_of(account: &str) -> String {
     format!("tape-{account}")
@@ -142,6 +145,7 @@ fn configuration(wish: &TapeRun, dir: &Path, exchange: &ExchangeProcess) -> anyh
         crate::demo::write_private(&dir.join(format!("exchange.{name}")), &key_of(name))?;
         text.push_str(&format!(
             "[[account]]\nname = \"{name}\"\nplugin = \"alpaca.wasm\"\npolicies = [{}]\narmed = true\n\
+             messages_per_minute = {MESSAGES_PER_MINUTE}\n\
              settings = {{ base_url = \"{}\" }}\n\
              secrets.key_id = {{ file = \"exchange.{name}\" }}\n\
              secrets.secret_key = {{ file = \"exchange.secret_key\" }}\n\

@@ -92,7 +92,7 @@ pub fn activity(row: &ActivityRow) -> RecordView {
 }
 
 /// Inputs as they were stored: JSON, or the text itself where it is none.
-fn inputs(text: &str) -> Option<Value> {
+pub(super) fn inputs(text: &str) -> Option<Value> {
     if text.is_empty() {
         return None;
     }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use bracketd_core::pace::PaceStats;
 use serde::Serialize;
 
 use super::control::{self, KillView};
@@ -64,10 +65,22 @@ struct AccountView {
     up: bool,
     reconciled: bool,
     armed: bool,
+    budget: BudgetView,
     last_error: Option<String>,
     kill: KillView,
     /// The level that holds for it: its own or the daemon's.
     kill_level: &'static str,
+}
+
+/// The account's message budget, by class: how many wait, and the longest that one waited so far.
+#[derive(Debug, Serialize)]
+struct BudgetView {
+    per_minute: u32,
+    used: u32,
+    waiting: BTreeMap<&'static str, usize>,
+    longest_wait_ms: BTreeMap<&'static str, u64>,
+    limited: u64,
+    limited_until: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -127,6 +140,18 @@ fn gap_view(gap: &Gap, status: &Status) -> GapView {
     }
 }
 
+fn budget_view(budget: &PaceStats) -> BudgetView {
+    let classes = || budget.classes.iter().map(|class| (class.urgency.as_str(), class));
+    BudgetView {
+        per_minute: budget.per_minute,
+        used: budget.used,
+        waiting: classes().map(|(name, class)| (name, class.waiting)).collect(),
+        longest_wait_ms: classes().map(|(name, class)| (name, class.longest_ms)).collect(),
+        limited: budget.limited,
+        limited_until: budget.limited_until.map(rfc3339),
+    }
+}
+
 fn account_view(account: &AccountState) -> AccountView {
     AccountView {
         name: account.name.to_string(),
@@ -135,6 +160,7 @@ fn account_view(account: &AccountState) -> AccountView {
         up: account.is_up,
         reconciled: account.is_reconciled,
         armed: account.is_armed,
+        budget: budget_view(&account.budget),
         last_error: account.last_error.clone(),
         kill: control::kill(&account.control.kill),
         kill_level: account.kill_level.as_str(),

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 
 use super::check::{Finding, check_open};
 use super::error::ToolError;
-use super::files::{Draft, beside, refuse_existing};
+use super::files::{Draft, beside};
 use super::status::{BallastState, ballast};
 use super::{Summary, copy, open_file};
 use crate::error::StoreError;
@@ -40,7 +40,6 @@ pub struct Backup {
 pub fn backup(dir: &Path, to: &Path) -> Result<Backup, ToolError> {
     let ledger = dir.join(LEDGER_FILE);
     let sql = open_file(&ledger)?;
-    refuse_existing(to)?;
     let draft = Draft::of(to)?;
     if ballast(dir) == BallastState::GivenBack && is_same_disk(dir, draft.path()) {
         return Err(ToolError::SameFullDisk(to.to_owned()));

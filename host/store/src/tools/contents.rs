@@ -10,8 +10,8 @@ use bracketd_core::command::Op;
 use bracketd_core::transaction::Transaction;
 use rusqlite::Connection;
 
-use super::check::{Finding, FindingKind, TOLD_MAX};
 use super::error::ToolError;
+use super::finding::{Finding, FindingKind, TOLD_MAX};
 use crate::error::StoreError;
 use crate::facts::{self, FactFilter};
 use crate::load;

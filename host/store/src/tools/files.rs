@@ -40,13 +40,22 @@ pub(crate) fn refuse_interrupted(dir: &Path) -> Result<(), StoreError> {
 /// A file under a temporary name, readable by its owner alone. It goes away with the value,
 /// unless it was given its name.
 #[derive(Debug)]
-pub(crate) struct Draft {
+pub struct Draft {
     path: PathBuf,
 }
 
 impl Draft {
-    /// Makes an empty file in the directory of `target`.
-    pub(crate) fn of(target: &Path) -> Result<Self, ToolError> {
+    /// Makes an empty file in the directory of `target`, where nothing may be.
+    ///
+    /// # Errors
+    /// [`ToolError::Exists`], and what the disk says.
+    pub fn of(target: &Path) -> Result<Self, ToolError> {
+        refuse_existing(target)?;
+        Self::over(target)
+    }
+
+    /// Makes an empty file in the directory of `target`, whatever is there.
+    pub(crate) fn over(target: &Path) -> Result<Self, ToolError> {
         let name = target.file_name().unwrap_or_default().to_string_lossy();
         let path = target.with_file_name(format!(".{name}.{}.part", std::process::id()));
         let draft = Self { path };
@@ -57,12 +66,16 @@ impl Draft {
         Ok(draft)
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Where the file is now.
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// Puts the file on the disk and gives it its name, unless something has that name by now.
-    pub(crate) fn publish(self, target: &Path) -> Result<(), ToolError> {
+    ///
+    /// # Errors
+    /// [`ToolError::Exists`], and what the disk says.
+    pub fn publish(self, target: &Path) -> Result<(), ToolError> {
         let failed = |source| ToolError::file(target, source);
         File::open(&self.path).and_then(|file| file.sync_all()).map_err(failed)?;
         match fs::hard_link(&self.path, target) {
@@ -104,7 +117,7 @@ impl Drop for Draft {
 }
 
 /// Refuses a place where something is already.
-pub(crate) fn refuse_existing(target: &Path) -> Result<(), ToolError> {
+fn refuse_existing(target: &Path) -> Result<(), ToolError> {
     match fs::symlink_metadata(target) {
         Ok(_) => Err(ToolError::Exists(target.to_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

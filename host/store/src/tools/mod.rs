@@ -12,6 +12,7 @@ mod copy;
 mod error;
 pub mod export;
 pub(crate) mod files;
+mod finding;
 pub mod restore;
 pub mod status;
 mod summary;
@@ -21,6 +22,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 pub use error::ToolError;
+pub use files::Draft;
 pub use summary::Summary;
 
 use crate::error::StoreError;

@@ -92,8 +92,9 @@ pub fn restore(dir: &Path, from: &Path, order: Order<'_>) -> Result<Restored, To
     }
     let (waiting, activity) = (files::restoring(dir), dir.join(ACTIVITY_FILE));
     let was_interrupted = waiting.exists();
-    let draft = Draft::of(&waiting)?;
-    prepare(from, draft.path(), order)?;
+    let draft = Draft::over(&waiting)?;
+    let present = Summary::of(&ledger).map_or(0, |present| present.epoch);
+    prepare(from, draft.path(), present, order)?;
     // From here on no daemon starts until the last line is done.
     draft.replace(&waiting)?;
     let kept = match files::keep(&[ledger.clone(), activity.clone()], order.kept_suffix) {
@@ -114,20 +115,25 @@ pub fn restore(dir: &Path, from: &Path, order: Order<'_>) -> Result<Restored, To
 }
 
 /// Makes the ledger that is to be put in place, and proves it.
-fn prepare(from: &Path, to: &Path, order: Order<'_>) -> Result<(), ToolError> {
+fn prepare(from: &Path, to: &Path, present: u32, order: Order<'_>) -> Result<(), ToolError> {
     let source = open_file(from)?;
     let was = Summary::read(&source, from)?;
     let mut sql = copy::into_file(&source, from, to)?;
     open::migrate(&mut sql)?;
-    begin_again(&mut sql, &was, order)?;
+    begin_again(&mut sql, &was, present, order)?;
     drop(sql);
     trusted(check_open(open::open_reader(to)?, from)?).map(drop)
 }
 
-/// The next epoch, with the fact that says so.
-fn begin_again(sql: &mut Connection, was: &Summary, order: Order<'_>) -> Result<(), StoreError> {
+/// The next epoch, above that of the present ledger too, with the fact that says so.
+fn begin_again(
+    sql: &mut Connection,
+    was: &Summary,
+    present: u32,
+    order: Order<'_>,
+) -> Result<(), StoreError> {
     let unit = sql.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    epoch::begin(&unit)?;
+    epoch::begin(&unit, present)?;
     let mut fact = Fact::new(order.at, FactKind::Restored, Source::Manual(order.actor.to_owned()));
     fact.code = "RESTORED".into();
     fact.text = format!(

@@ -1,0 +1,526 @@
+//! The one message scheduler of an account: every call of its threads waits here for its turn.
+//!
+//! Apart because all of them share one budget (I14, guard G5). What goes next is decided by the
+//! pure [`Pace`]; this adds threads and the account's clock, and two rules about writes: one call
+//! of a transaction at a time, and the last free instance is kept for what protects or closes.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bracketd_core::command::{Call, Command, Urgency};
+use bracketd_core::ids::TransactionId;
+use bracketd_core::pace::{Grant, Message, Pace, PaceRules, PaceStats, Ticket};
+use bracketd_core::time::Timestamp;
+
+use crate::config::ClockSource;
+use crate::lock::lock;
+
+/// Longest sleep between two looks at what waits.
+const LOOK_MAX: Duration = Duration::from_millis(500);
+/// A tape's time moves without a word: so often it is looked at while something waits for it.
+const TAPE_LOOK: Duration = Duration::from_millis(1);
+
+/// Whose call it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// The thread that answers reads, one after the other: a call of it is as urgent as the most
+    /// urgent read that waits behind it.
+    Reader,
+    /// Another thread.
+    Other,
+}
+
+/// The messages of one account.
+pub(crate) struct Scheduler {
+    state: Mutex<State>,
+    changed: Condvar,
+    clock: PaceClock,
+    capacity: usize,
+}
+
+struct State {
+    pace: Pace,
+    desk: Desk,
+    closed: bool,
+}
+
+/// A command that waits no longer.
+#[derive(Debug)]
+pub(crate) struct Turned {
+    /// The command.
+    pub command: Command,
+    /// How long it waited, in milliseconds; none = it was taken back and is not to be sent.
+    pub waited_ms: Option<u64>,
+}
+
+/// What waits, and who could carry it.
+struct Desk {
+    /// Commands that wait for budget and for an instance.
+    commands: HashMap<Ticket, Command>,
+    /// Commands whose turn it is, an instance free for each; and those that were taken back.
+    ready: VecDeque<Turned>,
+    /// Calls of other threads whose turn it is.
+    granted: HashSet<Ticket>,
+    /// Reads that were asked for and not answered, by class.
+    reads: [usize; Urgency::ALL.len()],
+    /// The reader's call that waits, and its class.
+    reader: Option<(Ticket, Urgency)>,
+    busy: HashSet<TransactionId>,
+    free: usize,
+    instances: usize,
+}
+
+/// What waits for its turn, for status and for the driver of a tape.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Held {
+    /// Commands and reads that nothing but time holds up.
+    pub count: usize,
+    /// When the first of them may go.
+    pub until: Option<Timestamp>,
+}
+
+impl Scheduler {
+    /// A scheduler of an account's budget.
+    pub(crate) fn new(messages_per_minute: u32, capacity: usize, clock: &ClockSource) -> Self {
+        let desk = Desk {
+            commands: HashMap::new(),
+            ready: VecDeque::new(),
+            granted: HashSet::new(),
+            reads: [0; Urgency::ALL.len()],
+            reader: None,
+            busy: HashSet::new(),
+            free: 1,
+            instances: 1,
+        };
+        let pace = Pace::new(PaceRules::of(messages_per_minute));
+        let state = State { pace, desk, closed: false };
+        let clock = PaceClock::new(clock.clone());
+        Self { state: Mutex::new(state), changed: Condvar::new(), clock, capacity }
+    }
+
+    /// So many instances carry commands.
+    pub(crate) fn writers(&self, instances: usize) {
+        let mut state = lock(&self.state);
+        (state.desk.free, state.desk.instances) = (instances, instances);
+    }
+
+    /// Takes a command, or gives it back when there is no room. What protects or closes finds room
+    /// where trail moves have filled it.
+    pub(crate) fn push(&self, command: Command) -> Result<(), Command> {
+        let mut state = lock(&self.state);
+        let more = if command.urgency <= Urgency::Close { self.capacity } else { 0 };
+        if state.closed || state.desk.commands.len() >= self.capacity + more {
+            return Err(command);
+        }
+        let ticket = state.pace.admit(self.clock.now(), Message::of(&command));
+        state.desk.commands.insert(ticket, command);
+        self.pump(state);
+        Ok(())
+    }
+
+    /// The next command for the instance that asks; none = the account ends. One request of it is
+    /// charged.
+    pub(crate) fn take(&self) -> Option<Turned> {
+        self.wait(lock(&self.state), |state| state.desk.ready.pop_front())
+    }
+
+    /// The call is over; its instance is free again.
+    pub(crate) fn done(&self, transaction: TransactionId) {
+        let mut state = lock(&self.state);
+        state.desk.busy.remove(&transaction);
+        state.desk.free += 1;
+        self.pump(state);
+    }
+
+    /// Everything of the transaction is at least so urgent from now on.
+    pub(crate) fn raise(&self, transaction: TransactionId, urgency: Urgency) {
+        let mut state = lock(&self.state);
+        state.pace.raise(transaction, urgency);
+        self.pump(state);
+    }
+
+    /// Takes back commands that wait: those that open, or all. They are answered as not sent.
+    pub(crate) fn recall(&self, all: bool) {
+        let mut state = lock(&self.state);
+        let State { pace, desk, .. } = &mut *state;
+        let meant = desk.commands.iter().filter(|(_, command)| all || is_entry(command));
+        let mut tickets: Vec<Ticket> = meant.map(|(ticket, _)| *ticket).collect();
+        tickets.sort();
+        for ticket in tickets {
+            pace.withdraw(ticket);
+            let command = desk.commands.remove(&ticket);
+            desk.ready.extend(command.map(|command| Turned { command, waited_ms: None }));
+        }
+        self.pump(state);
+    }
+
+    /// A read of that class was asked for.
+    pub(crate) fn read_begun(&self, urgency: Urgency) {
+        let mut state = lock(&self.state);
+        if let Some(count) = state.desk.reads.get_mut(urgency as usize) {
+            *count += 1;
+        }
+        if let Some((ticket, _)) = state.desk.reader.filter(|(_, waits_as)| urgency < *waits_as) {
+            state.pace.raise_ticket(ticket, urgency);
+            state.desk.reader = Some((ticket, urgency));
+        }
+        self.pump(state);
+    }
+
+    /// A read of that class was answered.
+    pub(crate) fn read_ended(&self, urgency: Urgency) {
+        if let Some(count) = lock(&self.state).desk.reads.get_mut(urgency as usize) {
+            *count = count.saturating_sub(1);
+        }
+    }
+
+    /// Waits until a call may be made that will probably take so many requests; these are charged.
+    /// `false`: the account ends.
+    pub(crate) fn pass(&self, caller: Caller, urgency: Urgency, requests: u32) -> bool {
+        let mut state = lock(&self.state);
+        let urgency = match caller {
+            Caller::Reader => {
+                state.desk.most_urgent_read().map_or(urgency, |read| read.min(urgency))
+            }
+            Caller::Other => urgency,
+        };
+        let message = Message { requests, ..Message::new(urgency) };
+        let ticket = state.pace.admit(self.clock.now(), message);
+        if caller == Caller::Reader {
+            state.desk.reader = Some((ticket, urgency));
+        }
+        let passed = self.wait(state, |state| state.desk.granted.remove(&ticket).then_some(()));
+        let mut state = lock(&self.state);
+        if passed.is_none() {
+            state.pace.withdraw(ticket);
+        }
+        if caller == Caller::Reader {
+            state.desk.reader = None;
+        }
+        passed.is_some()
+    }
+
+    /// The same without waiting: `false` where it is not its turn now.
+    pub(crate) fn try_pass(&self, urgency: Urgency, requests: u32) -> bool {
+        let mut state = lock(&self.state);
+        let message = Message { requests, ..Message::new(urgency) };
+        let ticket = state.pace.admit(self.clock.now(), message);
+        self.run(&mut state);
+        state.desk.granted.remove(&ticket) || {
+            state.pace.withdraw(ticket);
+            false
+        }
+    }
+
+    /// A turn was charged for `charged` requests and took `made`.
+    pub(crate) fn settle(&self, charged: u32, made: u32) {
+        if charged == made {
+            return;
+        }
+        let (mut state, now) = (lock(&self.state), self.clock.now());
+        match made.checked_sub(charged) {
+            Some(more) => state.pace.took(now, more),
+            None => state.pace.gave_back(now, charged - made),
+        }
+        self.pump(state);
+    }
+
+    /// The broker said that it was too much.
+    pub(crate) fn limited(&self, after_ms: Option<u64>) {
+        lock(&self.state).pace.limited(self.clock.now(), after_ms);
+    }
+
+    /// Lets every thread go; what waits is not sent.
+    pub(crate) fn close(&self) {
+        lock(&self.state).closed = true;
+        self.changed.notify_all();
+    }
+
+    /// How the budget is doing.
+    pub(crate) fn stats(&self) -> PaceStats {
+        lock(&self.state).pace.stats(self.clock.now())
+    }
+
+    /// What waits for nothing but time.
+    pub(crate) fn held(&self) -> Held {
+        let (state, now) = (lock(&self.state), self.clock.now());
+        let may = |ticket: Ticket, message: &Message| state.desk.may(ticket, message);
+        if state.pace.is_due(now, &may) || !state.desk.ready.is_empty() {
+            return Held::default();
+        }
+        let waits = state.desk.reader.is_some_and(|(at, _)| !state.desk.granted.contains(&at));
+        let reads: usize = if waits { state.desk.reads.iter().sum() } else { 0 };
+        Held { count: state.desk.commands.len() + reads, until: state.pace.wake_at(now, &may) }
+    }
+
+    /// Hands out what may go, then waits until `found` finds something; none = the account ends.
+    fn wait<T>(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        found: impl Fn(&mut State) -> Option<T>,
+    ) -> Option<T> {
+        loop {
+            if state.closed {
+                return None;
+            }
+            let next = self.run(&mut state);
+            if let Some(found) = found(&mut state) {
+                return Some(found);
+            }
+            let pause = self.clock.pause_until(next);
+            let (back, _) =
+                self.changed.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner);
+            state = back;
+        }
+    }
+
+    /// Hands out what may go after a change, and lets every thread look again when it may.
+    fn pump(&self, mut state: MutexGuard<'_, State>) {
+        self.run(&mut state);
+        self.changed.notify_all();
+    }
+
+    /// Hands out what may go now; the answer is when to look again.
+    fn run(&self, state: &mut State) -> Option<Timestamp> {
+        let now = self.clock.now();
+        let mut gave = false;
+        let State { pace, desk, .. } = state;
+        while let Some(grant) = pace.next_of(now, &|ticket, message| desk.may(ticket, message)) {
+            desk.hand_out(&grant);
+            gave = true;
+        }
+        if gave {
+            self.changed.notify_all();
+        }
+        pace.wake_at(now, &|ticket, message| desk.may(ticket, message))
+    }
+}
+
+impl Desk {
+    /// Whether somebody could carry the message now.
+    fn may(&self, ticket: Ticket, message: &Message) -> bool {
+        let Some(command) = self.commands.get(&ticket) else { return true };
+        let is_last = self.free <= 1 && self.instances > 1;
+        self.free > 0
+            && !self.busy.contains(&command.transaction)
+            && (!is_last || message.urgency <= Urgency::Close)
+    }
+
+    fn hand_out(&mut self, grant: &Grant) {
+        match self.commands.remove(&grant.ticket) {
+            Some(command) => {
+                self.busy.insert(command.transaction);
+                self.free -= 1;
+                self.ready.push_back(Turned { command, waited_ms: Some(grant.waited_ms) });
+            }
+            None => {
+                self.granted.insert(grant.ticket);
+            }
+        }
+    }
+
+    fn most_urgent_read(&self) -> Option<Urgency> {
+        Urgency::ALL.into_iter().zip(self.reads).find(|(_, count)| *count > 0).map(|(u, _)| u)
+    }
+}
+
+/// Whether a command opens something, or adds to it.
+pub(crate) fn is_entry(command: &Command) -> bool {
+    matches!(&command.call, Call::Submit(order) if !order.reduce_only)
+}
+
+/// The account's time as the budget sees it. Of the machine's clock it takes only the start: one
+/// that is set back must not hold up a stop.
+struct PaceClock {
+    source: ClockSource,
+    started_ns: u64,
+    started: Instant,
+}
+
+impl PaceClock {
+    fn new(source: ClockSource) -> Self {
+        Self { started_ns: source.now_ns(), source, started: Instant::now() }
+    }
+
+    fn now(&self) -> Timestamp {
+        let ns = match &self.source {
+            ClockSource::Given(now) => now(),
+            ClockSource::Wall => {
+                let passed = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+                self.started_ns.saturating_add(passed)
+            }
+        };
+        Timestamp(i64::try_from(ns / 1_000).unwrap_or(i64::MAX))
+    }
+
+    /// How long to sleep when the next look is due then.
+    fn pause_until(&self, at: Option<Timestamp>) -> Duration {
+        match (&self.source, at) {
+            (_, None) => LOOK_MAX,
+            (ClockSource::Given(_), Some(_)) => TAPE_LOOK,
+            (ClockSource::Wall, Some(at)) => {
+                let us = u64::try_from(at.0.saturating_sub(self.now().0)).unwrap_or(0);
+                Duration::from_micros(us).clamp(Duration::from_micros(100), LOOK_MAX)
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Scheduler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scheduler").field("capacity", &self.capacity).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bracketd_core::Decimal;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    fn command(transaction: u64, urgency: Urgency) -> Command {
+        Command {
+            account: "a".into(),
+            transaction: TransactionId(transaction),
+            op: format!("op{transaction}").into(),
+            client_id: "c".into(),
+            attempt: 1,
+            urgency,
+            call: Call::Cancel { order: "o".into() },
+            gain: Decimal::ZERO,
+        }
+    }
+
+    /// A scheduler whose time stands where the number says, in nanoseconds.
+    fn stopped(per_minute: u32, instances: usize) -> (Arc<Scheduler>, Arc<AtomicU64>) {
+        let now = Arc::new(AtomicU64::new(1_000_000_000_000));
+        let given = now.clone();
+        let clock = ClockSource::Given(Arc::new(move || given.load(Ordering::Acquire)));
+        let scheduler = Scheduler::new(per_minute, 1_000, &clock);
+        scheduler.writers(instances);
+        (Arc::new(scheduler), now)
+    }
+
+    fn picks(scheduler: &Scheduler) -> Vec<u64> {
+        lock(&scheduler.state).desk.ready.drain(..).map(|c| c.command.transaction.0).collect()
+    }
+
+    #[test]
+    fn i14_the_last_free_instance_is_kept_for_what_protects_or_closes() {
+        use Urgency::*;
+        for (instances, waiting, want) in [
+            (4, vec![(1, Routine), (2, Tighten), (3, Unprotected), (4, Close)], vec![1, 2, 3, 4]),
+            (4, vec![(1, Routine), (2, Tighten), (3, Reduce), (4, Reduce)], vec![1, 2, 3]),
+            (1, vec![(1, Routine), (2, Close)], vec![1]),
+            (2, vec![(1, Reduce), (2, Reduce), (3, Close)], vec![1, 3]),
+        ] {
+            let (scheduler, _) = stopped(200, instances);
+            for (transaction, urgency) in &waiting {
+                scheduler.push(command(*transaction, *urgency)).unwrap();
+            }
+            assert_eq!(picks(&scheduler), want, "{instances} {waiting:?}");
+        }
+    }
+
+    #[test]
+    fn i14_the_most_urgent_that_waits_gets_the_instance_that_comes_back() {
+        let (scheduler, _) = stopped(200, 1);
+        for (transaction, urgency) in
+            [(1, Urgency::Routine), (2, Urgency::Tighten), (3, Urgency::Close)]
+        {
+            scheduler.push(command(transaction, urgency)).unwrap();
+        }
+        let mut order = picks(&scheduler);
+        for _ in 0..2 {
+            scheduler.done(TransactionId(*order.last().unwrap()));
+            order.extend(picks(&scheduler));
+        }
+        assert_eq!(order, [1, 3, 2]);
+    }
+
+    #[test]
+    fn one_call_of_a_transaction_at_a_time() {
+        let (scheduler, _) = stopped(200, 4);
+        for urgency in [Urgency::Close, Urgency::Unprotected] {
+            scheduler.push(command(7, urgency)).unwrap();
+        }
+        assert_eq!(picks(&scheduler), [7]);
+        scheduler.done(TransactionId(7));
+        assert_eq!(picks(&scheduler), [7]);
+    }
+
+    #[test]
+    fn a_full_or_closed_scheduler_gives_the_command_back() {
+        let clock = ClockSource::Given(Arc::new(|| 1_000));
+        let scheduler = Scheduler::new(200, 1, &clock);
+        for (transaction, urgency, taken) in [
+            (1, Urgency::Tighten, true),
+            (2, Urgency::Tighten, true),
+            (3, Urgency::Tighten, false),
+            (4, Urgency::Unprotected, true),
+            (5, Urgency::Unprotected, false),
+        ] {
+            let pushed = scheduler.push(command(transaction, urgency));
+            let back = pushed.err().map(|command| command.transaction.0);
+            // One is carried, one waits; and one more where it protects (I14).
+            assert_eq!(back, (!taken).then_some(transaction));
+        }
+        scheduler.close();
+        assert!(scheduler.push(command(6, Urgency::Close)).is_err());
+        assert!(scheduler.take().is_none());
+        assert!(!scheduler.pass(Caller::Other, Urgency::Read, 1));
+    }
+
+    #[test]
+    fn s13_an_unprotected_stop_goes_ahead_of_500_queued_trail_moves() {
+        let (scheduler, now) = stopped(200, 4);
+        for transaction in 0..500 {
+            scheduler.push(command(transaction, Urgency::Tighten)).unwrap();
+        }
+        // The trail moves that had budget are carried out; then the budget for them is gone.
+        loop {
+            let gone = picks(&scheduler);
+            if gone.is_empty() {
+                break;
+            }
+            gone.into_iter().for_each(|id| scheduler.done(TransactionId(id)));
+        }
+        let held = scheduler.held();
+        assert_eq!(held.count, 500 - 24);
+        scheduler.push(command(900, Urgency::Unprotected)).unwrap();
+        assert_eq!(picks(&scheduler), [900], "at once");
+        // A trail move that waits is raised when its transaction's stop goes missing.
+        scheduler.raise(TransactionId(499), Urgency::Unprotected);
+        assert_eq!(picks(&scheduler), [499]);
+        // The rest goes on as time brings budget.
+        now.store(u64::try_from(held.until.unwrap().0).unwrap() * 1_000, Ordering::Release);
+        scheduler.done(TransactionId(900));
+        assert!(picks(&scheduler).is_empty(), "two stops went in between");
+        now.fetch_add(1_000_000_000, Ordering::AcqRel);
+        scheduler.done(TransactionId(499));
+        assert!(!picks(&scheduler).is_empty());
+    }
+
+    #[test]
+    fn i14_a_picture_that_waits_is_hurried_by_the_look_up_behind_it() {
+        let (scheduler, _) = stopped(200, 1);
+        // Nothing is left for a read that nobody waits for.
+        scheduler.settle(0, 20);
+        scheduler.read_begun(Urgency::Read);
+        let (other, passed) = (scheduler.clone(), Arc::new(AtomicU64::new(0)));
+        let done = passed.clone();
+        let reader = std::thread::spawn(move || {
+            assert!(other.pass(Caller::Reader, Urgency::Read, 1));
+            done.store(1, Ordering::Release);
+        });
+        while scheduler.held() != (Held { count: 1, until: scheduler.held().until }) {
+            std::thread::yield_now();
+        }
+        assert_eq!(passed.load(Ordering::Acquire), 0);
+        scheduler.read_begun(Urgency::Unprotected);
+        reader.join().unwrap();
+        assert_eq!(passed.load(Ordering::Acquire), 1);
+    }
+}

@@ -1,0 +1,140 @@
+//! `bracketd db restore`: a backup in the place of the ledger, after a person has seen both.
+//!
+//! Apart because it takes trading back in time. It never goes on without a word from somebody.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use bracketd_store::tools::Summary;
+use bracketd_store::tools::restore::{Order, Preview, Restored, preview, restore};
+use clap::Args;
+use serde_json::json;
+
+use super::status::{counts, facts, ledger};
+use super::{DirArgs, check, failure};
+use crate::cli::client::actor;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output::{Out, Tone, paint};
+use crate::clock;
+
+/// What is restored.
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// The backup
+    file: PathBuf,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    pub(super) dir: DirArgs,
+}
+
+/// What has to be typed.
+const WORD: &str = "restore";
+
+/// What to do afterwards.
+const NEXT: [&str; 6] = [
+    "next:",
+    "  1. start the daemon as always; it reads each account and changes nothing there",
+    "  2. bracketd status          what is held without its wanted stop",
+    "     bracketd activity tail   where broker and ledger differ",
+    "  3. bracketd tx set ID ...   what was decided after the backup: arming sends what is wanted",
+    "  4. bracketd account arm NAME",
+];
+
+/// Runs the verb.
+///
+/// # Errors
+/// Where nothing was restored, with the reason.
+pub(super) fn run(args: &RestoreArgs, dir: &Path, out: &Out) -> Result<Exit, Failure> {
+    let seen = preview(dir, &args.file).map_err(|error| failure(error, out))?;
+    if !out.is_json() {
+        show(&seen, dir, out);
+    }
+    if !args.yes {
+        confirm(out)?;
+    }
+    let at = clock::now();
+    let stamp: String = clock::rfc3339(at).chars().filter(char::is_ascii_alphanumeric).collect();
+    let second = stamp.get(..15).unwrap_or(&stamp);
+    let actor = actor(std::env::var("USER").ok());
+    let order = Order { at, kept_suffix: &format!(".replaced-{second}Z"), actor: &actor };
+    let done = restore(dir, &args.file, order).map_err(|error| failure(error, out))?;
+    if out.is_json() {
+        out.json(&json!({
+            "ledger": ledger(&done.ledger),
+            "kept": done.kept,
+            "disarmed": done.accounts,
+            "backup": ledger(&seen.backup),
+            "replaced": seen.present.as_ref().map(ledger),
+            "findings": check::findings(&seen.findings),
+        }));
+    } else {
+        told(&done, out);
+    }
+    Ok(Exit::Done)
+}
+
+fn show(seen: &Preview, dir: &Path, out: &Out) {
+    let lines = |ledger: &Summary| {
+        out.note(&format!("  id            {}, epoch {}", ledger.ledger_id, ledger.epoch));
+        out.note(&format!("  transactions  {}", counts(&ledger.transactions)));
+        out.note(&format!("  facts         {}", facts(ledger)));
+    };
+    out.note(&format!("backup {}, checked", seen.backup.path.display()));
+    lines(&seen.backup);
+    check::tell(&seen.findings, out);
+    match &seen.present {
+        Some(present) => {
+            out.note(&format!("would replace {}", present.path.display()));
+            lines(present);
+            let lost = present.facts.saturating_sub(seen.backup.facts);
+            if lost > 0 {
+                let facts = if lost == 1 { "fact" } else { "facts" };
+                let words = format!("not in the backup: {lost} {facts}, and what they changed");
+                out.note(&paint(&words, Tone::Warning));
+            }
+        }
+        None => {
+            let words = format!("there is no readable ledger in {}", dir.display());
+            out.note(&paint(&words, Tone::Warning));
+        }
+    }
+}
+
+/// Asks on a terminal; elsewhere nobody could answer.
+fn confirm(out: &Out) -> Result<(), Failure> {
+    let not_confirmed = |message: &str| {
+        Failure::new(Exit::Refused, "NOT_CONFIRMED", message)
+            .hint("nothing was changed; on a terminal type the word, in a script add --yes")
+    };
+    if out.is_json() || !std::io::stdin().is_terminal() {
+        return Err(not_confirmed("a restore needs a word from somebody"));
+    }
+    // A prompt that cannot be shown is answered by nobody.
+    let _shown = write!(anstream::stderr(), "\nType {WORD} to go on: ");
+    let mut typed = String::new();
+    match std::io::stdin().read_line(&mut typed) {
+        Ok(_) if typed.trim() == WORD => Ok(()),
+        Ok(_) | Err(_) => Err(not_confirmed("the restore was not confirmed")),
+    }
+}
+
+fn told(done: &Restored, out: &Out) {
+    let line = |text: String| out.line(&text);
+    line(format!("restored {}", done.ledger.path.display()));
+    for (at, kept) in done.kept.iter().enumerate() {
+        let title = if at == 0 { "  kept        " } else { "              " };
+        line(format!("{title}{}", kept.display()));
+    }
+    line(format!(
+        "  epoch       {}: no order id of what was lost is used again",
+        done.ledger.epoch
+    ));
+    let accounts =
+        if done.accounts.is_empty() { "all".to_owned() } else { done.accounts.join(", ") };
+    line(format!("  disarmed    {accounts}: watched only, no command goes out"));
+    for step in NEXT {
+        out.line(step);
+    }
+}

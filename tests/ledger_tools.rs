@@ -1,0 +1,195 @@
+//! The operator's tools over the real program: a backup made while it trades and what comes of its
+//! restore, and ledgers that are not taken.
+
+use std::collections::BTreeSet;
+use std::process::Stdio;
+
+use bracketd_core::control::Control;
+use bracketd_core::time::Timestamp;
+use bracketd_store::{Batch, Ledger};
+use serde_json::Value;
+
+use crate::harness::{Daemon, Dir, Exchange, Process, configure, program};
+
+/// Starts the daemon where somebody has to look at what it finds: it is ready, and not well.
+fn start(dir: &Dir) -> Daemon {
+    let log = std::fs::File::options().append(true).open(dir.path().join("daemon.log"));
+    let child = program(dir.path())
+        .arg("run")
+        .stdout(Stdio::null())
+        .stderr(log.expect("a log"))
+        .spawn()
+        .expect("the daemon starts");
+    let daemon = Daemon::around(dir.path(), Process(child));
+    daemon.until("the daemon is ready", |d| {
+        let status = d.ask("status --json");
+        matches!(status.code, Some(0 | 1)) && status.json()["ready"] == true
+    });
+    daemon
+}
+
+/// Every client order id that the exchange has ever seen.
+fn client_ids(exchange: &Exchange) -> BTreeSet<String> {
+    let orders = exchange.get("/v2/orders?status=all&nested=true&limit=500");
+    let mut ids = BTreeSet::new();
+    for order in orders.as_array().expect("a list") {
+        let legs = order["legs"].as_array().into_iter().flatten();
+        let all = std::iter::once(order).chain(legs);
+        ids.extend(all.filter_map(|order| order["client_order_id"].as_str().map(str::to_owned)));
+    }
+    ids
+}
+
+fn opened(daemon: &Daemon, line: &str) -> u64 {
+    let answer = daemon.ask(&format!("tx open {line} --json"));
+    assert_eq!(answer.code, Some(0), "{}", answer.stderr);
+    let id: u64 = answer.json()["transaction"].as_str().expect("an id").parse().expect("a number");
+    daemon.until("it is protected", |d| d.tx(id)["protection"]["state"] == "protected");
+    id
+}
+
+#[test]
+fn i3_a_restored_backup_starts_disarmed_shows_what_differs_and_uses_no_order_id_again() {
+    let dir = Dir::new();
+    let exchange = Exchange::manual(&dir);
+    for symbol in ["AAA", "BBB", "CCC"] {
+        exchange.price(symbol, "100.00", "100.02");
+    }
+    let daemon = Daemon::start(&dir, &exchange, &[]);
+    opened(&daemon, "AAA long 10 --stop 95 --target 110 --plain");
+    let made = daemon.ask("db backup before.db --json");
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    assert_eq!(made.json()["backup"]["transactions"]["OPENED"], 1);
+    let checked = daemon.ask("db check");
+    assert_eq!(checked.code, Some(0), "while the daemon runs: {}", checked.stdout);
+    let again = daemon.ask("db backup before.db");
+    assert_eq!(again.code, Some(4), "nothing is overwritten: {}", again.stdout);
+
+    // What the backup does not know: the second transaction, and a stop that was moved.
+    let lost = opened(&daemon, "BBB long 5 --stop 90 --target 120 --plain");
+    daemon.ask("tx set 1 --stop 97 --wait");
+    daemon.until("the stop is moved", |d| d.tx(1)["legs"]["stop"]["working"] == "97");
+    let refused = daemon.ask("db restore before.db --yes");
+    assert_eq!(refused.code, Some(4), "while the daemon runs: {}", refused.stdout);
+    assert!(refused.stderr.contains("in use by process"), "{}", refused.stderr);
+    daemon.kill();
+    let (resting, used) = (exchange.open_orders(), client_ids(&exchange));
+
+    let unasked = dir.bracketd("db restore before.db");
+    assert_eq!(unasked.code, Some(4), "nobody confirmed it: {}", unasked.stdout);
+    let restored = dir.bracketd("db restore before.db --yes --json");
+    assert_eq!(restored.code, Some(0), "{}", restored.stderr);
+    let restored = restored.json();
+    assert_eq!(
+        (&restored["ledger"]["epoch"], &restored["disarmed"][0]),
+        (&1.into(), &"paper".into())
+    );
+    assert_eq!(restored["replaced"]["transactions"]["OPENED"], 2);
+    for kept in restored["kept"].as_array().expect("a list") {
+        assert!(std::path::Path::new(kept.as_str().expect("a path")).exists(), "{kept} is kept");
+    }
+
+    // The configuration says `armed = true`; the restored ledger says no.
+    let daemon = start(&dir);
+    assert_eq!(daemon.ask("status --json").json()["accounts"][0]["armed"], false);
+    let seen = daemon.ask("activity tail -n 500 --json");
+    let seen: Vec<Value> =
+        seen.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let has = |kind: &str, code: &str| seen.iter().any(|r| r["kind"] == kind && r["code"] == code);
+    assert!(has("restored", "RESTORED"), "{seen:#?}");
+    assert!(has("difference", "POSITION"), "held at the broker, not in the ledger: {seen:#?}");
+    assert!(has("difference", "ORPHAN_ORDER"), "{seen:#?}");
+    let stop = &daemon.tx(1)["legs"]["stop"];
+    assert_eq!(
+        (&stop["desired"], &stop["working"]),
+        (&"95".into(), &"97".into()),
+        "both are shown"
+    );
+    exchange.price("AAA", "101.00", "101.02");
+    daemon.kill();
+    assert_eq!(exchange.open_orders(), resting, "disarmed, it changed nothing");
+    assert_eq!(client_ids(&exchange), used);
+
+    arm(&dir);
+    let daemon = start(&dir);
+    let next = opened(&daemon, "CCC long 1 --stop 90 --target 120 --plain");
+    assert_eq!(next, lost, "the number of the lost transaction is given again");
+    let fresh: BTreeSet<String> = client_ids(&exchange).difference(&used).cloned().collect();
+    let ours = fresh.iter().filter(|id| id.starts_with("bd-")).count();
+    assert!(ours >= 2, "its entry and its exits have ids of their own: {fresh:?}");
+    let export = daemon.ask("db export --transactions");
+    let exported = export.stdout.lines().map(|l| serde_json::from_str::<Value>(l).expect("JSON"));
+    let tx = exported.into_iter().find(|row| row["id"] == *next.to_string()).expect("it is there");
+    for operation in tx["operations"].as_array().expect("a list") {
+        let id = operation["client_id"].as_str().expect("an id");
+        assert!(!used.contains(id), "{id} was used in the lost part");
+    }
+}
+
+/// Arms the account in the ledger, while no daemon runs.
+fn arm(dir: &Dir) {
+    let mut ledger = Ledger::open(&dir.path().join("data")).expect("the ledger");
+    let control = Control { armed: Some(true), ..Control::default() };
+    let controls = vec![("paper".into(), &control)];
+    ledger.commit(&Batch { controls, ..Batch::new(Timestamp(1)) }).expect("a commit");
+}
+
+/// A data directory whose ledger is a backup, with some of its bytes changed.
+fn with_ledger(change: impl Fn(&mut [u8])) -> Dir {
+    let dir = Dir::new();
+    let exchange = Exchange::manual(&dir);
+    exchange.price("AAA", "100.00", "100.02");
+    let daemon = Daemon::start(&dir, &exchange, &[]);
+    opened(&daemon, "AAA long 10 --stop 95 --target 110 --plain");
+    assert_eq!(daemon.ask("db backup good.db").code, Some(0));
+    daemon.kill();
+    let mut bytes = std::fs::read(dir.path().join("good.db")).expect("the backup");
+    change(&mut bytes);
+    std::fs::remove_dir_all(dir.path().join("data")).expect("gone");
+    std::fs::create_dir(dir.path().join("data")).expect("a directory");
+    std::fs::write(dir.path().join("data/ledger.db"), bytes).expect("a file");
+    configure(&dir, &exchange.url, &[]);
+    dir
+}
+
+#[test]
+fn a_damaged_ledger_is_refused_with_what_to_do_and_left_as_it_is() {
+    // The pages after the first, which holds the schema.
+    let dir = with_ledger(|bytes| bytes[4_096..].chunks_mut(4_096).for_each(|p| p[..99].fill(7)));
+    let before = std::fs::read(dir.path().join("data/ledger.db")).expect("the ledger");
+    let ran = dir.bracketd("run");
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    for part in ["data/ledger.db is damaged", "bracketd db check", "bracketd db restore FILE"] {
+        assert!(ran.stderr.contains(part), "{part:?} in {}", ran.stderr);
+    }
+    let checked = dir.bracketd("db check");
+    assert_eq!(checked.code, Some(1), "{}", checked.stderr);
+    assert!(checked.stdout.contains("NOT_SOUND"), "{}", checked.stdout);
+    assert!(checked.stdout.contains("bracketd db restore FILE"), "{}", checked.stdout);
+    assert_eq!(dir.bracketd("db backup bad.db").code, Some(1), "no backup of a damaged ledger");
+    let after = std::fs::read(dir.path().join("data/ledger.db")).expect("the ledger");
+    assert!(before == after, "nothing repaired it");
+
+    let restored = dir.bracketd("db restore good.db --yes");
+    assert_eq!(restored.code, Some(0), "{}", restored.stderr);
+    for part in ["disarmed", "paper", "next:", "account arm"] {
+        assert!(restored.stdout.contains(part), "{part:?} in {}", restored.stdout);
+    }
+    assert_eq!(dir.bracketd("db check").code, Some(0));
+}
+
+#[test]
+fn a_ledger_of_a_newer_program_is_refused_by_every_verb() {
+    // Bytes 60 to 63 of an SQLite file are its user version, here the schema.
+    let dir = with_ledger(|bytes| bytes[60..64].copy_from_slice(&99_u32.to_be_bytes()));
+    let ran = dir.bracketd("run");
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    for line in ["db status", "db check", "db backup x.db", "db export"] {
+        let refused = dir.bracketd(line);
+        assert_eq!(refused.code, Some(4), "{line}: {}", refused.stdout);
+        for part in ["ledger.db has schema 99", "run the newer one", "[NEWER_SCHEMA]"] {
+            assert!(refused.stderr.contains(part), "{line}: {part:?} in {}", refused.stderr);
+        }
+    }
+    assert!(!dir.path().join("x.db").exists());
+}
