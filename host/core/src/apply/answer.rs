@@ -288,6 +288,8 @@ pub(super) fn doubt(
     out: &mut Transition,
 ) {
     tx.ops[at].evidence = Some(evidence.clone());
+    // It may have waited for its turn until just now: the settle window begins when nobody answers.
+    tx.ops[at].sent_at = now;
     set_state(tx, at, OpState::unknown(now), &evidence, now, out);
 }
 
@@ -382,12 +384,16 @@ fn found_order(
     }
 }
 
-/// Whether the legs are from before something that is known: they list as alive what has ended
-/// while another order stands in its place. Such a read proves nothing.
+/// Whether the legs are from before something that is known: they list as alive what has ended, or
+/// what was replaced while another order stands in its place. Such a read proves nothing, least of
+/// all that what it lists is there.
 fn is_stale(tx: &Transaction, legs: &[BracketLeg]) -> bool {
     legs.iter().filter(|leg| !leg.status.is_terminal()).any(|leg| {
         let known = tx.orders.iter().find(|o| o.broker_id == leg.broker_id);
-        known.is_some_and(|o| o.status.is_terminal() && has_successor(tx, o))
+        known.is_some_and(|o| match o.status {
+            OrderStatus::Replaced => has_successor(tx, o),
+            status => status.is_terminal(),
+        })
     })
 }
 

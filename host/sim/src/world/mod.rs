@@ -41,7 +41,7 @@ pub(crate) struct AccountView {
 }
 
 /// One in so many histories keeps its ledger in a file, where commits can be torn.
-const FILE_EVERY: u64 = 24;
+const FILE_EVERY: u64 = 16;
 
 /// Something that happens at a moment.
 #[derive(Debug)]
