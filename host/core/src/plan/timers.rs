@@ -24,11 +24,8 @@ pub fn next_timer(book: &Book, id: TransactionId, now: Timestamp) -> Option<Time
     let ops = tx.ops.iter().filter_map(|op| match op.state {
         OpState::NotSent { retry_at } => may_send.then_some(retry_at),
         OpState::Unknown { next_at, .. } => Some(next_at),
-        OpState::InFlight
-        | OpState::Awaiting { .. }
-        | OpState::Done
-        | OpState::Rejected
-        | OpState::Stale => None,
+        OpState::Awaiting { .. } => taken_back_at(tx, op),
+        OpState::InFlight | OpState::Done | OpState::Rejected | OpState::Stale => None,
     });
     let slices = tx.slices.iter().flat_map(|slice| {
         let gathers = tx.resting_entry().is_some().then_some(slice.gather_until);
@@ -48,6 +45,18 @@ pub fn next_timer(book: &Book, id: TransactionId, now: Timestamp) -> Option<Time
     let flatten = super::halt::next_close(book, tx, account).filter(|_| may_send);
     let later = slices.chain(deadline).chain(flatten).filter(|at| *at > now);
     ops.chain(stuck).map(|at| at.max(now)).chain(later).chain(carried).min()
+}
+
+/// When a row stops waiting for the end of an order that works as before: the broker took the
+/// cancel back, and whoever wants the order gone asks again.
+fn taken_back_at(tx: &Transaction, op: &Op) -> Option<Timestamp> {
+    let OpState::Awaiting { order } = &op.state else { return None };
+    let order = tx.orders.iter().find(|o| o.broker_id == *order)?;
+    let works = matches!(
+        order.status,
+        OrderStatus::Working | OrderStatus::Held | OrderStatus::PartiallyFilled
+    );
+    works.then(|| op.sent_at.plus_ms(limits::STUCK_MS))
 }
 
 /// When exits that an entry carried are looked for next.
@@ -84,7 +93,7 @@ pub fn wake(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Transi
         return;
     }
     let may_send = account.may_send();
-    let due: Vec<Op> = tx.ops.iter().filter(|op| is_due(op, now)).cloned().collect();
+    let due: Vec<Op> = tx.ops.iter().filter(|op| is_due(tx, op, now)).cloned().collect();
     if tx.orders.iter().any(|order| is_newly_stuck(order, now)) {
         tell_stuck(book, id, now, out);
     }
@@ -95,9 +104,9 @@ pub fn wake(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Transi
                 if may_send && super::retry::resend(book, id, &op, now, out) => {}
             OpState::Unknown { .. } => look_up(book, id, &op, now, out),
             OpState::NotSent { .. } if may_send => super::retry::again(book, id, &op, now, out),
+            OpState::Awaiting { .. } => super::retry::taken_back(book, id, &op, now, out),
             OpState::NotSent { .. }
             | OpState::InFlight
-            | OpState::Awaiting { .. }
             | OpState::Done
             | OpState::Rejected
             | OpState::Stale => {}
@@ -119,15 +128,12 @@ fn look_for_carried(book: &Book, id: TransactionId, now: Timestamp, out: &mut Tr
     }
 }
 
-fn is_due(op: &Op, now: Timestamp) -> bool {
+fn is_due(tx: &Transaction, op: &Op, now: Timestamp) -> bool {
     match op.state {
         OpState::NotSent { retry_at } => retry_at <= now,
         OpState::Unknown { next_at, .. } => next_at <= now,
-        OpState::InFlight
-        | OpState::Awaiting { .. }
-        | OpState::Done
-        | OpState::Rejected
-        | OpState::Stale => false,
+        OpState::Awaiting { .. } => taken_back_at(tx, op).is_some_and(|at| at <= now),
+        OpState::InFlight | OpState::Done | OpState::Rejected | OpState::Stale => false,
     }
 }
 
