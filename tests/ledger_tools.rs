@@ -4,9 +4,6 @@
 use std::collections::BTreeSet;
 use std::process::Stdio;
 
-use bracketd_core::control::Control;
-use bracketd_core::time::Timestamp;
-use bracketd_store::{Batch, Ledger};
 use serde_json::Value;
 
 use crate::harness::{Daemon, Dir, Exchange, Process, configure, program};
@@ -76,7 +73,7 @@ fn i3_a_restored_backup_starts_disarmed_shows_what_differs_and_uses_no_order_id_
     let (resting, used) = (exchange.open_orders(), client_ids(&exchange));
 
     let unasked = dir.bracketd("db restore before.db");
-    assert_eq!(unasked.code, Some(4), "nobody confirmed it: {}", unasked.stdout);
+    assert_eq!(unasked.code, Some(2), "nobody confirmed it: {}", unasked.stdout);
     let restored = dir.bracketd("db restore before.db --yes --json");
     assert_eq!(restored.code, Some(0), "{}", restored.stderr);
     let restored = restored.json();
@@ -106,14 +103,18 @@ fn i3_a_restored_backup_starts_disarmed_shows_what_differs_and_uses_no_order_id_
         "both are shown"
     );
     exchange.price("AAA", "101.00", "101.02");
-    daemon.kill();
+    let differs = daemon.ask("account reconcile paper");
+    assert_eq!(differs.code, Some(1), "the second position: {}", differs.stdout);
     assert_eq!(exchange.open_orders(), resting, "disarmed, it changed nothing");
     assert_eq!(client_ids(&exchange), used);
 
-    arm(&dir);
-    let daemon = start(&dir);
+    // What was decided after the backup is decided again, and then trading goes on.
+    daemon.ask("tx set 1 --stop 97");
+    let armed = daemon.ask("account arm paper --reason restored --yes");
+    assert_eq!(armed.code, Some(0), "{}", armed.stderr);
     let next = opened(&daemon, "CCC long 1 --stop 90 --target 120 --plain");
     assert_eq!(next, lost, "the number of the lost transaction is given again");
+    assert_eq!(daemon.tx(1)["legs"]["stop"]["working"], "97", "it was not moved back");
     let fresh: BTreeSet<String> = client_ids(&exchange).difference(&used).cloned().collect();
     let ours = fresh.iter().filter(|id| id.starts_with("bd-")).count();
     assert!(ours >= 2, "its entry and its exits have ids of their own: {fresh:?}");
@@ -124,14 +125,6 @@ fn i3_a_restored_backup_starts_disarmed_shows_what_differs_and_uses_no_order_id_
         let id = operation["client_id"].as_str().expect("an id");
         assert!(!used.contains(id), "{id} was used in the lost part");
     }
-}
-
-/// Arms the account in the ledger, while no daemon runs.
-fn arm(dir: &Dir) {
-    let mut ledger = Ledger::open(&dir.path().join("data")).expect("the ledger");
-    let control = Control { armed: Some(true), ..Control::default() };
-    let controls = vec![("paper".into(), &control)];
-    ledger.commit(&Batch { controls, ..Batch::new(Timestamp(1)) }).expect("a commit");
 }
 
 /// A data directory whose ledger is a backup, with some of its bytes changed.
