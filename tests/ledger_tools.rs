@@ -52,56 +52,14 @@ fn i3_a_restored_backup_starts_disarmed_shows_what_differs_and_uses_no_order_id_
     for symbol in ["AAA", "BBB", "CCC"] {
         exchange.price(symbol, "100.00", "100.02");
     }
-    let daemon = Daemon::start(&dir, &exchange, &[]);
-    opened(&daemon, "AAA long 10 --stop 95 --target 110 --plain");
-    let made = daemon.ask("db backup before.db --json");
-    assert_eq!(made.code, Some(0), "{}", made.stderr);
-    assert_eq!(made.json()["backup"]["transactions"]["OPENED"], 1);
-    let checked = daemon.ask("db check");
-    assert_eq!(checked.code, Some(0), "while the daemon runs: {}", checked.stdout);
-    let again = daemon.ask("db backup before.db");
-    assert_eq!(again.code, Some(4), "nothing is overwritten: {}", again.stdout);
-
-    // What the backup does not know: the second transaction, and a stop that was moved.
-    let lost = opened(&daemon, "BBB long 5 --stop 90 --target 120 --plain");
-    daemon.ask("tx set 1 --stop 97 --wait");
-    daemon.until("the stop is moved", |d| d.tx(1)["legs"]["stop"]["working"] == "97");
-    let refused = daemon.ask("db restore before.db --yes");
-    assert_eq!(refused.code, Some(4), "while the daemon runs: {}", refused.stdout);
-    assert!(refused.stderr.contains("in use by process"), "{}", refused.stderr);
-    daemon.kill();
+    let lost = trade_beyond_a_backup(&dir, &exchange);
     let (resting, used) = (exchange.open_orders(), client_ids(&exchange));
-
-    let unasked = dir.bracketd("db restore before.db");
-    assert_eq!(unasked.code, Some(2), "nobody confirmed it: {}", unasked.stdout);
-    let restored = dir.bracketd("db restore before.db --yes --json");
-    assert_eq!(restored.code, Some(0), "{}", restored.stderr);
-    let restored = restored.json();
-    assert_eq!(
-        (&restored["ledger"]["epoch"], &restored["disarmed"][0]),
-        (&1.into(), &"paper".into())
-    );
-    assert_eq!(restored["replaced"]["transactions"]["OPENED"], 2);
-    for kept in restored["kept"].as_array().expect("a list") {
-        assert!(std::path::Path::new(kept.as_str().expect("a path")).exists(), "{kept} is kept");
-    }
+    restore(&dir);
 
     // The configuration says `armed = true`; the restored ledger says no.
     let daemon = start(&dir);
     assert_eq!(daemon.ask("status --json").json()["accounts"][0]["armed"], false);
-    let seen = daemon.ask("activity tail -n 500 --json");
-    let seen: Vec<Value> =
-        seen.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    let has = |kind: &str, code: &str| seen.iter().any(|r| r["kind"] == kind && r["code"] == code);
-    assert!(has("restored", "RESTORED"), "{seen:#?}");
-    assert!(has("difference", "POSITION"), "held at the broker, not in the ledger: {seen:#?}");
-    assert!(has("difference", "ORPHAN_ORDER"), "{seen:#?}");
-    let stop = &daemon.tx(1)["legs"]["stop"];
-    assert_eq!(
-        (&stop["desired"], &stop["working"]),
-        (&"95".into(), &"97".into()),
-        "both are shown"
-    );
+    shows_what_differs(&daemon);
     exchange.price("AAA", "101.00", "101.02");
     let differs = daemon.ask("account reconcile paper");
     assert_eq!(differs.code, Some(1), "the second position: {}", differs.stdout);
@@ -119,12 +77,70 @@ fn i3_a_restored_backup_starts_disarmed_shows_what_differs_and_uses_no_order_id_
     let ours = fresh.iter().filter(|id| id.starts_with("bd-")).count();
     assert!(ours >= 2, "its entry and its exits have ids of their own: {fresh:?}");
     let export = daemon.ask("db export --transactions");
-    let exported = export.stdout.lines().map(|l| serde_json::from_str::<Value>(l).expect("JSON"));
-    let tx = exported.into_iter().find(|row| row["id"] == *next.to_string()).expect("it is there");
+    let mut exported =
+        export.stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let tx = exported.find(|row| row["id"] == *next.to_string()).expect("it is there");
     for operation in tx["operations"].as_array().expect("a list") {
         let id = operation["client_id"].as_str().expect("an id");
         assert!(!used.contains(id), "{id} was used in the lost part");
     }
+}
+
+/// Backs up while one transaction is open; then opens another, whose number is returned, moves a
+/// stop, and dies.
+fn trade_beyond_a_backup(dir: &Dir, exchange: &Exchange) -> u64 {
+    let daemon = Daemon::start(dir, exchange, &[]);
+    opened(&daemon, "AAA long 10 --stop 95 --target 110 --plain");
+    let made = daemon.ask("db backup before.db --json");
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    assert_eq!(made.json()["backup"]["transactions"]["OPENED"], 1);
+    let checked = daemon.ask("db check");
+    assert_eq!(checked.code, Some(0), "while the daemon runs: {}", checked.stdout);
+    let again = daemon.ask("db backup before.db");
+    assert_eq!(again.code, Some(4), "nothing is overwritten: {}", again.stdout);
+
+    let lost = opened(&daemon, "BBB long 5 --stop 90 --target 120 --plain");
+    daemon.ask("tx set 1 --stop 97 --wait");
+    daemon.until("the stop is moved", |d| d.tx(1)["legs"]["stop"]["working"] == "97");
+    let refused = daemon.ask("db restore before.db --yes");
+    assert_eq!(refused.code, Some(4), "while the daemon runs: {}", refused.stdout);
+    assert!(refused.stderr.contains("in use by process"), "{}", refused.stderr);
+    daemon.kill();
+    lost
+}
+
+/// Restores the backup, after somebody has confirmed it.
+fn restore(dir: &Dir) {
+    let unasked = dir.bracketd("db restore before.db");
+    assert_eq!(unasked.code, Some(2), "nobody confirmed it: {}", unasked.stdout);
+    let restored = dir.bracketd("db restore before.db --yes --json");
+    assert_eq!(restored.code, Some(0), "{}", restored.stderr);
+    let restored = restored.json();
+    assert_eq!(
+        (&restored["ledger"]["epoch"], &restored["disarmed"][0]),
+        (&1.into(), &"paper".into())
+    );
+    assert_eq!(restored["replaced"]["transactions"]["OPENED"], 2);
+    for kept in restored["kept"].as_array().expect("a list") {
+        assert!(std::path::Path::new(kept.as_str().expect("a path")).exists(), "{kept} is kept");
+    }
+}
+
+/// The restored daemon tells what it finds: in its log of activity, and at the transaction.
+fn shows_what_differs(daemon: &Daemon) {
+    let seen = daemon.ask("activity tail -n 500 --json");
+    let seen: Vec<Value> =
+        seen.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let has = |kind: &str, code: &str| seen.iter().any(|r| r["kind"] == kind && r["code"] == code);
+    assert!(has("restored", "RESTORED"), "{seen:#?}");
+    assert!(has("difference", "POSITION"), "held at the broker, not in the ledger: {seen:#?}");
+    assert!(has("difference", "ORPHAN_ORDER"), "{seen:#?}");
+    let stop = &daemon.tx(1)["legs"]["stop"];
+    assert_eq!(
+        (&stop["desired"], &stop["working"]),
+        (&"95".into(), &"97".into()),
+        "both are shown"
+    );
 }
 
 /// A data directory whose ledger is a backup, with some of its bytes changed.
