@@ -205,7 +205,7 @@ fn kept(tx: &Value, promise: &Promise) -> Result<(), &'static str> {
     if tx["version"].as_u64() < Some(version) {
         return Err("an older version than promised");
     }
-    if tx["status"] == "FAILED" {
+    if tx["status"] == "FAILED" && tx["close_reason"] == "entry_stale" {
         // Its send was held up longer than an entry may be old; it is told, and nothing was bought.
         return Ok(());
     }

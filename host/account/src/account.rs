@@ -46,6 +46,12 @@ pub enum ToAccount {
     Write(Command),
     /// Something to find out, as urgent as what waits for the answer.
     Read(Read, Urgency),
+    /// Commands that wait here are not to be sent: those that open something, or all of them. Each
+    /// is answered as not sent.
+    Recall {
+        /// All, not only what opens.
+        all: bool,
+    },
     /// Everything of the transaction that waits here is at least so urgent from now on.
     Raise(TransactionId, Urgency),
     /// The symbols whose prices are read from now on.
@@ -185,6 +191,10 @@ impl AccountHandle {
             }
             ToAccount::Raise(transaction, urgency) => {
                 self.shared.scheduler.raise(transaction, urgency);
+                Ok(())
+            }
+            ToAccount::Recall { all } => {
+                self.shared.scheduler.recall(all);
                 Ok(())
             }
             ToAccount::Watch(symbols) => {

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bracketd_core::command::{Command, Urgency};
+use bracketd_core::command::{Call, Command, Urgency};
 use bracketd_core::ids::TransactionId;
 use bracketd_core::pace::{Grant, Message, Pace, PaceRules, PaceStats, Ticket};
 use bracketd_core::time::Timestamp;
@@ -45,20 +45,20 @@ struct State {
     closed: bool,
 }
 
-/// A command whose turn it is.
+/// A command that waits no longer.
 #[derive(Debug)]
 pub(crate) struct Turned {
     /// The command.
     pub command: Command,
-    /// How long it waited, in milliseconds.
-    pub waited_ms: u64,
+    /// How long it waited, in milliseconds; none = it was taken back and is not to be sent.
+    pub waited_ms: Option<u64>,
 }
 
 /// What waits, and who could carry it.
 struct Desk {
     /// Commands that wait for budget and for an instance.
     commands: HashMap<Ticket, Command>,
-    /// Commands whose turn it is, and how long they waited; an instance is free for each.
+    /// Commands whose turn it is, an instance free for each; and those that were taken back.
     ready: VecDeque<Turned>,
     /// Calls of other threads whose turn it is.
     granted: HashSet<Ticket>,
@@ -137,6 +137,21 @@ impl Scheduler {
     pub(crate) fn raise(&self, transaction: TransactionId, urgency: Urgency) {
         let mut state = lock(&self.state);
         state.pace.raise(transaction, urgency);
+        self.pump(state);
+    }
+
+    /// Takes back commands that wait: those that open, or all. They are answered as not sent.
+    pub(crate) fn recall(&self, all: bool) {
+        let mut state = lock(&self.state);
+        let State { pace, desk, .. } = &mut *state;
+        let meant = desk.commands.iter().filter(|(_, command)| all || is_entry(command));
+        let mut tickets: Vec<Ticket> = meant.map(|(ticket, _)| *ticket).collect();
+        tickets.sort();
+        for ticket in tickets {
+            pace.withdraw(ticket);
+            let command = desk.commands.remove(&ticket);
+            desk.ready.extend(command.map(|command| Turned { command, waited_ms: None }));
+        }
         self.pump(state);
     }
 
@@ -297,7 +312,7 @@ impl Desk {
             Some(command) => {
                 self.busy.insert(command.transaction);
                 self.free -= 1;
-                self.ready.push_back(Turned { command, waited_ms: grant.waited_ms });
+                self.ready.push_back(Turned { command, waited_ms: Some(grant.waited_ms) });
             }
             None => {
                 self.granted.insert(grant.ticket);
@@ -308,6 +323,11 @@ impl Desk {
     fn most_urgent_read(&self) -> Option<Urgency> {
         Urgency::ALL.into_iter().zip(self.reads).find(|(_, count)| *count > 0).map(|(u, _)| u)
     }
+}
+
+/// Whether a command opens something, or adds to it.
+pub(crate) fn is_entry(command: &Command) -> bool {
+    matches!(&command.call, Call::Submit(order) if !order.reduce_only)
 }
 
 /// The account's time as the budget sees it. Of the machine's clock it takes only the start: one
@@ -357,7 +377,6 @@ impl std::fmt::Debug for Scheduler {
 mod tests {
     use super::*;
     use bracketd_core::Decimal;
-    use bracketd_core::command::Call;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
 

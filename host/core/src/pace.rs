@@ -22,6 +22,7 @@ use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
+use crate::bug::{self, Bug};
 use crate::command::Urgency;
 use crate::ids::TransactionId;
 use crate::time::Timestamp;
@@ -124,6 +125,9 @@ impl Pace {
     pub fn admit(&mut self, now: Timestamp, message: Message) -> Ticket {
         self.next += 1;
         let ticket = Ticket(self.next);
+        let behind = bug::is(Bug::M10) && message.urgency == Urgency::Unprotected;
+        let urgency = if behind { Urgency::Read } else { message.urgency };
+        let message = Message { urgency, ..message };
         let requests = message.requests.clamp(1, REQUESTS_MAX);
         let message = Message { requests, ..message };
         self.waiting[lane(message.urgency)].push(Waiting { ticket, message, since: now });

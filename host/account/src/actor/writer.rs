@@ -18,7 +18,7 @@ use crate::effect::point;
 use crate::guest::{Mode, WriteSeen};
 use crate::instance::{Budget, CallError, Instance};
 use crate::lock::lock;
-use crate::scheduler::Turned;
+use crate::scheduler::{Turned, is_entry};
 use crate::slot::{Slot, Turn, code};
 
 /// What a write export answered.
@@ -34,6 +34,11 @@ pub(crate) fn run(mut slot: Slot, budget_ms: u32) {
     drop(slot.ensure());
     while let Some(Turned { command, waited_ms }) = shared.scheduler.take() {
         let transaction = command.transaction;
+        let Some(waited_ms) = waited_ms else {
+            let fault = plain_fault("TAKEN_BACK", "it was taken back before it was sent");
+            answer(&slot, &command, Answer::NotSent { fault, after_ms: 1 });
+            continue;
+        };
         // Its instance would be held while a further read waited: those are charged afterwards.
         slot.begin(Turn::Had, 1);
         match too_old(&command, waited_ms) {
@@ -49,8 +54,7 @@ pub(crate) fn run(mut slot: Slot, budget_ms: u32) {
 /// An entry that waited longer than an entry may is not sent: its price was for another moment.
 /// The core drops its row as stale.
 fn too_old(command: &Command, waited_ms: u64) -> Option<Answer> {
-    let is_entry = matches!(&command.call, Call::Submit(order) if !order.reduce_only);
-    (is_entry && waited_ms > ENTRY_AGE_MS_MAX).then(|| {
+    (is_entry(command) && waited_ms > ENTRY_AGE_MS_MAX).then(|| {
         let text = format!("the entry waited {waited_ms} ms for the message budget");
         Answer::NotSent { fault: plain_fault("WAITED_TOO_LONG", text), after_ms: 1 }
     })

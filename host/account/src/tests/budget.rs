@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use bracketd_core::command::{Answer, Call, NewOrder, Urgency};
 use bracketd_core::money::Quantity;
 use bracketd_core::order::{OrderKind, Side, TimeInForce};
 
-use crate::ClockSource;
-use crate::tests::stage::Stage;
+use crate::tests::stage::{Stage, WAIT};
+use crate::{ClockSource, ToAccount};
 
 /// The account's clock.
 #[derive(Clone)]
@@ -40,18 +41,22 @@ fn stage(clock: &Clock, per_minute: u32) -> Stage {
 
 /// Waits until that many requests have reached the broker.
 fn until(stage: &Stage, lines: usize) {
+    let began = Instant::now();
     while stage.broker.lines().len() < lines {
+        assert!(began.elapsed() < WAIT, "{:?}", stage.broker.lines());
         std::thread::yield_now();
     }
 }
 
 /// Waits until everything that was handed over is answered, or held back by the budget alone.
 fn until_held(stage: &Stage, held: usize) {
+    let began = Instant::now();
     loop {
         let status = stage.account.status();
         if (status.in_flight, status.held) == (held, held) {
             return;
         }
+        assert!(began.elapsed() < WAIT, "{held} are to wait: {status:?}");
         std::thread::yield_now();
     }
 }
@@ -111,14 +116,8 @@ fn g5_a_broker_that_has_enough_is_left_alone_for_as_long_as_it_says() {
     assert_eq!(stage.answer().0, "2");
 }
 
-#[test]
-fn an_entry_that_waited_too_long_for_the_budget_is_not_sent() {
-    let clock = Clock::new();
-    let stage = stage(&clock, 200);
-    for transaction in 1..=500 {
-        stage.send(transaction, Urgency::Tighten, "P/trail");
-    }
-    let entry = NewOrder {
+fn entry() -> Call {
+    Call::Submit(NewOrder {
         symbol: "A".into(),
         side: Side::Buy,
         kind: OrderKind::Market,
@@ -129,8 +128,41 @@ fn an_entry_that_waited_too_long_for_the_budget_is_not_sent() {
         take_profit: None,
         stop_loss: None,
         reduce_only: false,
-    };
-    stage.send_call(900, Urgency::Routine, Call::Submit(entry));
+    })
+}
+
+#[test]
+fn g8_what_waits_is_taken_back_when_nothing_may_go_out_any_more() {
+    let clock = Clock::new();
+    let stage = stage(&clock, 200);
+    for transaction in 1..=60 {
+        stage.send(transaction, Urgency::Tighten, "P/trail");
+    }
+    until_held(&stage, 60 - 24);
+    stage.send_call(900, Urgency::Routine, entry());
+    until_held(&stage, 61 - 24);
+    let recall = |all| stage.account.try_send(ToAccount::Recall { all }).unwrap();
+    recall(false);
+    let Answer::NotSent { fault, .. } = stage.answer_to("900") else { panic!("it was sent") };
+    assert_eq!(fault.code, "TAKEN_BACK");
+    until_held(&stage, 60 - 24);
+    recall(true);
+    stage.settle();
+    clock.pass_ms(60_000);
+    stage.send(901, Urgency::Close, "P/last");
+    stage.answer_to("901");
+    assert_eq!(stage.broker.lines().len(), 24 + 1, "nothing else was sent");
+}
+
+#[test]
+fn an_entry_that_waited_too_long_for_the_budget_is_not_sent() {
+    let clock = Clock::new();
+    let stage = stage(&clock, 200);
+    for transaction in 1..=500 {
+        stage.send(transaction, Urgency::Tighten, "P/trail");
+    }
+    until_held(&stage, 500 - 24);
+    stage.send_call(900, Urgency::Routine, entry());
     until_held(&stage, 501 - 24);
     // Then its turn comes, among those of the trail moves.
     clock.pass_ms(30_001);

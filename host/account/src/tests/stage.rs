@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Longest wait for an event; only a failing test waits so long.
-const WAIT: Duration = Duration::from_secs(30);
+pub(super) const WAIT: Duration = Duration::from_secs(30);
 /// The secret of every test account.
 pub(super) const SECRET: &str = "S3CRET-VALUE";
 

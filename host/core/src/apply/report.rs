@@ -168,7 +168,7 @@ pub(super) fn merge(
     order.client_id = order.client_id.take().or_else(|| report.client_id.clone());
     order.group = report.group.clone().or_else(|| order.group.take());
     let ignored = before == OrderStatus::PendingCancel && bug::is(Bug::M2);
-    let fill = if ignored { None } else { take_fill(order, report) };
+    let fill = take_fill(order, report).filter(|_| !ignored);
     let (order_slice, order_role, after) = (order.slice, order.role, order.status);
     if after != before {
         order.stuck = false;

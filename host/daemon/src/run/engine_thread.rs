@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use bracketd_account::{AccountHandle, AccountStatus, PollRequest, StepRead, ToAccount};
 use bracketd_core::broker::{BrokerEvent, FromAccount};
 use bracketd_core::command::{Command, OpState, Read};
+use bracketd_core::control::KillLevel;
 use bracketd_core::fact::{Fact, FactKind};
 use bracketd_core::ids::{AccountName, Symbol};
 use bracketd_core::intent::Verdict;
@@ -90,6 +91,8 @@ pub struct EngineThread {
     waiting: BTreeMap<Ticket, Sender<Verdict>>,
     tickets: u64,
     unsent_reads: Vec<(AccountName, Read)>,
+    /// Whether each account is killed, and whether it is disarmed.
+    forbidden: BTreeMap<AccountName, (bool, bool)>,
     pending: Vec<Input>,
     timer: Option<Timestamp>,
     has_more: bool,
@@ -144,6 +147,7 @@ impl EngineThread {
             waiting: BTreeMap::new(),
             tickets: 0,
             unsent_reads: Vec::new(),
+            forbidden: BTreeMap::new(),
             pending: Vec::new(),
             timer: None,
             has_more: true,
@@ -280,6 +284,7 @@ impl EngineThread {
     }
 
     fn dispatch(&mut self, dispatch: Dispatch) {
+        self.recall();
         self.timer = dispatch.next_timer;
         self.has_more = dispatch.has_more;
         self.note_ledger(dispatch.ledger_error);
@@ -344,6 +349,22 @@ impl EngineThread {
             _ => {}
         }
         self.ledger_error = error;
+    }
+
+    /// Takes back what waits at an account once a kill level or disarming forbids it: it was decided
+    /// before, and the core looks at each row anew.
+    fn recall(&mut self) {
+        for account in self.engine.book().accounts.values() {
+            let is_killed = self.engine.book().kill_level(&account.name) > KillLevel::Off;
+            let now = (is_killed, !account.is_armed());
+            let before = self.forbidden.insert(account.name.clone(), now).unwrap_or_default();
+            let all = now.1 && !before.1;
+            let Some(handle) = self.accounts.get(&account.name) else { continue };
+            if all || (now.0 && !before.0) {
+                // An account takes this whatever else it has to do.
+                drop(handle.try_send(ToAccount::Recall { all }));
+            }
+        }
     }
 
     pub(super) fn ledger_error(&self) -> Option<&str> {

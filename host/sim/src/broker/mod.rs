@@ -63,6 +63,8 @@ pub struct Broker {
     pub caps: Capabilities,
     /// For whom orders were made; foreign ones are not in it.
     pub made: BTreeMap<OrderId, Made>,
+    /// The same orders, oldest first.
+    pub made_in_order: Vec<OrderId>,
     /// The id that people know an order by, where it kept the one it had.
     faces: BTreeMap<OrderId, OrderId>,
     /// Cancels that were asked for and have not happened: when they will.
@@ -92,6 +94,7 @@ impl Broker {
             now,
             caps,
             made: BTreeMap::new(),
+            made_in_order: Vec::new(),
             faces: BTreeMap::new(),
             canceling: BTreeMap::new(),
             cancel_ms: 0,
@@ -290,6 +293,7 @@ impl Broker {
             _ => None,
         };
         let (transaction, op) = (command.transaction, command.op.clone());
+        self.made_in_order.push(id);
         self.made.insert(id, Made { transaction, op, bracket, role });
     }
 }

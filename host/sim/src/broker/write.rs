@@ -258,6 +258,7 @@ impl Broker {
         let taken = self.book.replace(id, change, self.now_ns())?;
         self.faces.insert(taken.order.id, face);
         if let Some(made) = made {
+            self.made_in_order.push(taken.order.id);
             self.made.insert(taken.order.id, made);
         }
         Ok(taken.events)

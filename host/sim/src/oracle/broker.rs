@@ -18,6 +18,13 @@ impl Oracle {
     /// Something changed at a broker.
     pub(crate) fn broker_changed(&mut self, no: usize, account: &Account, now: Timestamp) {
         self.count_fills(no, account, now);
+        let broker = &account.broker;
+        for id in broker.made_in_order.iter().skip(self.sides[no].faces_seen) {
+            if let Some(made) = broker.made.get(id) {
+                self.sides[no].faces.insert(broker.face(*id), (made.transaction, made.role));
+            }
+        }
+        self.sides[no].faces_seen = broker.made_in_order.len();
         self.count_live(no, account, now);
         self.strangers(no, account, now);
         let ids: Vec<TransactionId> =

@@ -80,6 +80,13 @@ impl Oracle {
             if model.gap_since.is_some() && published && model.told_at.is_none() {
                 model.told_at = Some(now);
             }
+            if model.gap_since.is_some() && model.told_filled && !model.told_stop && !published {
+                let text = format!(
+                    "{id}: a fill was told and never a stop that stands, and it is {:?}",
+                    tx.protection
+                );
+                wrong.push(("S1", text));
+            }
             let able =
                 !self.is_stuck && side.is_up && side.is_read && side.reachable && self.is_alive;
             if model.gap_since.is_none() || published || !able {

@@ -4,9 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bracketd_core::broker::{BrokerEvent, FromAccount};
-use bracketd_core::command::Answer;
-use bracketd_core::ids::{ClientOrderId, OpId};
+use bracketd_core::broker::{BrokerEvent, FromAccount, OrderReport};
+use bracketd_core::command::{Answer, BracketLeg};
+use bracketd_core::ids::{BrokerOrderId, ClientOrderId, OpId};
+use bracketd_core::money::Quantity;
+use bracketd_core::order::{OrderStatus, Role};
 use bracketd_core::time::Timestamp;
 use bracketd_engine::Input;
 
@@ -51,19 +53,23 @@ impl Oracle {
                 self.sides[no].is_read |= picture.complete;
                 let ids = picture.orders.iter().filter_map(|order| order.client_id.clone());
                 self.heard.clients.extend(ids);
+                self.orders_told(no, &picture.orders);
             }
             BrokerEvent::Polled { orders, .. } => {
                 let ids = orders.iter().filter_map(|order| order.client_id.clone());
                 self.heard.clients.extend(ids);
+                self.orders_told(no, orders);
             }
             BrokerEvent::LookedUp { op, found } => {
                 use bracketd_core::broker::Found;
                 match found {
-                    Found::Order(_) => {
+                    Found::Order(order) => {
+                        self.orders_told(no, std::slice::from_ref(order));
                         self.heard.shown.insert(op.clone());
                     }
                     Found::Legs { legs, .. } => {
                         *self.heard.looks.entry(op.clone()).or_default() += 1;
+                        self.legs_told(no, legs);
                         if self.legs_show(op, legs) {
                             self.heard.shown.insert(op.clone());
                         }
@@ -72,16 +78,53 @@ impl Oracle {
                     Found::Failed(_) => {}
                 }
             }
-            BrokerEvent::Answer { op, answer } => match answer {
-                Answer::Unknown(_) => {}
-                Answer::Adjusted { .. }
-                | Answer::Placed { .. }
-                | Answer::Rejected(_)
-                | Answer::NotSent { .. } => {
-                    self.heard.answered.insert(op.clone());
+            BrokerEvent::Answer { op, answer } => {
+                match answer {
+                    Answer::Adjusted { legs, .. } => self.legs_told(no, legs),
+                    Answer::Placed { order: Some(order), .. } => {
+                        self.orders_told(no, std::slice::from_ref(order));
+                    }
+                    Answer::Placed { order: None, .. }
+                    | Answer::Rejected(_)
+                    | Answer::NotSent { .. } => {}
+                    Answer::Unknown(_) => return,
                 }
-            },
+                self.heard.answered.insert(op.clone());
+            }
             _ => {}
+        }
+    }
+
+    /// Fills of entries, and stops that stand, as the daemon is told of them.
+    fn orders_told(&mut self, no: usize, orders: &[OrderReport]) {
+        for order in orders {
+            self.told_of(no, &order.broker_id, order.filled, order.status);
+        }
+    }
+
+    fn legs_told(&mut self, no: usize, legs: &[BracketLeg]) {
+        for leg in legs {
+            self.told_of(no, &leg.broker_id, leg.filled, leg.status);
+        }
+    }
+
+    fn told_of(&mut self, no: usize, id: &BrokerOrderId, filled: Quantity, status: OrderStatus) {
+        let Some((transaction, role)) = self.sides[no].faces.get(id).copied() else { return };
+        let Some(model) = self.models.get_mut(&transaction) else { return };
+        match role {
+            Role::Entry => model.told_filled |= !filled.is_zero(),
+            Role::Stop => {
+                model.told_stop |= matches!(
+                    status,
+                    OrderStatus::Working
+                        | OrderStatus::Held
+                        | OrderStatus::PartiallyFilled
+                        | OrderStatus::PendingCancel
+                        | OrderStatus::PendingReplace
+                        | OrderStatus::Filled
+                );
+            }
+            Role::Target | Role::Close => {}
         }
     }
 }

@@ -16,8 +16,9 @@ mod words;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bracketd_core::Decimal;
-use bracketd_core::ids::{AccountName, ClientOrderId, OpId, TransactionId};
+use bracketd_core::ids::{AccountName, BrokerOrderId, ClientOrderId, OpId, TransactionId};
 use bracketd_core::intent::Request;
+use bracketd_core::order::Role;
 use bracketd_core::time::Timestamp;
 
 use crate::broker::Capabilities;
@@ -62,6 +63,9 @@ struct Side {
     /// What was published to have left by strangers, by symbol, signed.
     outside: BTreeMap<String, Decimal>,
     foreign_over: usize,
+    /// For whom the orders are that people know by these ids.
+    faces: BTreeMap<BrokerOrderId, (TransactionId, Role)>,
+    faces_seen: usize,
 }
 
 /// The judge. See the module's documentation.
@@ -116,6 +120,8 @@ impl Oracle {
             strange: BTreeMap::new(),
             outside: BTreeMap::new(),
             foreign_over: 0,
+            faces: BTreeMap::new(),
+            faces_seen: 0,
         });
         Self {
             violations: Vec::new(),

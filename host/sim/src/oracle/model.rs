@@ -42,6 +42,10 @@ pub(super) struct Model {
     pub(super) told_at: Option<Timestamp>,
     /// Whether the gap has another reason than the first protection of a fill.
     pub(super) is_excused: bool,
+    /// The daemon was told of a fill of its entry.
+    pub(super) told_filled: bool,
+    /// The daemon was told of a stop that stands.
+    pub(super) told_stop: bool,
     /// A close or a resize was asked for and is not over.
     pub(super) has_task: bool,
     /// When commands left for it, lately.
@@ -172,6 +176,8 @@ impl Oracle {
             silent_since: None,
             told_at: None,
             is_excused: false,
+            told_filled: false,
+            told_stop: false,
             has_task: false,
             sends: Vec::new(),
         };

@@ -45,6 +45,27 @@ impl Oracle {
         }
     }
 
+    /// A message about a missing stop waited so long for its turn (S13).
+    pub(crate) fn waited(
+        &mut self,
+        command: &Command,
+        waited_ms: u64,
+        most_ms: u64,
+        now: Timestamp,
+    ) {
+        let Some(model) = self.models.get(&command.transaction) else { return };
+        let protects = matches!(&command.call, Call::Adjust { stop: Change::Set(_), .. });
+        let is_naked = model.gap_since.is_some_and(|since| now.ms_since(since) > waited_ms);
+        if protects && is_naked && waited_ms > most_ms {
+            let text = format!(
+                "{}: {} for a missing stop waited {waited_ms} ms, at most {most_ms} ms are allowed",
+                command.transaction,
+                body(&command.call)
+            );
+            self.fail("S13", now, text);
+        }
+    }
+
     /// What an adjustment asks for, whether it leaves or not.
     pub(super) fn remember_asked(&mut self, command: &Command) {
         if let (Some(row), Call::Adjust { stop, target, .. }) =

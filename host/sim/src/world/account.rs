@@ -5,15 +5,17 @@
 //! time, answers in no order among transactions, polls beside them. It decides nothing about
 //! trading.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use bracketd_core::Decimal;
 use bracketd_core::book::{AccountRules, OnBreached};
 use bracketd_core::broker::{BrokerEvent, Fault as Word, Found, Quote};
-use bracketd_core::command::{Answer, Command, Read};
+use bracketd_core::command::{Answer, Command, Read, Urgency};
 use bracketd_core::ids::{AccountName, TransactionId};
 use bracketd_core::money::Price;
 use bracketd_core::order::Role;
+use bracketd_core::pace::{Message, Pace, PaceRules, Ticket};
+use bracketd_core::plan::urgency_of;
 use bracketd_core::time::Timestamp;
 use bracketd_engine::Input;
 use bracketd_exchange::Rng;
@@ -42,10 +44,27 @@ const KINDS: [Capabilities; 10] = [
     Capabilities::NO_DEDUP,
 ];
 
+/// A message that waits.
+#[derive(Debug)]
+struct Errand {
+    /// Since when it could have gone out.
+    since: Timestamp,
+    body: Body,
+}
+
+#[derive(Debug)]
+enum Body {
+    Write(Box<Command>),
+    Read(Box<Read>),
+    Poll,
+}
+
 /// An account.
 #[derive(Debug)]
 pub(crate) struct Account {
     pub(crate) name: AccountName,
+    /// Messages that the broker takes in a minute.
+    per_minute: u32,
     pub(crate) broker: Broker,
     pub(crate) rules: AccountRules,
     /// Whether its broker can be reached.
@@ -57,8 +76,14 @@ pub(crate) struct Account {
     /// Strangers took their own orders away.
     pub(crate) strangers_left: bool,
     cursor: Cursor,
-    /// Calls that wait until the one before them is over, by transaction.
-    queues: BTreeMap<TransactionId, VecDeque<Command>>,
+    /// Says which message goes next.
+    pace: Pace,
+    /// What waits for its turn.
+    errands: BTreeMap<Ticket, Errand>,
+    /// Transactions with a call under way: one at a time.
+    busy: BTreeSet<TransactionId>,
+    /// Until when the broker wants no message.
+    paused_until: Timestamp,
     /// Prices do not come until then.
     silent_until: Timestamp,
 }
@@ -73,7 +98,10 @@ impl Account {
             on_breached: if rng.below(2) == 0 { OnBreached::Close } else { OnBreached::Alert },
             ..AccountRules::default()
         };
+        // Some brokers take little.
+        let per_minute = [200, 200, 120, 60][usize::try_from(rng.below(4)).unwrap_or(0)];
         Self {
+            per_minute,
             name: AccountName::from(format!("account{no}")),
             broker: Broker::new(caps, seed + no as u64, &market.symbols(), BEGIN),
             rules,
@@ -82,7 +110,10 @@ impl Account {
             touched: Vec::new(),
             strangers_left: false,
             cursor: Cursor::default(),
-            queues: BTreeMap::new(),
+            pace: Pace::new(PaceRules::of(per_minute)),
+            errands: BTreeMap::new(),
+            busy: BTreeSet::new(),
+            paused_until: BEGIN,
             silent_until: BEGIN,
         }
     }
@@ -95,7 +126,9 @@ impl Account {
     /// Calls that never left are forgotten with the daemon that wanted them; what it read so far
     /// is read again from a minute ago.
     pub(super) fn forget(&mut self) {
-        self.queues.clear();
+        self.errands.clear();
+        self.busy.clear();
+        self.pace = Pace::new(PaceRules::of(self.per_minute));
         self.cursor = self.broker.cursor_at(60_000);
     }
 }
@@ -141,25 +174,75 @@ impl World<'_> {
             self.after(0, What::Hear(self.daemon.life, Box::new(input)));
             return;
         }
-        let transaction = command.transaction;
-        match self.accounts[no].queues.get_mut(&transaction) {
-            Some(queue) => queue.push_back(command),
-            None => {
-                self.accounts[no].queues.insert(transaction, VecDeque::new());
-                self.send(no, command);
+        let what = Message::of(&command);
+        self.admit(no, what, Body::Write(Box::new(command)));
+    }
+
+    fn admit(&mut self, no: usize, what: Message, body: Body) {
+        let now = self.now;
+        let account = &mut self.accounts[no];
+        let ticket = account.pace.admit(now, what);
+        account.errands.insert(ticket, Errand { since: now, body });
+        self.pump(no);
+    }
+
+    /// Lets go out what may, in the order of its urgency.
+    pub(super) fn pump(&mut self, no: usize) {
+        let now = self.now;
+        loop {
+            let account = &mut self.accounts[no];
+            let Account { pace, errands, busy, .. } = account;
+            let may = |ticket: Ticket, _: &Message| {
+                errands.get(&ticket).is_some_and(|errand| match &errand.body {
+                    Body::Write(command) => !busy.contains(&command.transaction),
+                    Body::Read(_) | Body::Poll => true,
+                })
+            };
+            let Some(grant) = pace.next_of(now, &may) else {
+                let wake = pace.wake_at(now, &may);
+                if let Some(at) = wake {
+                    self.at(at.max(now.plus_ms(1)), What::Pump(no));
+                }
+                return;
+            };
+            let Some(errand) = account.errands.remove(&grant.ticket) else { continue };
+            self.waited(no, &errand);
+            match errand.body {
+                Body::Write(command) => {
+                    self.accounts[no].busy.insert(command.transaction);
+                    self.send(no, *command);
+                }
+                Body::Read(read) => {
+                    let way = self.about(self.pace.way_ms);
+                    self.after(way, What::Read(no, read));
+                }
+                Body::Poll => self.read_changes(no),
             }
         }
     }
 
-    /// The call of a transaction is over: the next one goes out.
+    /// What protects goes first, whatever the budget (S13).
+    fn waited(&mut self, no: usize, errand: &Errand) {
+        let Body::Write(command) = &errand.body else { return };
+        let account = &self.accounts[no];
+        let since = errand.since.max(account.paused_until);
+        let waited_ms = self.now.ms_since(since);
+        let most_ms = 2_000 + 4 * 60_000 / u64::from(account.per_minute);
+        self.oracle.waited(command, waited_ms, most_ms, self.now);
+    }
+
+    /// The call of a transaction is over: its next one may go out.
     pub(super) fn next_of(&mut self, no: usize, transaction: TransactionId) {
-        let Some(queue) = self.accounts[no].queues.get_mut(&transaction) else { return };
-        match queue.pop_front() {
-            Some(command) => self.send(no, command),
-            None => {
-                self.accounts[no].queues.remove(&transaction);
+        let now = self.now;
+        let account = &mut self.accounts[no];
+        account.busy.remove(&transaction);
+        for errand in account.errands.values_mut() {
+            let same = matches!(&errand.body, Body::Write(c) if c.transaction == transaction);
+            if same {
+                errand.since = now;
             }
         }
+        self.pump(no);
     }
 
     /// A command leaves, and its fate is drawn.
@@ -212,6 +295,12 @@ impl World<'_> {
                 over_after = there * 2;
                 let fault = Word::new("RATE_LIMITED", "later");
                 let after_ms = 200 + self.faults.below(Fault::Refused, 3_000);
+                if self.faults.below(Fault::Refused, 2) == 0 {
+                    let now = self.now;
+                    let account = &mut self.accounts[no];
+                    account.pace.limited(now, Some(after_ms));
+                    account.paused_until = account.paused_until.max(now.plus_ms(after_ms));
+                }
                 let answer = Answer::NotSent { fault, after_ms };
                 self.tell(no, over_after, BrokerEvent::Answer { op, answer });
             }
@@ -325,8 +414,10 @@ impl World<'_> {
 
     /// A read is asked for.
     pub(super) fn ask(&mut self, no: usize, read: Read) {
-        let way = self.about(self.pace.way_ms);
-        self.after(way, What::Read(no, Box::new(read)));
+        let name = self.accounts[no].name.clone();
+        let book = self.daemon.engine.as_ref().map(bracketd_engine::Engine::book);
+        let urgency = book.map_or(Urgency::Read, |book| urgency_of(book, &name, &read));
+        self.admit(no, Message::new(urgency), Body::Read(Box::new(read)));
     }
 
     /// A read is at the broker.
@@ -359,6 +450,13 @@ impl World<'_> {
     /// The account's pulse: what changed is told, unless it is lost on the way.
     pub(super) fn poll(&mut self, no: usize) {
         self.after(self.pace.poll_ms, What::Poll(no));
+        let waits = self.accounts[no].errands.values().any(|e| matches!(e.body, Body::Poll));
+        if self.daemon.engine.is_some() && self.accounts[no].is_up && !waits {
+            self.admit(no, Message::new(Urgency::Pulse), Body::Poll);
+        }
+    }
+
+    fn read_changes(&mut self, no: usize) {
         if self.daemon.engine.is_none() || !self.accounts[no].is_up {
             return;
         }

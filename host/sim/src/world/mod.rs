@@ -60,6 +60,8 @@ pub(crate) enum What {
     Read(usize, Box<Read>),
     /// The account's next call of that transaction may go out.
     Free(usize, bracketd_core::ids::TransactionId),
+    /// The account's budget may let something out.
+    Pump(usize),
     /// The daemon of that life hears something.
     Hear(u32, Box<Input>),
     /// The engine asked to be called.
@@ -218,6 +220,7 @@ impl<'s> World<'s> {
             What::Arrive(no, command, effect) => self.arrive(no, &command, effect),
             What::Read(no, read) => self.read(no, &read),
             What::Free(no, transaction) => self.next_of(no, transaction),
+            What::Pump(no) => self.pump(no),
             What::Hear(life, input) => self.hear(life, *input),
             What::Timer => self.daemon.rings = true,
             What::Start => self.start(),
