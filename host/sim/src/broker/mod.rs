@@ -152,6 +152,21 @@ impl Broker {
         Some(taken.order.id)
     }
 
+    /// A change of an order that nobody here asked for; whether it was taken.
+    pub fn somebody_moves(
+        &mut self,
+        id: OrderId,
+        change: &bracketd_exchange::book::Replace,
+    ) -> Option<OrderId> {
+        let made = self.made.get(&id).cloned();
+        let taken = self.book.replace(id, change, self.now_ns()).ok()?;
+        if let Some(made) = made {
+            self.made.insert(taken.order.id, made);
+        }
+        self.follow(&taken.events);
+        Some(taken.order.id)
+    }
+
     /// Whether a cancel of the order is under way.
     pub fn is_canceling(&self, id: OrderId) -> bool {
         self.canceling.contains_key(&id)
