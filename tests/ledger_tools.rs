@@ -4,9 +4,6 @@
 use std::collections::BTreeSet;
 use std::process::Stdio;
 
-use bracketd_core::control::Control;
-use bracketd_core::time::Timestamp;
-use bracketd_store::{Batch, Ledger};
 use serde_json::Value;
 
 use crate::harness::{Daemon, Dir, Exchange, Process, configure, program};
@@ -55,7 +52,44 @@ fn i3_a_restored_backup_starts_disarmed_shows_what_differs_and_uses_no_order_id_
     for symbol in ["AAA", "BBB", "CCC"] {
         exchange.price(symbol, "100.00", "100.02");
     }
-    let daemon = Daemon::start(&dir, &exchange, &[]);
+    let lost = trade_beyond_a_backup(&dir, &exchange);
+    let (resting, used) = (exchange.open_orders(), client_ids(&exchange));
+    restore(&dir);
+
+    // The configuration says `armed = true`; the restored ledger says no.
+    let daemon = start(&dir);
+    assert_eq!(daemon.ask("status --json").json()["accounts"][0]["armed"], false);
+    shows_what_differs(&daemon);
+    exchange.price("AAA", "101.00", "101.02");
+    let differs = daemon.ask("account reconcile paper");
+    assert_eq!(differs.code, Some(1), "the second position: {}", differs.stdout);
+    assert_eq!(exchange.open_orders(), resting, "disarmed, it changed nothing");
+    assert_eq!(client_ids(&exchange), used);
+
+    // What was decided after the backup is decided again, and then trading goes on.
+    daemon.ask("tx set 1 --stop 97");
+    let armed = daemon.ask("account arm paper --reason restored --yes");
+    assert_eq!(armed.code, Some(0), "{}", armed.stderr);
+    let next = opened(&daemon, "CCC long 1 --stop 90 --target 120 --plain");
+    assert_eq!(next, lost, "the number of the lost transaction is given again");
+    assert_eq!(daemon.tx(1)["legs"]["stop"]["working"], "97", "it was not moved back");
+    let fresh: BTreeSet<String> = client_ids(&exchange).difference(&used).cloned().collect();
+    let ours = fresh.iter().filter(|id| id.starts_with("bd-")).count();
+    assert!(ours >= 2, "its entry and its exits have ids of their own: {fresh:?}");
+    let export = daemon.ask("db export --transactions");
+    let mut exported =
+        export.stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let tx = exported.find(|row| row["id"] == *next.to_string()).expect("it is there");
+    for operation in tx["operations"].as_array().expect("a list") {
+        let id = operation["client_id"].as_str().expect("an id");
+        assert!(!used.contains(id), "{id} was used in the lost part");
+    }
+}
+
+/// Backs up while one transaction is open; then opens another, whose number is returned, moves a
+/// stop, and dies.
+fn trade_beyond_a_backup(dir: &Dir, exchange: &Exchange) -> u64 {
+    let daemon = Daemon::start(dir, exchange, &[]);
     opened(&daemon, "AAA long 10 --stop 95 --target 110 --plain");
     let made = daemon.ask("db backup before.db --json");
     assert_eq!(made.code, Some(0), "{}", made.stderr);
@@ -65,7 +99,6 @@ fn i3_a_restored_backup_starts_disarmed_shows_what_differs_and_uses_no_order_id_
     let again = daemon.ask("db backup before.db");
     assert_eq!(again.code, Some(4), "nothing is overwritten: {}", again.stdout);
 
-    // What the backup does not know: the second transaction, and a stop that was moved.
     let lost = opened(&daemon, "BBB long 5 --stop 90 --target 120 --plain");
     daemon.ask("tx set 1 --stop 97 --wait");
     daemon.until("the stop is moved", |d| d.tx(1)["legs"]["stop"]["working"] == "97");
@@ -73,10 +106,13 @@ fn i3_a_restored_backup_starts_disarmed_shows_what_differs_and_uses_no_order_id_
     assert_eq!(refused.code, Some(4), "while the daemon runs: {}", refused.stdout);
     assert!(refused.stderr.contains("in use by process"), "{}", refused.stderr);
     daemon.kill();
-    let (resting, used) = (exchange.open_orders(), client_ids(&exchange));
+    lost
+}
 
+/// Restores the backup, after somebody has confirmed it.
+fn restore(dir: &Dir) {
     let unasked = dir.bracketd("db restore before.db");
-    assert_eq!(unasked.code, Some(4), "nobody confirmed it: {}", unasked.stdout);
+    assert_eq!(unasked.code, Some(2), "nobody confirmed it: {}", unasked.stdout);
     let restored = dir.bracketd("db restore before.db --yes --json");
     assert_eq!(restored.code, Some(0), "{}", restored.stderr);
     let restored = restored.json();
@@ -88,10 +124,10 @@ fn i3_a_restored_backup_starts_disarmed_shows_what_differs_and_uses_no_order_id_
     for kept in restored["kept"].as_array().expect("a list") {
         assert!(std::path::Path::new(kept.as_str().expect("a path")).exists(), "{kept} is kept");
     }
+}
 
-    // The configuration says `armed = true`; the restored ledger says no.
-    let daemon = start(&dir);
-    assert_eq!(daemon.ask("status --json").json()["accounts"][0]["armed"], false);
+/// The restored daemon tells what it finds: in its log of activity, and at the transaction.
+fn shows_what_differs(daemon: &Daemon) {
     let seen = daemon.ask("activity tail -n 500 --json");
     let seen: Vec<Value> =
         seen.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
@@ -105,33 +141,6 @@ fn i3_a_restored_backup_starts_disarmed_shows_what_differs_and_uses_no_order_id_
         (&"95".into(), &"97".into()),
         "both are shown"
     );
-    exchange.price("AAA", "101.00", "101.02");
-    daemon.kill();
-    assert_eq!(exchange.open_orders(), resting, "disarmed, it changed nothing");
-    assert_eq!(client_ids(&exchange), used);
-
-    arm(&dir);
-    let daemon = start(&dir);
-    let next = opened(&daemon, "CCC long 1 --stop 90 --target 120 --plain");
-    assert_eq!(next, lost, "the number of the lost transaction is given again");
-    let fresh: BTreeSet<String> = client_ids(&exchange).difference(&used).cloned().collect();
-    let ours = fresh.iter().filter(|id| id.starts_with("bd-")).count();
-    assert!(ours >= 2, "its entry and its exits have ids of their own: {fresh:?}");
-    let export = daemon.ask("db export --transactions");
-    let exported = export.stdout.lines().map(|l| serde_json::from_str::<Value>(l).expect("JSON"));
-    let tx = exported.into_iter().find(|row| row["id"] == *next.to_string()).expect("it is there");
-    for operation in tx["operations"].as_array().expect("a list") {
-        let id = operation["client_id"].as_str().expect("an id");
-        assert!(!used.contains(id), "{id} was used in the lost part");
-    }
-}
-
-/// Arms the account in the ledger, while no daemon runs.
-fn arm(dir: &Dir) {
-    let mut ledger = Ledger::open(&dir.path().join("data")).expect("the ledger");
-    let control = Control { armed: Some(true), ..Control::default() };
-    let controls = vec![("paper".into(), &control)];
-    ledger.commit(&Batch { controls, ..Batch::new(Timestamp(1)) }).expect("a commit");
 }
 
 /// A data directory whose ledger is a backup, with some of its bytes changed.

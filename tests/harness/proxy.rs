@@ -129,10 +129,14 @@ fn serve(client: TcpStream, upstream: &str, shared: &Shared) -> std::io::Result<
                 std::thread::sleep(time);
                 out.write_all(&pass_on(upstream, &request)?)?;
             }
-            Some(Fault::Hang) => return Ok(shared.wait_for_heal()),
+            Some(Fault::Hang) => {
+                shared.wait_for_heal();
+                return Ok(());
+            }
             Some(Fault::HangAfter) => {
                 pass_on(upstream, &request)?;
-                return Ok(shared.wait_for_heal());
+                shared.wait_for_heal();
+                return Ok(());
             }
             Some(Fault::Reset) => return Ok(()),
             Some(Fault::ResetAfter) => return pass_on(upstream, &request).map(drop),

@@ -34,6 +34,7 @@ pub(crate) fn run() -> Result<()> {
     step("clippy", &|| cargo(&lints))?;
     step("plugins from source", &|| crate::plugins::check())?;
     step("tests", &|| cargo(&["test", "--workspace"]))?;
+    step("simulation", &simulation)?;
     step("demo", &demo)?;
     println!("\nminutes per step");
     for (name, time) in &took {
@@ -69,6 +70,17 @@ fn install_compiler() -> Result<()> {
     let mut args = vec!["install", "-y", "-qq", "--no-install-recommends"];
     args.extend(missing);
     command("apt-get", &args)
+}
+
+/// Twenty thousand histories of faults, and every mistake on purpose found in time. The binary of
+/// the tests runs them: what they need is optimized in the development profile as well, which
+/// costs less than a build of its own.
+fn simulation() -> Result<()> {
+    let program = std::path::absolute(target_dir().join("debug/bracketd"))?;
+    let program = program.to_string_lossy().into_owned();
+    command(&program, &["sim", "run", "--seed", "1000000", "-n", "20000"])?;
+    let bugs = ["test", "-p", "bracketd-sim", "--features", "bugs", "--test", "bugs"];
+    cargo(&bugs)
 }
 
 /// Starts the demo in an empty directory as a newcomer would, and asks it how it is.

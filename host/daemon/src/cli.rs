@@ -18,6 +18,7 @@ pub mod output;
 pub mod policy;
 pub mod portfolio;
 pub mod run;
+pub mod sim;
 pub mod status;
 pub mod tx;
 
@@ -125,6 +126,9 @@ enum Verb {
     /// What the accounts hold and risk
     #[command(after_help = "Example:\n  bracketd portfolio --json")]
     Portfolio,
+    /// Try seeded histories of faults against the engine; needs no daemon
+    #[command(subcommand)]
+    Sim(sim::SimVerb),
 }
 
 /// What is left to do after the command line was read.
@@ -172,6 +176,7 @@ fn dispatch(verb: Option<Verb>, common: &Common, out: &Out) -> Result<Next, Fail
         Some(Verb::Guard(verb)) => guard::run(&verb, common, out)?,
         Some(Verb::Status) => status::run(&client()?, out)?,
         Some(Verb::Portfolio) => portfolio::run(&client()?, out)?,
+        Some(Verb::Sim(verb)) => sim::run(&verb, out)?,
     };
     Ok(Next::Exit(exit))
 }

@@ -4,6 +4,7 @@
 //! asker when it takes too long.
 
 use bracketd_core::book::Book;
+use bracketd_core::control::permits;
 use bracketd_core::ids::{AccountName, Symbol};
 use bracketd_core::intent::{Intent, Request};
 use bracketd_core::time::Timestamp;
@@ -38,6 +39,10 @@ pub(crate) fn needs(book: &Book, request: &Request) -> Option<(AccountName, Symb
         _ => return None,
     };
     let account = book.accounts.get(name)?;
+    if permits(book, account, None, request).is_err() {
+        // Nothing that could be read would change the answer.
+        return None;
+    }
     let ready = account.is_up
         && account.is_reconciled
         && account.instruments.contains_key(symbol)

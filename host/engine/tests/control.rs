@@ -140,22 +140,7 @@ impl World {
         self.up();
         self.picture(vec![]);
         self.quote(100);
-        let open = Open {
-            account: "a".into(),
-            owner: None,
-            symbol: Symbol::new("S"),
-            direction: Direction::Long,
-            quantity: quantity(1),
-            entry: EntryKind::Limit(price(100).expect("a price")),
-            time_in_force: None,
-            stop: price(95),
-            target: None,
-            policies: None,
-            on_partial: None,
-            guard: GuardWish::Plain,
-            distinct: false,
-        };
-        let (verdict, mut done) = self.ask(Intent::Open(Box::new(open)));
+        let (verdict, mut done) = self.ask(Intent::Open(Box::new(long())));
         assert!(verdict.accepted(), "{verdict:?}");
         let command = done.commands.pop().expect("the entry");
         let order = placed(&command, self.now, "o1");
@@ -203,6 +188,25 @@ impl World {
 
     fn status(&self) -> TransactionStatus {
         self.engine.book().transactions[&ID].status
+    }
+}
+
+/// A long of one at 100 with stop 95, its entry alone.
+fn long() -> Open {
+    Open {
+        account: "a".into(),
+        owner: None,
+        symbol: Symbol::new("S"),
+        direction: Direction::Long,
+        quantity: quantity(1),
+        entry: EntryKind::Limit(price(100).expect("a price")),
+        time_in_force: None,
+        stop: price(95),
+        target: None,
+        policies: None,
+        on_partial: None,
+        guard: GuardWish::Plain,
+        distinct: false,
     }
 }
 
@@ -338,6 +342,23 @@ fn g13_arming_is_inherited_by_the_next_process_and_so_is_disarming() {
     let done = world.step(vec![]);
     let inherited = done.facts.iter().map(|(_, f)| (&*f.code, &*f.text)).collect::<Vec<_>>();
     assert_eq!(inherited, [("INHERITED", "bracketd 1, plugin f00")]);
+}
+
+#[test]
+fn g8_an_opening_that_may_not_be_is_refused_at_once_and_waits_for_no_instrument() {
+    let open = || {
+        let mut open = long();
+        open.symbol = Symbol::new("NEVER READ");
+        Intent::Open(Box::new(open))
+    };
+    let mut world = fresh();
+    world.up();
+    world.picture(vec![]);
+    world.kill(KillLevel::Freeze);
+    assert_eq!(world.ask(open()).0.code(), "KILLED");
+    world.kill(KillLevel::Off);
+    world.ask(Intent::Arm { account: "a".into(), armed: false });
+    assert_eq!(world.ask(open()).0.code(), "DISARMED");
 }
 
 #[test]

@@ -42,6 +42,10 @@ fn main() {
         println!("{rule}: {}", rows.len());
         rows.iter().take(9).for_each(|row| println!("   {row}"));
     }
+    let missing = summary.coverage.missing();
+    let missing: Vec<String> =
+        missing.iter().map(|(f, s)| format!("{} x {}", f.word(), s.word())).collect();
+    println!("missing: {}", missing.join(", "));
     println!(
         "{} histories, {} failed, {} transactions, {} missing, {:?}",
         summary.histories,

@@ -180,8 +180,10 @@ fn must_happen(fault: Fault, state: State) -> bool {
         Fault::ExternalCancel => {
             matches!(state, State::Waiting | State::Partly | State::Protected | State::Closing)
         }
-        Fault::PolicyError | Fault::PolicyNonsense | Fault::PolicySlow => {
-            matches!(state, State::Protected | State::Pending | State::Doubt)
+        // A script that fails is told of once.
+        Fault::PolicyError | Fault::PolicySlow => state == State::Protected,
+        Fault::PolicyNonsense => {
+            matches!(state, State::Protected | State::Pending | State::Doubt | State::Unprotected)
         }
     }
 }

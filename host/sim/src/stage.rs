@@ -270,6 +270,7 @@ impl Stage {
     pub fn answer_reads(&mut self, older_ms: u64) -> &mut Self {
         while let Some(read) = self.reads.pop_front() {
             if let Some(event) = self.broker.read(&read, older_ms) {
+                self.hear_children(&read, older_ms);
                 self.hear(event);
             }
         }
@@ -282,6 +283,13 @@ impl Stage {
         let from = FromAccount { account: AccountName::new(ACCOUNT), event };
         self.inputs.push(Input::Account(from));
         self
+    }
+
+    fn hear_children(&mut self, read: &Read, older_ms: u64) {
+        let orders = self.broker.children(read, older_ms);
+        if !orders.is_empty() {
+            self.hear(BrokerEvent::Polled { orders, fills: Vec::new() });
+        }
     }
 
     /// The daemon polls orders and fills that changed.
@@ -359,6 +367,7 @@ impl Stage {
             if self.reads_by_hand {
                 self.reads.push_back(read);
             } else if let Some(event) = self.broker.read(&read, 0) {
+                self.hear_children(&read, 0);
                 self.hear(event);
             }
         }

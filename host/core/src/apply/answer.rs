@@ -61,6 +61,13 @@ pub(super) fn answered(
             Answer::Rejected(fault) if fault.code == DUPLICATE_CLIENT_ID => {
                 doubt(tx, at, format!("{}: {}", fault.code, fault.message), now, out);
             }
+            // An earlier sending of the row is still in doubt: what came of this one settles
+            // nothing (I13).
+            Answer::Rejected(fault) | Answer::NotSent { fault, .. }
+                if tx.ops[at].evidence.is_some() =>
+            {
+                doubt(tx, at, format!("{}: {}", fault.code, fault.message), now, out);
+            }
             Answer::Rejected(fault) => rejected(tx, at, fault, on_breached, now, out),
             Answer::NotSent { fault, after_ms } => {
                 let retry_at = now.plus_ms(after_ms.max(limits::LOOKUP_MS_MIN));
@@ -101,6 +108,8 @@ fn retire_replaced(
             let stays = legs.iter().any(|leg| leg.broker_id == o.broker_id);
             !stays && legs.iter().any(|leg| leg.role == o.role)
         })
+        // What the broker made after the command left was in nobody's list.
+        .filter(|o| o.updated_at <= tx.ops[at].sent_at)
         .map(|o| o.broker_id.clone())
         .collect();
     for order in tx.orders.iter_mut().filter(|o| old.contains(&o.broker_id)) {
@@ -279,6 +288,8 @@ pub(super) fn doubt(
     out: &mut Transition,
 ) {
     tx.ops[at].evidence = Some(evidence.clone());
+    // It may have waited for its turn until just now: the settle window begins when nobody answers.
+    tx.ops[at].sent_at = now;
     set_state(tx, at, OpState::unknown(now), &evidence, now, out);
 }
 
@@ -373,12 +384,16 @@ fn found_order(
     }
 }
 
-/// Whether the legs are from before something that is known: they list as alive what has ended
-/// while another order stands in its place. Such a read proves nothing.
+/// Whether the legs are from before something that is known: they list as alive what has ended, or
+/// what was replaced while another order stands in its place. Such a read proves nothing, least of
+/// all that what it lists is there.
 fn is_stale(tx: &Transaction, legs: &[BracketLeg]) -> bool {
     legs.iter().filter(|leg| !leg.status.is_terminal()).any(|leg| {
         let known = tx.orders.iter().find(|o| o.broker_id == leg.broker_id);
-        known.is_some_and(|o| o.status.is_terminal() && has_successor(tx, o))
+        known.is_some_and(|o| match o.status {
+            OrderStatus::Replaced => has_successor(tx, o),
+            status => status.is_terminal(),
+        })
     })
 }
 
@@ -433,6 +448,7 @@ pub(super) fn surely_absent(
     now: Timestamp,
     out: &mut Transition,
 ) {
+    tx.ops[at].evidence = None;
     set_state(tx, at, OpState::NotSent { retry_at: now }, why, now, out);
 }
 

@@ -11,7 +11,7 @@ use crate::money::{Price, Quantity};
 use crate::order::{Leg, Role};
 use crate::protection::Protection;
 use crate::time::Timestamp;
-use crate::transaction::{EntryGuard, Slice, Transaction, TransactionEvent};
+use crate::transaction::{EntryGuard, Slice, Task, Transaction, TransactionEvent};
 
 /// One increase of an order's filled quantity.
 pub(super) struct Filled {
@@ -62,6 +62,7 @@ pub(super) fn filled(tx: &mut Transaction, fill: &Filled, now: Timestamp, out: &
             tx.exited = tx.exited.plus(fill.quantity);
             tx.exited_value = tx.exited_value.saturating_add(value);
             release(tx, fill, now, out);
+            shrink_growth(tx, fill.quantity);
             let leg = match fill.role {
                 Role::Stop => Some(Leg::Stop),
                 Role::Target => Some(Leg::Target),
@@ -93,8 +94,21 @@ pub(crate) fn left_outside(
     tx.exited_value = tx.exited_value.saturating_add(value);
     let fill = Filled { role: Role::Close, slice: SliceNo(0), quantity, price, at: now };
     release(tx, &fill, now, out);
+    shrink_growth(tx, quantity);
     out.notice(tx, NoticeKind::ExitFilled { quantity, price, leg: None });
     super::settle(tx, now, out);
+}
+
+/// What leaves during a growth is not bought back, and where nothing is left there is nothing to
+/// grow.
+fn shrink_growth(tx: &mut Transaction, left: Quantity) {
+    let is_over = tx.held().is_zero();
+    if let Some(Task::Grow { to }) = &mut tx.task {
+        *to = to.minus(left);
+        if is_over {
+            tx.task = None;
+        }
+    }
 }
 
 /// Adds entered quantity to the slice that gathers, or to a new one.

@@ -12,6 +12,9 @@ use crate::order::{Order, OrderStatus, Role};
 use crate::time::Timestamp;
 use crate::transaction::{EntryGuard, Slice, Transaction};
 
+/// How long carried exits that nobody has seen are looked for.
+const CARRIED_MS_MAX: u64 = 60_000;
+
 /// What the next operation on the slice's exits has to be, if any.
 pub(super) fn step(
     tx: &Transaction,
@@ -30,12 +33,28 @@ pub(super) fn step(
         tx.exits(slice.no).find(|o| o.role == role && o.status != OrderStatus::Contingent)
     };
     let (stop, target) = (live(Role::Stop), live(Role::Target));
+    // One that came after nobody waited for it any more: the plugin ends one of the two.
+    let is_double = |role: Role| {
+        let of = |o: &&Order| o.role == role && o.status != OrderStatus::Contingent;
+        tx.exits(slice.no).filter(of).nth(1).is_some()
+    };
+    let doubled = is_double(Role::Stop) || is_double(Role::Target);
     let is_over = slice.held.is_zero() || tx.status.is_ended();
     let wanted = if is_over { (None, None) } else { (tx.desired.stop, tx.desired.target) };
     let first = bug::is(Bug::M7) && !slice.held.is_zero() && tx.slices.len() == 1;
     let covers = if first { tx.entry.quantity } else { slice.held };
-    let (legs, stop, target) = difference(covers, (stop, target), wanted)?;
+    let (legs, stop, target) = match difference(covers, (stop, target), wanted) {
+        Some(step) => step,
+        None if doubled => whole(wanted),
+        None => return None,
+    };
     Some(Step { slice: slice.no, legs, kind: OpKind::Adjust { stop, target, quantity: covers } })
+}
+
+/// Both exits as they are wanted.
+fn whole(wanted: (Option<Price>, Option<Price>)) -> (OpLegs, Change, Change) {
+    let set = |price: Option<Price>| price.map_or(Change::Clear, Change::Set);
+    (OpLegs::Pair, set(wanted.0), set(wanted.1))
 }
 
 /// Compares what rests with what is wanted.
@@ -46,7 +65,7 @@ fn difference(
 ) -> Option<(OpLegs, Change, Change)> {
     let (stop, target) = working;
     let set = |price: Option<Price>| price.map_or(Change::Clear, Change::Set);
-    let whole = Some((OpLegs::Pair, set(wanted.0), set(wanted.1)));
+    let whole = Some(whole(wanted));
     let shape = |rests: bool, wants: bool| rests == wants;
     if !shape(stop.is_some(), wanted.0.is_some()) || !shape(target.is_some(), wanted.1.is_some()) {
         return match (stop, target, wanted) {
@@ -81,7 +100,7 @@ fn must_wait(tx: &Transaction, account: &Account, slice: &Slice, now: Timestamp)
     if entry_rests && !tx.entry.ended && partial_rule(tx, account) != Partial::Protect {
         return true;
     }
-    if carried_exits_are_expected(tx, account, now) {
+    if carried_exits_are_expected(tx, now) {
         return true;
     }
     // A change the broker is still making.
@@ -100,13 +119,14 @@ fn must_wait(tx: &Transaction, account: &Account, slice: &Slice, now: Timestamp)
 }
 
 /// Whether the entry filled completely and the exits that it carried have not been reported live
-/// yet. The broker sets them free by itself; only after the deadline is that not believed.
-fn carried_exits_are_expected(tx: &Transaction, account: &Account, now: Timestamp) -> bool {
+/// yet. The broker sets them free by itself, and they are asked for until they are seen: exits
+/// beside them would sell twice. Only after long is it not believed that there are any.
+pub(super) fn carried_exits_are_expected(tx: &Transaction, now: Timestamp) -> bool {
     if tx.entry.guard == EntryGuard::Plain || tx.entered < tx.entry.quantity {
         return false;
     }
     let exits = || tx.orders.iter().filter(|o| matches!(o.role, Role::Stop | Role::Target));
     let unseen = exits().next().is_none() || exits().any(|o| o.status == OrderStatus::Contingent);
     let since = tx.opened_at.unwrap_or(now);
-    unseen && now.ms_since(since) < account.rules.protection_deadline_ms
+    unseen && now.ms_since(since) < CARRIED_MS_MAX
 }

@@ -198,7 +198,9 @@ fn cancel_entry(tx: &Transaction, account: &Account, level: KillLevel) -> Option
     let resting = tx.resting_entry()?;
     let busy = tx.ops.iter().any(|op| op.legs == OpLegs::Entry && !op.state.is_settled());
     // Once the first entry has ended, an entry order is a growth that somebody wants.
+    // One that ended all the same came too late for anybody to wait for.
     let asked = tx.status == TransactionStatus::Closing
+        || tx.status.is_ended()
         || level >= KillLevel::CancelEntries
         || (!tx.entry.ended && (tx.entry.cancel_asked || entry_blocks(tx, account)));
     // Everything that was entered has left again: the rest would start a position without a plan.

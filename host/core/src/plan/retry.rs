@@ -138,6 +138,21 @@ fn fate(tx: &Transaction, op: &Op, killed: bool, now: Timestamp) -> Fate {
     stale.map_or(Fate::Send, Fate::GiveUp)
 }
 
+/// Ends a row whose order works on although its cancel was taken: what is wanted is planned anew.
+pub(super) fn taken_back(
+    book: &mut Book,
+    id: TransactionId,
+    op: &Op,
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    book.change(id, out, |tx, out| {
+        let Some(at) = tx.ops.iter().position(|o| o.id == op.id) else { return };
+        let why = "the order works on; its cancel was taken back";
+        give_up(tx, at, OpState::Rejected, why, now, out);
+    });
+}
+
 fn give_up(
     tx: &mut Transaction,
     at: usize,

@@ -24,11 +24,8 @@ pub fn next_timer(book: &Book, id: TransactionId, now: Timestamp) -> Option<Time
     let ops = tx.ops.iter().filter_map(|op| match op.state {
         OpState::NotSent { retry_at } => may_send.then_some(retry_at),
         OpState::Unknown { next_at, .. } => Some(next_at),
-        OpState::InFlight
-        | OpState::Awaiting { .. }
-        | OpState::Done
-        | OpState::Rejected
-        | OpState::Stale => None,
+        OpState::Awaiting { .. } => taken_back_at(tx, op),
+        OpState::InFlight | OpState::Done | OpState::Rejected | OpState::Stale => None,
     });
     let slices = tx.slices.iter().flat_map(|slice| {
         let gathers = tx.resting_entry().is_some().then_some(slice.gather_until);
@@ -41,10 +38,31 @@ pub fn next_timer(book: &Book, id: TransactionId, now: Timestamp) -> Option<Time
         Protection::Unprotected { .. } => super::protect::deadline_close_at(tx, account),
         Protection::NotWanted | Protection::Protected => None,
     };
+    let carried = super::exits::carried_exits_are_expected(tx, now)
+        .then(|| tx.opened_at.map(|at| next_look(at, now)))
+        .flatten();
     let stuck = tx.orders.iter().filter(|o| !o.stuck).filter_map(stuck_at);
     let flatten = super::halt::next_close(book, tx, account).filter(|_| may_send);
     let later = slices.chain(deadline).chain(flatten).filter(|at| *at > now);
-    ops.chain(stuck).map(|at| at.max(now)).chain(later).min()
+    ops.chain(stuck).map(|at| at.max(now)).chain(later).chain(carried).min()
+}
+
+/// When a row stops waiting for the end of an order that works as before: the broker took the
+/// cancel back, and whoever wants the order gone asks again.
+fn taken_back_at(tx: &Transaction, op: &Op) -> Option<Timestamp> {
+    let OpState::Awaiting { order } = &op.state else { return None };
+    let order = tx.orders.iter().find(|o| o.broker_id == *order)?;
+    let works = matches!(
+        order.status,
+        OrderStatus::Working | OrderStatus::Held | OrderStatus::PartiallyFilled
+    );
+    works.then(|| op.sent_at.plus_ms(limits::STUCK_MS))
+}
+
+/// When exits that an entry carried are looked for next.
+fn next_look(opened_at: Timestamp, now: Timestamp) -> Timestamp {
+    let looks = now.ms_since(opened_at) / limits::RECHECK_MS + 1;
+    opened_at.plus_ms(looks * limits::RECHECK_MS)
 }
 
 /// When an order counts as stuck unless the broker confirms what was asked of it.
@@ -75,19 +93,20 @@ pub fn wake(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Transi
         return;
     }
     let may_send = account.may_send();
-    let due: Vec<Op> = tx.ops.iter().filter(|op| is_due(op, now)).cloned().collect();
+    let due: Vec<Op> = tx.ops.iter().filter(|op| is_due(tx, op, now)).cloned().collect();
     if tx.orders.iter().any(|order| is_newly_stuck(order, now)) {
         tell_stuck(book, id, now, out);
     }
+    look_for_carried(book, id, now, out);
     for op in due {
         match op.state {
             OpState::Unknown { .. }
                 if may_send && super::retry::resend(book, id, &op, now, out) => {}
             OpState::Unknown { .. } => look_up(book, id, &op, now, out),
             OpState::NotSent { .. } if may_send => super::retry::again(book, id, &op, now, out),
+            OpState::Awaiting { .. } => super::retry::taken_back(book, id, &op, now, out),
             OpState::NotSent { .. }
             | OpState::InFlight
-            | OpState::Awaiting { .. }
             | OpState::Done
             | OpState::Rejected
             | OpState::Stale => {}
@@ -95,15 +114,26 @@ pub fn wake(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Transi
     }
 }
 
-fn is_due(op: &Op, now: Timestamp) -> bool {
+/// The entry is read again, its children with it, until the exits that it carried are seen.
+fn look_for_carried(book: &Book, id: TransactionId, now: Timestamp, out: &mut Transition) {
+    let Some(tx) = book.transactions.get(&id) else { return };
+    let is_late = tx.opened_at.is_some_and(|at| now.ms_since(at) >= limits::RECHECK_MS);
+    if !is_late || !super::exits::carried_exits_are_expected(tx, now) {
+        return;
+    }
+    let entries = tx.orders.iter().filter(|o| o.role == crate::order::Role::Entry);
+    let orders: Vec<BrokerOrderId> = entries.map(|o| o.broker_id.clone()).collect();
+    if !orders.is_empty() {
+        out.reads.push((tx.account.clone(), Read::Refresh { orders }));
+    }
+}
+
+fn is_due(tx: &Transaction, op: &Op, now: Timestamp) -> bool {
     match op.state {
         OpState::NotSent { retry_at } => retry_at <= now,
         OpState::Unknown { next_at, .. } => next_at <= now,
-        OpState::InFlight
-        | OpState::Awaiting { .. }
-        | OpState::Done
-        | OpState::Rejected
-        | OpState::Stale => false,
+        OpState::Awaiting { .. } => taken_back_at(tx, op).is_some_and(|at| at <= now),
+        OpState::InFlight | OpState::Done | OpState::Rejected | OpState::Stale => false,
     }
 }
 
@@ -149,8 +179,10 @@ fn look_up(book: &mut Book, id: TransactionId, op: &Op, now: Timestamp, out: &mu
             Read::Order { op: op.id.clone(), client_id: op.client_id.clone() }
         }
         (_, OpKind::Cancel { order }) => by_id(order),
-        // The broker knows an order under this id, ended or not: it is the row's effect.
-        (_, OpKind::Adjust { .. }) if op.is_duplicate() => {
+        // The broker knows an order under this id, and it is none of the legs: it has ended.
+        (OpState::Unknown { absent, .. }, OpKind::Adjust { .. })
+            if op.is_duplicate() && *absent > 0 =>
+        {
             Read::Order { op: op.id.clone(), client_id: op.client_id.clone() }
         }
         (_, OpKind::Adjust { quantity, .. }) => Read::Bracket {

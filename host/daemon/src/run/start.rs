@@ -91,28 +91,18 @@ pub struct Running {
 /// With what is wrong and what to do about it; then nothing runs.
 pub fn start(plan: Plan) -> anyhow::Result<Running> {
     let Plan { config, mode, clock, entries, watch: always } = plan;
-    // Before anything is opened: what is not guarded as configured does not start (G14).
-    for account in &config.accounts {
-        guards::self_test(&account.name, &account.rules).map_err(anyhow::Error::msg)?;
-    }
     let data_dir = config.data_dir.clone();
-    std::fs::create_dir_all(&data_dir)
-        .with_context(|| format!("cannot make the data directory {}", data_dir.display()))?;
-    let ledger = Ledger::open(&data_dir).map_err(|error| unusable(&data_dir, error))?;
+    let ledger = open_ledger(&config)?;
     let activity = ActivityLog::start(&data_dir, ActivityOptions::default())?;
     let host = Host::new()?;
     let plugins = load_plugins(&host, &config)?;
 
     let loaded = ledger.load().map_err(|error| unusable(&data_dir, error))?;
-    let versions = loaded.policy_versions;
-    let (report, digest) = first_policies(&config, &versions);
+    let (report, digest) = first_policies(&config, &loaded.policy_versions);
     let settings = settings(&config, &plugins, always)?;
     check_assigned(&config, &report.set)?;
-    let started = Engine::start(ledger, settings, report.set.clone(), clock.now());
-    let engine = started.map_err(|error| match error {
-        StartError::Store(error) => unusable(&data_dir, error),
-        StartError::UnknownAccount { .. } => error.into(),
-    })?;
+    let engine = Engine::start(ledger, settings, report.set.clone(), clock.now())
+        .map_err(|error| not_started(&data_dir, error))?;
     point("start.loaded");
     let kill_file = kill_file::look(&data_dir);
     let alerts = first_alerts(engine.book(), kill_file.as_ref());
@@ -149,12 +139,7 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
     inbox.send(ToEngine::KillFile(kill_file.clone())).context("the engine did not start")?;
     let first = ToEngine::PoliciesBuilt { report: Box::new(report), reply: None };
     inbox.send(first).context("the engine did not start")?;
-    let engine = std::thread::Builder::new().name("engine".to_owned()).spawn(|| {
-        // The host's epoch ticker lives as long as the accounts do.
-        let _host = host;
-        thread.run()
-    })?;
-
+    let engine = spawn_engine(thread, host)?;
     let kill_watch = KillWatch::start(data_dir.clone(), kill_file, inbox.clone())?;
     let (server, file) = serve_api(&config, inbox.clone())?;
     point("start.serving");
@@ -172,6 +157,25 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
         server: Some(server),
         watch: Some(watching),
         activity: Some(activity),
+    })
+}
+
+/// The ledger of the data directory, once everything is guarded as configured (G14).
+fn open_ledger(config: &Config) -> anyhow::Result<Ledger> {
+    for account in &config.accounts {
+        guards::self_test(&account.name, &account.rules).map_err(anyhow::Error::msg)?;
+    }
+    let dir = &config.data_dir;
+    std::fs::create_dir_all(dir)
+        .with_context(|| format!("cannot make the data directory {}", dir.display()))?;
+    Ledger::open(dir).map_err(|error| unusable(dir, error))
+}
+
+fn spawn_engine(thread: EngineThread, host: Host) -> std::io::Result<JoinHandle<TapeReport>> {
+    std::thread::Builder::new().name("engine".to_owned()).spawn(|| {
+        // The host's epoch ticker lives as long as the accounts do.
+        let _host = host;
+        thread.run()
     })
 }
 
@@ -283,6 +287,13 @@ impl Running {
     /// Whether the engine thread still runs.
     pub fn is_alive(&self) -> bool {
         self.engine.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+}
+
+fn not_started(data_dir: &Path, error: StartError) -> anyhow::Error {
+    match error {
+        StartError::Store(error) => unusable(data_dir, error),
+        StartError::UnknownAccount { .. } => error.into(),
     }
 }
 

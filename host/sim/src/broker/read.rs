@@ -7,7 +7,6 @@ use std::sync::Arc;
 use bracketd_core::Decimal;
 use bracketd_core::broker::{BrokerEvent, Fill, Found, OrderReport, Picture, Position};
 use bracketd_core::command::{Bracket, BracketLeg, Read};
-use bracketd_core::ids::BrokerOrderId;
 use bracketd_core::money::{Price, Quantity};
 use bracketd_core::time::Timestamp;
 use bracketd_exchange::book::OrderId;
@@ -97,9 +96,10 @@ impl Broker {
                 BrokerEvent::LookedUp { op: op.clone(), found }
             }
             Read::Refresh { orders } => {
-                let one = |id: &BrokerOrderId| self.look(id.as_str().parse().ok()?, at).cloned();
-                let orders = orders.iter().filter_map(one);
-                let orders = orders.map(|report| OrderReport::clone(&report)).collect();
+                let faces = orders.iter().filter_map(|id| id.as_str().parse().ok());
+                let faces: Vec<OrderId> = faces.flat_map(|face| self.family(face)).collect();
+                let orders = faces.iter().filter_map(|face| self.look(*face, at));
+                let orders = orders.map(|report| OrderReport::clone(report)).collect();
                 BrokerEvent::Polled { orders, fills: Vec::new() }
             }
             Read::Instrument(symbol) => {
@@ -107,6 +107,37 @@ impl Broker {
             }
             Read::Bars { .. } => return None,
         })
+    }
+
+    /// An order and its children, as a read of one order shows them.
+    fn family(&self, face: OrderId) -> Vec<OrderId> {
+        let order = self.book.order(self.bearer(face));
+        let legs = order.map(|order| self.book.legs_of(order)).unwrap_or_default();
+        let legs = legs.into_iter().map(|leg| self.first_id(leg.id));
+        // A broker that links orders shows who is linked.
+        let own = self.made.get(&face).filter(|_| self.caps.exits == Exits::Linked);
+        let linked = self
+            .made_in_order
+            .iter()
+            .filter(|id| own.is_some_and(|own| self.made.get(*id).is_some_and(|m| m.op == own.op)));
+        let linked = linked.map(|id| self.first_id(*id)).filter(|id| *id != face);
+        std::iter::once(face).chain(legs).chain(linked).collect()
+    }
+
+    /// What a look-up of one order shows beside it.
+    pub fn children(&self, read: &Read, older_ms: u64) -> Vec<OrderReport> {
+        let at = self.horizon(older_ms);
+        let face = match read {
+            Read::Order { client_id, .. } => {
+                self.book.order_by_client_id(client_id.as_str()).map(|o| self.first_id(o.id))
+            }
+            Read::BrokerOrder { order, .. } => order.as_str().parse().ok(),
+            _ => None,
+        };
+        let Some(face) = face else { return Vec::new() };
+        let kin = self.family(face).into_iter().filter(|id| *id != face);
+        let looks = kin.filter_map(|kin| self.look(kin, at).map(|l| OrderReport::clone(l)));
+        looks.collect()
     }
 
     fn found(&self, face: Option<OrderId>, at: Timestamp) -> Found {

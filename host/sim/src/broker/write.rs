@@ -187,6 +187,10 @@ impl Broker {
         command: &Command,
     ) -> Result<Answer, Reject> {
         let id = self.parsed(&old.broker_id);
+        if self.is_canceling(id) {
+            let text = "cannot replace order in pending_cancel status";
+            return Err(Reject::new(RejectKind::NotReplaceable, 422, 42_210_000, text));
+        }
         let keeps_id = self.caps.replace == Replace::SameId;
         let is_stop = old.role == Role::Stop;
         let price = price.map(Price::get);

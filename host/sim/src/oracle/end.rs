@@ -117,8 +117,10 @@ impl Oracle {
             (None, Some(target)) => NewOrder::limit(symbol, side, held, target.get()),
             (None, None) => return false,
         };
-        let is_said =
-            model.stop.is_none() || matches!(tx.protection, Protection::Unprotected { .. });
+        // A stop that rests where it was before protects all the same.
+        let is_said = model.stop.is_none()
+            || matches!(tx.protection, Protection::Unprotected { .. })
+            || model.covered >= model.held;
         let refused = account.broker.would_refuse(id, &order);
         let strangers = account.foreign.iter().filter_map(|id| account.broker.book.order(*id));
         let reserved =

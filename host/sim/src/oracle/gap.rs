@@ -80,7 +80,13 @@ impl Oracle {
             if model.gap_since.is_some() && published && model.told_at.is_none() {
                 model.told_at = Some(now);
             }
-            if model.gap_since.is_some() && model.told_filled && !model.told_stop && !published {
+            let is_writing = !self.is_stuck && !self.was_stuck;
+            if is_writing
+                && model.gap_since.is_some()
+                && model.told_filled
+                && !model.told_stop
+                && !published
+            {
                 let text = format!(
                     "{id}: a fill was told and never a stop that stands, and it is {:?}",
                     tx.protection

@@ -186,6 +186,9 @@ impl Oracle {
         self.is_alive = false;
         self.is_paused = false;
         self.heard.forget();
+        for model in self.models.values_mut() {
+            model.told_filled = model.noted_filled;
+        }
         for side in &mut self.sides {
             side.is_up = false;
             side.is_read = false;

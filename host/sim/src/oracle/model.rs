@@ -44,6 +44,8 @@ pub(super) struct Model {
     pub(super) is_excused: bool,
     /// The daemon was told of a fill of its entry.
     pub(super) told_filled: bool,
+    /// The same is written down: a later life knows it too.
+    pub(super) noted_filled: bool,
     /// The daemon was told of a stop that stands.
     pub(super) told_stop: bool,
     /// A close or a resize was asked for and is not over.
@@ -106,6 +108,7 @@ impl Oracle {
         }
         let Some(model) = self.models.get_mut(&id) else { return };
         match fact.kind {
+            FactKind::EntryFilled => (model.noted_filled, model.told_filled) = (true, true),
             FactKind::StopChanged => model.stop = fact.after.and_then(Price::new),
             FactKind::TargetChanged => model.target = fact.after.and_then(Price::new),
             FactKind::StatusChanged => {
@@ -177,6 +180,7 @@ impl Oracle {
             told_at: None,
             is_excused: false,
             told_filled: false,
+            noted_filled: false,
             told_stop: false,
             has_task: false,
             sends: Vec::new(),

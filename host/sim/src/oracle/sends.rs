@@ -49,14 +49,15 @@ impl Oracle {
     pub(crate) fn waited(
         &mut self,
         command: &Command,
-        waited_ms: u64,
+        since: Timestamp,
         most_ms: u64,
         now: Timestamp,
     ) {
         let Some(model) = self.models.get(&command.transaction) else { return };
         let protects = matches!(&command.call, Call::Adjust { stop: Change::Set(_), .. });
-        let is_naked = model.gap_since.is_some_and(|since| now.ms_since(since) > waited_ms);
-        if protects && is_naked && waited_ms > most_ms {
+        let Some(told) = model.told_at.filter(|_| model.gap_since.is_some()) else { return };
+        let waited_ms = now.ms_since(since.max(told));
+        if protects && waited_ms > most_ms {
             let text = format!(
                 "{}: {} for a missing stop waited {waited_ms} ms, at most {most_ms} ms are allowed",
                 command.transaction,

@@ -15,7 +15,7 @@ use bracketd_core::ids::{AccountName, TransactionId};
 use bracketd_core::money::Price;
 use bracketd_core::order::Role;
 use bracketd_core::pace::{Message, Pace, PaceRules, Ticket};
-use bracketd_core::plan::urgency_of;
+use bracketd_core::plan::{raised, urgency_of};
 use bracketd_core::time::Timestamp;
 use bracketd_engine::Input;
 use bracketd_exchange::Rng;
@@ -99,7 +99,7 @@ impl Account {
             ..AccountRules::default()
         };
         // Some brokers take little.
-        let per_minute = [200, 200, 120, 60][usize::try_from(rng.below(4)).unwrap_or(0)];
+        let per_minute = [200, 200, 150, 100][usize::try_from(rng.below(4)).unwrap_or(0)];
         Self {
             per_minute,
             name: AccountName::from(format!("account{no}")),
@@ -221,14 +221,30 @@ impl World<'_> {
         }
     }
 
+    /// A stop that went missing must not wait behind an older message of its own transaction.
+    pub(super) fn raise(&mut self) {
+        let Some(engine) = &self.daemon.engine else { return };
+        for account in &mut self.accounts {
+            let writes = account.errands.values().filter_map(|errand| match &errand.body {
+                Body::Write(command) => Some(command.transaction),
+                Body::Read(_) | Body::Poll => None,
+            });
+            let waiting: BTreeSet<TransactionId> = writes.collect();
+            for id in waiting {
+                if let Some(urgency) = raised(engine.book(), id) {
+                    account.pace.raise(id, urgency);
+                }
+            }
+        }
+    }
+
     /// What protects goes first, whatever the budget (S13).
     fn waited(&mut self, no: usize, errand: &Errand) {
         let Body::Write(command) = &errand.body else { return };
         let account = &self.accounts[no];
         let since = errand.since.max(account.paused_until);
-        let waited_ms = self.now.ms_since(since);
-        let most_ms = 2_000 + 4 * 60_000 / u64::from(account.per_minute);
-        self.oracle.waited(command, waited_ms, most_ms, self.now);
+        let most_ms = 2_000 + 15 * 60_000 / u64::from(account.per_minute);
+        self.oracle.waited(command, since, most_ms, self.now);
     }
 
     /// The call of a transaction is over: its next one may go out.
@@ -434,6 +450,11 @@ impl World<'_> {
         };
         let Some(event) = event else { return };
         self.trace.note(self.now, "read", || format!("{read:?} -> {event:?}"));
+        let children =
+            if fails { Vec::new() } else { self.accounts[no].broker.children(read, older_ms) };
+        if !children.is_empty() {
+            self.tell(no, way, BrokerEvent::Polled { orders: children, fills: Vec::new() });
+        }
         if self.accounts[no].is_up || !matches!(event, BrokerEvent::Picture(_)) {
             self.tell(no, way, event);
         }

@@ -5,14 +5,17 @@
 //! verdicts. Nothing is done to the engine that the daemon's own thread would not do.
 
 use bracketd_core::ids::AccountName;
+use bracketd_core::intent::Source;
 use bracketd_core::time::Timestamp;
 use bracketd_engine::{Dispatch, Engine, Input, Settings};
 use bracketd_policy::PolicySet;
 
 use super::{What, World};
 use crate::budget::Counting;
+use crate::coverage::State;
 use crate::disk::Disk;
 use crate::fault::Fault;
+use crate::scripts::NONSENSE;
 
 /// Steps at one moment before the engine is said to go round in circles.
 const SPIN_MAX: u32 = 200;
@@ -160,8 +163,8 @@ impl World<'_> {
         // Verdicts go out after the commands; whoever asked may or may not have read them.
         let is_told = !dies || (sent + 1 == sends && self.faults.below(Fault::Crash, 2) == 0);
         self.note_dispatch(&dispatch);
-        let nobody_saw = dies && sent == 0 && !is_told;
-        if nobody_saw && self.daemon.disk.is_file() && self.faults.strikes(Fault::TornLog) {
+        self.count_scripts(&dispatch);
+        if dies && self.daemon.disk.is_file() && self.faults.strikes(Fault::TornLog) {
             // The commit itself is torn: whether it happened shows at the next start.
             self.saw_all(Fault::TornLog);
             let cut = self.faults.below(Fault::TornLog, 1_001);
@@ -194,6 +197,7 @@ impl World<'_> {
                 self.ask(no, read);
             }
         }
+        self.raise();
         self.daemon.rings |= has_more;
         self.set_timer(next_timer);
         if let Some(engine) = &self.daemon.engine {
@@ -214,6 +218,24 @@ impl World<'_> {
         }
         self.daemon.timer = Some(at);
         self.at(at, What::Timer);
+    }
+
+    /// Policies that fail, and those that ask for nonsense.
+    fn count_scripts(&mut self, dispatch: &Dispatch) {
+        let Some(engine) = &self.daemon.engine else { return };
+        for (_, fact) in &dispatch.facts {
+            let Source::Policy { name, .. } = &fact.source else { continue };
+            let fault = match name.as_str() {
+                "nasty_error" => Fault::PolicyError,
+                "nasty_slow" => Fault::PolicySlow,
+                name if NONSENSE.contains(&name) => Fault::PolicyNonsense,
+                _ => continue,
+            };
+            let tx = fact.transaction.and_then(|id| engine.book().transactions.get(&id));
+            if let Some(tx) = tx {
+                self.coverage.saw(fault, State::of(tx));
+            }
+        }
     }
 
     fn note_dispatch(&mut self, dispatch: &Dispatch) {

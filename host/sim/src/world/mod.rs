@@ -41,7 +41,7 @@ pub(crate) struct AccountView {
 }
 
 /// One in so many histories keeps its ledger in a file, where commits can be torn.
-const FILE_EVERY: u64 = 24;
+const FILE_EVERY: u64 = 16;
 
 /// Something that happens at a moment.
 #[derive(Debug)]
@@ -315,10 +315,12 @@ impl<'s> World<'s> {
         for no in 0..self.accounts.len() {
             self.free_cancels(no);
             self.back(no);
-            self.arm(no);
-            self.unkill(Some(self.accounts[no].name.clone()));
+            // An operator needs a daemon that runs.
+            let name = self.accounts[no].name.clone();
+            self.after(3_000, What::Arm(no));
+            self.after(3_000, What::Unkill(Some(name)));
         }
-        self.unkill(None);
+        self.after(3_000, What::Unkill(None));
         self.trace.note(self.now, "heal", || "nothing goes wrong any more".to_owned());
         self.listen();
     }

@@ -2,7 +2,6 @@
 //!
 //! Apart because it takes trading back in time. It never goes on without a word from somebody.
 
-use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use bracketd_store::tools::Summary;
@@ -13,6 +12,7 @@ use serde_json::json;
 use super::status::{counts, facts, ledger};
 use super::{DirArgs, check, failure};
 use crate::cli::client::actor;
+use crate::cli::confirm::confirm;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Out, Tone, paint};
 use crate::clock;
@@ -36,10 +36,10 @@ const WORD: &str = "restore";
 const NEXT: [&str; 6] = [
     "next:",
     "  1. start the daemon as always; it reads each account and changes nothing there",
-    "  2. bracketd status          what is held without its wanted stop",
-    "     bracketd activity tail   where broker and ledger differ",
-    "  3. bracketd tx set ID ...   what was decided after the backup: arming sends what is wanted",
-    "  4. bracketd account arm NAME",
+    "  2. bracketd status                   what is held without its wanted stop",
+    "     bracketd account reconcile NAME   where broker and ledger differ",
+    "  3. bracketd tx set ID ...            what was decided since: arming sends what is wanted",
+    "  4. bracketd account arm NAME --reason TEXT",
 ];
 
 /// Runs the verb.
@@ -51,9 +51,7 @@ pub(super) fn run(args: &RestoreArgs, dir: &Path, out: &Out) -> Result<Exit, Fai
     if !out.is_json() {
         show(&seen, dir, out);
     }
-    if !args.yes {
-        confirm(out)?;
-    }
+    confirm("The daemon would go on from the backup.", WORD, args.yes, out)?;
     let at = clock::now();
     let stamp: String = clock::rfc3339(at).chars().filter(char::is_ascii_alphanumeric).collect();
     let second = stamp.get(..15).unwrap_or(&stamp);
@@ -99,24 +97,6 @@ fn show(seen: &Preview, dir: &Path, out: &Out) {
             let words = format!("there is no readable ledger in {}", dir.display());
             out.note(&paint(&words, Tone::Warning));
         }
-    }
-}
-
-/// Asks on a terminal; elsewhere nobody could answer.
-fn confirm(out: &Out) -> Result<(), Failure> {
-    let not_confirmed = |message: &str| {
-        Failure::new(Exit::Refused, "NOT_CONFIRMED", message)
-            .hint("nothing was changed; on a terminal type the word, in a script add --yes")
-    };
-    if out.is_json() || !std::io::stdin().is_terminal() {
-        return Err(not_confirmed("a restore needs a word from somebody"));
-    }
-    // A prompt that cannot be shown is answered by nobody.
-    let _shown = write!(anstream::stderr(), "\nType {WORD} to go on: ");
-    let mut typed = String::new();
-    match std::io::stdin().read_line(&mut typed) {
-        Ok(_) if typed.trim() == WORD => Ok(()),
-        Ok(_) | Err(_) => Err(not_confirmed("the restore was not confirmed")),
     }
 }
 
