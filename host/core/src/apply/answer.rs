@@ -3,6 +3,7 @@
 //! Apart because each outcome has one consequence for the outbox row, and none of them may be
 //! guessed from another. No command is planned here.
 
+use super::idle::Tried;
 use super::report::{merge, merge_legs};
 use super::{NoticeKind, Transition, settle};
 use crate::book::{Book, OnBreached};
@@ -48,7 +49,12 @@ pub(super) fn answered(
                 if !(how == How::ReplacedInPlace && bug::is(Bug::M3)) {
                     merge_legs(tx, slice, &legs, now, out);
                 }
+                let idle = how == How::Unchanged && progress == Progress::Confirmed;
+                let tried = idle.then(|| Tried::of(tx, &tx.ops[at]));
                 progressed(tx, at, progress, now, out);
+                if let Some(tried) = tried {
+                    super::idle::done_without_progress(tx, &tried, now, out);
+                }
             }
             Answer::Placed { order, progress } => {
                 if let Some(report) = order {

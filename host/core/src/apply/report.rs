@@ -287,6 +287,33 @@ pub(crate) fn gone(tx: &mut Transaction, id: &BrokerOrderId, now: Timestamp, out
     settle(tx, now, out);
 }
 
+/// How an order stood at a moment, by a complete read: newer than what its broker promised before.
+pub(crate) fn read_back(
+    tx: &mut Transaction,
+    report: &OrderReport,
+    as_of: Timestamp,
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    let Some(order) = tx.orders.iter().find(|o| o.broker_id == report.broker_id) else { return };
+    let (slice, role) = (order.slice, order.role);
+    let (before, after) = (order.trigger.or(order.limit), report.trigger.or(report.limit));
+    out.fact(tx, now, FactKind::Difference, Source::Recovery, |fact| {
+        fact.code = "READ_BACK".into();
+        fact.slice = Some(slice);
+        (fact.before, fact.after) = (before.map(Price::get), after.map(Price::get));
+        fact.text = format!(
+            "{} order {} is not what the broker confirmed; it is {}",
+            role.as_str(),
+            report.broker_id,
+            report.status.as_str()
+        );
+    });
+    let read = OrderReport { updated_at: as_of.max(report.updated_at), ..report.clone() };
+    merge(tx, &read, None, now, out);
+    settle(tx, now, out);
+}
+
 /// Merges the legs that a plugin returned for a slice's bracket.
 pub(super) fn merge_legs(
     tx: &mut Transaction,

@@ -7,6 +7,7 @@
 
 mod orders;
 mod positions;
+mod promises;
 
 use std::collections::BTreeMap;
 
@@ -79,6 +80,7 @@ pub fn reconcile(
             crate::control::balance_read(book, name, now, out);
         }
     }
+    promises::compare(book, name, picture, now, out);
     orders::vanished(book, name, picture, out);
     orders::orphans(book, name, picture, now, out);
     positions::compare(book, name, picture, now, out);

@@ -16,5 +16,6 @@ mod lives;
 mod pace;
 mod properties;
 mod protocol;
+mod read_back;
 mod tables;
 mod urgency;
