@@ -12,6 +12,10 @@
     reason = "a test that cannot go on has failed, and says with what"
 )]
 
+/// Traps of Alpaca's interface.
+mod brokers_alpaca;
+/// Traps of other brokers, at accounts of their kind.
+mod brokers_others;
 /// Failures around orders and their changes.
 mod original_orders;
 /// Failures around lists, networks and positions.

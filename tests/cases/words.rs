@@ -4,7 +4,7 @@
 
 use bracketd_core::Decimal;
 use bracketd_core::broker::{BrokerEvent, Fault, OrderReport, Picture, Session};
-use bracketd_core::command::{Answer, Call, Change, Command};
+use bracketd_core::command::{Answer, BracketLeg, Call, Change, Command, How, Progress};
 use bracketd_core::ids::TransactionId;
 use bracketd_core::intent::{GuardWish, Intent, Open, Wish};
 use bracketd_core::money::{Price, Quantity};
@@ -276,4 +276,24 @@ fn any(terminal: &Terminal, role: &str) -> OrderId {
     let made = &terminal.stage.broker.made;
     let found = made.iter().find(|(_, made)| made.role == role_of(role));
     *found.unwrap_or_else(|| panic!("there never was a {role}")).0
+}
+
+/// The broker's answer "done", with the exits as they are.
+pub(crate) fn done_as_it_is(terminal: &Terminal) -> Fate {
+    let legs = ["stop", "target"].map(|role| {
+        let told = report(terminal, role);
+        BracketLeg {
+            role: role_of(role),
+            broker_id: told.broker_id,
+            client_id: told.client_id,
+            status: told.status,
+            limit: told.limit,
+            trigger: told.trigger,
+            quantity: told.quantity,
+            filled: told.filled,
+        }
+    });
+    let (how, progress) = (How::ReplacedInPlace, Progress::Confirmed);
+    let answer = Answer::Adjusted { legs: legs.to_vec(), how, progress, memo: Vec::new() };
+    Fate::Says(Box::new(answer), false)
 }

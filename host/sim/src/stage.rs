@@ -269,10 +269,7 @@ impl Stage {
     /// Answers reads that wait, as things were `older_ms` ago.
     pub fn answer_reads(&mut self, older_ms: u64) -> &mut Self {
         while let Some(read) = self.reads.pop_front() {
-            if let Some(event) = self.broker.read(&read, older_ms) {
-                self.hear_children(&read, older_ms);
-                self.hear(event);
-            }
+            self.answer_read(&read, older_ms);
         }
         self.settle();
         self
@@ -366,9 +363,22 @@ impl Stage {
         for (_, read) in dispatch.reads {
             if self.reads_by_hand {
                 self.reads.push_back(read);
-            } else if let Some(event) = self.broker.read(&read, 0) {
-                self.hear_children(&read, 0);
-                self.hear(event);
+            } else {
+                self.answer_read(&read, 0);
+            }
+        }
+    }
+
+    fn answer_read(&mut self, read: &Read, older_ms: u64) {
+        if let Some(event) = self.broker.read(read, older_ms) {
+            self.hear_children(read, older_ms);
+            self.hear(event);
+        }
+        if let Read::Refresh { orders } = read {
+            let unknown = orders.iter().filter(|order| !self.broker.knows(order));
+            let orders: Vec<_> = unknown.cloned().collect();
+            if !orders.is_empty() {
+                self.hear(BrokerEvent::NotThere { orders });
             }
         }
     }

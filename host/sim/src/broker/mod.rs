@@ -181,6 +181,11 @@ impl Broker {
         self.faces.get(&id).copied().unwrap_or(id)
     }
 
+    /// Whether there ever was an order of that id.
+    pub(crate) fn knows(&self, id: &BrokerOrderId) -> bool {
+        id.as_str().parse().is_ok_and(|id| self.looks.contains_key(&id))
+    }
+
     /// The order that bears the id now.
     pub(crate) fn bearer(&self, face: OrderId) -> OrderId {
         let mut id = face;
