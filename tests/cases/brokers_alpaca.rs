@@ -519,6 +519,24 @@ fn broker_22_an_entry_without_an_answer_is_never_bought_twice() {
     }
 }
 
+/// A bracket outside of the session is rejected there, and was taken on paper.
+#[test]
+fn broker_23_outside_of_the_session_only_what_may_rest_until_then_goes_out() {
+    session(
+        Caps::ALPACA,
+        "> session closed
+         > buy 10 guarded stop 95 target 110
+         SESSION_CLOSED
+         > buy 10 at 99 guarded stop 95 target 110
+         #1 STAGED
+         > stop 96
+         STORED
+         > session open
+         > buy 10 of TWO stop 95 target 110
+         #2 STAGED",
+    );
+}
+
 /// An order stays pending_cancel: the answer to a cancel is only a receipt.
 #[test]
 fn broker_24_a_cancel_that_hangs_is_told_and_its_order_still_counts() {

@@ -16,6 +16,10 @@
 mod brokers_alpaca;
 /// Traps of other brokers, at accounts of their kind.
 mod brokers_others;
+/// No case is missing.
+mod complete;
+/// What is proven in a better place.
+mod elsewhere;
 /// Failures around orders and their changes.
 mod original_orders;
 /// Failures around lists, networks and positions.

@@ -15,6 +15,8 @@ mod guards;
 mod lives;
 mod pace;
 mod properties;
+mod properties_lives;
+mod properties_mirror;
 mod protocol;
 mod read_back;
 mod tables;

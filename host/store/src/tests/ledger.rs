@@ -270,3 +270,24 @@ fn a_number_that_the_ledger_cannot_hold_is_refused_and_nothing_is_written() {
     assert!(matches!(error, StoreError::TooLarge(u64::MAX)), "{error}");
     assert_eq!(ledger.load().unwrap().transactions, []);
 }
+
+/// A pool of connections that nobody closed was used up once, in another program.
+#[test]
+fn a_ledger_and_its_readers_hold_as_many_files_after_many_commits_as_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut ledger = open(dir.path());
+    let files = || {
+        let all = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+        all.filter(|fd| std::fs::read_link(fd.path()).is_ok_and(|to| to.starts_with(dir.path())))
+            .count()
+    };
+    let commit_and_read = |ledger: &mut Ledger, id: u64| {
+        ledger.commit(&of(&opened(id))).unwrap();
+        let reader = LedgerReader::open(dir.path()).unwrap();
+        assert_eq!(reader.facts(&FactFilter::default()).unwrap(), []);
+    };
+    commit_and_read(&mut ledger, 1);
+    let before = files();
+    (2..=200).for_each(|id| commit_and_read(&mut ledger, id));
+    assert_eq!(files(), before);
+}
