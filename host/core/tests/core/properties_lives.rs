@@ -57,6 +57,16 @@ const LIVES: &[(&str, &[Told])] = &[
         ],
     ),
     (
+        "a cancel is told, and the fill that was faster comes after it",
+        &[
+            (2, S::Working, "0", "10"),
+            (2, S::PendingCancel, "0", "10"),
+            (2, S::Canceled, "0", "10"),
+            (2, S::Filled, "10", "10"),
+            (1, S::Canceled, "0", "10"),
+        ],
+    ),
+    (
         "a replacement is asked for and comes to nothing",
         &[
             (1, S::Working, "0", "10"),

@@ -39,6 +39,37 @@ fn i2_an_ended_order_never_lives_again_and_a_fill_always_wins() {
 }
 
 #[test]
+fn i2_every_pair_of_order_states_has_the_one_next_state_that_it_can_have() {
+    // Of two ends that exclude each other the first one told stands, but for a replacement that
+    // turned out to be another end.
+    let first_stands = [O::Canceled, O::Rejected, O::Expired];
+    for from in ORDER {
+        for reported in ORDER {
+            let next = match (from.is_terminal(), reported.is_terminal()) {
+                _ if from == O::Filled || reported == O::Filled => Some(O::Filled),
+                (false, _) => Some(reported),
+                (true, false) => None,
+                (true, true) if first_stands.contains(&from) => Some(from),
+                (true, true) => Some(reported),
+            };
+            assert_eq!(from.after_report(reported).ok(), next, "{from:?} {reported:?}");
+            let revived = (from == O::Replaced && !reported.is_terminal()).then_some(reported);
+            assert_eq!(from.after_failed_replace(reported).ok(), revived, "{from:?} {reported:?}");
+        }
+    }
+}
+
+#[test]
+fn i2_what_protects_and_what_has_ended_are_never_the_same() {
+    for status in ORDER {
+        assert!(!(status.protects() && status.is_terminal()), "{status:?}");
+    }
+    let protecting: Vec<O> = ORDER.into_iter().filter(|status| status.protects()).collect();
+    let stands = [O::Held, O::Working, O::PartiallyFilled, O::PendingReplace, O::PendingCancel];
+    assert_eq!(protecting, stands);
+}
+
+#[test]
 fn i2_transactions_move_along_these_rows_only() {
     let events = [
         E::EntryFilled,
