@@ -8,8 +8,9 @@ use bracketd_core::protection::Protection;
 use bracketd_sim::broker::Capabilities as Caps;
 use bracketd_sim::stage::Fate;
 
+use crate::reports::report;
 use crate::terminal::session;
-use crate::words::{price, report};
+use crate::words::price;
 
 /// A change of a child after its parent had filled fails; so does one of a group's quantity (IBKR).
 #[test]

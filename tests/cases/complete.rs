@@ -3,8 +3,9 @@
 
 use crate::elsewhere::{ROWS, source};
 
-const FILES: [&str; 6] = [
-    "brokers_alpaca",
+const FILES: [&str; 7] = [
+    "brokers_alpaca_changes",
+    "brokers_alpaca_rules",
     "brokers_others",
     "original_orders",
     "original_positions",

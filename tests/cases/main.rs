@@ -12,8 +12,10 @@
     reason = "a test that cannot go on has failed, and says with what"
 )]
 
-/// Traps of Alpaca's interface.
-mod brokers_alpaca;
+/// Traps of Alpaca's interface around exits and their changes.
+mod brokers_alpaca_changes;
+/// Traps of Alpaca's interface around what it takes.
+mod brokers_alpaca_rules;
 /// Traps of other brokers, at accounts of their kind.
 mod brokers_others;
 /// No case is missing.
@@ -28,6 +30,8 @@ mod original_positions;
 mod original_rules;
 /// Failures around entries that had not filled.
 mod original_waiting;
+/// What a broker tells, by hand.
+mod reports;
 /// Transcripts that are played and compared.
 mod terminal;
 /// The words of the transcripts.

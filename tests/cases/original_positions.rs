@@ -6,8 +6,8 @@ use bracketd_core::ids::ClientOrderId;
 use bracketd_core::order::OrderStatus;
 use bracketd_sim::broker::Capabilities as Caps;
 
+use crate::reports::{hear, picture_without, report};
 use crate::terminal::session;
-use crate::words::{hear, picture_without, report};
 
 /// The stop of a pair never appears in some lists, and was marked as canceled; pairs were doubled.
 #[test]

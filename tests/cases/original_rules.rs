@@ -6,8 +6,9 @@ use bracketd_core::guard::{Distance, GuardRules, OrderLimits};
 use bracketd_core::order::{OrderKind, OrderStatus};
 use bracketd_sim::broker::Capabilities as Caps;
 
+use crate::reports::{hear, report};
 use crate::terminal::{rules, session, session_with};
-use crate::words::{decimal, hear, report};
+use crate::words::decimal;
 
 fn guarded(guards: GuardRules) -> AccountRules {
     AccountRules { guards, ..rules() }

@@ -4,8 +4,9 @@
 use bracketd_core::order::{Leg, OrderStatus};
 use bracketd_sim::broker::Capabilities as Caps;
 
+use crate::reports::{hear, report};
 use crate::terminal::session;
-use crate::words::{hear, price, report};
+use crate::words::price;
 
 /// A stop and target of an entry that had not filled were rejected as "not open".
 #[test]

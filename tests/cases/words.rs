@@ -3,8 +3,8 @@
 //! Apart from the terminal, which only plays and compares.
 
 use bracketd_core::Decimal;
-use bracketd_core::broker::{BrokerEvent, Fault, OrderReport, Picture, Session};
-use bracketd_core::command::{Answer, BracketLeg, Call, Change, Command, How, Progress};
+use bracketd_core::broker::{BrokerEvent, Fault, Picture, Session};
+use bracketd_core::command::{Answer, Call, Change, Command};
 use bracketd_core::ids::TransactionId;
 use bracketd_core::intent::{GuardWish, Intent, Open, Wish};
 use bracketd_core::money::{Price, Quantity};
@@ -200,7 +200,7 @@ pub(crate) fn live(terminal: &Terminal, role: &str) -> OrderId {
     found.unwrap_or_else(|| panic!("no {role} lives"))
 }
 
-fn role_of(word: &str) -> Role {
+pub(crate) fn role_of(word: &str) -> Role {
     match word {
         "entry" => Role::Entry,
         "close" => Role::Close,
@@ -247,53 +247,4 @@ pub(crate) fn command_words(command: &Command) -> String {
             format!("exits of {}: stop {stop}, target {target}", bracket.protect)
         }
     }
-}
-
-/// The oldest live order of ours in that role as the broker would tell it now.
-pub(crate) fn report(terminal: &Terminal, role: &str) -> OrderReport {
-    let broker = &terminal.stage.broker;
-    let face = broker.face(live(terminal, role));
-    let orders = broker.picture(0).orders;
-    orders.into_iter().find(|order| order.broker_id == face).expect("it is told")
-}
-
-/// The daemon hears these reports, whether they are true or not.
-pub(crate) fn hear(terminal: &mut Terminal, orders: Vec<OrderReport>) {
-    let fills = Vec::new();
-    terminal.stage.hear(BrokerEvent::Polled { orders, fills }).wait_ms(0);
-}
-
-/// A complete read without the orders in that role.
-pub(crate) fn picture_without(terminal: &mut Terminal, role: &str) {
-    let face = terminal.stage.broker.face(any(terminal, role));
-    let mut picture = terminal.stage.broker.picture(0);
-    picture.orders.retain(|order| order.broker_id != face);
-    terminal.stage.hear(BrokerEvent::Picture(picture)).wait_ms(0);
-}
-
-/// The first order ever made in that role.
-fn any(terminal: &Terminal, role: &str) -> OrderId {
-    let made = &terminal.stage.broker.made;
-    let found = made.iter().find(|(_, made)| made.role == role_of(role));
-    *found.unwrap_or_else(|| panic!("there never was a {role}")).0
-}
-
-/// The broker's answer "done", with the exits as they are.
-pub(crate) fn done_as_it_is(terminal: &Terminal) -> Fate {
-    let legs = ["stop", "target"].map(|role| {
-        let told = report(terminal, role);
-        BracketLeg {
-            role: role_of(role),
-            broker_id: told.broker_id,
-            client_id: told.client_id,
-            status: told.status,
-            limit: told.limit,
-            trigger: told.trigger,
-            quantity: told.quantity,
-            filled: told.filled,
-        }
-    });
-    let (how, progress) = (How::ReplacedInPlace, Progress::Confirmed);
-    let answer = Answer::Adjusted { legs: legs.to_vec(), how, progress, memo: Vec::new() };
-    Fate::Says(Box::new(answer), false)
 }

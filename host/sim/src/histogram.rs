@@ -88,7 +88,7 @@ mod tests {
     fn percentiles_are_those_of_a_sorted_list() {
         let mut histogram = Histogram::default();
         (1..=100).for_each(|ms| histogram.add(ms));
-        assert_eq!(histogram.percentile(50).abs_diff(50) <= 6, true);
+        assert!(histogram.percentile(50).abs_diff(50) <= 6);
         assert_eq!(
             (histogram.percentile(100), histogram.max(), histogram.total()),
             (100, 100, 100)

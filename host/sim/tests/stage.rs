@@ -1,5 +1,7 @@
 //! The stage itself: each kind of broker keeps a simple trade protected from entry to exit.
 
+#![allow(clippy::expect_used, reason = "a test that cannot go on has failed")]
+
 use bracketd_core::Decimal;
 use bracketd_core::intent::{GuardWish, Intent, Open, Wish};
 use bracketd_core::money::{Price, Quantity};

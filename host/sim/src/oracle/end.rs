@@ -83,7 +83,7 @@ impl Oracle {
                 None => prices.is_empty(),
                 Some(price) => units == held && prices.iter().all(|p| *p == Some(price)),
             };
-            if !right && !(wanted.is_some() && self.cannot_rest(id, tx, model, account)) {
+            if !(right || wanted.is_some() && self.cannot_rest(id, tx, model, account)) {
                 let text = format!(
                     "{id} ({}): {held} held, {} {wanted:?} wanted, {units} rest at {prices:?}, {:?}",
                     tx.status.as_str(),
