@@ -66,7 +66,7 @@ fn killed_again_and_again_it_never_sends_an_order_twice() {
     let mut daemon = Daemon::start(&dir, &exchange, &[]);
     for round in 0..4u64 {
         let stop = 90 + round;
-        daemon.ask(&format!("tx open AAA long 1 --stop {stop} --target 120 --plain"));
+        daemon.ask(&format!("tx open AAA long 1 --stop {stop} --target 120 --plain --distinct"));
         // Wherever the kill falls: before the send, between send and answer, or after.
         std::thread::sleep(std::time::Duration::from_millis(round * 7));
         daemon.kill();

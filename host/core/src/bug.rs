@@ -58,7 +58,7 @@ bugs! {
     M9 = "sends before the account was reconciled";
     /// Messages about targets go out ahead of those about missing stops.
     M10 = "the throttle goes ahead of protection";
-    /// A close that was not sent goes out again for what was held then.
+    /// A close takes all that was entered, and goes out again for what was held then.
     M11 = "sells again what has left already";
     /// An automatic source may loosen a stop although the account forbids it.
     M12 = "a script loosens a stop under the ratchet";

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use bracketd_core::Decimal;
 use bracketd_core::book::AccountRules;
 use bracketd_core::broker::Quote;
+use bracketd_core::command::Urgency;
 use bracketd_core::control::{Control, Kill, KillLevel};
 use bracketd_core::ids::{SliceNo, TransactionId};
 use bracketd_core::money::{Price, Quantity};
 use bracketd_core::order::{Direction, Order, OrderKind, OrderStatus, Role, Side, TimeInForce};
+use bracketd_core::pace::{Message, Pace, PaceRules, PaceStats};
 use bracketd_core::protection::{Exposed, Protection};
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{
@@ -161,6 +163,16 @@ pub(crate) fn guarded() -> Guarded {
     }
 }
 
+/// A message budget of which two were used, while three trail moves wait.
+fn budget() -> PaceStats {
+    let mut pace = Pace::new(PaceRules::of(200));
+    pace.took(Timestamp(4_000_000), 2);
+    for _ in 0..3 {
+        pace.admit(Timestamp(3_500_000), Message::new(Urgency::Tighten));
+    }
+    pace.stats(Timestamp(5_000_000))
+}
+
 /// A daemon that is not ready, with one transaction of two unprotected for four seconds.
 pub(crate) fn status() -> Status {
     Status {
@@ -174,7 +186,7 @@ pub(crate) fn status() -> Status {
             is_up: true,
             is_reconciled: false,
             is_armed: true,
-            budget: bracketd_core::pace::PaceStats::default(),
+            budget: budget(),
             last_error: None,
             control: Control::default(),
             kill_level: KillLevel::Off,

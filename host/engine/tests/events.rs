@@ -145,6 +145,11 @@ fn instrument() -> Instrument {
 
 /// Opens a transaction without exits and has its entry filled.
 fn opened(world: &mut World) -> Vec<String> {
+    opened_with(world, None, None)
+}
+
+/// The same with exits wanted.
+fn opened_with(world: &mut World, stop: Option<Price>, target: Option<Price>) -> Vec<String> {
     let open = Open {
         account: "a".into(),
         owner: None,
@@ -153,8 +158,8 @@ fn opened(world: &mut World) -> Vec<String> {
         quantity: quantity(1),
         entry: EntryKind::Market,
         time_in_force: None,
-        stop: price(80),
-        target: price(120),
+        stop,
+        target,
         policies: None,
         on_partial: None,
         guard: GuardWish::Plain,
@@ -270,7 +275,7 @@ fn on_tick(t, m, p) {
     let mut world = World::with(script, guards, ledger, Timestamp(1_700_000_040_000_000));
     world.picture();
     world.quote_at(0);
-    opened(&mut world);
+    opened_with(&mut world, price(80), price(120));
     let (mut moved, mut tripped) = (0, Vec::new());
     for second in 1..=50 {
         let dispatch = world.quoted_at(second);
@@ -297,7 +302,7 @@ fn on_tick(t, m, p) { close_position(t, "everything must go"); }
     world.picture();
     world.quote_at(0);
     for _ in 0..5 {
-        opened(&mut world);
+        opened_with(&mut world, price(80), price(120));
     }
     for second in 1..=200 {
         world.quoted_at(second);

@@ -6,6 +6,7 @@
 
 use super::Step;
 use crate::book::Account;
+use crate::bug::{self, Bug};
 use crate::command::{Change, NewOrder, OpKind, OpLegs};
 use crate::ids::SliceNo;
 use crate::instrument::Features;
@@ -108,6 +109,7 @@ fn working_order(tx: &Transaction, task: &Task) -> bool {
 
 fn act(tx: &Transaction, task: &Task) -> Option<Step> {
     let (quantity, side) = match task {
+        Task::Close { .. } if bug::is(Bug::M11) => (tx.entered, tx.direction.exit_side()),
         Task::Close { .. } => (tx.held(), tx.direction.exit_side()),
         Task::Reduce { to } => (tx.held().minus(*to), tx.direction.exit_side()),
         Task::Grow { to } => (to.minus(tx.held()), tx.direction.entry_side()),

@@ -177,6 +177,7 @@ protection    1 protected · 0 pending · 1 unprotected · 0 unknown
 transactions  0 WAITING · 2 OPENED · 0 CLOSING
 ready         no: account paper is not reconciled
 activity      0 written, 0 lost
+messages      paper: 2 of 200 a minute; waiting: 3 tighten (up to 1500 ms)
 
 ID  ACCOUNT  SYMBOL  STATE        GAP MS  WHY
 7   paper    ACME    unprotected  4000    rejected

@@ -99,7 +99,7 @@ impl Account {
             ..AccountRules::default()
         };
         // Some brokers take little.
-        let per_minute = [200, 200, 150, 100][usize::try_from(rng.below(4)).unwrap_or(0)];
+        let per_minute = [200, 150, 100, 60][usize::try_from(rng.below(4)).unwrap_or(0)];
         Self {
             per_minute,
             name: AccountName::from(format!("account{no}")),
