@@ -56,7 +56,6 @@ fn i5_an_entry_that_filled_while_the_process_stood_still_is_protected_at_once_af
 
 /// The clock of time without a stop is about the position, not about when somebody looked.
 #[test]
-#[ignore = "the core counts from when it heard of the fill"]
 fn i5_the_clock_counts_from_the_fill_not_from_when_it_was_heard() {
     let dir = Dir::new();
     let exchange = Exchange::manual(&dir);

@@ -23,6 +23,18 @@ fn bars(count: u32) -> String {
 const LINE: &str = "run --tape wave.csv --entries every=40 --policy trailing_stop \
                     --policy fixed_bracket --policy breakeven_after_1r --dir run";
 
+/// The same at one bar an hour, so that the tape crosses midnights.
+fn hours(count: u32) -> String {
+    let minutes = bars(count.min(600));
+    let mut rows = minutes.lines();
+    let mut text = format!("{}\n", rows.next().expect("a title"));
+    for (hour, row) in rows.enumerate() {
+        let (_, prices) = row.split_once(',').expect("a time and prices");
+        text.push_str(&format!("2022-01-{:02} {:02}:00:00,{prices}\n", hour / 24 + 1, hour % 24));
+    }
+    text
+}
+
 fn prepared() -> Dir {
     let dir = Dir::new();
     dir.write("wave.csv", &bars(600));
@@ -37,6 +49,15 @@ fn ledger_and_exchange_agree_on_every_order_at_the_end() {
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(ran.stderr.contains("ledger and exchange agree: 15 transactions"), "{}", ran.stderr);
     assert!(ran.stderr.contains("longest 0 ms"), "a stop came a tape step late:\n{}", ran.stderr);
+}
+
+#[test]
+fn entries_go_on_after_midnight() {
+    let dir = prepared();
+    dir.write("wave.csv", &hours(480));
+    let ran = dir.bracketd(LINE);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(ran.stderr.contains("ledger and exchange agree: 11 transactions"), "{}", ran.stderr);
 }
 
 #[test]

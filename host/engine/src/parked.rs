@@ -4,10 +4,12 @@
 //! asker when it takes too long.
 
 use bracketd_core::book::Book;
+use bracketd_core::broker::Session;
 use bracketd_core::control::permits;
 use bracketd_core::ids::{AccountName, Symbol};
 use bracketd_core::intent::{Intent, Request};
 use bracketd_core::time::Timestamp;
+use bracketd_core::transaction::EntryKind;
 
 use crate::input::Ticket;
 
@@ -32,10 +34,14 @@ pub(crate) struct Parking {
 }
 
 /// What a request would have to wait for.
-pub(crate) fn needs(book: &Book, request: &Request) -> Option<(AccountName, Symbol)> {
-    let (name, symbol) = match &request.intent {
-        Intent::Open(open) => (&open.account, &open.symbol),
-        Intent::Adopt(adopt) => (&adopt.account, &adopt.symbol),
+pub(crate) fn needs(
+    book: &Book,
+    request: &Request,
+    now: Timestamp,
+) -> Option<(AccountName, Symbol)> {
+    let (name, symbol, at_market) = match &request.intent {
+        Intent::Open(open) => (&open.account, &open.symbol, open.entry == EntryKind::Market),
+        Intent::Adopt(adopt) => (&adopt.account, &adopt.symbol, false),
         _ => return None,
     };
     let account = book.accounts.get(name)?;
@@ -43,11 +49,19 @@ pub(crate) fn needs(book: &Book, request: &Request) -> Option<(AccountName, Symb
         // Nothing that could be read would change the answer.
         return None;
     }
+    // A session whose end has passed since it was read says nothing about now: it is read again.
+    let stale = account.sessions.get(symbol).is_some_and(|session| is_over(session, now));
     let ready = account.is_up
         && account.is_reconciled
         && account.instruments.contains_key(symbol)
-        && account.quotes.contains_key(symbol);
+        && account.quotes.contains_key(symbol)
+        && !(at_market && stale);
     (!ready).then(|| (name.clone(), symbol.clone()))
+}
+
+fn is_over(session: &Session, now: Timestamp) -> bool {
+    let changes_at = if session.is_open { session.next_close } else { session.next_open };
+    changes_at.is_some_and(|at| at <= now)
 }
 
 impl Parking {
@@ -75,7 +89,7 @@ impl Parking {
     /// Those that need not wait any longer, with the broker's refusal where there was one.
     pub(crate) fn ready(&mut self, book: &Book, now: Timestamp) -> Vec<(Parked, Option<String>)> {
         let (ready, waiting) = std::mem::take(&mut self.waiting).into_iter().partition(|one| {
-            one.refused.is_some() || one.until <= now || needs(book, &one.request).is_none()
+            one.refused.is_some() || one.until <= now || needs(book, &one.request, now).is_none()
         });
         self.waiting = waiting;
         let ready: Vec<Parked> = ready;

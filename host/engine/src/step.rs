@@ -77,7 +77,7 @@ impl Engine {
     fn take_in(&mut self, input: Input, now: Timestamp, out: &mut Transition, sent: &mut Dispatch) {
         match input {
             Input::Account(from) => self.heard(from, now, out),
-            Input::Request { ticket, request } => match needs(&self.book, &request) {
+            Input::Request { ticket, request } => match needs(&self.book, &request, now) {
                 Some(needed) => self.park(Some(ticket), *request, needed, now, out),
                 None => {
                     let verdict = self.decide(&request, now, out);
@@ -218,7 +218,7 @@ impl Engine {
         now: Timestamp,
         out: &mut Transition,
     ) {
-        match needs(&self.book, &request) {
+        match needs(&self.book, &request, now) {
             Some(needed) => self.park(None, request, needed, now, out),
             None => {
                 self.decide(&request, now, out);
