@@ -145,7 +145,9 @@ impl Book {
         let orders = tx.orders.len();
         let result = change(tx, out);
         out.touched.insert(id);
-        for order in tx.orders.iter().skip(orders) {
+        // Where ended ones were forgotten, the new ones stand elsewhere.
+        let known = if tx.orders.len() < orders { 0 } else { orders };
+        for order in tx.orders.iter().skip(known) {
             self.orders.insert((tx.account.clone(), order.broker_id.clone()), id);
         }
         for op in &tx.ops {

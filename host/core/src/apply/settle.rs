@@ -4,12 +4,12 @@
 //! look at where the change came from.
 
 use super::{NoticeKind, Transition};
-use crate::command::{OpKind, OpState};
+use crate::command::{Op, OpKind, OpState};
 use crate::fact::FactKind;
-use crate::ids::SliceNo;
+use crate::ids::{BrokerOrderId, SliceNo};
 use crate::intent::Source;
-use crate::limits::SIBLING_GRACE_MS;
-use crate::order::{OrderStatus, Role};
+use crate::limits::{ENDED_ORDERS_KEPT, SIBLING_GRACE_MS};
+use crate::order::{Order, OrderStatus, Role};
 use crate::time::Timestamp;
 use crate::transaction::{Task, Transaction, TransactionEvent, TransactionStatus};
 
@@ -19,6 +19,36 @@ pub fn settle(tx: &mut Transaction, now: Timestamp, out: &mut Transition) {
     end_entry(tx);
     finish_task(tx);
     end_transaction(tx, now, out);
+    forget_ended_orders(tx);
+}
+
+/// A trailed stop leaves an ended order behind at every move. Those that never filled prove
+/// nothing any more; one that fills late after all is known by its client order id. They go many
+/// at a time: their places are rewritten in the ledger.
+fn forget_ended_orders(tx: &mut Transaction) {
+    let named: Vec<_> = tx.ops.iter().filter_map(order_of).cloned().collect();
+    let spent = |o: &Order| {
+        let is_exit = matches!(o.role, Role::Stop | Role::Target);
+        is_exit && o.status.is_terminal() && o.filled.is_zero() && !named.contains(&o.broker_id)
+    };
+    let count = tx.orders.iter().filter(|o| spent(o)).count();
+    if count < 2 * ENDED_ORDERS_KEPT {
+        return;
+    }
+    let mut left = count - ENDED_ORDERS_KEPT;
+    tx.orders.retain(|order| {
+        let goes = left > 0 && spent(order);
+        left -= usize::from(goes);
+        !goes
+    });
+}
+
+/// The order that an unsettled row names.
+fn order_of(op: &Op) -> Option<&BrokerOrderId> {
+    match (&op.state, &op.kind) {
+        (OpState::Awaiting { order }, _) | (_, OpKind::Cancel { order }) => Some(order),
+        _ => None,
+    }
 }
 
 /// Gives the transaction its next status and writes the fact.

@@ -12,6 +12,7 @@ mod retry;
 mod task;
 mod timers;
 mod urgency;
+mod way;
 
 use rust_decimal::Decimal;
 
@@ -50,9 +51,10 @@ pub fn plan(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Transi
             host_close(tx, "no_stop_in_time", "its stop did not rest in time", now, out);
         });
     }
+    let is_blocked = way::is_blocked(book, id, now, out);
     let Some(tx) = book.transactions.get(&id).cloned() else { return };
     let Some(account) = book.accounts.get(&tx.account) else { return };
-    let steps = if account.may_send() {
+    let steps = if account.may_send() && !is_blocked {
         let level = book.kill_of(account).level;
         steps(&tx, account, if bug::is(Bug::M19) { KillLevel::Off } else { level }, now)
     } else {

@@ -13,7 +13,7 @@ use crate::limits;
 use crate::order::{Order, OrderStatus};
 use crate::protection::Protection;
 use crate::time::Timestamp;
-use crate::transaction::Transaction;
+use crate::transaction::{Task, Transaction};
 
 /// The earliest moment at which something has to be done for the transaction; `now` when it is due
 /// already.
@@ -41,9 +41,10 @@ pub fn next_timer(book: &Book, id: TransactionId, now: Timestamp) -> Option<Time
     let carried = super::exits::carried_exits_are_expected(tx, now)
         .then(|| tx.opened_at.map(|at| next_look(at, now)))
         .flatten();
+    let close = tx.close_retry_at.filter(|_| matches!(tx.task, Some(Task::Close { .. })));
     let stuck = tx.orders.iter().filter(|o| !o.stuck).filter_map(stuck_at);
     let flatten = super::halt::next_close(book, tx, account).filter(|_| may_send);
-    let later = slices.chain(deadline).chain(flatten).filter(|at| *at > now);
+    let later = slices.chain(deadline).chain(flatten).chain(close).filter(|at| *at > now);
     ops.chain(stuck).map(|at| at.max(now)).chain(later).chain(carried).min()
 }
 

@@ -524,3 +524,61 @@ fn a_lost_stop_is_sent_again_at_once_where_no_id_is_taken_twice() {
         assert!(b.tx(id).protection.gap_since().is_some());
     }
 }
+
+#[test]
+fn a_trail_of_many_moves_leaves_few_orders_behind() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    for step in 0..200 {
+        let stop = decimal("95") + Decimal::new(step, 2);
+        b.person(set_stop(id, &stop.to_string()));
+        while !b.sent.is_empty() {
+            let command = b.sent.remove(0);
+            b.adjusted(&command);
+        }
+    }
+    let tx = b.tx(id);
+    assert!(tx.orders.len() <= 40, "{} orders", tx.orders.len());
+    assert_eq!(
+        (tx.working(Leg::Stop), tx.protection),
+        (Some(price("96.99")), Protection::Protected)
+    );
+    let entry = tx.orders.iter().any(|o| o.role == Role::Entry);
+    assert!(entry, "what filled is kept");
+    // The newest is found by its id all the same.
+    let newest = tx.orders.len() - 1;
+    let mut report = sold(&b, id, newest);
+    report.status = OrderStatus::Filled;
+    report.filled = quantity("10");
+    report.avg_price = report.trigger;
+    b.report(report);
+    assert_eq!(b.tx(id).status, TransactionStatus::Closed);
+}
+
+#[test]
+fn g9_a_close_by_the_host_waits_for_another_s_entry_to_go_and_keeps_its_stop() {
+    use bracketd_core::intent::Open;
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    let other = b.open(Open { distinct: true, ..wish() });
+    let entry = b.command();
+    let order = b.accept(&entry);
+    let kill = Intent::Kill {
+        account: None,
+        level: bracketd_core::control::KillLevel::Flatten,
+        reset_baseline: false,
+    };
+    b.person(kill);
+    b.pass_ms(0);
+    assert_eq!(b.sent.iter().map(words).collect::<Vec<_>>(), ["cancel o4"]);
+    assert_eq!(b.tx(id).working(Leg::Stop), Some(price("95")), "the stop stays meanwhile");
+    let cancel = b.command();
+    b.answer(
+        &cancel,
+        Answer::Placed { order: None, progress: bracketd_core::command::Progress::Accepted },
+    );
+    b.report(OrderReport { status: OrderStatus::Canceled, ..order });
+    assert_eq!(b.tx(other).status, TransactionStatus::Closed);
+    b.pass_ms(300);
+    assert_eq!(words(&b.command()), "exits of 10: stop clear, target clear");
+}
