@@ -1,15 +1,18 @@
 //! What the seeded histories found, each as short as it gets; the seed stands in the name of the
 //! row in `host/sim/regressions.txt`.
 
-use bracketd_core::broker::{BrokerEvent, OrderReport, Picture, Position};
-use bracketd_core::command::Urgency;
+use bracketd_core::broker::{BrokerEvent, Fault, Found, OrderReport, Picture, Position};
+use bracketd_core::command::{Answer, Read, Urgency};
 use bracketd_core::ids::TransactionId;
 use bracketd_core::instrument::Features;
+use bracketd_core::intent::Intent;
 use bracketd_core::order::Role;
 use bracketd_core::plan::raised;
 use bracketd_core::transaction::TransactionStatus;
 
-use crate::bench_book::{ALPACA, Bench, decimal, price, quantity, set_target, wish, words};
+use crate::bench_book::{
+    ACCOUNT, ALPACA, Bench, decimal, price, quantity, set_target, wish, words,
+};
 use crate::lives::{opened, sold};
 
 /// The transaction's orders as the broker tells them now.
@@ -82,4 +85,26 @@ fn seed_1009117_what_waits_behind_an_excess_is_as_urgent() {
     let stop = sold(&b, id, 1);
     b.fill(&stop, "4", "95");
     assert_eq!(raised(&b.book, id), Some(Urgency::Close));
+}
+
+#[test]
+fn seed_1010885_exits_whose_cancel_is_rejected_are_asked_for_by_their_id() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    let both = vec![b.tx(id).orders[1].broker_id.clone(), b.tx(id).orders[2].broker_id.clone()];
+    let asked = (ACCOUNT.into(), Read::Refresh { orders: both });
+    b.person(Intent::Close { transaction: id });
+    // They were canceled before, and the news of it was lost.
+    let clear = b.command();
+    let over = Fault::new("NOT_CANCELABLE", "order is already in \"canceled\" state");
+    b.answer(&clear, Answer::Rejected(over));
+    assert!(b.last.reads.contains(&asked), "{:?}", b.last.reads);
+
+    // The same where the answer is lost and the look-up lists none of them.
+    b.pass_ms(1_100);
+    let clear = b.command();
+    b.answer(&clear, Answer::Unknown(Fault::new("TIMEOUT", "no answer")));
+    let found = Found::Legs { legs: vec![], memo: vec![] };
+    b.tell(BrokerEvent::LookedUp { op: clear.op, found });
+    assert!(b.last.reads.contains(&asked), "{:?}", b.last.reads);
 }
