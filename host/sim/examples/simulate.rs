@@ -8,6 +8,9 @@ use bracketd_core::bug::Bug;
 use bracketd_sim::runner::{Plan, choose, run_all};
 use bracketd_sim::{Limits, Scripts, fault::Fault, history};
 
+/// Fewer histories than this show too little to say what is missing.
+const MANY: u64 = 1_000;
+
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     let number = |at: usize| args.get(at).and_then(|a| a.parse::<u64>().ok()).expect("a number");
@@ -45,7 +48,9 @@ fn main() {
     let missing = summary.coverage.missing();
     let missing: Vec<String> =
         missing.iter().map(|(f, s)| format!("{} x {}", f.word(), s.word())).collect();
-    println!("missing: {}", missing.join(", "));
+    if plan.count >= MANY {
+        println!("missing: {}", missing.join(", "));
+    }
     println!(
         "{} histories, {} failed, {} transactions, {} missing, {:?}",
         summary.histories,

@@ -11,6 +11,7 @@ use crate::broker::{Fault, Found, OrderReport};
 use crate::bug::{self, Bug};
 use crate::command::{
     Answer, BracketLeg, Change, DUPLICATE_CLIENT_ID, How, Op, OpKind, OpLegs, OpState, Progress,
+    Read,
 };
 use crate::fact::FactKind;
 use crate::ids::{AccountName, BrokerOrderId, OpId, SliceNo};
@@ -141,6 +142,21 @@ fn mark_pending_cancel(tx: &mut Transaction, slice: SliceNo, legs: &[BracketLeg]
     }
 }
 
+/// Exits that count as live and that the broker's word leaves out are asked for by their id: a list
+/// proves nothing, and the news of their end may be lost.
+pub(super) fn ask_for_unlisted(
+    tx: &Transaction,
+    slice: SliceNo,
+    legs: &[BracketLeg],
+    out: &mut Transition,
+) {
+    let unlisted = tx.exits(slice).filter(|o| legs.iter().all(|leg| leg.broker_id != o.broker_id));
+    let orders: Vec<BrokerOrderId> = unlisted.map(|order| order.broker_id.clone()).collect();
+    if !orders.is_empty() {
+        out.reads.push((tx.account.clone(), Read::Refresh { orders }));
+    }
+}
+
 fn progressed(
     tx: &mut Transaction,
     at: usize,
@@ -233,6 +249,8 @@ fn rejected(
                 slice.retry_at = Some(now.plus_ms(retry_pause_ms(slice.rejections)));
                 slice.breached = breached;
             }
+            // The broker may know of the exits what was not heard here.
+            ask_for_unlisted(tx, slice, fault.legs_now.as_deref().unwrap_or_default(), out);
             match on_breached {
                 OnBreached::Close if breached => {
                     let why = "the stop is already through the market";
@@ -361,6 +379,7 @@ pub(super) fn looked_up(
                 let took = has_taken(&tx.ops[at], &legs);
                 retire_replaced(tx, at, &legs, now, out);
                 merge_legs(tx, slice, &legs, now, out);
+                ask_for_unlisted(tx, slice, &legs, out);
                 if took { done(tx, at, now, out) } else { absent(tx, at, now, out) }
             }
             Found::Absent => absent(tx, at, now, out),

@@ -4,7 +4,7 @@
 //! step would be asked for in a circle. It must never give up what is wanted.
 
 use super::Transition;
-use super::answer::retry_pause_ms;
+use super::answer::{ask_for_unlisted, retry_pause_ms};
 use crate::command::{Change, Op, OpKind};
 use crate::fact::FactKind;
 use crate::ids::SliceNo;
@@ -57,6 +57,8 @@ pub(super) fn done_without_progress(
     if tried.is_so(tx) {
         return;
     }
+    // It may be right, and what was heard here wrong.
+    ask_for_unlisted(tx, tried.slice, &[], out);
     let tries = tried.before.saturating_add(1);
     let Some(slice) = tx.slices.iter_mut().find(|slice| slice.no == tried.slice) else { return };
     slice.rejections = tries;

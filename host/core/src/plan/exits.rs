@@ -7,6 +7,7 @@ use super::{Partial, Step, partial_rule};
 use crate::book::Account;
 use crate::bug::{self, Bug};
 use crate::command::{Change, OpKind, OpLegs, OpState};
+use crate::instrument::Features;
 use crate::money::{Price, Quantity};
 use crate::order::{Order, OrderStatus, Role};
 use crate::time::Timestamp;
@@ -111,8 +112,9 @@ fn must_wait(tx: &Transaction, account: &Account, slice: &Slice, now: Timestamp)
         )
     });
     let newly_wanted = slice.rejected_version.is_some_and(|v| v != tx.desired.version);
-    // The sibling of an exit that ended is given time to end by itself.
-    let has_reason = slice.rejections > 0 || tx.exits(slice.no).next().is_some();
+    // The sibling of an exit that ended is given time to end by itself, where a broker does that.
+    let links = account.can(&tx.symbol, Features::NATIVE_OCO);
+    let has_reason = slice.rejections > 0 || (links && tx.exits(slice.no).next().is_some());
     let pauses = has_reason && slice.retry_at.is_some_and(|at| now < at) && !newly_wanted;
     let gathers = now < slice.gather_until && entry_rests;
     settling || pauses || gathers

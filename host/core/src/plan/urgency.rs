@@ -7,8 +7,9 @@ use rust_decimal::Decimal;
 
 use crate::book::{Account, Book};
 use crate::command::{Change, Op, OpKind, OpLegs, OpState, Read, Urgency};
-use crate::ids::{AccountName, BrokerOrderId, OpId, Symbol, TransactionId};
-use crate::order::{Direction, Role};
+use crate::ids::{AccountName, BrokerOrderId, OpId, SliceNo, Symbol, TransactionId};
+use crate::money::Quantity;
+use crate::order::{Direction, Order, OrderStatus, Role};
 use crate::transaction::{Task, Transaction};
 
 /// How urgent a command is. `is_exposed`: held quantity is without its wanted stop.
@@ -28,12 +29,19 @@ pub(super) fn of_op(tx: &Transaction, op: &Op, is_exposed: bool) -> Urgency {
         OpKind::Cancel { .. } => by_task.min(Urgency::Reduce),
         OpKind::Adjust { .. } => match op.legs {
             OpLegs::Stop | OpLegs::Pair if is_exposed => Urgency::Unprotected,
-            // An exit that rests without anything held would open a position.
-            _ if tx.held().is_zero() => Urgency::Close,
+            _ if has_excess(tx, op.slice) => Urgency::Close,
             OpLegs::Stop | OpLegs::Pair => by_task.min(Urgency::Tighten),
             OpLegs::Target | OpLegs::Entry | OpLegs::Close => by_task,
         },
     }
+}
+
+/// Whether exits of the slice rest for more than is held of it: they would open a position, or sell
+/// what another transaction holds of the same one.
+fn has_excess(tx: &Transaction, slice: SliceNo) -> bool {
+    let held = tx.slice(slice).map_or(Quantity::ZERO, |slice| slice.held);
+    let acts = |order: &&Order| order.status != OrderStatus::Contingent;
+    tx.exits(slice).filter(acts).any(|order| order.leaves() > held)
 }
 
 /// How far a command moves a stop toward the market, times what it covers: the loss that it takes
@@ -111,6 +119,7 @@ pub fn raised(book: &Book, id: TransactionId) -> Option<Urgency> {
     match &tx.task {
         _ if is_exposed => Some(Urgency::Unprotected),
         Some(Task::Close { .. }) => Some(Urgency::Close),
+        _ if tx.slices.iter().any(|slice| has_excess(tx, slice.no)) => Some(Urgency::Close),
         Some(Task::Reduce { .. }) => Some(Urgency::Reduce),
         Some(Task::Grow { .. }) | None => None,
     }

@@ -41,6 +41,8 @@ pub struct Doubts {
 struct PositionDoubt {
     ours: Decimal,
     theirs: Decimal,
+    /// What had been entered and had left by then: a fill in between makes it another difference.
+    moved: Decimal,
     /// The broker's time of the read that showed it first.
     as_of: Timestamp,
     /// Whether people were told what it came to.

@@ -87,6 +87,7 @@ fn compare_one(
     out: &mut Transition,
 ) {
     let (ours, theirs) = (held(book, name, symbol), position(&picture.positions, symbol));
+    let moved = moved(book, name, symbol);
     let Some(account) = book.accounts.get_mut(name) else { return };
     let doubts = &mut account.doubts;
     if ours == theirs {
@@ -97,10 +98,11 @@ fn compare_one(
         settle(book, name, symbol, (ours, theirs), now, out);
         return;
     }
-    let known = doubts.positions.get(symbol).filter(|d| (d.ours, d.theirs) == (ours, theirs));
-    let Some(known) = known else {
+    // The same difference after something moved is another one.
+    let is_same = |d: &&PositionDoubt| (d.ours, d.theirs, d.moved) == (ours, theirs, moved);
+    let Some(known) = doubts.positions.get(symbol).filter(is_same) else {
         let as_of = picture.as_of;
-        let doubt = PositionDoubt { ours, theirs, as_of, settled: false };
+        let doubt = PositionDoubt { ours, theirs, moved, as_of, settled: false };
         doubts.positions.insert(symbol.clone(), doubt);
         doubts.read_again(now);
         let text = format!("the book holds {ours}, the account {theirs}; it is read again");
@@ -205,6 +207,11 @@ fn held(book: &Book, name: &AccountName, symbol: &Symbol) -> Decimal {
         Direction::Long => sum + tx.held().get(),
         Direction::Short => sum - tx.held().get(),
     })
+}
+
+/// All that ever went in or out, as the book knows it: it rises with each fill.
+fn moved(book: &Book, name: &AccountName, symbol: &Symbol) -> Decimal {
+    held_by(book, name, symbol).map(|tx| tx.entered.get() + tx.exited.get()).sum()
 }
 
 fn position(positions: &[crate::broker::Position], symbol: &Symbol) -> Decimal {

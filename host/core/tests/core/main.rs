@@ -19,5 +19,6 @@ mod properties_lives;
 mod properties_mirror;
 mod protocol;
 mod read_back;
+mod seeds;
 mod tables;
 mod urgency;

@@ -118,6 +118,12 @@ impl Account {
         }
     }
 
+    /// What it is, for people who read a trace.
+    pub(super) fn words(&self) -> String {
+        let (kind, per_minute) = (self.broker.caps.name, self.per_minute);
+        format!("{}: {kind}, {per_minute} messages a minute, {:?}", self.name, self.rules)
+    }
+
     pub(super) fn view(&self) -> super::AccountView {
         let may_loosen = self.rules.stop_may_loosen;
         super::AccountView { name: self.name.clone(), caps: self.broker.caps, may_loosen }
@@ -315,6 +321,7 @@ impl World<'_> {
                     let now = self.now;
                     let account = &mut self.accounts[no];
                     account.pace.limited(now, Some(after_ms));
+                    self.trace.note(now, "limited", || format!("account{no} for {after_ms} ms"));
                     account.paused_until = account.paused_until.max(now.plus_ms(after_ms));
                 }
                 let answer = Answer::NotSent { fault, after_ms };
@@ -486,6 +493,10 @@ impl World<'_> {
         let older_ms = if stale { self.faults.below(Fault::Stale, 3_000) } else { 0 };
         let account = &mut self.accounts[no];
         let (orders, fills) = account.broker.poll(&mut account.cursor, older_ms);
+        self.trace.note(self.now, "poll", || {
+            let states = orders.iter().map(|o| format!(" {} {}", o.broker_id, o.status.as_str()));
+            format!("account{no}, {older_ms} ms old:{}", states.collect::<String>())
+        });
         if orders.is_empty() && fills.is_empty() {
             return;
         }

@@ -166,6 +166,10 @@ impl<'s> World<'s> {
     }
 
     fn begin(&mut self) {
+        for account in &self.accounts {
+            self.trace.note(self.now, "account", || account.words());
+        }
+        self.trace.note(self.now, "pace", || format!("{:?}", self.pace));
         self.show_prices();
         self.start();
         self.at(self.now.plus_ms(self.pace.tick_ms), What::Market);

@@ -1,0 +1,110 @@
+//! What the seeded histories found, each as short as it gets; the seed stands in the name of the
+//! row in `host/sim/regressions.txt`.
+
+use bracketd_core::broker::{BrokerEvent, Fault, Found, OrderReport, Picture, Position};
+use bracketd_core::command::{Answer, Read, Urgency};
+use bracketd_core::ids::TransactionId;
+use bracketd_core::instrument::Features;
+use bracketd_core::intent::Intent;
+use bracketd_core::order::Role;
+use bracketd_core::plan::raised;
+use bracketd_core::transaction::TransactionStatus;
+
+use crate::bench_book::{
+    ACCOUNT, ALPACA, Bench, decimal, price, quantity, set_target, wish, words,
+};
+use crate::lives::{opened, sold};
+
+/// The transaction's orders as the broker tells them now.
+fn orders(b: &Bench, id: TransactionId) -> Vec<OrderReport> {
+    (0..b.tx(id).orders.len()).map(|at| sold(b, id, at)).collect()
+}
+
+/// Two complete reads that show so much held, the settle window apart.
+fn reads_show(b: &mut Bench, held: &str, ids: &[TransactionId]) {
+    let held = decimal(held);
+    for pause_ms in [0, 6_000] {
+        b.now = b.now.plus_ms(pause_ms);
+        let orders = ids.iter().flat_map(|id| orders(b, *id)).collect();
+        let position =
+            Position { symbol: "AAA".into(), quantity: held, avg_price: Some(price("100")) };
+        let positions = if held.is_zero() { vec![] } else { vec![position] };
+        let (fills, balance, as_of) = (vec![], None, b.now);
+        let picture = Picture { orders, fills, positions, balance, complete: true, as_of };
+        b.tell(BrokerEvent::Picture(picture));
+    }
+}
+
+#[test]
+fn seed_2004398_the_same_quantity_may_leave_by_other_hands_twice() {
+    let mut b = Bench::new(ALPACA);
+    let first = opened(&mut b);
+    reads_show(&mut b, "0", &[first]);
+    assert_eq!(b.tx(first).status, TransactionStatus::Closed);
+    // No complete read falls between its end and the next of the same size.
+    let second = opened(&mut b);
+    reads_show(&mut b, "0", &[first, second]);
+    assert_eq!(b.tx(second).status, TransactionStatus::Closed);
+    assert_eq!(b.tx(second).held(), quantity("0"));
+}
+
+/// What a venue declares where exits only ever reduce and know nothing of each other.
+const LOOSE: &[&str] = &[Features::REPLACE_IN_PLACE, Features::PROTECT_BESIDE_OPEN_ENTRY];
+
+#[test]
+fn seeds_1009117_and_1018935_an_exit_without_anything_held_goes_at_once() {
+    let mut b = Bench::new(LOOSE);
+    let id = b.open(wish());
+    let entry = b.command();
+    let order = b.accept(&entry);
+    // Two slices: the second one is still held when the first one's target fills.
+    b.fill(&order, "6", "100");
+    let first = b.command();
+    b.adjusted(&first);
+    b.fill(&order, "10", "100");
+    b.pass_ms(300);
+    let second = b.command();
+    b.adjusted(&second);
+    let target = b.tx(id).orders.iter().position(|o| o.role == Role::Target).unwrap();
+    let target = sold(&b, id, target);
+    b.fill(&target, "6", "110");
+    // Nobody else ends the stop of that slice, and it would sell what the other one holds.
+    let clear = b.command();
+    assert_eq!(words(&clear), "exits of 0: stop clear, target clear");
+    assert_eq!(clear.urgency, Urgency::Close);
+    assert_eq!(b.tx(id).held(), quantity("4"));
+}
+
+#[test]
+fn seed_1009117_what_waits_behind_an_excess_is_as_urgent() {
+    let mut b = Bench::new(LOOSE);
+    let id = opened(&mut b);
+    b.person(set_target(id, "111"));
+    let waits = b.command();
+    assert_eq!((waits.urgency, raised(&b.book, id)), (Urgency::Routine, None));
+    let stop = sold(&b, id, 1);
+    b.fill(&stop, "4", "95");
+    assert_eq!(raised(&b.book, id), Some(Urgency::Close));
+}
+
+#[test]
+fn seed_1010885_exits_whose_cancel_is_rejected_are_asked_for_by_their_id() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    let both = vec![b.tx(id).orders[1].broker_id.clone(), b.tx(id).orders[2].broker_id.clone()];
+    let asked = (ACCOUNT.into(), Read::Refresh { orders: both });
+    b.person(Intent::Close { transaction: id });
+    // They were canceled before, and the news of it was lost.
+    let clear = b.command();
+    let over = Fault::new("NOT_CANCELABLE", "order is already in \"canceled\" state");
+    b.answer(&clear, Answer::Rejected(over));
+    assert!(b.last.reads.contains(&asked), "{:?}", b.last.reads);
+
+    // The same where the answer is lost and the look-up lists none of them.
+    b.pass_ms(1_100);
+    let clear = b.command();
+    b.answer(&clear, Answer::Unknown(Fault::new("TIMEOUT", "no answer")));
+    let found = Found::Legs { legs: vec![], memo: vec![] };
+    b.tell(BrokerEvent::LookedUp { op: clear.op, found });
+    assert!(b.last.reads.contains(&asked), "{:?}", b.last.reads);
+}
