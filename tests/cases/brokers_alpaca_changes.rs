@@ -102,8 +102,7 @@ fn broker_04_a_replacement_that_was_refused_and_made_is_found_and_not_doubled() 
          buy 10 at market
          exits of 10: stop 95, target 110
          exits of 10: stop 96, target keep
-         -- asked once more, and it is so already
-         exits of 10: stop 96, target keep
+         -- both are asked for by their id, and it is so already
          > show
          #1 OPENED 10 protected
          target sell 10 SIM @ 110 working

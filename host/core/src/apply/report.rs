@@ -10,7 +10,7 @@ use super::{Tie, Transition, settle};
 use crate::book::Book;
 use crate::broker::{Fill, OrderReport};
 use crate::bug::{self, Bug};
-use crate::command::{BracketLeg, OpLegs};
+use crate::command::{BracketLeg, OpLegs, Read};
 use crate::fact::FactKind;
 use crate::ids::{AccountName, BrokerOrderId, SliceNo};
 use crate::intent::Source;
@@ -36,7 +36,10 @@ pub(super) fn reports(
         let owner = book.owner_of(account, one).and_then(|id| book.transactions.get(&id));
         owner.is_some_and(|tx| tx.direction.entry_side() != one.side)
     });
-    for one in known.into_iter().chain(strangers) {
+    // What took an order's place comes before the word that it was replaced.
+    let (replaced, rest): (Vec<_>, Vec<_>) =
+        known.into_iter().chain(strangers).partition(|one| one.status == OrderStatus::Replaced);
+    for one in rest.into_iter().chain(replaced) {
         // An order that is not ours is left alone; reconciling lists it.
         let Some(id) = book.owner_of(account, one) else { continue };
         let known = book.transactions.get(&id).is_some_and(|tx| is_known(tx, one));
@@ -115,6 +118,22 @@ fn is_known(tx: &Transaction, report: &OrderReport) -> bool {
     })
 }
 
+/// The report's status; where it speaks of another order in its place that nobody has seen, the
+/// change counts as under way: the two are asked for, and nothing is placed beside them.
+fn told_status(tx: &Transaction, report: &OrderReport, out: &mut Transition) -> OrderStatus {
+    let known = |id: &BrokerOrderId| tx.orders.iter().find(|o| o.broker_id == *id);
+    let is_over = known(&report.broker_id).is_some_and(|order| order.status.is_terminal());
+    let unseen = report.replaced_by.as_ref().filter(|by| known(by).is_none());
+    match (report.status, unseen) {
+        (OrderStatus::Replaced, Some(by)) if !is_over => {
+            let orders = vec![by.clone(), report.broker_id.clone()];
+            out.reads.push((tx.account.clone(), Read::Refresh { orders }));
+            OrderStatus::PendingReplace
+        }
+        (status, _) => status,
+    }
+}
+
 /// Merges a report into the transaction. `tie` says what an order that is seen for the first time
 /// was made for, where its client order id tells.
 pub(super) fn merge(
@@ -128,10 +147,11 @@ pub(super) fn merge(
     if known.is_none() && report.replaces.is_some() && bug::is(Bug::M3) {
         return;
     }
+    let told = told_status(tx, report, out);
     let at = match known {
         Some(at) => at,
         None => {
-            let order = first_seen(tx, report, tie);
+            let order = Order { status: told, ..first_seen(tx, report, tie) };
             tx.orders.push(order);
             tx.orders.len() - 1
         }
@@ -140,8 +160,8 @@ pub(super) fn merge(
     let Some(order) = tx.orders.get_mut(at) else { return };
     let before = order.status;
     let is_newer = report.updated_at >= order.updated_at;
-    let next = match order.status.after_report(report.status) {
-        Err(_) if is_newer && stands_again => order.status.after_failed_replace(report.status),
+    let next = match order.status.after_report(told) {
+        Err(_) if is_newer && stands_again => order.status.after_failed_replace(told),
         next => next,
     };
     match next {

@@ -6,12 +6,13 @@ use bracketd_core::command::{Answer, Read, Urgency};
 use bracketd_core::ids::TransactionId;
 use bracketd_core::instrument::Features;
 use bracketd_core::intent::Intent;
-use bracketd_core::order::Role;
+use bracketd_core::order::{Leg, OrderStatus, Role};
 use bracketd_core::plan::raised;
+use bracketd_core::protection::Protection;
 use bracketd_core::transaction::TransactionStatus;
 
 use crate::bench_book::{
-    ACCOUNT, ALPACA, Bench, decimal, price, quantity, set_target, wish, words,
+    ACCOUNT, ALPACA, Bench, decimal, price, quantity, set_stop, set_target, wish, words,
 };
 use crate::lives::{opened, sold};
 
@@ -107,4 +108,40 @@ fn seed_1010885_exits_whose_cancel_is_rejected_are_asked_for_by_their_id() {
     let found = Found::Legs { legs: vec![], memo: vec![] };
     b.tell(BrokerEvent::LookedUp { op: clear.op, found });
     assert!(b.last.reads.contains(&asked), "{:?}", b.last.reads);
+}
+
+#[test]
+fn seed_1000658_an_order_that_was_replaced_counts_until_the_one_in_its_place_is_seen() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    let old = sold(&b, id, 1);
+    b.person(set_stop(id, "96"));
+    let moved = b.command();
+    b.answer(&moved, Answer::Rejected(Fault::new("REJECTED", "an error, though it was done")));
+    let replaced = OrderReport {
+        status: OrderStatus::Replaced,
+        replaced_by: Some("new".into()),
+        ..old.clone()
+    };
+    b.report(replaced.clone());
+    let both = vec!["new".into(), old.broker_id.clone()];
+    assert_eq!(b.last.reads, [(ACCOUNT.into(), Read::Refresh { orders: both })]);
+    b.pass_ms(2_000);
+    assert!(b.sent.is_empty(), "no stop is placed beside the one that nobody has seen");
+
+    let new = OrderReport {
+        broker_id: "new".into(),
+        client_id: Some(moved.client_id),
+        replaces: Some(old.broker_id.clone()),
+        trigger: Some(price("96")),
+        ..old
+    };
+    // In whatever order the list tells them.
+    b.tell(BrokerEvent::Polled { orders: vec![replaced, new], fills: vec![] });
+    assert!(b.last.reads.is_empty());
+    assert_eq!(b.tx(id).orders[1].status, OrderStatus::Replaced);
+    assert_eq!(b.tx(id).working(Leg::Stop), Some(price("96")));
+    assert_eq!(b.tx(id).protection, Protection::Protected);
+    b.pass_ms(2_000);
+    assert!(b.sent.is_empty());
 }

@@ -3,11 +3,12 @@
 //! Apart because this is the one thing the project is for.
 
 use bracketd_core::ids::TransactionId;
+use bracketd_core::pace::PULSE_MS;
 use bracketd_core::protection::Protection;
 use bracketd_core::time::Timestamp;
 use bracketd_engine::Engine;
 
-use super::Oracle;
+use super::{Oracle, Side};
 use crate::fault::Fault;
 
 /// A span in which held quantity had no stop at the broker although one was wanted.
@@ -66,7 +67,7 @@ impl Oracle {
     pub(crate) fn after_step(&mut self, engine: &Engine, now: Timestamp) {
         self.is_paused = false;
         let mut wrong: Vec<(&'static str, String)> = Vec::new();
-        let bound = self.silence_bound_ms();
+        let bounds: Vec<u64> = self.sides.iter().map(|side| self.silence_bound_ms(side)).collect();
         for (id, model) in &mut self.models {
             let Some(tx) = engine.book().transactions.get(id) else { continue };
             let side = &self.sides[model.account];
@@ -77,9 +78,9 @@ impl Oracle {
                 tx.protection,
                 Protection::Pending { .. } | Protection::Unprotected { .. }
             );
-            if model.gap_since.is_some() && published && model.told_at.is_none() {
-                model.told_at = Some(now);
-            }
+            // What was believed to be covered in between is known anew only when it is said again.
+            let knows = model.gap_since.is_some() && published;
+            model.told_at = model.told_at.or(Some(now)).filter(|_| knows);
             let is_writing = !self.is_stuck && !self.was_stuck;
             if is_writing
                 && model.gap_since.is_some()
@@ -93,14 +94,18 @@ impl Oracle {
                 );
                 wrong.push(("S1", text));
             }
-            let able =
-                !self.is_stuck && side.is_up && side.is_read && side.reachable && self.is_alive;
+            let able = !self.is_stuck
+                && side.is_up
+                && side.is_read
+                && side.reachable
+                && side.limited_until <= now
+                && self.is_alive;
             if model.gap_since.is_none() || published || !able {
                 model.silent_since = None;
             } else {
                 let since = *model.silent_since.get_or_insert(now);
                 let silent = now.ms_since(since);
-                if silent > bound + side.caps.lag_ms {
+                if silent > bounds[model.account] {
                     let text = format!(
                         "{id}: {} of {} units have had no stop for {} ms and nobody was told: {:?}",
                         model.naked(),
@@ -124,11 +129,13 @@ impl Oracle {
     }
 
     /// How long a gap may go unheard: the next poll tells, or where reads go wrong the next good
-    /// one of them.
-    fn silence_bound_ms(&self) -> u64 {
+    /// one of them. A poll is first in line every other second, once the budget holds one message.
+    fn silence_bound_ms(&self, side: &Side) -> u64 {
         let reads_fail = [Fault::Missing, Fault::Reordered, Fault::Stale, Fault::Partial];
         let fails = reads_fail.iter().any(|fault| self.existing.contains(fault));
-        let poll = self.pace.poll_ms + 3 * self.pace.way_ms + SILENCE_MS + self.pace.tick_ms;
+        let message_ms = 75_000 / u64::from(side.per_minute);
+        let turn = self.pace.poll_ms.max(PULSE_MS) + message_ms;
+        let poll = turn + 3 * self.pace.way_ms + SILENCE_MS + self.pace.tick_ms + side.caps.lag_ms;
         if fails { poll + 8 * self.pace.picture_ms } else { poll + self.pace.timeout_ms }
     }
 }

@@ -44,6 +44,8 @@ pub struct Violation {
 struct Side {
     name: AccountName,
     caps: Capabilities,
+    /// Messages that its broker takes in a minute.
+    per_minute: u32,
     may_loosen: bool,
     armed: bool,
     /// Whether its kill switch is thrown.
@@ -54,6 +56,8 @@ struct Side {
     is_read: bool,
     /// Whether its broker can be reached.
     reachable: bool,
+    /// Until then its broker wants no message, not even a read.
+    limited_until: Timestamp,
     /// Fills that were counted.
     fills: usize,
     /// What is held by symbol, signed, by the broker's own fills.
@@ -109,12 +113,14 @@ impl Oracle {
         let sides = accounts.into_iter().map(|view| Side {
             name: view.name,
             caps: view.caps,
+            per_minute: view.per_minute,
             may_loosen: view.may_loosen,
             armed: true,
             killed: false,
             is_up: false,
             is_read: false,
             reachable: true,
+            limited_until: crate::stage::BEGIN,
             fills: 0,
             held: BTreeMap::new(),
             strange: BTreeMap::new(),
@@ -180,6 +186,11 @@ impl Oracle {
     pub(crate) fn reach(&mut self, no: usize, reachable: bool, now: Timestamp) {
         self.sides[no].reachable = reachable;
         self.forgive(now);
+    }
+
+    /// The broker said that it was too much, and until when it wants to hear nothing.
+    pub(crate) fn limited(&mut self, no: usize, until: Timestamp) {
+        self.sides[no].limited_until = until;
     }
 
     pub(crate) fn died(&mut self, now: Timestamp) {

@@ -15,7 +15,7 @@ use bracketd_core::ids::{AccountName, TransactionId};
 use bracketd_core::money::Price;
 use bracketd_core::order::Role;
 use bracketd_core::pace::{Message, Pace, PaceRules, Ticket};
-use bracketd_core::plan::{raised, urgency_of};
+use bracketd_core::plan::urgency_of;
 use bracketd_core::time::Timestamp;
 use bracketd_engine::Input;
 use bracketd_exchange::Rng;
@@ -126,7 +126,8 @@ impl Account {
 
     pub(super) fn view(&self) -> super::AccountView {
         let may_loosen = self.rules.stop_may_loosen;
-        super::AccountView { name: self.name.clone(), caps: self.broker.caps, may_loosen }
+        let (caps, per_minute) = (self.broker.caps, self.per_minute);
+        super::AccountView { name: self.name.clone(), caps, per_minute, may_loosen }
     }
 
     /// Calls that never left are forgotten with the daemon that wanted them; what it read so far
@@ -228,18 +229,10 @@ impl World<'_> {
     }
 
     /// A stop that went missing must not wait behind an older message of its own transaction.
-    pub(super) fn raise(&mut self) {
-        let Some(engine) = &self.daemon.engine else { return };
-        for account in &mut self.accounts {
-            let writes = account.errands.values().filter_map(|errand| match &errand.body {
-                Body::Write(command) => Some(command.transaction),
-                Body::Read(_) | Body::Poll => None,
-            });
-            let waiting: BTreeSet<TransactionId> = writes.collect();
-            for id in waiting {
-                if let Some(urgency) = raised(engine.book(), id) {
-                    account.pace.raise(id, urgency);
-                }
+    pub(super) fn raise(&mut self, raised: &[(AccountName, TransactionId, Urgency)]) {
+        for (account, id, urgency) in raised {
+            if let Some(account) = self.accounts.iter_mut().find(|a| a.name == *account) {
+                account.pace.raise(*id, *urgency);
             }
         }
     }
@@ -323,6 +316,7 @@ impl World<'_> {
                     account.pace.limited(now, Some(after_ms));
                     self.trace.note(now, "limited", || format!("account{no} for {after_ms} ms"));
                     account.paused_until = account.paused_until.max(now.plus_ms(after_ms));
+                    self.oracle.limited(no, account.paused_until);
                 }
                 let answer = Answer::NotSent { fault, after_ms };
                 self.tell(no, over_after, BrokerEvent::Answer { op, answer });

@@ -181,7 +181,7 @@ impl World<'_> {
         if self.oracle.has_failed() {
             return true;
         }
-        let Dispatch { commands, reads, next_timer, has_more, .. } = dispatch;
+        let Dispatch { commands, reads, next_timer, has_more, raised, .. } = dispatch;
         for (_, command) in (0..sent).zip(commands) {
             self.oracle.sends(&command, self.now);
             if let Some(no) = self.number_of(&command.account) {
@@ -197,7 +197,7 @@ impl World<'_> {
                 self.ask(no, read);
             }
         }
-        self.raise();
+        self.raise(&raised);
         self.daemon.rings |= has_more;
         self.set_timer(next_timer);
         if let Some(engine) = &self.daemon.engine {

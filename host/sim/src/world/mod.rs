@@ -37,6 +37,8 @@ use pace::Pace;
 pub(crate) struct AccountView {
     pub(crate) name: AccountName,
     pub(crate) caps: crate::broker::Capabilities,
+    /// Messages that its broker takes in a minute.
+    pub(crate) per_minute: u32,
     pub(crate) may_loosen: bool,
 }
 
