@@ -67,7 +67,7 @@ fn show(status: &Value, out: &Out) {
     if !unguarded.is_empty() {
         let ids: Vec<_> = unguarded.iter().map(|id| text(id, "")).collect();
         out.line(&format!(
-            "entries       {} would fill without a stop if this daemon were down",
+            "entries       of {} would fill without a stop if this daemon were down",
             ids.join(", ")
         ));
     }
