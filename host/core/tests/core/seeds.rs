@@ -204,3 +204,29 @@ fn seed_1016969_what_has_ended_is_not_revived_by_the_host_s_own_list() {
     assert_eq!(b.tx(id).orders[1].status, OrderStatus::Replaced);
     assert_eq!(b.tx(id).orders[2].status, OrderStatus::PendingCancel);
 }
+
+#[test]
+fn seed_1011081_what_a_stop_sold_of_another_transaction_is_not_told_of_strangers() {
+    let mut b = Bench::new(&[ALPACA, &[Features::PROTECT_BESIDE_OPEN_ENTRY]].concat());
+    let first = opened(&mut b);
+    b.pass_ms(2_000);
+    let second = opened(&mut b);
+    // Somebody sold ten by hand; they are booked to the younger one, and its stop fills before
+    // anything could end it: what that sold was the older one's.
+    let stop = sold(&b, second, 1);
+    reads_show(&mut b, "10", &[first, second]);
+    assert_eq!(b.tx(second).status, TransactionStatus::Closed);
+    b.fill(&stop, "10", "95");
+    b.sent.clear();
+    b.cancel_exits(second);
+    let own = b.tx(first).exited;
+    reads_show(&mut b, "0", &[first, second]);
+    assert_eq!((own, b.tx(first).held()), (quantity("0"), quantity("0")));
+    for (id, left_at) in [(first, "95"), (second, "99.99")] {
+        let tx = b.tx(id);
+        assert_eq!((tx.exited, tx.exit_price()), (quantity("10"), Some(price(left_at))));
+    }
+    let codes: Vec<_> = b.last.facts.iter().map(|fact| fact.code.to_string()).collect();
+    assert!(codes.contains(&"netted".to_owned()) && codes.contains(&"NETTED".to_owned()));
+    assert!(!codes.contains(&"external".to_owned()), "{codes:?}");
+}
