@@ -48,7 +48,7 @@ pub(super) fn answered(
                     How::Unchanged | How::NewLeg => {}
                 }
                 if !(how == How::ReplacedInPlace && bug::is(Bug::M3)) {
-                    merge_legs(tx, slice, &legs, now, out);
+                    merge_legs(tx, slice, &without_ended(tx, legs), now, out);
                 }
                 let idle = how == How::Unchanged && progress == Progress::Confirmed;
                 let tried = idle.then(|| Tried::of(tx, &tx.ops[at]));
@@ -90,6 +90,16 @@ pub(super) fn answered(
         }
         settle(tx, now, out);
     });
+}
+
+/// The legs without those that have ended by now: a plugin hands back the list that it was given,
+/// and only the broker's own word revives an order.
+fn without_ended(tx: &Transaction, legs: Vec<BracketLeg>) -> Vec<BracketLeg> {
+    let has_ended = |leg: &BracketLeg| {
+        let known = tx.orders.iter().find(|o| o.broker_id == leg.broker_id);
+        !leg.status.is_terminal() && known.is_some_and(|o| o.status.is_terminal())
+    };
+    legs.into_iter().filter(|leg| !has_ended(leg)).collect()
 }
 
 /// A leg whose price was changed in place: where the broker gave it a new id, the old order is

@@ -4,7 +4,7 @@
 
 use super::{NoticeKind, Transition};
 use crate::fact::FactKind;
-use crate::ids::SliceNo;
+use crate::ids::{SliceNo, TransactionId};
 use crate::intent::Source;
 use crate::limits::{GATHER_MS, SIBLING_GRACE_MS, SLICES_MAX};
 use crate::money::{Price, Quantity};
@@ -74,21 +74,38 @@ pub(super) fn filled(tx: &mut Transaction, fill: &Filled, now: Timestamp, out: &
     }
 }
 
-/// Quantity that left by no order of ours, as two complete reads of the account agree.
-pub(crate) fn left_outside(
+/// By whom quantity left that no order of the transaction sold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Elsewhere {
+    /// By no order of ours.
+    Outside,
+    /// By exits of this transaction, beyond what it held itself: the position is one.
+    Netted(TransactionId),
+}
+
+/// Quantity that left by no order of the transaction, as two complete reads of the account agree.
+pub(crate) fn left_elsewhere(
     tx: &mut Transaction,
-    quantity: Quantity,
-    price: Option<Price>,
+    by: Elsewhere,
+    (quantity, price): (Quantity, Option<Price>),
     now: Timestamp,
     out: &mut Transition,
 ) {
     let value =
         price.map_or(crate::Decimal::ZERO, |price| price.get().saturating_mul(quantity.get()));
     out.fact(tx, now, FactKind::ExitFilled, Source::Recovery, |fact| {
-        fact.code = "external".into();
         fact.quantity = Some(quantity.get());
         fact.after = price.map(Price::get);
-        fact.text = "left by no order of ours; the price is the market's at that time".into();
+        (fact.code, fact.text) = match by {
+            Elsewhere::Outside => (
+                "external".into(),
+                "left by no order of ours; the price is the market's at that time".to_owned(),
+            ),
+            Elsewhere::Netted(other) => (
+                "netted".into(),
+                format!("sold by exits of transaction {other}, beyond what that held"),
+            ),
+        };
     });
     tx.exited = tx.exited.plus(quantity);
     tx.exited_value = tx.exited_value.saturating_add(value);

@@ -28,7 +28,7 @@ use crate::transaction::Transaction;
 
 pub use answer::retry_pause_ms;
 pub(crate) use answer::{host_close, resolve};
-pub(crate) use holding::left_outside;
+pub(crate) use holding::{Elsewhere, left_elsewhere};
 pub(crate) use report::{gone, read_back};
 pub(crate) use settle::become_status;
 pub use settle::settle;

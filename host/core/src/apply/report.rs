@@ -334,6 +334,15 @@ pub(crate) fn read_back(
     settle(tx, now, out);
 }
 
+/// Whether the leg says of the order what is known. It is no news then, and makes nothing newer.
+fn shows(order: &Order, leg: &BracketLeg) -> bool {
+    order.status == leg.status
+        && order.limit == leg.limit
+        && order.trigger == leg.trigger
+        && order.quantity == leg.quantity
+        && order.filled == leg.filled
+}
+
 /// Merges the legs that a plugin returned for a slice's bracket.
 pub(super) fn merge_legs(
     tx: &mut Transaction,
@@ -344,6 +353,9 @@ pub(super) fn merge_legs(
 ) {
     for leg in legs {
         let known = tx.orders.iter().find(|o| o.broker_id == leg.broker_id);
+        if known.is_some_and(|order| shows(order, leg)) {
+            continue;
+        }
         let kind = match leg.role {
             Role::Stop => OrderKind::Stop,
             Role::Target | Role::Entry => OrderKind::Limit,

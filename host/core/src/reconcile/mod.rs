@@ -6,6 +6,7 @@
 //! the settle window apart (reliability, cases 37 and 38).
 
 mod orders;
+mod oversold;
 mod positions;
 mod promises;
 

@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
 
+use super::oversold::hand_over;
 use super::{PositionDoubt, fact};
-use crate::apply::{Transition, left_outside};
+use crate::apply::{Elsewhere, Transition, left_elsewhere};
 use crate::book::Book;
 use crate::broker::Picture;
 use crate::bug::{self, Bug};
@@ -133,11 +134,12 @@ fn settle(
 ) {
     let same_side = theirs.is_zero() || theirs.is_sign_positive() == ours.is_sign_positive();
     let still_there = if same_side { theirs.abs() } else { Decimal::ZERO };
-    let missing = ours.abs() - still_there;
-    if missing > Decimal::ZERO {
+    let side = if ours.is_sign_positive() { Direction::Long } else { Direction::Short };
+    let missing = Quantity::new(ours.abs() - still_there).unwrap_or_default();
+    let missing = hand_over(book, name, (symbol, side), missing, now, out);
+    if !missing.is_zero() {
         let text = format!("{missing} left by no order of ours");
         tell(name, symbol, "EXTERNAL", text, (ours, theirs), now, out);
-        let side = if ours.is_sign_positive() { Direction::Long } else { Direction::Short };
         take_away(book, name, symbol, (missing, side), now, out);
     }
     let beyond = if same_side { theirs.abs() - ours.abs() } else { theirs.abs() };
@@ -152,7 +154,7 @@ fn take_away(
     book: &mut Book,
     name: &AccountName,
     symbol: &Symbol,
-    (missing, side): (Decimal, Direction),
+    (missing, side): (Quantity, Direction),
     now: Timestamp,
     out: &mut Transition,
 ) {
@@ -162,7 +164,7 @@ fn take_away(
         .filter(|tx| tx.direction == side && !tx.held().is_zero())
         .map(|tx| tx.id)
         .collect();
-    let mut left = Quantity::new(missing).unwrap_or_default();
+    let mut left = missing;
     for id in holders {
         if left.is_zero() {
             break;
@@ -173,7 +175,7 @@ fn take_away(
             // Nobody told at what price: the market's, else what was paid.
             let market = quote.as_ref().and_then(|quote| quote.exit_price(tx.direction));
             let price = market.or(tx.entry_price());
-            left_outside(tx, taken, price, now, out);
+            left_elsewhere(tx, Elsewhere::Outside, (taken, price), now, out);
         });
     }
 }

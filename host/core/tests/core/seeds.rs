@@ -2,8 +2,8 @@
 //! row in `host/sim/regressions.txt`.
 
 use bracketd_core::broker::{BrokerEvent, Fault, Found, OrderReport, Picture, Position};
-use bracketd_core::command::{Answer, Read, Urgency};
-use bracketd_core::ids::TransactionId;
+use bracketd_core::command::{Answer, BracketLeg, How, Progress, Read, Urgency};
+use bracketd_core::ids::{ClientOrderId, TransactionId};
 use bracketd_core::instrument::Features;
 use bracketd_core::intent::Intent;
 use bracketd_core::order::{Leg, OrderStatus, Role};
@@ -144,4 +144,89 @@ fn seed_1000658_an_order_that_was_replaced_counts_until_the_one_in_its_place_is_
     assert_eq!(b.tx(id).protection, Protection::Protected);
     b.pass_ms(2_000);
     assert!(b.sent.is_empty());
+}
+
+/// An order as a plugin lists it.
+fn leg(report: &OrderReport, client_id: Option<ClientOrderId>) -> BracketLeg {
+    BracketLeg {
+        role: report.role.unwrap(),
+        broker_id: report.broker_id.clone(),
+        client_id,
+        status: report.status,
+        limit: report.limit,
+        trigger: report.trigger,
+        quantity: report.quantity,
+        filled: report.filled,
+    }
+}
+
+#[test]
+fn seed_1016969_a_look_that_shows_nothing_new_does_not_make_an_order_newer() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    let (stop, target) = (sold(&b, id, 1), sold(&b, id, 2));
+    b.person(set_stop(id, "96"));
+    let moved = b.command();
+    b.answer(&moved, Answer::Unknown(Fault::new("TIMEOUT", "no answer")));
+    let new = OrderReport { broker_id: "new".into(), trigger: Some(price("96")), ..stop.clone() };
+    // It takes effect between two looks.
+    let looks = [
+        vec![leg(&stop, None), leg(&target, None)],
+        vec![leg(&new, Some(moved.client_id.clone())), leg(&target, None)],
+    ];
+    for legs in looks {
+        b.pass_ms(500);
+        let found = Found::Legs { legs, memo: vec![] };
+        b.tell(BrokerEvent::LookedUp { op: moved.op.clone(), found });
+    }
+    assert_eq!(b.tx(id).orders[1].status, OrderStatus::Replaced);
+    assert_eq!(b.tx(id).working(Leg::Stop), Some(price("96")));
+    assert!(b.sent.is_empty(), "nothing is doubled: {:?}", b.sent);
+}
+
+#[test]
+fn seed_1016969_what_has_ended_is_not_revived_by_the_host_s_own_list() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    let (stop, target) = (sold(&b, id, 1), sold(&b, id, 2));
+    b.person(Intent::Close { transaction: id });
+    let clear = b.command();
+    b.report(OrderReport { status: OrderStatus::Replaced, ..stop.clone() });
+    // The plugin hands back the list that it was given, with its own cancel in it.
+    let pending = |report: &OrderReport| BracketLeg {
+        status: OrderStatus::PendingCancel,
+        ..leg(report, None)
+    };
+    let legs = vec![pending(&stop), pending(&target)];
+    let progress = Progress::WaitingFor(target.broker_id.clone());
+    let (how, memo) = (How::CancelRequested, vec![]);
+    b.answer(&clear, Answer::Adjusted { legs, how, progress, memo });
+    assert_eq!(b.tx(id).orders[1].status, OrderStatus::Replaced);
+    assert_eq!(b.tx(id).orders[2].status, OrderStatus::PendingCancel);
+}
+
+#[test]
+fn seed_1011081_what_a_stop_sold_of_another_transaction_is_not_told_of_strangers() {
+    let mut b = Bench::new(&[ALPACA, &[Features::PROTECT_BESIDE_OPEN_ENTRY]].concat());
+    let first = opened(&mut b);
+    b.pass_ms(2_000);
+    let second = opened(&mut b);
+    // Somebody sold ten by hand; they are booked to the younger one, and its stop fills before
+    // anything could end it: what that sold was the older one's.
+    let stop = sold(&b, second, 1);
+    reads_show(&mut b, "10", &[first, second]);
+    assert_eq!(b.tx(second).status, TransactionStatus::Closed);
+    b.fill(&stop, "10", "95");
+    b.sent.clear();
+    b.cancel_exits(second);
+    let own = b.tx(first).exited;
+    reads_show(&mut b, "0", &[first, second]);
+    assert_eq!((own, b.tx(first).held()), (quantity("0"), quantity("0")));
+    for (id, left_at) in [(first, "95"), (second, "99.99")] {
+        let tx = b.tx(id);
+        assert_eq!((tx.exited, tx.exit_price()), (quantity("10"), Some(price(left_at))));
+    }
+    let codes: Vec<_> = b.last.facts.iter().map(|fact| fact.code.to_string()).collect();
+    assert!(codes.contains(&"netted".to_owned()) && codes.contains(&"NETTED".to_owned()));
+    assert!(!codes.contains(&"external".to_owned()), "{codes:?}");
 }

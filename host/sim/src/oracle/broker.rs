@@ -44,6 +44,9 @@ impl Oracle {
             self.sides[no].held.insert(fill.symbol.clone(), after);
             let Some(made) = broker.made.get(&fill.order_id) else {
                 *self.sides[no].strange.entry(fill.symbol.clone()).or_default() += delta;
+                let side = if fill.side == Way::Sell { Direction::Long } else { Direction::Short };
+                let took = &mut self.sides[no].strangers_took;
+                *took.entry((fill.symbol.clone(), side)).or_default() += fill.qty;
                 continue;
             };
             let flips = (before > Decimal::ZERO && after < Decimal::ZERO)

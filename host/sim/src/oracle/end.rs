@@ -149,8 +149,13 @@ impl Oracle {
         for symbol in symbols {
             let strange = self.sides[no].strange.get(symbol).copied().unwrap_or_default();
             let there = account.broker.held(symbol);
-            let outside = self.sides[no].outside.get(symbol).copied().unwrap_or_default();
-            let by_fills = self.ours(no, symbol) - outside + strange;
+            let outside = |side| {
+                let told = self.sides[no].outside.get(&(symbol.to_owned(), side)).copied();
+                told.unwrap_or_default()
+            };
+            // What left so is neither in our transactions nor in the account any more.
+            let left = outside(Direction::Short) - outside(Direction::Long);
+            let by_fills = self.ours(no, symbol) - left + strange;
             if there != by_fills {
                 wrong.push(("S10", format!("{symbol}: {there} held, fills say {by_fills}")));
             }

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bracketd_core::Decimal;
 use bracketd_core::ids::{AccountName, BrokerOrderId, ClientOrderId, OpId, TransactionId};
 use bracketd_core::intent::Request;
-use bracketd_core::order::Role;
+use bracketd_core::order::{Direction, Role};
 use bracketd_core::time::Timestamp;
 
 use crate::broker::Capabilities;
@@ -64,8 +64,12 @@ struct Side {
     held: BTreeMap<String, Decimal>,
     /// What strangers' fills brought, by symbol.
     strange: BTreeMap<String, Decimal>,
-    /// What was published to have left by strangers, by symbol, signed.
-    outside: BTreeMap<String, Decimal>,
+    /// What strangers' sales took of longs, and their purchases of shorts.
+    strangers_took: BTreeMap<(String, Direction), Decimal>,
+    /// What was published to have left so.
+    outside: BTreeMap<(String, Direction), Decimal>,
+    /// What was published of exits to have been another transaction's, and not yet of that one.
+    given: BTreeMap<(String, Direction), Decimal>,
     foreign_over: usize,
     /// For whom the orders are that people know by these ids.
     faces: BTreeMap<BrokerOrderId, (TransactionId, Role)>,
@@ -124,7 +128,9 @@ impl Oracle {
             fills: 0,
             held: BTreeMap::new(),
             strange: BTreeMap::new(),
+            strangers_took: BTreeMap::new(),
             outside: BTreeMap::new(),
+            given: BTreeMap::new(),
             foreign_over: 0,
             faces: BTreeMap::new(),
             faces_seen: 0,

@@ -103,8 +103,11 @@ impl Oracle {
             return;
         }
         self.loosened(id, fact, now);
-        if fact.kind == FactKind::ExitFilled && fact.code == "external" {
-            self.left_outside(id, fact, now);
+        match (fact.kind, &*fact.code) {
+            (FactKind::ExitFilled, "external") => self.left_outside(id, fact, now),
+            (FactKind::ExitFilled, "netted") => self.netted(id, fact, now),
+            (FactKind::Difference, "NETTED") => self.netted_away(id, fact),
+            _ => {}
         }
         let Some(model) = self.models.get_mut(&id) else { return };
         match fact.kind {
@@ -138,22 +141,41 @@ impl Oracle {
         let Some(model) = self.models.get_mut(&id) else { return };
         let quantity = fact.quantity.unwrap_or_default();
         model.held -= quantity;
-        let symbol = model.symbol.clone();
-        let signed = match model.direction {
-            Direction::Long => -quantity,
-            Direction::Short => quantity,
-        };
+        let key = (model.symbol.clone(), model.direction);
         let side = &mut self.sides[model.account];
-        let told = side.outside.entry(symbol.clone()).or_default();
-        *told += signed;
-        let told = *told;
-        let strange = side.strange.get(&symbol).copied().unwrap_or_default();
-        if told.abs() > strange.abs() || (told * strange).is_sign_negative() {
-            let text =
-                format!("{id}: {told} {symbol} said to have left by strangers, {strange} did");
+        let told = side.outside.entry(key.clone()).or_default();
+        *told += quantity;
+        let (told, did) = (*told, side.strangers_took.get(&key).copied().unwrap_or_default());
+        if told > did {
+            let text = format!("{id}: {told} {} said to have left by strangers, {did} did", key.0);
             self.fail("S10", now, text);
         }
         self.gaps_moved(id, now);
+    }
+
+    /// The core says that exits of another transaction sold what this one held: no more than the
+    /// facts before said of those (S10).
+    fn netted(&mut self, id: TransactionId, fact: &Fact, now: Timestamp) {
+        let Some(model) = self.models.get_mut(&id) else { return };
+        let quantity = fact.quantity.unwrap_or_default();
+        model.held -= quantity;
+        let key = (model.symbol.clone(), model.direction);
+        let given = self.sides[model.account].given.entry(key).or_default();
+        *given -= quantity;
+        if *given < Decimal::ZERO {
+            let text = format!("{id}: {} sold by others of ours, and nobody gave it", -*given);
+            self.fail("S10", now, text);
+        }
+        self.gaps_moved(id, now);
+    }
+
+    /// What a transaction's exits sold beyond what it held is booked to another one.
+    fn netted_away(&mut self, id: TransactionId, fact: &Fact) {
+        let Some(model) = self.models.get_mut(&id) else { return };
+        let quantity = fact.quantity.unwrap_or_default();
+        model.held += quantity;
+        let key = (model.symbol.clone(), model.direction);
+        *self.sides[model.account].given.entry(key).or_default() += quantity;
     }
 
     fn opened(&mut self, id: TransactionId, fact: &Fact, now: Timestamp) {
