@@ -12,6 +12,7 @@ use bracketd_core::time::Timestamp;
 use bracketd_exchange::book::{OrderStatus, Side as Way};
 
 use super::Oracle;
+use crate::broker::{Exits, Made};
 use crate::world::Account;
 
 impl Oracle {
@@ -60,15 +61,39 @@ impl Oracle {
                 );
                 self.fail("S3", now, text);
             }
+            let is_raced = self.could_not_end(no, made, account);
             let Some(model) = self.models.get_mut(&made.transaction) else { continue };
-            model.held += if made.role == Role::Entry { fill.qty } else { -fill.qty };
+            if made.role == Role::Entry {
+                model.held += fill.qty;
+            } else {
+                model.held -= fill.qty;
+                model.left += fill.qty;
+            }
             let strange = !self.sides[no].strange.get(&fill.symbol).is_none_or(Decimal::is_zero);
-            if model.held < Decimal::ZERO && !strange {
+            if model.held < Decimal::ZERO && !strange && !is_raced {
                 let text = format!("{} sold {} more than it held", made.transaction, -model.held);
                 self.fail("S3", now, text);
             }
         }
         self.sides[no].fills = fills.len();
+    }
+
+    /// Where a broker lets both exits of a pair fill, the second one can only be ended by the daemon,
+    /// and only once that was told of the first and could say so: from then on it must have tried.
+    fn could_not_end(&self, no: usize, made: &Made, account: &Account) -> bool {
+        let side = &self.sides[no];
+        let is_exit = matches!(made.role, Role::Stop | Role::Target);
+        if !is_exit || account.broker.caps.exits != Exits::Loose {
+            return false;
+        }
+        let Some(model) = self.models.get(&made.transaction) else { return false };
+        let able = self.is_alive && !self.is_paused && !self.is_stuck && side.is_up && side.armed;
+        let knows = model.told_left >= model.left;
+        let tries = self.planned.values().any(|row| {
+            row.transaction == made.transaction
+                && (row.is_open || row.seen_at >= model.told_left_at)
+        });
+        !able || !knows || tries
     }
 
     fn count_live(&mut self, no: usize, account: &Account, now: Timestamp) {

@@ -21,6 +21,8 @@ pub(super) struct Row {
     /// When its first fact was written, by the daemon's clock.
     planned_at: Timestamp,
     is_in_doubt: bool,
+    /// Whether something may still come of it.
+    pub(super) is_open: bool,
     /// When it was published, by the world's clock.
     pub(super) seen_at: Timestamp,
     /// What was wanted when it was planned.
@@ -38,7 +40,9 @@ impl Oracle {
                 let wanted = model.map_or((None, None), |model| (model.stop, model.target));
                 let (planned_at, asked) = (fact.at, None);
                 let (seen_at, is_in_doubt) = (now, false);
-                let row = Row { transaction, planned_at, is_in_doubt, seen_at, wanted, asked };
+                let is_open = true;
+                let row =
+                    Row { transaction, planned_at, is_in_doubt, is_open, seen_at, wanted, asked };
                 if self.planned.insert(op.clone(), row).is_some() {
                     self.fail("S7", now, format!("row {op} was planned twice"));
                 }
@@ -58,6 +62,7 @@ impl Oracle {
             let text = format!("row {op} was settled and never planned");
             return self.fail("S5", now, text);
         };
+        row.is_open = matches!(&*fact.code, "awaiting" | "not_sent");
         if !std::mem::replace(&mut row.is_in_doubt, false) {
             return;
         }

@@ -36,15 +36,15 @@ impl Heard {
 
 impl Oracle {
     /// The daemon hears these.
-    pub(crate) fn heard(&mut self, inputs: &[Input], _now: Timestamp) {
+    pub(crate) fn heard(&mut self, inputs: &[Input], now: Timestamp) {
         for input in inputs {
             if let Input::Account(from) = input {
-                self.hear(from);
+                self.hear(from, now);
             }
         }
     }
 
-    fn hear(&mut self, from: &FromAccount) {
+    fn hear(&mut self, from: &FromAccount, now: Timestamp) {
         let Some(no) = self.side_of(&from.account) else { return };
         match &from.event {
             BrokerEvent::Up(_) => self.sides[no].is_up = true,
@@ -53,23 +53,23 @@ impl Oracle {
                 self.sides[no].is_read |= picture.complete;
                 let ids = picture.orders.iter().filter_map(|order| order.client_id.clone());
                 self.heard.clients.extend(ids);
-                self.orders_told(no, &picture.orders);
+                self.orders_told(no, &picture.orders, now);
             }
             BrokerEvent::Polled { orders, .. } => {
                 let ids = orders.iter().filter_map(|order| order.client_id.clone());
                 self.heard.clients.extend(ids);
-                self.orders_told(no, orders);
+                self.orders_told(no, orders, now);
             }
             BrokerEvent::LookedUp { op, found } => {
                 use bracketd_core::broker::Found;
                 match found {
                     Found::Order(order) => {
-                        self.orders_told(no, std::slice::from_ref(order));
+                        self.orders_told(no, std::slice::from_ref(order), now);
                         self.heard.shown.insert(op.clone());
                     }
                     Found::Legs { legs, .. } => {
                         *self.heard.looks.entry(op.clone()).or_default() += 1;
-                        self.legs_told(no, legs);
+                        self.legs_told(no, legs, now);
                         if self.legs_show(op, legs) {
                             self.heard.shown.insert(op.clone());
                         }
@@ -80,9 +80,9 @@ impl Oracle {
             }
             BrokerEvent::Answer { op, answer } => {
                 match answer {
-                    Answer::Adjusted { legs, .. } => self.legs_told(no, legs),
+                    Answer::Adjusted { legs, .. } => self.legs_told(no, legs, now),
                     Answer::Placed { order: Some(order), .. } => {
-                        self.orders_told(no, std::slice::from_ref(order));
+                        self.orders_told(no, std::slice::from_ref(order), now);
                     }
                     Answer::Placed { order: None, .. }
                     | Answer::Rejected(_)
@@ -96,21 +96,34 @@ impl Oracle {
     }
 
     /// Fills of entries, and stops that stand, as the daemon is told of them.
-    fn orders_told(&mut self, no: usize, orders: &[OrderReport]) {
+    fn orders_told(&mut self, no: usize, orders: &[OrderReport], now: Timestamp) {
         for order in orders {
-            self.told_of(no, &order.broker_id, order.filled, order.status);
+            self.told_of(no, &order.broker_id, (order.filled, order.status), now);
         }
     }
 
-    fn legs_told(&mut self, no: usize, legs: &[BracketLeg]) {
+    fn legs_told(&mut self, no: usize, legs: &[BracketLeg], now: Timestamp) {
         for leg in legs {
-            self.told_of(no, &leg.broker_id, leg.filled, leg.status);
+            self.told_of(no, &leg.broker_id, (leg.filled, leg.status), now);
         }
     }
 
-    fn told_of(&mut self, no: usize, id: &BrokerOrderId, filled: Quantity, status: OrderStatus) {
-        let Some((transaction, role)) = self.sides[no].faces.get(id).copied() else { return };
+    fn told_of(
+        &mut self,
+        no: usize,
+        id: &BrokerOrderId,
+        (filled, status): (Quantity, OrderStatus),
+        now: Timestamp,
+    ) {
+        let side = &mut self.sides[no];
+        let Some((transaction, role)) = side.faces.get(id).copied() else { return };
         let Some(model) = self.models.get_mut(&transaction) else { return };
+        let known = side.told_fills.entry(id.clone()).or_default();
+        if role != Role::Entry && filled.get() > *known {
+            model.told_left += filled.get() - *known;
+            model.told_left_at = now;
+            *known = filled.get();
+        }
         match role {
             Role::Entry => model.told_filled |= !filled.is_zero(),
             Role::Stop => {

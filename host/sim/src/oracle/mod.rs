@@ -74,6 +74,8 @@ struct Side {
     /// For whom the orders are that people know by these ids.
     faces: BTreeMap<BrokerOrderId, (TransactionId, Role)>,
     faces_seen: usize,
+    /// What this life of the daemon was told to have filled, by order.
+    told_fills: BTreeMap<BrokerOrderId, Decimal>,
 }
 
 /// The judge. See the module's documentation.
@@ -134,6 +136,7 @@ impl Oracle {
             foreign_over: 0,
             faces: BTreeMap::new(),
             faces_seen: 0,
+            told_fills: BTreeMap::new(),
         });
         Self {
             violations: Vec::new(),
@@ -205,10 +208,12 @@ impl Oracle {
         self.heard.forget();
         for model in self.models.values_mut() {
             model.told_filled = model.noted_filled;
+            model.told_left = Decimal::ZERO;
         }
         for side in &mut self.sides {
             side.is_up = false;
             side.is_read = false;
+            side.told_fills.clear();
         }
         self.forgive(now);
     }

@@ -48,6 +48,12 @@ pub(super) struct Model {
     pub(super) noted_filled: bool,
     /// The daemon was told of a stop that stands.
     pub(super) told_stop: bool,
+    /// Units that its exits and closes took, by the broker's own fills.
+    pub(super) left: Decimal,
+    /// What of it this life of the daemon was told.
+    pub(super) told_left: Decimal,
+    /// When it was told the last of it.
+    pub(super) told_left_at: Timestamp,
     /// A close or a resize was asked for and is not over.
     pub(super) has_task: bool,
     /// When commands left for it, lately.
@@ -204,6 +210,9 @@ impl Oracle {
             told_filled: false,
             noted_filled: false,
             told_stop: false,
+            left: Decimal::ZERO,
+            told_left: Decimal::ZERO,
+            told_left_at: now,
             has_task: false,
             sends: Vec::new(),
         };

@@ -45,7 +45,8 @@ impl Oracle {
         }
     }
 
-    /// A message about a missing stop waited so long for its turn (S13).
+    /// A message about a missing stop, or about exits without anything held, waited so long for its
+    /// turn (S13).
     pub(crate) fn waited(
         &mut self,
         command: &Command,
@@ -54,12 +55,21 @@ impl Oracle {
         now: Timestamp,
     ) {
         let Some(model) = self.models.get(&command.transaction) else { return };
-        let protects = matches!(&command.call, Call::Adjust { stop: Change::Set(_), .. });
-        let Some(told) = model.told_at.filter(|_| model.gap_since.is_some()) else { return };
-        let waited_ms = now.ms_since(since.max(told));
-        if protects && waited_ms > most_ms {
+        let told = model.told_at.filter(|_| model.gap_since.is_some());
+        let (what, known) = match &command.call {
+            Call::Adjust { stop: Change::Set(_), .. } => ("a missing stop", told),
+            Call::Adjust { bracket, stop: Change::Clear, target: Change::Clear }
+                if bracket.protect.is_zero() =>
+            {
+                ("exits without anything held", Some(since))
+            }
+            _ => return,
+        };
+        let Some(known) = known else { return };
+        let waited_ms = now.ms_since(since.max(known));
+        if waited_ms > most_ms {
             let text = format!(
-                "{}: {} for a missing stop waited {waited_ms} ms, at most {most_ms} ms are allowed",
+                "{}: {} for {what} waited {waited_ms} ms, at most {most_ms} ms are allowed",
                 command.transaction,
                 body(&command.call)
             );
