@@ -3,6 +3,8 @@
 //! Apart because reports arrive twice, late and in any order, and merging must not care: the
 //! status table decides, filled quantity never shrinks, a fill always wins.
 
+use std::borrow::Cow;
+
 use super::answer::has_successor;
 use super::holding::{Filled, filled};
 use super::settle::order_ended;
@@ -42,14 +44,43 @@ pub(super) fn reports(
     for one in rest.into_iter().chain(replaced) {
         // An order that is not ours is left alone; reconciling lists it.
         let Some(id) = book.owner_of(account, one) else { continue };
-        let known = book.transactions.get(&id).is_some_and(|tx| is_known(tx, one));
-        if !known {
-            let tie = book.tie_of(id, one);
-            book.change(id, out, |tx, out| {
-                merge(tx, one, tie, now, out);
-                settle(tx, now, out);
-            });
+        let Some(tx) = book.transactions.get(&id) else { continue };
+        if is_known(tx, one) || is_spent(book, tx, one) {
+            continue;
         }
+        let tie = book.tie_of(id, one);
+        let one = without_seen_successor(book, account, all, one);
+        book.change(id, out, |tx, out| {
+            merge(tx, &one, tie, now, out);
+            settle(tx, now, out);
+        });
+    }
+}
+
+/// Whether the order ended without a fill and was forgotten for that: it is no news again.
+fn is_spent(book: &Book, tx: &Transaction, report: &OrderReport) -> bool {
+    let key = (tx.account.clone(), report.broker_id.clone());
+    report.status.is_terminal()
+        && report.filled.is_zero()
+        && book.orders.contains_key(&key)
+        && tx.orders.iter().all(|order| order.broker_id != report.broker_id)
+}
+
+/// The report without the name of the order in its place where nobody needs to ask for that one: it
+/// is told in the same list, or was seen before and forgotten.
+fn without_seen_successor<'a>(
+    book: &Book,
+    account: &AccountName,
+    all: &[OrderReport],
+    one: &'a OrderReport,
+) -> Cow<'a, OrderReport> {
+    let is_seen = one.replaced_by.as_ref().is_some_and(|by| {
+        all.iter().any(|other| other.broker_id == *by)
+            || book.orders.contains_key(&(account.clone(), by.clone()))
+    });
+    match is_seen {
+        true => Cow::Owned(OrderReport { replaced_by: None, ..one.clone() }),
+        false => Cow::Borrowed(one),
     }
 }
 

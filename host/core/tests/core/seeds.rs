@@ -3,6 +3,7 @@
 
 use bracketd_core::broker::{BrokerEvent, Fault, Found, OrderReport, Picture, Position};
 use bracketd_core::command::{Answer, BracketLeg, How, Progress, Read, Urgency};
+use bracketd_core::fact::FactKind;
 use bracketd_core::ids::{ClientOrderId, TransactionId};
 use bracketd_core::instrument::Features;
 use bracketd_core::intent::Intent;
@@ -229,4 +230,51 @@ fn seed_1011081_what_a_stop_sold_of_another_transaction_is_not_told_of_strangers
     let codes: Vec<_> = b.last.facts.iter().map(|fact| fact.code.to_string()).collect();
     assert!(codes.contains(&"netted".to_owned()) && codes.contains(&"NETTED".to_owned()));
     assert!(!codes.contains(&"external".to_owned()), "{codes:?}");
+}
+
+#[test]
+fn seed_1011486_orders_that_ended_and_were_forgotten_do_not_come_back() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    let mut told = vec![sold(&b, id, 1)];
+    for step in 0..40 {
+        b.pass_ms(2_000);
+        b.person(set_stop(id, &format!("96.{step:02}")));
+        let moved = b.command();
+        let old = told.last().unwrap().clone();
+        let new = OrderReport {
+            broker_id: format!("new{step}").into(),
+            client_id: Some(moved.client_id.clone()),
+            replaces: Some(old.broker_id.clone()),
+            trigger: Some(price(&format!("96.{step:02}"))),
+            ..old.clone()
+        };
+        let last = told.last_mut().unwrap();
+        last.status = OrderStatus::Replaced;
+        last.replaced_by = Some(new.broker_id.clone());
+        let (how, progress) = (How::ReplacedInPlace, Progress::Confirmed);
+        let legs = vec![leg(&new, Some(moved.client_id.clone()))];
+        b.answer(&moved, Answer::Adjusted { legs, how, progress, memo: vec![] });
+        told.push(new);
+    }
+    let kept = b.tx(id).orders.len();
+    assert!(kept < told.len(), "{kept} orders are kept");
+    let facts_of =
+        |b: &Bench| b.last.facts.iter().filter(|f| f.kind == FactKind::OrderChanged).count();
+
+    // The broker lists everything that it ever had.
+    b.tell(BrokerEvent::Polled { orders: told.clone(), fills: vec![] });
+    assert_eq!((facts_of(&b), b.tx(id).orders.len()), (0, kept));
+    assert!(b.last.reads.is_empty(), "{:?}", b.last.reads);
+
+    // Once the one that stands is canceled there is no stop, whatever the others say.
+    told.last_mut().unwrap().status = OrderStatus::Canceled;
+    b.tell(BrokerEvent::Polled { orders: told.clone(), fills: vec![] });
+    assert_ne!(b.tx(id).protection, Protection::Protected);
+
+    // One that filled late after all counts.
+    let late =
+        OrderReport { status: OrderStatus::Filled, filled: quantity("4"), ..told[0].clone() };
+    b.report(late);
+    assert_eq!(b.tx(id).exited, quantity("4"));
 }
