@@ -52,7 +52,7 @@ bugs! {
     M6 = "facts are not in the commit of their change";
     /// Exits always cover what was entered first.
     M7 = "exits are sized by the original quantity";
-    /// The next row of a leg goes out while an earlier one is unknown.
+    /// A look-up that failed or found nothing yet counts as a no, and the next try has a new id.
     M8 = "a new attempt without a definite no";
     /// Commands go out before the account was read.
     M9 = "sends before the account was reconciled";

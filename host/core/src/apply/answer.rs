@@ -376,6 +376,10 @@ pub(super) fn looked_up(
             return;
         }
         match found {
+            Found::Absent | Found::Failed(_) if bug::is(Bug::M8) => {
+                let fault = Fault::new("LOOKUP", "nothing was found");
+                rejected(tx, at, fault, OnBreached::Alert, now, out);
+            }
             Found::Order(report) => found_order(tx, at, &report, now, out),
             Found::Legs { legs, memo } => {
                 let slice = tx.ops[at].slice;

@@ -6,7 +6,7 @@
 use super::{Partial, Step, partial_rule};
 use crate::book::Account;
 use crate::bug::{self, Bug};
-use crate::command::{Change, OpKind, OpLegs, OpState};
+use crate::command::{Change, OpKind, OpLegs};
 use crate::instrument::Features;
 use crate::money::{Price, Quantity};
 use crate::order::{Order, OrderStatus, Role};
@@ -23,10 +23,10 @@ pub(super) fn step(
     slice: &Slice,
     now: Timestamp,
 ) -> Option<Step> {
-    let busy =
-        tx.ops.iter().any(|op| {
-            op.slice == slice.no && op.legs.overlaps(OpLegs::Pair) && !op.state.is_settled()
-        }) && !(bug::is(Bug::M8) && tx.ops.iter().all(|op| op.state != OpState::InFlight));
+    let busy = tx
+        .ops
+        .iter()
+        .any(|op| op.slice == slice.no && op.legs.overlaps(OpLegs::Pair) && !op.state.is_settled());
     if busy || must_wait(tx, account, slice, now) {
         return None;
     }
