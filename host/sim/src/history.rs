@@ -73,11 +73,9 @@ fn calm(world: &mut World<'_>) -> bool {
         if !world.run_until(world.now.plus_ms(LOOK_MS)) {
             return false;
         }
-        let is_right = world
-            .daemon
-            .engine
-            .as_ref()
-            .is_some_and(|engine| world.oracle.unfinished(engine, &world.accounts).is_empty());
+        let is_right = world.daemon.engine.as_ref().is_some_and(|engine| {
+            world.oracle.unfinished(engine, &world.accounts, world.now).is_empty()
+        });
         right_since = right_since.or(Some(world.now)).filter(|_| is_right);
         if right_since.is_some_and(|since| world.now.ms_since(since) >= STEADY_MS) {
             break;

@@ -2,6 +2,7 @@
 //!
 //! Apart because these are promises about the end; until then they may be broken for a while.
 
+use bracketd_core::command::Op;
 use bracketd_core::ids::TransactionId;
 use bracketd_core::money::Price;
 use bracketd_core::order::{Direction, Role};
@@ -17,19 +18,24 @@ use super::Oracle;
 use super::model::Model;
 use crate::world::Account;
 
+/// How long a row may take while the broker refuses again and again what is wanted.
+const PATIENCE_MS: i64 = 20_000;
+
 impl Oracle {
-    /// What is not as it must be in the end; empty when all is well.
+    /// What is not as it must be in the end; empty when all is well. Rows that were planned after
+    /// that moment may still be on their way.
     pub(crate) fn unfinished(
         &self,
         engine: &Engine,
         accounts: &[Account],
+        young_since: Timestamp,
     ) -> Vec<(&'static str, String)> {
         let mut wrong = Vec::new();
         for (id, model) in &self.models {
             let Some(tx) = engine.book().transactions.get(id) else { continue };
             let account = &accounts[model.account];
             self.legs(*id, tx, model, account, &mut wrong);
-            hangs(*id, tx, account, &mut wrong);
+            self.hangs(*id, tx, account, young_since, &mut wrong);
             if tx.held().get() != model.held {
                 let text = format!("{id} holds {}, its fills say {}", tx.held(), model.held);
                 wrong.push(("S10", text));
@@ -181,45 +187,50 @@ impl Oracle {
 
     /// Fails with what is unfinished.
     pub(crate) fn finish(&mut self, engine: &Engine, accounts: &[Account], now: Timestamp) {
-        for (rule, text) in self.unfinished(engine, accounts) {
+        let young_since = Timestamp(now.0.saturating_sub(PATIENCE_MS * 1_000));
+        for (rule, text) in self.unfinished(engine, accounts, young_since) {
             self.fail(rule, now, text);
         }
     }
-}
 
-/// Nothing waits for what will never come.
-fn hangs(
-    id: TransactionId,
-    tx: &Transaction,
-    account: &Account,
-    wrong: &mut Vec<(&'static str, String)>,
-) {
-    for op in &tx.ops {
-        if !op.state.is_settled() {
-            let text =
-                format!("{id}: {} {} is still {}", op.kind.as_str(), op.id, op.state.as_str());
-            wrong.push(("S15", text));
+    /// Nothing waits for what will never come.
+    fn hangs(
+        &self,
+        id: TransactionId,
+        tx: &Transaction,
+        account: &Account,
+        young_since: Timestamp,
+        wrong: &mut Vec<(&'static str, String)>,
+    ) {
+        let is_young =
+            |op: &Op| self.planned.get(&op.id).is_some_and(|row| row.seen_at > young_since);
+        for op in &tx.ops {
+            if !op.state.is_settled() && !is_young(op) {
+                let text =
+                    format!("{id}: {} {} is still {}", op.kind.as_str(), op.id, op.state.as_str());
+                wrong.push(("S15", text));
+            }
         }
-    }
-    let live = |role: Role| {
-        account.broker.live().any(|order| {
-            account
-                .broker
-                .made
-                .get(&order.id)
-                .is_some_and(|made| made.transaction == id && made.role == role)
-        })
-    };
-    match tx.status {
-        TransactionStatus::Waiting if !live(Role::Entry) && tx.ops.is_empty() => {
-            wrong.push(("S4", format!("{id} waits for an entry that is not there")));
+        let live = |role: Role| {
+            account.broker.live().any(|order| {
+                account
+                    .broker
+                    .made
+                    .get(&order.id)
+                    .is_some_and(|made| made.transaction == id && made.role == role)
+            })
+        };
+        match tx.status {
+            TransactionStatus::Waiting if !live(Role::Entry) && tx.ops.is_empty() => {
+                wrong.push(("S4", format!("{id} waits for an entry that is not there")));
+            }
+            TransactionStatus::Closing if !live(Role::Close) && !tx.ops.iter().any(is_young) => {
+                wrong.push(("S4", format!("{id} is closing, and nothing closes it")));
+            }
+            TransactionStatus::Closed | TransactionStatus::Failed if live(Role::Entry) => {
+                wrong.push(("S4", format!("{id} has ended, and its entry rests")));
+            }
+            _ => {}
         }
-        TransactionStatus::Closing if !live(Role::Close) => {
-            wrong.push(("S4", format!("{id} is closing, and nothing closes it")));
-        }
-        TransactionStatus::Closed | TransactionStatus::Failed if live(Role::Entry) => {
-            wrong.push(("S4", format!("{id} has ended, and its entry rests")));
-        }
-        _ => {}
     }
 }
