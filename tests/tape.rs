@@ -57,7 +57,7 @@ fn entries_go_on_after_midnight() {
     dir.write("wave.csv", &hours(480));
     let ran = dir.bracketd(LINE);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert!(ran.stderr.contains("ledger and exchange agree: 11 transactions"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("ledger and exchange agree: 12 transactions"), "{}", ran.stderr);
 }
 
 #[test]

@@ -51,6 +51,8 @@ fn cargo(args: &[&str]) -> Result<()> {
 fn command(program: &str, args: &[&str]) -> Result<()> {
     let status = Command::new(program)
         .args(args)
+        // Everything is built once: what would serve a second build fills the disk for nothing.
+        .env("CARGO_INCREMENTAL", "0")
         .status()
         .with_context(|| format!("cannot run {program}"))?;
     ensure!(status.success(), "{program} {} ended with {status}", args.join(" "));

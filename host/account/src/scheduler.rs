@@ -190,13 +190,20 @@ impl Scheduler {
         if caller == Caller::Reader {
             state.desk.reader = Some((ticket, urgency));
         }
-        let passed = self.wait(state, |state| state.desk.granted.remove(&ticket).then_some(()));
-        let mut state = lock(&self.state);
+        let passed = self.wait(state, |state| {
+            let is_granted = state.desk.granted.remove(&ticket);
+            // In the same breath: who looked in between would take it for one that waits.
+            if is_granted && caller == Caller::Reader {
+                state.desk.reader = None;
+            }
+            is_granted.then_some(())
+        });
         if passed.is_none() {
+            let mut state = lock(&self.state);
             state.pace.withdraw(ticket);
-        }
-        if caller == Caller::Reader {
-            state.desk.reader = None;
+            if caller == Caller::Reader {
+                state.desk.reader = None;
+            }
         }
         passed.is_some()
     }
@@ -249,9 +256,11 @@ impl Scheduler {
         if state.pace.is_due(now, &may) || !state.desk.ready.is_empty() {
             return Held::default();
         }
+        // Where time lets nothing go, it is not time that holds it up.
+        let Some(until) = state.pace.wake_at(now, &may) else { return Held::default() };
         let waits = state.desk.reader.is_some_and(|(at, _)| !state.desk.granted.contains(&at));
         let reads: usize = if waits { state.desk.reads.iter().sum() } else { 0 };
-        Held { count: state.desk.commands.len() + reads, until: state.pace.wake_at(now, &may) }
+        Held { count: state.desk.commands.len() + reads, until: Some(until) }
     }
 
     /// Hands out what may go, then waits until `found` finds something; none = the account ends.
@@ -405,6 +414,17 @@ mod tests {
 
     fn picks(scheduler: &Scheduler) -> Vec<u64> {
         lock(&scheduler.state).desk.ready.drain(..).map(|c| c.command.transaction.0).collect()
+    }
+
+    #[test]
+    fn a_read_whose_turn_has_come_is_not_held_up_by_time() {
+        let (scheduler, _) = stopped(200, 1);
+        scheduler.read_begun(Urgency::Read);
+        assert!(scheduler.pass(Caller::Reader, Urgency::Read, 1));
+        assert_eq!(scheduler.held(), Held::default());
+        // Nor one that nothing in the budget stands for.
+        lock(&scheduler.state).desk.reader = Some((Ticket(99), Urgency::Read));
+        assert_eq!(scheduler.held(), Held::default());
     }
 
     #[test]
