@@ -134,6 +134,9 @@ pub struct Account {
     pub up_since: Option<Timestamp>,
     /// What people decided about it.
     pub control: Control,
+    /// The broker's account that the login opens, where it is not the one that the live
+    /// transactions are at: nothing that it says of orders or positions is believed.
+    pub other_account: Option<String>,
 }
 
 impl Account {
@@ -154,6 +157,7 @@ impl Account {
             doubts: Doubts::default(),
             up_since: None,
             control: Control::default(),
+            other_account: None,
         }
     }
 

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::book::Book;
-use crate::broker::{BrokerEvent, Fault, FromAccount, OrderReport, Quote};
+use crate::broker::{BrokerEvent, Fault, Found, FromAccount, OrderReport, Quote};
 use crate::bug::{self, Bug};
 use crate::command::{Command, Op, OpState, Read};
 use crate::fact::{Fact, FactKind};
@@ -253,6 +253,7 @@ impl Book {
 /// `out.touched`.
 pub fn apply(book: &mut Book, from: FromAccount, now: Timestamp, out: &mut Transition) {
     let FromAccount { account: name, event } = from;
+    let Some(event) = believed(book, &name, event) else { return };
     match event {
         BrokerEvent::Answer { op, answer } => answer::answered(book, &name, &op, answer, now, out),
         BrokerEvent::LookedUp { op, found } => answer::looked_up(book, &name, &op, found, now, out),
@@ -268,6 +269,25 @@ pub fn apply(book: &mut Book, from: FromAccount, now: Timestamp, out: &mut Trans
         }
         BrokerEvent::Quotes(quotes) => quotes_read(book, &name, quotes),
         other => account_event(book, &name, other, now, out),
+    }
+}
+
+/// What is believed of an event. A login that opens another of the broker's accounts knows none of
+/// our orders, and that proves nothing; nor does absence before the login was looked at.
+fn believed(book: &Book, name: &AccountName, event: BrokerEvent) -> Option<BrokerEvent> {
+    let account = book.accounts.get(name);
+    let is_other = account.is_some_and(|account| account.other_account.is_some());
+    let is_compared = account.is_some_and(|account| account.is_reconciled);
+    match event {
+        BrokerEvent::Polled { .. } if is_other => None,
+        BrokerEvent::NotThere { .. } if !is_compared => None,
+        BrokerEvent::LookedUp { op, found: Found::Absent | Found::Legs { .. } }
+            if is_other || !is_compared =>
+        {
+            let fault = Fault::new("NOT_COMPARED", "the account was not compared with the ledger");
+            Some(BrokerEvent::LookedUp { op, found: Found::Failed(fault) })
+        }
+        event => Some(event),
     }
 }
 

@@ -81,6 +81,14 @@ fn arm(
     out: &mut Transition,
 ) -> Result<(Outcome, String), No> {
     let account = known(book, name)?;
+    if armed && let Some(told) = &account.other_account {
+        let why = format!(
+            "the login of account {name} opens the broker's account {told}, and its transactions are \
+             at {}; mend the login, or give {told} an account of its own in the configuration",
+            account.control.broker_account.as_deref().unwrap_or("another one")
+        );
+        return Err((Refusal::NotReady, why));
+    }
     if armed && !account.is_reconciled {
         let why = format!(
             "account {name} was not compared with the broker since the start; nobody can see what \
@@ -269,7 +277,7 @@ pub fn file_seen(book: &mut Book, file: Option<KillFile>, now: Timestamp, out: &
 }
 
 /// The plugin told which of the broker's accounts its login opens. Another one than before is
-/// disarmed: what is in the ledger is not what is there.
+/// disarmed; while transactions live at the one before, nothing is believed of the other.
 pub fn account_told(
     book: &mut Book,
     name: &AccountName,
@@ -277,26 +285,42 @@ pub fn account_told(
     now: Timestamp,
     out: &mut Transition,
 ) {
+    let own = book.transactions.values().filter(|tx| tx.account == *name);
+    let live = own.filter(|tx| !tx.status.is_ended() || !tx.ops.is_empty()).count();
     let Some(account) = book.accounts.get_mut(name) else { return };
-    let known = account.control.broker_account.clone();
-    match known {
-        Some(known) if known == told => {}
-        None => {
-            account.control.broker_account = Some(told.to_owned());
-            out.controls.insert(Some(name.clone()));
-        }
-        Some(_) if !account.is_armed() => {}
-        Some(known) => {
-            account.control.armed = Some(false);
-            let mut fact = Fact::new(now, FactKind::Disarmed, Source::Host);
-            fact.account = Some(name.clone());
-            fact.code = "OTHER_BROKER_ACCOUNT".into();
-            fact.text = format!(
-                "the login opens the broker's account {told}, and {known} was armed; look, then arm"
-            );
-            out.facts.push(fact);
-            out.controls.insert(Some(name.clone()));
-            touch(book, Some(name), out);
-        }
+    let Some(known) = account.control.broker_account.clone() else {
+        account.control.broker_account = Some(told.to_owned());
+        out.controls.insert(Some(name.clone()));
+        return;
+    };
+    let other = (known != told && live > 0).then(|| told.to_owned());
+    let is_news = other.is_some() && account.other_account != other;
+    if other.is_some() {
+        account.is_reconciled = false;
     }
+    account.other_account = other;
+    if known == told || !account.is_armed() && !is_news {
+        return;
+    }
+    account.control.armed = Some(false);
+    let mut fact = Fact::new(now, FactKind::Disarmed, Source::Host);
+    fact.account = Some(name.clone());
+    fact.code = "OTHER_BROKER_ACCOUNT".into();
+    fact.text = match live {
+        0 => format!(
+            "the login opens the broker's account {told}, and {known} was armed; look, then arm"
+        ),
+        live => other_account(told, &known, live),
+    };
+    out.facts.push(fact);
+    out.controls.insert(Some(name.clone()));
+    touch(book, Some(name), out);
+}
+
+fn other_account(told: &str, known: &str, live: usize) -> String {
+    format!(
+        "the login opens the broker's account {told}, and {live} live transactions are at {known}: \
+         nothing that it says of orders is believed, and nothing is sent; mend the login, or give \
+         {told} an account of its own in the configuration"
+    )
 }

@@ -32,7 +32,9 @@ pub(crate) fn balance_read(
     if let Some(told) = balance.account.clone() {
         super::account_told(book, name, &told, now, out);
     }
-    let Some(account) = book.accounts.get_mut(name) else { return };
+    let Some(account) = book.accounts.get_mut(name).filter(|a| a.other_account.is_none()) else {
+        return;
+    };
     if account.rules.max_day_loss.is_none() && account.rules.max_drawdown_percent.is_none() {
         return;
     }

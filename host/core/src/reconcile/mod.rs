@@ -65,6 +65,13 @@ pub fn reconcile(
     out: &mut Transition,
 ) {
     let facts_before = out.facts.len();
+    if let (Some(account), Some(balance)) = (book.accounts.get_mut(name), &picture.balance) {
+        account.balance = Some(balance.clone());
+        crate::control::balance_read(book, name, now, out);
+    }
+    if book.accounts.get(name).is_none_or(|account| account.other_account.is_some()) {
+        return;
+    }
     let event =
         BrokerEvent::Polled { orders: picture.orders.clone(), fills: picture.fills.clone() };
     apply(book, FromAccount { account: name.clone(), event }, now, out);
@@ -78,10 +85,6 @@ pub fn reconcile(
     if let Some(account) = book.accounts.get_mut(name) {
         account.doubts.recheck_at = None;
         account.positions.clone_from(&picture.positions);
-        if let Some(balance) = &picture.balance {
-            account.balance = Some(balance.clone());
-            crate::control::balance_read(book, name, now, out);
-        }
     }
     promises::compare(book, name, picture, now, out);
     orders::vanished(book, name, picture, out);

@@ -3,7 +3,7 @@
 
 use bracketd_core::Decimal;
 use bracketd_core::apply::Transition;
-use bracketd_core::broker::{Balance, BrokerEvent, Fault};
+use bracketd_core::broker::{Balance, BrokerEvent, Fault, OrderReport, Picture, Position};
 use bracketd_core::command::{Answer, Progress};
 use bracketd_core::control::{KillFile, KillLevel, file_seen};
 use bracketd_core::fact::FactKind;
@@ -15,9 +15,9 @@ use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::TransactionStatus;
 
 use crate::bench_book::{
-    ACCOUNT, ALPACA, Bench, price, quantity, set_stop, set_target, wish, words,
+    ACCOUNT, ALPACA, Bench, decimal, price, quantity, set_stop, set_target, wish, words,
 };
-use crate::lives::opened;
+use crate::lives::{opened, sold};
 
 fn policy() -> Source {
     Source::Policy { name: "trail".into(), digest: "d1".into() }
@@ -366,6 +366,61 @@ fn g13_another_broker_account_behind_the_name_disarms() {
     assert_eq!(b.person(arm(true)).code(), "STORED");
     b.tell(balance("1000", Some("PA2")));
     assert!(b.book.accounts[&ACCOUNT.into()].is_armed());
+}
+
+/// A complete read of the account with that login: all of it, or nothing at all.
+fn picture(b: &mut Bench, login: &str, orders: Vec<OrderReport>, held: &str) {
+    let BrokerEvent::Balance(balance) = balance("1000", Some(login)) else { unreachable!() };
+    let held = decimal(held);
+    let position = Position { symbol: "AAA".into(), quantity: held, avg_price: Some(price("100")) };
+    let positions = if held.is_zero() { vec![] } else { vec![position] };
+    let (fills, balance, as_of) = (vec![], Some(balance), b.now);
+    b.tell(BrokerEvent::Picture(Picture {
+        orders,
+        fills,
+        positions,
+        balance,
+        complete: true,
+        as_of,
+    }));
+}
+
+#[test]
+fn g13_a_login_of_another_account_proves_nothing_about_what_is_at_the_right_one() {
+    let account = |b: &Bench| b.book.accounts[&ACCOUNT.into()].clone();
+    for was_armed in [true, false] {
+        let mut b = Bench::new(ALPACA);
+        let id = opened(&mut b);
+        let resting: Vec<OrderReport> = (0..3).map(|at| sold(&b, id, at)).collect();
+        b.pass_ms(10_000);
+        picture(&mut b, "PA1", resting.clone(), "10");
+        if !was_armed {
+            b.person(arm(false));
+        }
+        let ids = resting.iter().map(|order| order.broker_id.clone()).collect::<Vec<_>>();
+        for round in 0..3 {
+            b.pass_ms(7_000);
+            picture(&mut b, "PA2", vec![], "0");
+            let said: Vec<&str> = b.last.facts.iter().map(|fact| &*fact.code).collect();
+            let news = if round == 0 { vec!["OTHER_BROKER_ACCOUNT"] } else { vec![] };
+            assert_eq!(said, news, "said once, armed or not");
+            b.tell(BrokerEvent::NotThere { orders: ids.clone() });
+            assert!(!account(&b).is_reconciled && !account(&b).is_armed());
+        }
+        let verdict = b.person(arm(true));
+        assert_eq!(verdict.code(), "NOT_READY");
+        assert!(verdict.message.contains("opens the broker's account PA2"), "{}", verdict.message);
+        assert_eq!((b.tx(id).held(), b.tx(id).status), (quantity("10"), TransactionStatus::Opened));
+
+        // The login is mended: everything is as it was.
+        picture(&mut b, "PA1", resting.clone(), "10");
+        assert!(account(&b).is_reconciled);
+        assert_eq!(b.person(arm(true)).code(), "STORED");
+        b.pass_ms(7_000);
+        picture(&mut b, "PA1", resting, "10");
+        assert_eq!(b.tx(id).protection, Protection::Protected);
+        assert!(b.sent.is_empty(), "{:?}", b.sent);
+    }
 }
 
 fn limits(b: &mut Bench, day_loss: Option<i64>, drawdown: Option<i64>) {

@@ -27,10 +27,13 @@ pub(super) fn disarmed(book: &Book) -> Vec<String> {
     let words = disarmed.map(|account| {
         let own = book.transactions.values().filter(|tx| tx.account == account.name);
         let holding = own.filter(|tx| !tx.held().is_zero()).count();
+        let login = account.other_account.as_ref();
+        let why = login.map(|told| format!("; its login opens the broker's account {told}"));
         format!(
             "account {} is disarmed: no command goes out, {holding} transactions that hold \
-             something are not managed",
-            account.name
+             something are not managed{}",
+            account.name,
+            why.unwrap_or_default()
         )
     });
     words.collect()
