@@ -2,7 +2,8 @@
 //!
 //! Apart because the order of the statements matters (rows that others refer to come first) and
 //! because this is the path between a decision and its message to the broker: nothing here reads
-//! more than it writes.
+//! more than it writes. Of all that a row was in one step only the last is written: a row that went
+//! out again must not read as not sent after a crash (I13).
 
 use bracketd_core::command::Op;
 use bracketd_core::fact::Fact;
@@ -26,8 +27,10 @@ pub(crate) fn write(
     for tx in &batch.transactions {
         write_transaction(sql, shadows.get(tx.id), tx)?;
     }
-    for (id, row) in &batch.ops {
-        if !is_written_with_its_transaction(batch, *id, row) {
+    for (at, (id, row)) in batch.ops.iter().enumerate() {
+        let mut later = batch.ops.iter().skip(at + 1);
+        let is_last = later.all(|(of, later)| of != id || !is_same_row(later, row));
+        if is_last && !stands_in_its_transaction(batch, *id, row) {
             op::write(sql, int(id.0)?, row)?;
         }
     }
@@ -114,8 +117,14 @@ fn write_list<T: PartialEq>(
     Ok(())
 }
 
-/// Rows that still stand in a transaction of the batch were written there.
-fn is_written_with_its_transaction(batch: &Batch<'_>, id: TransactionId, row: &Op) -> bool {
+/// Whether the row still stands in a transaction of the batch: it was written there, as it is now.
+fn stands_in_its_transaction(batch: &Batch<'_>, id: TransactionId, row: &Op) -> bool {
     let own = |tx: &&&Transaction| tx.id == id;
-    batch.transactions.iter().find(own).is_some_and(|tx| tx.ops.contains(row))
+    let tx = batch.transactions.iter().find(own);
+    tx.is_some_and(|tx| tx.ops.iter().any(|op| is_same_row(op, row)))
+}
+
+/// Whether two states are of one row of a transaction, by the outbox's key.
+fn is_same_row(one: &Op, other: &Op) -> bool {
+    (one.slice, one.legs, one.step) == (other.slice, other.legs, other.step)
 }

@@ -193,6 +193,35 @@ fn i3_a_step_never_becomes_another_operations_row() {
 }
 
 #[test]
+fn i13_of_all_that_a_row_was_in_one_step_the_ledger_has_the_last() {
+    let mut ledger = Ledger::in_memory().unwrap();
+    let mut tx = opened(1);
+    tx.ops = vec![stop_move(1, 9_600), stop_move(2, 9_700)];
+    ledger.commit(&of(&tx)).unwrap();
+    // Surely not sent, and out again: after a crash it has to be looked up.
+    let mut unsent = tx.ops[0].clone();
+    unsent.state = OpState::NotSent { retry_at: Timestamp(5) };
+    tx.ops[0].attempt += 1;
+    let sent = tx.ops[0].clone();
+    let mut settled = tx.ops.pop().unwrap();
+    let was = settled.clone();
+    settled.state = OpState::Done;
+    let id = tx.id;
+    let ops = vec![(id, &unsent), (id, &sent), (id, &settled)];
+    ledger.commit(&Batch { ops, ..of(&tx) }).unwrap();
+    assert_eq!(ledger.load().unwrap().transactions[0].ops, [sent]);
+
+    // The same without the transaction's own row in the batch.
+    let ops = vec![(id, &was), (id, &settled)];
+    ledger.commit(&Batch { ops, ..Batch::new(Timestamp(9)) }).unwrap();
+    assert_eq!(
+        ledger.load().unwrap().transactions[0].ops.len(),
+        1,
+        "the settled one stays settled"
+    );
+}
+
+#[test]
 fn a_settled_row_is_kept_and_no_longer_loaded() {
     let mut ledger = Ledger::in_memory().unwrap();
     let mut tx = opened(1);
