@@ -168,6 +168,13 @@ impl Account {
     }
 }
 
+/// Whose an outbox row is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RowOwner {
+    pub(crate) transaction: TransactionId,
+    pub(crate) tie: crate::apply::Tie,
+}
+
 /// The whole state.
 #[derive(Clone, Debug, Default)]
 pub struct Book {
@@ -183,8 +190,8 @@ pub struct Book {
     pub last_id: u64,
     /// Which transaction an order at an account belongs to.
     pub(crate) orders: BTreeMap<(AccountName, crate::ids::BrokerOrderId), TransactionId>,
-    /// Which transaction an unsettled outbox row belongs to.
-    pub(crate) ops: BTreeMap<crate::ids::OpId, TransactionId>,
+    /// Which transaction an outbox row belongs to, settled or not, and what of it the row is about.
+    pub(crate) ops: BTreeMap<crate::ids::OpId, RowOwner>,
     /// Which transaction a client order id belongs to.
     pub(crate) clients: BTreeMap<crate::ids::ClientOrderId, TransactionId>,
     /// What the guards remember of the last minute.

@@ -13,16 +13,16 @@ mod settle;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::book::Book;
+use crate::book::{Book, RowOwner};
 use crate::broker::{BrokerEvent, Fault, Found, FromAccount, OrderReport, Quote};
 use crate::bug::{self, Bug};
-use crate::command::{Command, Op, OpState, Read};
+use crate::command::{Command, Op, OpLegs, OpState, Read};
 use crate::fact::{Fact, FactKind};
-use crate::ids::{AccountName, OpId, Symbol, TransactionId};
+use crate::ids::{AccountName, ClientOrderId, OpId, SliceNo, Symbol, TransactionId};
 use crate::intent::Source;
 use crate::money::{Price, Quantity};
 use crate::order::Leg;
-use crate::plan::id::{Limits, Salt, tie};
+use crate::plan::id::{Limits, Salt, op_of, rows};
 use crate::time::Timestamp;
 use crate::transaction::Transaction;
 
@@ -152,7 +152,7 @@ impl Book {
         }
         for op in &tx.ops {
             self.clients.insert(op.client_id.clone(), id);
-            self.ops.insert(op.id.clone(), id);
+            self.ops.insert(op.id.clone(), owner(id, op.slice, op.legs));
         }
         Some(result)
     }
@@ -165,7 +165,10 @@ impl Book {
         }
         for op in &tx.ops {
             self.clients.insert(op.client_id.clone(), tx.id);
-            self.ops.insert(op.id.clone(), tx.id);
+            self.ops.insert(op.id.clone(), owner(tx.id, op.slice, op.legs));
+        }
+        for (op, slice, legs) in rows(&Salt::of(self), &tx) {
+            self.ops.insert(op, owner(tx.id, slice, legs));
         }
         for client in tx.orders.iter().filter_map(|order| order.client_id.as_ref()) {
             self.clients.insert(client.clone(), tx.id);
@@ -178,7 +181,7 @@ impl Book {
         self.transactions.remove(&id);
         self.orders.retain(|_, owner| *owner != id);
         self.clients.retain(|_, owner| *owner != id);
-        self.ops.retain(|_, owner| *owner != id);
+        self.ops.retain(|_, owner| owner.transaction != id);
         self.guards.forget(id);
     }
 
@@ -214,13 +217,22 @@ impl Book {
         if let Some(id) = self.clients.get(client) {
             return Some(*id);
         }
-        let known = self.accounts.get(account)?;
-        if known.orphans.contains_key(&report.broker_id) {
-            return None;
-        }
-        let (salt, limits) = (Salt::of(self), Limits::of(known.info.as_ref()));
-        let ours = self.transactions.values().filter(|tx| tx.account == *account);
-        ours.rev().find(|tx| tie(&salt, &limits, tx, client).is_some()).map(|tx| tx.id)
+        self.row_of_client(account, client).map(|owner| owner.transaction)
+    }
+
+    /// Whose row a client order id was made of, by what the id says itself.
+    fn row_of_client(&self, account: &AccountName, client: &ClientOrderId) -> Option<RowOwner> {
+        let limits = Limits::of(self.accounts.get(account)?.info.as_ref());
+        let named = op_of(client, &limits)?;
+        let (_, owner) = self
+            .ops
+            .range(named.clone()..)
+            .take_while(|(op, _)| op.as_str().starts_with(named.as_str()))
+            .find(|(_, owner)| {
+                let tx = self.transactions.get(&owner.transaction);
+                tx.is_some_and(|tx| tx.account == *account)
+            })?;
+        Some(*owner)
     }
 
     /// The slice and legs that an order of a transaction was made for, by its client order id.
@@ -229,8 +241,8 @@ impl Book {
         if tx.orders.iter().any(|order| order.broker_id == report.broker_id) {
             return None;
         }
-        let info = self.accounts.get(&tx.account)?.info.as_ref();
-        tie(&Salt::of(self), &Limits::of(info), tx, report.client_id.as_ref()?)
+        let owner = self.row_of_client(&tx.account, report.client_id.as_ref()?)?;
+        (owner.transaction == id).then_some(owner.tie)
     }
 
     /// Whose linked pair a leg without any other tie belongs to. Only orders seen for the first
@@ -243,10 +255,14 @@ impl Book {
     }
 
     pub(crate) fn owner_of_op(&self, account: &AccountName, op: &OpId) -> Option<TransactionId> {
-        let id = self.ops.get(op).copied()?;
+        let id = self.ops.get(op)?.transaction;
         // An account may speak of its own rows only (I9).
         self.transactions.get(&id).filter(|tx| tx.account == *account).map(|tx| tx.id)
     }
+}
+
+fn owner(transaction: TransactionId, slice: SliceNo, legs: OpLegs) -> RowOwner {
+    RowOwner { transaction, tie: (slice, legs) }
 }
 
 /// Applies one event. Planning what follows is the caller's next step, for every transaction in

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use super::answer::has_successor;
 use super::holding::{Filled, filled};
-use super::settle::order_ended;
+use super::settle::{is_spent, order_ended};
 use super::{Tie, Transition, settle};
 use crate::book::Book;
 use crate::broker::{Fill, OrderReport};
@@ -16,6 +16,7 @@ use crate::command::{BracketLeg, OpLegs, Read};
 use crate::fact::FactKind;
 use crate::ids::{AccountName, BrokerOrderId, SliceNo};
 use crate::intent::Source;
+use crate::limits::ENDED_ORDERS_KEPT;
 use crate::money::Price;
 use crate::order::{Order, OrderKind, OrderStatus, Role};
 use crate::time::Timestamp;
@@ -29,23 +30,23 @@ pub(super) fn reports(
     out: &mut Transition,
 ) {
     // A leg may be told before the order that ties it to us: what found no owner is asked again.
-    let strangers: Vec<&OrderReport> =
-        all.iter().filter(|one| book.owner_of(account, one).is_none()).collect();
-    let known = all.iter().filter(|one| !strangers.iter().any(|s| std::ptr::eq(*s, *one)));
+    let owned = |one| (book.owner_of(account, one), one);
+    let (mut known, strangers): (Vec<_>, Vec<_>) =
+        all.iter().map(owned).partition(|(owner, _)| owner.is_some());
     // What was entered comes before what left of it, in whatever order the list tells them.
-    let mut known: Vec<&OrderReport> = known.collect();
-    known.sort_by_key(|one| {
-        let owner = book.owner_of(account, one).and_then(|id| book.transactions.get(&id));
+    known.sort_by_key(|(owner, one)| {
+        let owner = owner.and_then(|id| book.transactions.get(&id));
         owner.is_some_and(|tx| tx.direction.entry_side() != one.side)
     });
+    let known = known.into_iter().chain(strangers).map(|(_, one)| one);
     // What took an order's place comes before the word that it was replaced.
     let (replaced, rest): (Vec<_>, Vec<_>) =
-        known.into_iter().chain(strangers).partition(|one| one.status == OrderStatus::Replaced);
+        known.partition(|one| one.status == OrderStatus::Replaced);
     for one in rest.into_iter().chain(replaced) {
         // An order that is not ours is left alone; reconciling lists it.
         let Some(id) = book.owner_of(account, one) else { continue };
         let Some(tx) = book.transactions.get(&id) else { continue };
-        if is_known(tx, one) || is_spent(book, tx, one) {
+        if is_known(tx, one) || is_forgotten(book, tx, one) {
             continue;
         }
         let tie = book.tie_of(id, one);
@@ -57,13 +58,21 @@ pub(super) fn reports(
     }
 }
 
-/// Whether the order ended without a fill and was forgotten for that: it is no news again.
-fn is_spent(book: &Book, tx: &Transaction, report: &OrderReport) -> bool {
+/// Whether the order ended without a fill and was forgotten for that, in this run or in one before:
+/// then it is older than all that are kept. It is no news again.
+fn is_forgotten(book: &Book, tx: &Transaction, report: &OrderReport) -> bool {
+    let has_ended = report.status.is_terminal() && report.filled.is_zero();
+    if !has_ended || tx.orders.iter().any(|order| order.broker_id == report.broker_id) {
+        return false;
+    }
     let key = (tx.account.clone(), report.broker_id.clone());
-    report.status.is_terminal()
-        && report.filled.is_zero()
-        && book.orders.contains_key(&key)
-        && tx.orders.iter().all(|order| order.broker_id != report.broker_id)
+    let kept = || tx.orders.iter().filter(|order| is_spent(order)).map(|order| order.updated_at);
+    let is_exit = report.side == tx.direction.exit_side();
+    let is_older = || {
+        kept().count() >= ENDED_ORDERS_KEPT
+            && kept().min().is_some_and(|at| report.updated_at <= at)
+    };
+    book.orders.contains_key(&key) || is_exit && is_older()
 }
 
 /// The report without the name of the order in its place where nobody needs to ask for that one: it

@@ -27,10 +27,7 @@ pub fn settle(tx: &mut Transaction, now: Timestamp, out: &mut Transition) {
 /// at a time: their places are rewritten in the ledger.
 fn forget_ended_orders(tx: &mut Transaction) {
     let named: Vec<_> = tx.ops.iter().filter_map(order_of).cloned().collect();
-    let spent = |o: &Order| {
-        let is_exit = matches!(o.role, Role::Stop | Role::Target);
-        is_exit && o.status.is_terminal() && o.filled.is_zero() && !named.contains(&o.broker_id)
-    };
+    let spent = |o: &Order| is_spent(o) && !named.contains(&o.broker_id);
     let count = tx.orders.iter().filter(|o| spent(o)).count();
     if count < 2 * ENDED_ORDERS_KEPT {
         return;
@@ -41,6 +38,12 @@ fn forget_ended_orders(tx: &mut Transaction) {
         left -= usize::from(goes);
         !goes
     });
+}
+
+/// An exit that ended without a fill.
+pub(super) fn is_spent(order: &Order) -> bool {
+    let is_exit = matches!(order.role, Role::Stop | Role::Target);
+    is_exit && order.status.is_terminal() && order.filled.is_zero()
 }
 
 /// The order that an unsettled row names.

@@ -66,21 +66,23 @@ pub(crate) fn client_id(op: &OpId, limits: &Limits) -> ClientOrderId {
     ClientOrderId::from(whole.chars().take(limits.chars_max).collect::<String>())
 }
 
-/// The slice and legs that a client order id of a transaction was made for. It is derived again
-/// from the step counts, so it is known for a row of any age and after any restart.
-pub(crate) fn tie(
-    salt: &Salt,
-    limits: &Limits,
-    tx: &Transaction,
-    client: &ClientOrderId,
-) -> Option<(SliceNo, OpLegs)> {
-    let made_by = |count: &&StepCount| {
-        (1..=count.steps).rev().any(|step| {
-            let op = op_id(salt, tx.id, count.slice, count.legs, step);
-            client_id(&op, limits) == *client
-        })
+/// The beginning of the op id that a client order id was made of; none where it is not of our form.
+pub(crate) fn op_of(client: &ClientOrderId, limits: &Limits) -> Option<OpId> {
+    let prefix = if limits.takes_prefix { PREFIX } else { "" };
+    let name = client.as_str().strip_prefix(prefix)?;
+    let chars = ID_CHARS.min(limits.chars_max.saturating_sub(prefix.len()));
+    let is_ours = name.len() == chars && name.bytes().all(|byte| ALPHABET.contains(&byte));
+    is_ours.then(|| OpId::new(name))
+}
+
+/// The ids of all rows that a transaction ever planned in this ledger's present life, with the
+/// slice and legs of each: what its orders are known by, after any restart.
+pub(crate) fn rows(salt: &Salt, tx: &Transaction) -> Vec<(OpId, SliceNo, OpLegs)> {
+    let of = |count: &StepCount| {
+        let (slice, legs) = (count.slice, count.legs);
+        (1..=count.steps).map(move |step| (op_id(salt, tx.id, slice, legs, step), slice, legs))
     };
-    tx.steps.iter().find(made_by).map(|count| (count.slice, count.legs))
+    tx.steps.iter().flat_map(|count| of(count).collect::<Vec<_>>()).collect()
 }
 
 fn base32(bytes: &[u8], chars: usize) -> String {
@@ -115,6 +117,23 @@ mod tests {
         ];
         assert!(others.iter().all(|other| *other != one), "{one} in {others:?}");
         assert_eq!(one.len(), ID_CHARS);
+    }
+
+    #[test]
+    fn a_client_id_leads_back_to_its_row_and_a_stranger_s_to_none() {
+        let op = OpId::new("abcdefghijklmnopqrstuvwxyz");
+        for (chars_max, takes_prefix, want) in [
+            (48, true, "abcdefghijklmnopqrstuvwxyz"),
+            (10, true, "abcdefg"),
+            (10, false, "abcdefghij"),
+        ] {
+            let limits = Limits { chars_max, takes_prefix };
+            let back = op_of(&client_id(&op, &limits), &limits);
+            assert_eq!(back, Some(OpId::new(want)));
+            for stranger in ["", "bd-", "9f1c2d3e-aaaa-bbbb-cccc-000000000001", "bd-ABCDEFG"] {
+                assert_eq!(op_of(&stranger.into(), &limits), None, "{stranger}");
+            }
+        }
     }
 
     #[test]

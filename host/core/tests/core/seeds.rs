@@ -267,6 +267,13 @@ fn seed_1011486_orders_that_ended_and_were_forgotten_do_not_come_back() {
     assert_eq!((facts_of(&b), b.tx(id).orders.len()), (0, kept));
     assert!(b.last.reads.is_empty(), "{:?}", b.last.reads);
 
+    // Nor to a daemon that knows only what the ledger kept.
+    let mut restarted = Bench::new(ALPACA);
+    restarted.now = b.now;
+    restarted.book.insert(b.tx(id).clone());
+    restarted.tell(BrokerEvent::Polled { orders: told.clone(), fills: vec![] });
+    assert_eq!((facts_of(&restarted), restarted.tx(id).orders.len()), (0, kept));
+
     // Once the one that stands is canceled there is no stop, whatever the others say.
     told.last_mut().unwrap().status = OrderStatus::Canceled;
     b.tell(BrokerEvent::Polled { orders: told.clone(), fills: vec![] });
