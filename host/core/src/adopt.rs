@@ -10,10 +10,11 @@ use crate::book::{Account, Book};
 use crate::broker::OrderReport;
 use crate::check::{Context, No, PriceRules, check_quantity, fresh_quote, no_price};
 use crate::ids::{OwnerName, SliceNo, TransactionId};
+use crate::instrument::Features;
 use crate::intent::Adopt;
 use crate::money::{Price, Quantity};
 use crate::order::{Order, OrderKind, Role, TimeInForce};
-use crate::reconcile::surplus;
+use crate::reconcile::{surplus, surplus_is_current};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
 use crate::transaction::{
@@ -44,6 +45,14 @@ pub(crate) fn adopt(book: &Book, wish: &Adopt, now: Timestamp) -> Result<Transac
             wish.quantity
         );
         return Err((Refusal::NothingToAdopt, why));
+    }
+    if !surplus_is_current(book, &wish.account, &wish.symbol) {
+        let why = format!(
+            "something of {} moved since account {1} was read; read it again \
+             (`bracketd account reconcile {1}`), then adopt",
+            wish.symbol, wish.account
+        );
+        return Err((Refusal::NotReady, why));
     }
     let orders = exits(account, wish)?;
     let price_of = |role: Role, price: fn(&Order) -> Option<Price>| {
@@ -92,6 +101,16 @@ fn exits(account: &Account, wish: &Adopt) -> Result<Vec<Order>, No> {
             return no(format!("order {id} is a second {}", role.as_str()));
         }
         taken.push(order(report, role));
+    }
+    if let [one, other] = &*taken
+        && account.can(&wish.symbol, Features::NATIVE_OCO)
+        && (one.group.is_none() || one.group != other.group)
+    {
+        return no(format!(
+            "orders {} and {} are not linked: in a fast market both would fill; adopt the stop \
+             alone, and cancel the other at the broker",
+            one.broker_id, other.broker_id
+        ));
     }
     Ok(taken)
 }

@@ -24,6 +24,7 @@ use crate::limits::{RECHECK_MS, SETTLE_MS};
 use crate::time::Timestamp;
 
 pub(crate) use orders::not_there;
+pub(crate) use positions::surplus_is_current;
 pub use positions::{differing, surplus};
 
 /// What one read left in doubt, and the next one shall settle.

@@ -34,6 +34,18 @@ pub fn surplus(book: &Book, name: &AccountName, symbol: &Symbol, direction: Dire
     Quantity::new(more).unwrap_or_default()
 }
 
+/// Whether nothing of the symbol has moved, or may be moving, since a complete read showed the
+/// account's difference: only then is its surplus still there.
+pub(crate) fn surplus_is_current(book: &Book, name: &AccountName, symbol: &Symbol) -> bool {
+    let Some(account) = book.accounts.get(name) else { return false };
+    let is_same = |doubt: &PositionDoubt| {
+        (doubt.ours, doubt.moved) == (held(book, name, symbol), moved(book, name, symbol))
+    };
+    let mut ours = book.transactions.values().filter(|tx| tx.account == *name);
+    account.doubts.positions.get(symbol).is_some_and(is_same)
+        && ours.all(|tx| tx.symbol != *symbol || tx.ops.is_empty())
+}
+
 /// Every symbol of which the account, as it was last read, does not hold what the book holds: the
 /// symbol, what the book holds, what the account holds.
 pub fn differing(book: &Book, name: &AccountName) -> Vec<(Symbol, Decimal, Decimal)> {

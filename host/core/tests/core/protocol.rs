@@ -293,23 +293,24 @@ fn an_order_the_broker_does_not_know_is_over_after_two_answers() {
     assert_eq!(words(&b.command()), "exits of 10: stop 95, target 110");
 }
 
+fn adopt(quantity_wished: &str, orders: &[&str]) -> Intent {
+    Intent::Adopt(Box::new(Adopt {
+        account: "paper".into(),
+        symbol: "AAA".into(),
+        direction: Direction::Long,
+        quantity: quantity(quantity_wished),
+        orders: orders.iter().map(|id| (*id).into()).collect(),
+        stop: None,
+        target: None,
+        policies: None,
+    }))
+}
+
 #[test]
 fn a_person_adopts_a_position_with_its_stop_and_nobody_else_does() {
     let mut b = Bench::new(ALPACA);
     let foreign = foreign_stop(&b, "s1", "90");
     b.tell(BrokerEvent::Picture(picture(&b, "10", vec![foreign])));
-    let adopt = |quantity_wished: &str, orders: &[&str]| {
-        Intent::Adopt(Box::new(Adopt {
-            account: "paper".into(),
-            symbol: "AAA".into(),
-            direction: Direction::Long,
-            quantity: quantity(quantity_wished),
-            orders: orders.iter().map(|id| (*id).into()).collect(),
-            stop: None,
-            target: None,
-            policies: None,
-        }))
-    };
     let policy = Source::Policy { name: "trail".into(), digest: "d".into() };
     assert_eq!(b.ask(adopt("10", &["s1"]), policy).code(), "VERB_NOT_ALLOWED");
     assert_eq!(b.person(adopt("11", &["s1"])).code(), "NOTHING_TO_ADOPT");
@@ -322,6 +323,52 @@ fn a_person_adopts_a_position_with_its_stop_and_nobody_else_does() {
     assert_eq!(b.person(adopt("10", &[])).code(), "NOTHING_TO_ADOPT", "it is ours now");
     b.person(set_stop(id, "92"));
     assert_eq!(words(&b.command()), "exits of 10: stop 92, target keep");
+}
+
+#[test]
+fn what_was_sold_since_the_account_was_read_is_not_adopted() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    b.pass_ms(10_000);
+    b.tell(BrokerEvent::Picture(picture(&b, "10", resting(&b, id))));
+    let stop = sold(&b, id, 1);
+    b.fill(&stop, "10", "95");
+    b.sent.clear();
+    let verdict = b.person(adopt("10", &[]));
+    assert_eq!(verdict.code(), "NOT_READY", "{}", verdict.message);
+    assert!(b.sent.is_empty(), "no exits for what is not there");
+    b.tell(BrokerEvent::Picture(picture(&b, "0", vec![])));
+    assert_eq!(b.person(adopt("10", &[])).code(), "NOTHING_TO_ADOPT");
+}
+
+#[test]
+fn i4_two_exits_are_adopted_only_where_one_ends_the_other() {
+    // groups of stop and target, whether the broker links pairs, the verdict
+    let rows = [
+        ((None, None), true, "NOTHING_TO_ADOPT"),
+        ((Some("g1"), None), true, "NOTHING_TO_ADOPT"),
+        ((Some("g1"), Some("g2")), true, "NOTHING_TO_ADOPT"),
+        ((Some("g1"), Some("g1")), true, "STAGED"),
+        ((None, None), false, "STAGED"),
+    ];
+    for (groups, links, want) in rows {
+        let mut b = Bench::new(if links { ALPACA } else { &[] });
+        let grouped = |order: OrderReport, group: Option<&str>| OrderReport {
+            group: group.map(Into::into),
+            ..order
+        };
+        let stop = grouped(foreign_stop(&b, "s1", "90"), groups.0);
+        let target = OrderReport {
+            broker_id: "t1".into(),
+            kind: OrderKind::Limit,
+            limit: Some(price("110")),
+            trigger: None,
+            ..grouped(stop.clone(), groups.1)
+        };
+        b.tell(BrokerEvent::Picture(picture(&b, "10", vec![stop, target])));
+        let verdict = b.person(adopt("10", &["s1", "t1"]));
+        assert_eq!(verdict.code(), want, "{groups:?}: {}", verdict.message);
+    }
 }
 
 #[test]
