@@ -13,6 +13,9 @@
 //! - asking for fills goes before everything once every [`PULSE_MS`], and otherwise only when
 //!   nobody waits;
 //! - one transaction has a limit of its own, except for what protects or closes.
+//!
+//! A bucket that never fills up to a class's reserve would keep that class out for good: once every
+//! [`STARVED_MS`] it gets a turn all the same.
 
 mod bucket;
 mod rules;
@@ -36,6 +39,8 @@ pub use stats::{ClassStats, PaceStats};
 pub const PULSE_MS: u64 = 2_000;
 /// Most requests that one message may ask for at once; what it takes beyond is charged afterwards.
 pub const REQUESTS_MAX: u32 = 4;
+/// A class that waited so long for a turn gets one from what others are kept free of.
+const STARVED_MS: u64 = 30_000;
 /// A moved stop that waited so long goes before one that gains more.
 const AGED_MS: u64 = 60_000;
 /// Longest pause that a broker's "too much" may cost; its windows are minutes.
@@ -86,6 +91,8 @@ pub struct Pace {
     owed: [u32; CLASSES],
     /// Whether the last turn was given to a less urgent class.
     gave_way: bool,
+    /// When a class had its last turn.
+    turned_at: [Option<Timestamp>; CLASSES],
     own: BTreeMap<TransactionId, Bucket>,
     next: u64,
     pulsed_at: Option<Timestamp>,
@@ -109,6 +116,7 @@ impl Pace {
             waiting: Default::default(),
             owed: [0; CLASSES],
             gave_way: false,
+            turned_at: [None; CLASSES],
             own: BTreeMap::new(),
             next: 0,
             pulsed_at: None,
@@ -189,6 +197,7 @@ impl Pace {
             self.pulsed_at = Some(now);
         } else {
             self.take_turn(class, turn_of);
+            self.turned_at[lane(class)] = Some(now);
         }
         if let Some(id) = limited_by(&message) {
             self.own_limit(id).take(REQUEST, now);
@@ -297,8 +306,22 @@ impl Pace {
     /// When the bucket holds enough for the pick.
     fn affordable_at(&self, pick: &Pick, now: Timestamp) -> Timestamp {
         let message = self.waiting[lane(pick.class)].get(pick.at).map(|one| one.message);
-        let requests = i64::from(message.map_or(1, |message| message.requests));
-        self.bucket.ready_at(requests * REQUEST + self.reserve(pick.turn_of), now)
+        let parts = i64::from(message.map_or(1, |message| message.requests)) * REQUEST;
+        let due = self.bucket.ready_at(parts + self.reserve(pick.turn_of), now);
+        match self.starves_at(pick, now) {
+            Some(at) if at < due => self.bucket.ready_at(parts, now).max(at),
+            _ => due,
+        }
+    }
+
+    /// When the pick has waited too long for its class to be kept out by a reserve.
+    fn starves_at(&self, pick: &Pick, now: Timestamp) -> Option<Timestamp> {
+        let since = self.waiting[lane(pick.class)].get(pick.at)?.since;
+        // While the broker wanted nothing, nobody was kept out by a reserve; nor does a clock that
+        // was set back make anybody wait anew.
+        let kept_out = [self.turned_at[lane(pick.class)], self.lifted_at];
+        let later = kept_out.into_iter().flatten().filter(|at| *at <= now).max();
+        Some(later.map_or(since, |at| at.max(since)).plus_ms(STARVED_MS))
     }
 
     /// The next message of a class: the first that came; of moved stops the one that gains most,

@@ -75,10 +75,11 @@ pub fn urgency_of(book: &Book, account: &AccountName, read: &Read) -> Urgency {
             let all = orders.iter().map(|order| of_order(book, account, order));
             all.min().unwrap_or(Urgency::Read)
         }
-        // Until the account is compared with the book, not even a stop goes out.
+        // Until the account is compared with the book, not even a stop goes out. Afterwards it alone
+        // shows a fill that no list of changes told.
         Read::Picture { .. } => match book.accounts.get(account) {
             Some(account) if !account.is_reconciled => Urgency::Unprotected,
-            Some(_) | None => Urgency::Read,
+            Some(_) | None => Urgency::Reduce,
         },
         Read::Instrument(_) | Read::Bars { .. } => Urgency::Read,
     }

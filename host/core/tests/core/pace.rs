@@ -53,6 +53,30 @@ fn waiting(pace: &Pace, urgency: Urgency) -> usize {
 }
 
 #[test]
+fn i14_a_bucket_that_never_fills_up_to_a_reserve_keeps_nobody_out_for_good() {
+    for urgency in [Reduce, Tighten, Routine, Read] {
+        let mut pace = Pace::new(PaceRules::of(60));
+        let mut now = Timestamp(0);
+        // Everything is used up, and from then on half of what flows in goes to asking for fills.
+        loop {
+            let one = pace.admit(now, Message::new(Unprotected));
+            if pace.next(now).is_none() {
+                pace.withdraw(one);
+                break;
+            }
+        }
+        let ticket = pace.admit(now, Message::new(urgency));
+        let went = (0..120).find(|_| {
+            now = now.plus_ms(1_000);
+            pace.admit(now, Message::new(Pulse));
+            pace.next(now).is_some_and(|grant| grant.ticket == ticket)
+        });
+        let seconds = went.unwrap_or_else(|| panic!("{urgency:?} never had a turn"));
+        assert!(seconds <= 32, "{urgency:?} waited {seconds} s");
+    }
+}
+
+#[test]
 fn i14_the_most_urgent_class_goes_first_and_within_one_the_first_that_came() {
     let mut pace = pace();
     let order = [Read, Routine, Tighten, Reduce, Close, Unprotected, Pulse, Read, Close];

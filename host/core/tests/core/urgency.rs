@@ -160,7 +160,7 @@ fn i14_reads_of_an_account() {
     let (stop, target) = (order(&b, Role::Stop), order(&b, Role::Target));
     let picture = Read::Picture { since: Timestamp(0) };
     for (read, want) in [
-        (picture.clone(), Urgency::Read),
+        (picture.clone(), Urgency::Reduce),
         (Read::Instrument("AAA".into()), Urgency::Read),
         (Read::Refresh { orders: vec!["nobody's".into()] }, Urgency::Read),
         (Read::Refresh { orders: vec!["nobody's".into(), target.clone()] }, Urgency::Close),
