@@ -42,13 +42,14 @@ pub(super) fn answered(
                 if let Some(slice) = tx.slices.iter_mut().find(|s| s.no == slice) {
                     slice.memo = memo;
                 }
+                let legs = without_ended(tx, legs);
                 match how {
                     How::ReplacedInPlace => retire_replaced(tx, at, &legs, now, out),
                     How::CancelRequested => mark_pending_cancel(tx, slice, &legs, now),
                     How::Unchanged | How::NewLeg => {}
                 }
                 if !(how == How::ReplacedInPlace && bug::is(Bug::M3)) {
-                    merge_legs(tx, slice, &without_ended(tx, legs), now, out);
+                    merge_legs(tx, slice, &legs, now, out);
                 }
                 let idle = how == How::Unchanged && progress == Progress::Confirmed;
                 let tried = idle.then(|| Tried::of(tx, &tx.ops[at]));
@@ -103,7 +104,8 @@ fn without_ended(tx: &Transaction, legs: Vec<BracketLeg>) -> Vec<BracketLeg> {
 }
 
 /// A leg whose price was changed in place: where the broker gave it a new id, the old order is
-/// over, whether or not its own report has arrived.
+/// over, whether or not its own report has arrived. Where it could be one of several, they are
+/// asked for, and nothing is done until they have told.
 fn retire_replaced(
     tx: &mut Transaction,
     at: usize,
@@ -129,11 +131,24 @@ fn retire_replaced(
         .filter(|o| o.updated_at <= tx.ops[at].sent_at)
         .map(|o| o.broker_id.clone())
         .collect();
+    let of_role = |role: Role| tx.orders.iter().filter(move |o| o.role == role);
+    let is_unclear = |role: Role| of_role(role).filter(|o| old.contains(&o.broker_id)).count() > 1;
+    let unclear: Vec<Role> =
+        [Role::Stop, Role::Target].into_iter().filter(|role| is_unclear(*role)).collect();
+    let mut asked = Vec::new();
     for order in tx.orders.iter_mut().filter(|o| old.contains(&o.broker_id)) {
-        order.status = OrderStatus::Replaced;
-        order.updated_at = order.updated_at.max(now);
+        if unclear.contains(&order.role) {
+            order.status = OrderStatus::PendingReplace;
+            asked.push(order.broker_id.clone());
+        } else {
+            order.status = OrderStatus::Replaced;
+            order.updated_at = order.updated_at.max(now);
+        }
     }
-    for id in old {
+    if !asked.is_empty() {
+        out.reads.push((tx.account.clone(), Read::Refresh { orders: asked.clone() }));
+    }
+    for id in old.into_iter().filter(|id| !asked.contains(id)) {
         out.fact(tx, now, FactKind::OrderChanged, Source::Broker, |fact| {
             fact.code = OrderStatus::Replaced.as_str().into();
             fact.slice = Some(slice);

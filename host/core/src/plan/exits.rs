@@ -44,10 +44,9 @@ pub(super) fn step(
     let wanted = if is_over { (None, None) } else { (tx.desired.stop, tx.desired.target) };
     let first = bug::is(Bug::M7) && !slice.held.is_zero() && tx.slices.len() == 1;
     let covers = if first { tx.entry.quantity } else { slice.held };
-    let (legs, stop, target) = match difference(covers, (stop, target), wanted) {
-        Some(step) => step,
-        None if doubled => whole(wanted),
-        None => return None,
+    let (legs, stop, target) = match doubled {
+        true => whole(wanted),
+        false => difference(covers, (stop, target), wanted)?,
     };
     Some(Step { slice: slice.no, legs, kind: OpKind::Adjust { stop, target, quantity: covers } })
 }
