@@ -5,7 +5,7 @@
 //! person's close is refused by the gate instead; the host's has to come through, and until it can,
 //! the stop stays.
 
-use crate::apply::Transition;
+use crate::apply::{Transition, settle};
 use crate::book::Book;
 use crate::fact::FactKind;
 use crate::guard::wash;
@@ -59,5 +59,6 @@ fn ask_to_go(
         out.fact(tx, now, FactKind::CancelAsked, Source::Host, |fact| {
             fact.text = format!("it stands in the way of closing transaction {closing}");
         });
+        settle(tx, now, out);
     });
 }

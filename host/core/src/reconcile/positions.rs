@@ -14,6 +14,7 @@ use crate::apply::{Elsewhere, Transition, left_elsewhere};
 use crate::book::Book;
 use crate::broker::Picture;
 use crate::bug::{self, Bug};
+use crate::command::{Op, OpKind};
 use crate::fact::FactKind;
 use crate::ids::{AccountName, Symbol, TransactionId};
 use crate::limits::SETTLE_MS;
@@ -70,11 +71,11 @@ pub(super) fn compare(
     out: &mut Transition,
 ) {
     let ours = book.transactions.values().filter(|tx| tx.account == *name);
-    let mut symbols: BTreeMap<Symbol, bool> = BTreeMap::new();
+    let mut symbols: BTreeMap<Symbol, UnderWay> = BTreeMap::new();
     for tx in ours {
         let live = !tx.held().is_zero() || !tx.ops.is_empty();
         if live {
-            *symbols.entry(tx.symbol.clone()).or_default() |= !tx.ops.is_empty();
+            symbols.entry(tx.symbol.clone()).or_default().add(&tx.ops);
         }
     }
     for position in &picture.positions {
@@ -83,11 +84,37 @@ pub(super) fn compare(
     if let Some(account) = book.accounts.get_mut(name) {
         account.doubts.positions.retain(|symbol, _| symbols.contains_key(symbol));
     }
-    for (symbol, is_moving) in symbols {
-        // What a command under way may still change is not compared.
-        if !is_moving {
+    for (symbol, under_way) in symbols {
+        let (ours, theirs) = (held(book, name, &symbol), position(&picture.positions, &symbol));
+        if !under_way.explains(ours, theirs) {
             compare_one(book, name, &symbol, picture, now, out);
         }
+    }
+}
+
+/// What commands under way may do to a position. Exits are always under way somewhere; what those
+/// do is in the orders of the same read.
+#[derive(Clone, Copy, Default)]
+struct UnderWay {
+    enters: bool,
+    closes: bool,
+}
+
+impl UnderWay {
+    fn add(&mut self, ops: &[Op]) {
+        for op in ops {
+            match op.kind {
+                OpKind::Submit(_) => self.enters = true,
+                OpKind::Close(_) => self.closes = true,
+                OpKind::Adjust { .. } | OpKind::Cancel { .. } => {}
+            }
+        }
+    }
+
+    /// Whether the difference may be theirs: an entry adds, a close takes away.
+    fn explains(self, ours: Decimal, theirs: Decimal) -> bool {
+        let is_less = !ours.is_zero() && theirs / ours < Decimal::ONE;
+        if is_less { self.closes } else { self.enters || self.closes }
     }
 }
 

@@ -4,7 +4,7 @@
 use bracketd_core::broker::{BrokerEvent, Fault, Found, OrderReport, Picture, Position};
 use bracketd_core::command::{Answer, BracketLeg, How, Progress, Read, Urgency};
 use bracketd_core::fact::FactKind;
-use bracketd_core::ids::{ClientOrderId, TransactionId};
+use bracketd_core::ids::{ClientOrderId, SliceNo, TransactionId};
 use bracketd_core::instrument::Features;
 use bracketd_core::intent::Intent;
 use bracketd_core::order::{Leg, OrderStatus, Role};
@@ -284,4 +284,80 @@ fn seed_1011486_orders_that_ended_and_were_forgotten_do_not_come_back() {
         OrderReport { status: OrderStatus::Filled, filled: quantity("4"), ..told[0].clone() };
     b.report(late);
     assert_eq!(b.tx(id).exited, quantity("4"));
+}
+
+#[test]
+fn seed_30033564_exits_that_are_always_under_way_do_not_hide_what_left_by_other_hands() {
+    let resize = |to| move |id| Intent::Resize { transaction: id, quantity: quantity(to) };
+    // what is under way at both reads, what they show, what is held afterwards
+    type Ask = Box<dyn Fn(TransactionId) -> Intent>;
+    let rows: [(Ask, &str, &str); 4] = [
+        (Box::new(|id| set_stop(id, "96")), "4", "4"),
+        (Box::new(resize("20")), "4", "4"),
+        // What a close or an entry under way may have done is not said of strangers.
+        (Box::new(resize("4")), "4", "10"),
+        (Box::new(resize("20")), "20", "10"),
+    ];
+    for (ask, shown, held) in rows {
+        let mut b = Bench::new(LOOSE);
+        let id = opened(&mut b);
+        b.pass_ms(2_000);
+        b.person(ask(id));
+        let under_way = b.command();
+        if words(&under_way).ends_with("stop clear, target clear") {
+            b.adjusted(&under_way);
+            b.cancel_exits(id);
+            let _close = b.command();
+        }
+        reads_show(&mut b, shown, &[id]);
+        assert_eq!(b.tx(id).held(), quantity(held), "{shown} shown");
+        assert!(!b.last.facts.iter().any(|fact| fact.code == "ORPHAN_POSITION"));
+    }
+}
+
+#[test]
+fn seed_30148202_a_list_from_before_a_change_retires_nothing_that_came_after() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    let (stop, target) = (sold(&b, id, 1), sold(&b, id, 2));
+    reads_show(&mut b, "4", &[id]);
+    b.pass_ms(1_100);
+    let moved = b.command();
+    assert_eq!(words(&moved), "exits of 4: stop 95, target 110");
+    // The target is replaced beside it, by a write that was thought to be rejected.
+    let replaces = Some(target.broker_id.clone());
+    let new =
+        OrderReport { broker_id: "t2".into(), replaces, quantity: quantity("4"), ..target.clone() };
+    b.report(new);
+    b.report(OrderReport { status: OrderStatus::Replaced, ..target.clone() });
+    let fresh = OrderReport { broker_id: "s2".into(), quantity: quantity("4"), ..stop };
+    let legs = vec![leg(&fresh, Some(moved.client_id.clone())), leg(&target, None)];
+    let (how, progress) = (How::ReplacedInPlace, Progress::Confirmed);
+    b.answer(&moved, Answer::Adjusted { legs, how, progress, memo: vec![] });
+    let live: Vec<_> = b.tx(id).exits(SliceNo(0)).map(|o| o.broker_id.to_string()).collect();
+    assert_eq!(live, ["t2", "s2"]);
+    assert!(b.sent.is_empty(), "no second target: {:?}", b.sent);
+}
+
+#[test]
+fn seed_30003324_of_two_that_may_have_been_replaced_both_are_asked_for() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    let stop = sold(&b, id, 1);
+    b.person(set_stop(id, "96"));
+    let moved = b.command();
+    // A stop of an earlier row comes late, and the plugin had not heard of it.
+    let replaces = Some(stop.broker_id.clone());
+    let late = OrderReport { broker_id: "late".into(), replaces, ..stop.clone() };
+    b.report(late.clone());
+    let fresh = OrderReport { broker_id: "s2".into(), trigger: Some(price("96")), ..stop.clone() };
+    let legs = vec![leg(&fresh, Some(moved.client_id.clone()))];
+    let (how, progress) = (How::ReplacedInPlace, Progress::Confirmed);
+    b.answer(&moved, Answer::Adjusted { legs, how, progress, memo: vec![] });
+    let asked = Read::Refresh { orders: vec![stop.broker_id.clone(), "late".into()] };
+    assert!(b.last.reads.contains(&(ACCOUNT.into(), asked)), "{:?}", b.last.reads);
+    assert!(b.sent.is_empty(), "nothing is done before they have told");
+    b.report(OrderReport { status: OrderStatus::Replaced, ..stop });
+    b.report(late);
+    assert_eq!(words(&b.command()), "exits of 10: stop 96, target 110", "one of the two goes");
 }
