@@ -43,7 +43,7 @@ fn main() {
     }
     for (rule, rows) in &by {
         println!("{rule}: {}", rows.len());
-        rows.iter().take(9).for_each(|row| println!("   {row}"));
+        rows.iter().take(99).for_each(|row| println!("   {row}"));
     }
     let missing = summary.coverage.missing();
     let missing: Vec<String> =

@@ -6,8 +6,8 @@ use bracketd_core::command::Op;
 use bracketd_core::ids::TransactionId;
 use bracketd_core::money::Price;
 use bracketd_core::order::{Direction, Role};
-use bracketd_core::protection::Protection;
-use bracketd_core::transaction::{Transaction, TransactionStatus};
+use bracketd_core::protection::{Exposed, Protection};
+use bracketd_core::transaction::{OnPartial, Transaction, TransactionStatus};
 use bracketd_core::{Decimal, time::Timestamp};
 use bracketd_engine::Engine;
 use bracketd_exchange::book::{NewOrder, RejectKind, Side as Way};
@@ -19,7 +19,7 @@ use super::model::Model;
 use crate::world::Account;
 
 /// How long a row may take while the broker refuses again and again what is wanted.
-const PATIENCE_MS: i64 = 20_000;
+const PATIENCE_MS: i64 = 60_000;
 
 impl Oracle {
     /// What is not as it must be in the end; empty when all is well. Rows that were planned after
@@ -89,7 +89,9 @@ impl Oracle {
                 None => prices.is_empty(),
                 Some(price) => units == held && prices.iter().all(|p| *p == Some(price)),
             };
-            if !(right || wanted.is_some() && self.cannot_rest(id, tx, model, account)) {
+            let may_miss =
+                self.cannot_rest(id, tx, model, account) || waits_for_entry(id, tx, account);
+            if !(right || wanted.is_some() && may_miss) {
                 let text = format!(
                     "{id} ({}): {held} held, {} {wanted:?} wanted, {units} rest at {prices:?}, {:?}",
                     tx.status.as_str(),
@@ -131,9 +133,17 @@ impl Oracle {
         let strangers = account.foreign.iter().filter_map(|id| account.broker.book.order(*id));
         let reserved =
             strangers.filter(|o| o.is_live() && o.symbol == symbol && o.side == side).count() > 0;
+        // An entry that came after it was given up may have netted another one of ours away.
+        let is_netted = self.models.values().any(|other| {
+            other.account == model.account
+                && other.symbol == model.symbol
+                && other.direction != model.direction
+                && !other.held.is_zero()
+        });
         let is_reason = refused.is_some_and(|reject| match reject.kind {
             RejectKind::WashTrade | RejectKind::StopThroughMarket | RejectKind::Geometry => true,
-            RejectKind::InsufficientQty => reserved,
+            RejectKind::InsufficientQty => reserved || is_netted,
+            RejectKind::IntentMismatch | RejectKind::NotExit => is_netted,
             _ => false,
         });
         is_said && is_reason
@@ -233,4 +243,17 @@ impl Oracle {
             _ => {}
         }
     }
+}
+
+/// Whether the rest of an entry is waited for, as its account wants it, and people are told so.
+fn waits_for_entry(id: TransactionId, tx: &Transaction, account: &Account) -> bool {
+    let is_said = matches!(
+        tx.protection,
+        Protection::Unprotected { why: Exposed::WaitingForEntry, .. } | Protection::NotWanted
+    );
+    let rests = account.broker.live().any(|order| {
+        let made = account.broker.made.get(&order.id);
+        made.is_some_and(|made| made.transaction == id && made.role == Role::Entry)
+    });
+    is_said && rests && tx.entry.on_partial == OnPartial::Wait
 }

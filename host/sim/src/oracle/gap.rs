@@ -84,7 +84,7 @@ impl Oracle {
             let is_writing = !self.is_stuck && !self.was_stuck;
             if is_writing
                 && model.gap_since.is_some()
-                && model.told_filled
+                && model.knows_held()
                 && !model.told_stop
                 && !published
             {
@@ -136,6 +136,6 @@ impl Oracle {
         let message_ms = 75_000 / u64::from(side.per_minute);
         let turn = self.pace.poll_ms.max(PULSE_MS) + message_ms;
         let poll = turn + 3 * self.pace.way_ms + SILENCE_MS + self.pace.tick_ms + side.caps.lag_ms;
-        if fails { poll + 8 * self.pace.picture_ms } else { poll + self.pace.timeout_ms }
+        if fails { poll + 5 * self.pace.picture_ms } else { poll + self.pace.timeout_ms }
     }
 }

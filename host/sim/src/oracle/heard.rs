@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bracketd_core::Decimal;
 use bracketd_core::broker::{BrokerEvent, FromAccount, OrderReport};
 use bracketd_core::command::{Answer, BracketLeg};
 use bracketd_core::ids::{BrokerOrderId, ClientOrderId, OpId};
@@ -118,6 +119,10 @@ impl Oracle {
         let side = &mut self.sides[no];
         let Some((transaction, role)) = side.faces.get(id).copied() else { return };
         let Some(model) = self.models.get_mut(&transaction) else { return };
+        let ever = side.told_ever.entry(id.clone()).or_default();
+        let more = (filled.get() - *ever).max(Decimal::ZERO);
+        *ever += more;
+        model.told_held += if role == Role::Entry { more } else { -more };
         let known = side.told_fills.entry(id.clone()).or_default();
         if role != Role::Entry && filled.get() > *known {
             model.told_left += filled.get() - *known;
@@ -125,7 +130,6 @@ impl Oracle {
             *known = filled.get();
         }
         match role {
-            Role::Entry => model.told_filled |= !filled.is_zero(),
             Role::Stop => {
                 model.told_stop |= matches!(
                     status,
@@ -137,7 +141,7 @@ impl Oracle {
                         | OrderStatus::Filled
                 );
             }
-            Role::Target | Role::Close => {}
+            Role::Entry | Role::Target | Role::Close => {}
         }
     }
 }

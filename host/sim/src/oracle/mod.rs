@@ -76,6 +76,8 @@ struct Side {
     faces_seen: usize,
     /// What this life of the daemon was told to have filled, by order.
     told_fills: BTreeMap<BrokerOrderId, Decimal>,
+    /// What any life of it was told to have filled, by order.
+    told_ever: BTreeMap<BrokerOrderId, Decimal>,
 }
 
 /// The judge. See the module's documentation.
@@ -137,6 +139,7 @@ impl Oracle {
             faces: BTreeMap::new(),
             faces_seen: 0,
             told_fills: BTreeMap::new(),
+            told_ever: BTreeMap::new(),
         });
         Self {
             violations: Vec::new(),
@@ -207,7 +210,7 @@ impl Oracle {
         self.is_paused = false;
         self.heard.forget();
         for model in self.models.values_mut() {
-            model.told_filled = model.noted_filled;
+            model.told_held = model.noted_held;
             model.told_left = Decimal::ZERO;
         }
         for side in &mut self.sides {

@@ -42,10 +42,10 @@ pub(super) struct Model {
     pub(super) told_at: Option<Timestamp>,
     /// Whether the gap has another reason than the first protection of a fill.
     pub(super) is_excused: bool,
-    /// The daemon was told of a fill of its entry.
-    pub(super) told_filled: bool,
-    /// The same is written down: a later life knows it too.
-    pub(super) noted_filled: bool,
+    /// Units that it holds by the fills that the daemon was told of.
+    pub(super) told_held: Decimal,
+    /// The same by what is written down: a later life knows it too.
+    pub(super) noted_held: Decimal,
     /// The daemon was told of a stop that stands.
     pub(super) told_stop: bool,
     /// Units that its exits and closes took, by the broker's own fills.
@@ -63,6 +63,11 @@ pub(super) struct Model {
 impl Model {
     pub(super) fn is_ended(&self) -> bool {
         matches!(self.status.as_str(), "CLOSED" | "FAILED")
+    }
+
+    /// Whether the daemon knows by now that something is held.
+    pub(super) fn knows_held(&self) -> bool {
+        self.told_held.max(self.noted_held) > Decimal::ZERO
     }
 
     /// Units without a stop where one is wanted.
@@ -117,7 +122,14 @@ impl Oracle {
         }
         let Some(model) = self.models.get_mut(&id) else { return };
         match fact.kind {
-            FactKind::EntryFilled => (model.noted_filled, model.told_filled) = (true, true),
+            FactKind::EntryFilled => model.noted_held += fact.quantity.unwrap_or_default(),
+            FactKind::ExitFilled => {
+                let quantity = fact.quantity.unwrap_or_default();
+                model.noted_held -= quantity;
+                if matches!(&*fact.code, "external" | "netted") {
+                    model.told_held -= quantity;
+                }
+            }
             FactKind::StopChanged => model.stop = fact.after.and_then(Price::new),
             FactKind::TargetChanged => model.target = fact.after.and_then(Price::new),
             FactKind::StatusChanged => {
@@ -207,8 +219,8 @@ impl Oracle {
             silent_since: None,
             told_at: None,
             is_excused: false,
-            told_filled: false,
-            noted_filled: false,
+            told_held: Decimal::ZERO,
+            noted_held: Decimal::ZERO,
             told_stop: false,
             left: Decimal::ZERO,
             told_left: Decimal::ZERO,

@@ -56,12 +56,13 @@ impl Oracle {
     ) {
         let Some(model) = self.models.get(&command.transaction) else { return };
         let told = model.told_at.filter(|_| model.gap_since.is_some());
-        let (what, known) = match &command.call {
-            Call::Adjust { stop: Change::Set(_), .. } => ("a missing stop", told),
+        let (what, known, most_ms) = match &command.call {
+            Call::Adjust { stop: Change::Set(_), .. } => ("a missing stop", told, most_ms),
             Call::Adjust { bracket, stop: Change::Clear, target: Change::Clear }
                 if bracket.protect.is_zero() =>
             {
-                ("exits without anything held", Some(since))
+                // Behind what protects, and behind others of its class.
+                ("exits without anything held", Some(since), 2 * most_ms)
             }
             _ => return,
         };

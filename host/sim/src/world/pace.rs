@@ -33,7 +33,7 @@ impl Pace {
             tick_ms: from(rng, 4, 20) * 100,
             calm_tick_ms: 5_000,
             poll_ms: from(rng, 10, 20) * 100,
-            picture_ms: from(rng, 5, 15) * 1_000,
+            picture_ms: from(rng, 10, 20) * 1_000,
             way_ms: from(rng, 10, 150),
             timeout_ms: from(rng, 5, 25) * 100,
         }
