@@ -5,6 +5,7 @@
 //! elapsed time are arguments, and what it wants sent is a list that it returns.
 
 mod beats;
+mod early;
 mod engine;
 mod input;
 mod market;

@@ -129,6 +129,7 @@ impl Engine {
         }
         if !was_reconciled && self.is_reconciled(&account) {
             self.ask_all(&account, None, &Happening::Start);
+            self.runs.compared(&account);
             self.schedule_all(&account, None, now);
         }
         if session_of.is_some() {
