@@ -7,6 +7,7 @@
 mod beats;
 mod early;
 mod engine;
+mod held_back;
 mod input;
 mod market;
 mod parked;

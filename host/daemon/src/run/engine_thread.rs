@@ -213,8 +213,11 @@ impl EngineThread {
     fn wait(&mut self, inputs: &mut Vec<Input>) -> std::ops::ControlFlow<()> {
         let idle = if self.has_more || !inputs.is_empty() { 0 } else { self.sleep_ms() };
         let mut said = Vec::new();
+        // Accounts wait while the ledger cannot be written and too much waits for it already.
+        let nobody = crossbeam_channel::never();
+        let heard = if self.engine.has_room() { &self.heard } else { &nobody };
         crossbeam_channel::select! {
-            recv(self.heard) -> word => {
+            recv(heard) -> word => {
                 inputs.extend(word.ok().map(Input::Account));
             }
             recv(self.steps_read.1) -> read => self.steps_back.extend(read.ok()),
@@ -224,7 +227,7 @@ impl EngineThread {
             },
             default(Duration::from_millis(idle)) => {}
         }
-        inputs.extend(self.heard.try_iter().take(BATCH_MAX).map(Input::Account));
+        inputs.extend(heard.try_iter().take(BATCH_MAX).map(Input::Account));
         said.extend(self.inbox.try_iter().take(BATCH_MAX));
         for message in said {
             self.hear(message, inputs)?;
