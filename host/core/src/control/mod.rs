@@ -19,6 +19,7 @@
 
 mod acts;
 mod equity;
+mod unclosed;
 
 use rust_decimal::Decimal;
 
