@@ -74,6 +74,7 @@ pub(crate) fn may_lack_room(error: &StoreError) -> bool {
 }
 
 fn open_at(path: &Path, options: OpenOptions) -> Result<Connection, StoreError> {
+    tools::files::make_private(path)?;
     let mut sql = Connection::open(path)?;
     sql.busy_timeout(Duration::from_millis(options.busy_ms))?;
     check_sound(&sql)?;
