@@ -28,6 +28,7 @@ use super::entries::Entries;
 use super::policies::PolicyBuilder;
 use super::records;
 use super::report::TapeReport;
+use super::shutdown;
 use crate::effect::{self, point};
 use crate::guards::{Counts, WIRE, Written};
 use crate::message::{Mode, ToEngine};
@@ -269,6 +270,13 @@ impl EngineThread {
             }
             ToEngine::Compare { account, reply } => self.compare(account, reply, inputs),
             ToEngine::KillFile(file) => inputs.push(Input::KillFile(file)),
+            ToEngine::CancelEntries { accounts, reply } => {
+                for request in shutdown::wishes(self.engine.book(), &accounts) {
+                    let ticket = self.ticket();
+                    self.waiting.insert(ticket, reply.clone());
+                    inputs.push(Input::Request { ticket, request: Box::new(request) });
+                }
+            }
             ToEngine::TapeStep(step) => self.tape = Some(self.begin_tape_step(step)),
             ToEngine::Stop => {
                 self.stops_at.get_or_insert_with(|| Instant::now() + DRAIN);

@@ -282,10 +282,9 @@ impl Running {
         drop(self.server.take());
         drop(self.watch.take());
         point("stop.asked");
-        let left = shutdown::cancel_entries(&self.inbox, &self.cancels_entries);
-        if !left.is_empty() {
-            let ids: Vec<String> = left.iter().map(ToString::to_string).collect();
-            tracing::warn!("not confirmed as canceled in time: the entries of {}", ids.join(", "));
+        let (wanted, patience) = (&self.cancels_entries, shutdown::PATIENCE);
+        if let Some(why) = shutdown::cancel_entries(&self.inbox, wanted, patience).warning() {
+            tracing::warn!("{why}");
         }
         drop(self.kill_watch.take());
         // An engine that is gone already cannot be told.
