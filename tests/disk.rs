@@ -128,6 +128,59 @@ fn i3_on_a_full_disk_a_fill_still_gets_its_stop_and_then_nothing_is_sent_until_t
 }
 
 #[test]
+fn on_a_disk_that_is_full_a_start_after_a_crash_looks_after_the_stops() {
+    starts_on_a_full_disk(Daemon::kill);
+}
+
+#[test]
+fn on_a_disk_that_is_full_a_start_after_a_stop_looks_after_the_stops() {
+    starts_on_a_full_disk(|mut daemon| {
+        daemon.signal("TERM");
+        let status = daemon.ends_within(STOP_MAX);
+        assert!(status.is_some_and(|s| s.success()), "{status:?}\n{}", daemon.log());
+    });
+}
+
+/// Ends the daemon so, fills the disk, and starts another one.
+fn starts_on_a_full_disk(end: impl FnOnce(Daemon)) {
+    let dir = Dir::new();
+    let exchange = Exchange::manual(&dir);
+    for symbol in ["AAA", "BBB"] {
+        exchange.price(symbol, "100.00", "100.02");
+    }
+    configure(&dir, &exchange.url, &[]);
+    let disk = SmallDisk::at(&dir.path().join("data"));
+    let mut daemon = Daemon::spawn(&dir, None);
+    let api = daemon.ready().expect("it runs");
+    for symbol in ["AAA", "BBB"] {
+        assert!(api.open(symbol, Some("99.90"), "plain").promised().is_some());
+    }
+    daemon.until("both entries rest", |_| exchange.open_orders().len() == 2);
+    exchange.price("AAA", "99.80", "99.82");
+    daemon.until("one has its stop", |_| {
+        api.of_symbol("AAA").unwrap_or_default()["protection"]["state"] == "protected"
+    });
+    end(daemon);
+    disk.fill();
+
+    exchange.price("BBB", "99.80", "99.82");
+    let mut daemon = Daemon::spawn(&dir, None);
+    let api = daemon.ready().unwrap_or_else(|| panic!("it does not start\n{}", daemon.log()));
+    daemon.until("both have their stops", |_| {
+        ["AAA", "BBB"].iter().all(|symbol| {
+            let tx = api.of_symbol(symbol).unwrap_or_default();
+            tx["protection"]["state"] == "protected"
+                && difference(&tx, &exchange.ends(symbol)).is_none()
+        })
+    });
+    for verb in ["status", "tx list"] {
+        let said = daemon.ask(verb);
+        assert_eq!(said.code, Some(0), "{verb}: {}{}", said.stdout, said.stderr);
+    }
+    assert!(api.set_stop(1, "96.5").promised().is_some());
+}
+
+#[test]
 fn a_stop_while_somebody_locks_the_ledger_ends_in_time_and_loses_no_promise() {
     let dir = Dir::new();
     let exchange = Exchange::manual(&dir);

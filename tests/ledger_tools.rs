@@ -86,6 +86,42 @@ fn i3_a_restored_backup_starts_disarmed_shows_what_differs_and_uses_no_order_id_
     }
 }
 
+#[test]
+fn kill_switches_and_arming_are_shown_and_exported_without_a_daemon() {
+    let dir = Dir::new();
+    let exchange = Exchange::manual(&dir);
+    let daemon = Daemon::start(&dir, &exchange, &[]);
+    for (verb, code) in [
+        ("account disarm paper --reason holidays", 0),
+        ("kill protect-only --account paper --reason loss", 0),
+        ("kill freeze --reason news", 0),
+    ] {
+        assert_eq!(daemon.ask(verb).code, Some(code), "{verb}");
+    }
+    daemon.kill();
+    let shown = dir.bracketd("db status");
+    let part = |word: &str| shown.stdout.lines().find(|line| line.starts_with(word)).unwrap_or("");
+    assert!(part("accounts").contains("paper disarmed"), "{}", shown.stdout);
+    for words in ["the daemon freeze since", ": news", "paper protect-only since", ": loss"] {
+        assert!(part("kill switch").contains(words), "{words:?} in {}", shown.stdout);
+    }
+    let json = dir.bracketd("db status --json").json();
+    assert_eq!(json["kill"]["level"], "freeze");
+    let paper = &json["accounts"][0];
+    assert_eq!((&paper["armed"], &paper["kill"]["level"]), (&false.into(), &"protect-only".into()));
+    let export = dir.bracketd("db export");
+    let rows: Vec<Value> =
+        export.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let controls: Vec<&Value> = rows.iter().filter(|row| row["type"] == "control").collect();
+    let [whole, paper] = &*controls else { panic!("{}", export.stdout) };
+    assert_eq!((&whole["account"], &whole["kill"]["level"]), (&Value::Null, &"freeze".into()));
+    assert_eq!((&paper["account"], &paper["armed"]), (&"paper".into(), &false.into()));
+    assert_eq!(paper["kill"]["why"], "loss");
+    assert_eq!(rows.last().expect("an end")["controls"], 2);
+    let facts = dir.bracketd("db export --facts").stdout;
+    assert!(!facts.contains("\"type\":\"control\""), "only what was asked for");
+}
+
 /// Backs up while one transaction is open; then opens another, whose number is returned, moves a
 /// stop, and dies.
 fn trade_beyond_a_backup(dir: &Dir, exchange: &Exchange) -> u64 {

@@ -57,10 +57,13 @@ impl DaemonFile {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(&fresh)?;
-        file.write_all(text.as_bytes())?;
-        file.write_all(b"\n")?;
+        let written = file.write_all(format!("{text}\n").as_bytes());
         drop(file);
-        std::fs::rename(&fresh, &path)?;
+        if let Err(error) = written.and_then(|()| std::fs::rename(&fresh, &path)) {
+            // Half a file under another name helps nobody.
+            drop(std::fs::remove_file(&fresh));
+            return Err(error);
+        }
         Ok(path)
     }
 

@@ -66,6 +66,13 @@ pub enum ToEngine {
     TapeStep(TapeStep),
     /// The daemon ends.
     Stop,
+    /// The daemon is about to end: every entry of these accounts that has not ended is canceled.
+    CancelEntries {
+        /// The accounts.
+        accounts: Vec<AccountName>,
+        /// Where the verdicts go, one for each entry, as far as there is room.
+        reply: Sender<Verdict>,
+    },
 }
 
 /// One step of a tape at full speed.

@@ -108,7 +108,7 @@ impl Engine {
                 continue;
             }
             match name {
-                Some(name) => self.runs.put(id, &policy, Happening::Timer(name)),
+                Some(name) => self.runs.put(&tx.account, id, &policy, Happening::Timer(name)),
                 None => {
                     let read = Read::Instrument(tx.symbol.clone());
                     out.reads.push((tx.account.clone(), read));

@@ -16,7 +16,8 @@ use bracketd_policy::PolicySet;
 use bracketd_store::{Ledger, PolicyState, StoreError};
 
 use crate::beats::Beats;
-use crate::input::{Dispatch, Input, Ticket};
+use crate::held_back::HeldBack;
+use crate::input::{Dispatch, Ticket};
 use crate::market::Market;
 use crate::parked::Parking;
 use crate::runs::Runs;
@@ -59,7 +60,7 @@ pub struct Engine {
     /// A batch whose commit failed, kept whole; nothing is applied before it is written.
     pub(crate) unsaved: Option<(Transition, Dispatch)>,
     /// What arrived meanwhile.
-    pub(crate) held_back: Vec<Input>,
+    pub(crate) held_back: HeldBack,
     /// Ended transactions in the order of their end: the oldest leave memory first.
     pub(crate) ended: std::collections::VecDeque<TransactionId>,
     /// What every start has to do first.
@@ -163,7 +164,7 @@ impl Engine {
             watched: BTreeMap::new(),
             by_symbol: BTreeMap::new(),
             unsaved: None,
-            held_back: Vec::new(),
+            held_back: HeldBack::default(),
             ended,
             recovered: Some(recovered),
             states,
@@ -223,6 +224,16 @@ impl Engine {
     /// Ends the engine as a crash would, and gives the ledger to whoever starts the next one.
     pub fn into_ledger(self) -> Ledger {
         self.ledger
+    }
+
+    /// How much waits until the ledger can be written again: orders, fills and other words.
+    pub fn held_back(&self) -> usize {
+        self.held_back.len()
+    }
+
+    /// Whether more may be told by accounts; else they wait until the ledger can be written.
+    pub fn has_room(&self) -> bool {
+        self.held_back.has_room()
     }
 
     /// Whether nothing is left to do before something new arrives: no run waits, no command is

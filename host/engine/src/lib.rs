@@ -5,7 +5,9 @@
 //! elapsed time are arguments, and what it wants sent is a list that it returns.
 
 mod beats;
+mod early;
 mod engine;
+mod held_back;
 mod input;
 mod market;
 mod parked;

@@ -21,6 +21,7 @@ use bracketd_policy::{
 };
 use bracketd_store::{PolicyState, PolicyVersion};
 
+use crate::early::Early;
 use crate::engine::Engine;
 use crate::input::{Budget, Dispatch, Noise};
 use crate::market::BASE_SECONDS;
@@ -60,6 +61,10 @@ type Key = (Rank, u64, TransactionId, PolicyName);
 pub(crate) struct Runs {
     waiting: BTreeMap<Key, Happening>,
     ticks: BTreeSet<(TransactionId, PolicyName)>,
+    /// Accounts that were compared with the broker since the start.
+    compared: BTreeSet<AccountName>,
+    /// What waits until that was done.
+    early: BTreeMap<AccountName, Early>,
     next_number: u64,
     overruns: BTreeMap<(PolicyName, String), Timestamp>,
     frozen: BTreeSet<(PolicyName, String)>,
@@ -87,12 +92,43 @@ impl Runs {
         self.frozen.contains(&(policy.clone(), digest.to_owned()))
     }
 
+    /// Queues a run about something that happened to the transaction of that account.
     pub(crate) fn put(
         &mut self,
+        account: &AccountName,
         transaction: TransactionId,
         policy: &PolicyName,
         happening: Happening,
     ) {
+        if self.compared.contains(account) {
+            self.queue(transaction, policy.clone(), happening);
+        } else {
+            let early = self.early.entry(account.clone()).or_default();
+            early.put(transaction, policy.clone(), happening);
+        }
+    }
+
+    /// Queues a run about the newest price; two are one.
+    fn tick(&mut self, account: &AccountName, transaction: TransactionId, policy: &PolicyName) {
+        let ticks = if self.compared.contains(account) {
+            &mut self.ticks
+        } else {
+            &mut self.early.entry(account.clone()).or_default().ticks
+        };
+        ticks.insert((transaction, policy.clone()));
+    }
+
+    /// The account was compared with the broker: what waited for that is asked now.
+    pub(crate) fn compared(&mut self, account: &AccountName) {
+        self.compared.insert(account.clone());
+        let Some(mut early) = self.early.remove(account) else { return };
+        self.ticks.append(&mut early.ticks);
+        for (transaction, policy, happening) in early.happenings() {
+            self.queue(transaction, policy, happening);
+        }
+    }
+
+    fn queue(&mut self, transaction: TransactionId, policy: PolicyName, happening: Happening) {
         let rank = match &happening {
             Happening::Notice(NoticeKind::Rejected { .. }) => Rank::Reject,
             Happening::Notice(
@@ -105,7 +141,7 @@ impl Runs {
             | Happening::Bar(_) => Rank::Other,
         };
         self.next_number += 1;
-        self.waiting.insert((rank, self.next_number, transaction, policy.clone()), happening);
+        self.waiting.insert((rank, self.next_number, transaction, policy), happening);
     }
 
     /// The next run: events by rank, then prices.
@@ -139,7 +175,7 @@ impl Engine {
             };
             for policy in &tx.policies {
                 if self.policies.policy(policy).is_some_and(|p| p.handles(event)) {
-                    self.runs.ticks.insert((*id, policy.clone()));
+                    self.runs.tick(account, *id, policy);
                 }
             }
         }
@@ -160,7 +196,7 @@ impl Engine {
                 && !tx.status.is_ended();
             for policy in tx.policies.iter().filter(|_| concerned) {
                 if self.policies.policy(policy).is_some_and(|p| p.handles(kind)) {
-                    self.runs.put(tx.id, policy, happening.clone());
+                    self.runs.put(account, tx.id, policy, happening.clone());
                 }
             }
         }
@@ -176,10 +212,10 @@ impl Engine {
         for policy in &tx.policies {
             let ticks = |p: &bracketd_policy::Policy| looks && p.handles(EventKind::Tick);
             if self.policies.policy(policy).is_some_and(ticks) {
-                self.runs.ticks.insert((tx.id, policy.clone()));
+                self.runs.tick(&tx.account, tx.id, policy);
             }
             if self.policies.policy(policy).is_some_and(|p| p.handles(event)) {
-                self.runs.put(notice.transaction, policy, happening.clone());
+                self.runs.put(&tx.account, tx.id, policy, happening.clone());
             }
         }
     }

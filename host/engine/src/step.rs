@@ -52,13 +52,12 @@ impl Engine {
             let refused = stalled.ledger_error.is_some();
             let kept =
                 inputs.into_iter().filter(|i| !refused || !matches!(i, Input::Request { .. }));
-            self.held_back.extend(kept);
+            kept.for_each(|input| self.held_back.keep(input));
             return stalled;
         }
         let mut out = self.recovered.take().unwrap_or_default();
         let mut sent = Dispatch::default();
-        let held_back = std::mem::take(&mut self.held_back);
-        for input in held_back.into_iter().chain(inputs) {
+        for input in self.held_back.take().chain(inputs) {
             self.take_in(input, now, &mut out, &mut sent);
         }
         self.let_parked_go(now, &mut out, &mut sent);
@@ -129,6 +128,7 @@ impl Engine {
         }
         if !was_reconciled && self.is_reconciled(&account) {
             self.ask_all(&account, None, &Happening::Start);
+            self.runs.compared(&account);
             self.schedule_all(&account, None, now);
         }
         if session_of.is_some() {
@@ -375,7 +375,7 @@ impl Engine {
         let rows = commands
             .drain(..)
             .map(|command| Input::NotTaken { account: command.account, op: command.op });
-        self.held_back.splice(0..0, rows);
+        self.held_back.keep_first(rows);
     }
 
     /// Retries a batch that could not be written. Gives the answer of this step while it cannot.

@@ -316,3 +316,64 @@ fn on_tick(t, m, p) { close_position(t, "everything must go"); }
     let codes: Vec<&str> = facts.iter().map(|stored| &*stored.fact.code).collect();
     assert_eq!(codes, ["TOO_MANY_CLOSES"], "told once");
 }
+
+#[test]
+fn no_policy_decides_before_the_account_was_compared_and_none_of_its_events_is_lost() {
+    let script = r#"const POLICY = #{ version: "1", api: 1 };
+const PARAMS = #{};
+fn on_start(t, p) { alert("info", "start"); }
+fn on_bar(t, bar, p) { alert("info", "bar"); }
+fn on_tick(t, m, p) { alert("info", "tick"); }
+"#;
+    let guards = GuardRules::default;
+    let ledger = Ledger::in_memory().expect("a ledger");
+    let mut world = World::with(SCRIPT, guards(), ledger, Timestamp(1_700_000_040_000_000));
+    world.picture();
+    world.quote_at(1);
+    opened(&mut world);
+    let engine = world.engine.take().expect("an engine");
+    let mut world = World::with(script, guards(), engine.into_ledger(), world.now);
+    for second in [2, 30, 61, 100, 125, 190] {
+        assert_eq!(world.quote_at(second), [""; 0], "at {second} s");
+        let idle = world.step(vec![]);
+        assert!(!idle.has_more && alerts(&idle).is_empty(), "what waits for the broker spins");
+    }
+    // The newest of each kind is asked then, and the start is not lost.
+    assert_eq!(world.picture(), ["start", "bar", "tick"]);
+    assert_eq!(world.quote_at(191), ["tick"]);
+}
+
+#[test]
+fn what_a_policy_asks_for_before_the_account_was_compared_is_refused() {
+    let script = r#"const POLICY = #{ version: "1", api: 1 };
+const PARAMS = #{};
+fn on_tick(t, m, p) { close_position(t, "old news"); }
+"#;
+    let guards = GuardRules::default;
+    let ledger = Ledger::in_memory().expect("a ledger");
+    let mut world = World::with(SCRIPT, guards(), ledger, Timestamp(1_700_000_040_000_000));
+    world.picture();
+    world.quote_at(1);
+    opened(&mut world);
+    let engine = world.engine.take().expect("an engine");
+    let mut world = World::with(script, guards(), engine.into_ledger(), world.now);
+    let transaction = TransactionId(1);
+    let request = Request {
+        intent: Intent::Close { transaction },
+        source: Source::Policy { name: PolicyName::new("watcher"), digest: "f00".to_owned() },
+        why: String::new(),
+        if_version: None,
+        inputs: String::new(),
+    };
+    let asked = world.step(vec![Input::Request { ticket: Ticket(3), request: Box::new(request) }]);
+    let codes: Vec<&str> = asked.verdicts.iter().map(|(_, verdict)| verdict.code()).collect();
+    assert_eq!(codes, ["NOT_READY"]);
+    world.quoted_at(2);
+    let is_closing = |world: &World| {
+        let engine = world.engine.as_ref().expect("an engine");
+        engine.book().transactions[&transaction].task.is_some()
+    };
+    assert!(!is_closing(&world), "closed on the book of before the restart");
+    world.picture();
+    assert!(is_closing(&world), "and the price is not lost");
+}

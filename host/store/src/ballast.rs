@@ -6,10 +6,10 @@
 //! on the thread that commits.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -49,7 +49,11 @@ impl Ballast {
         let mut ballast = Self { path, bytes, every, refill: None };
         let path = &ballast.path;
         if bytes > 0 && size(path) != bytes && !fill(path, bytes, bytes, &AtomicBool::new(false)) {
-            File::create(path).map_err(|source| StoreError::file(path, source))?;
+            match File::create(path) {
+                // Not even room for its name: what is needed more says so itself.
+                Err(error) if error.kind() == ErrorKind::StorageFull => {}
+                other => drop(other.map_err(|source| StoreError::file(path, source))?),
+            }
             ballast.refill_later();
         }
         Ok(ballast)
@@ -91,6 +95,21 @@ impl Ballast {
             refill.stop.store(true, Ordering::Release);
             refill.thread.thread().unpark();
         }
+    }
+}
+
+/// The way to the ballast of an open ledger, for others whose few bytes a start needs.
+#[derive(Clone, Debug)]
+pub struct SpareRoom(Arc<Mutex<Ballast>>);
+
+impl SpareRoom {
+    pub(crate) fn new(ballast: Ballast) -> Self {
+        Self(Arc::new(Mutex::new(ballast)))
+    }
+
+    /// Gives the room back to the disk and has it kept again later. False when there was none.
+    pub fn free(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).free()
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::ballast::Ballast;
+use crate::ballast::{Ballast, SpareRoom};
 use crate::batch::{Batch, Committed, Loaded};
 use crate::effect::point;
 use crate::error::StoreError;
@@ -28,12 +28,13 @@ pub struct Ledger {
     pub(crate) sql: Connection,
     shadows: Shadows,
     next_fact_seq: u64,
-    ballast: Option<Ballast>,
+    ballast: Option<SpareRoom>,
     _lock: Option<DirLock>,
 }
 
 impl Ledger {
-    /// Opens the ledger of a data directory, making both if there are none.
+    /// Opens the ledger of a data directory, making both if there are none. On a full disk the
+    /// ballast is given back first: a start looks after stops.
     ///
     /// # Errors
     /// [`StoreError::AlreadyRunning`] while another process holds the directory,
@@ -53,8 +54,14 @@ impl Ledger {
         let lock = DirLock::take(dir)?;
         files::refuse_interrupted(dir)?;
         point("start.locked");
-        let ballast = Ballast::open(dir, options.ballast_bytes)?;
-        let sql = open::open(&dir.join(LEDGER_FILE), options)?;
+        let ballast = SpareRoom::new(Ballast::open(dir, options.ballast_bytes)?);
+        let path = dir.join(LEDGER_FILE);
+        let sql = match open::open(&path, options) {
+            Err(error) if open::may_lack_room(&error) && ballast.free() => {
+                open::open(&path, options)?
+            }
+            other => other?,
+        };
         point("start.opened");
         Self::new(sql, Some(ballast), Some(lock))
     }
@@ -82,7 +89,7 @@ impl Ledger {
 
     fn new(
         sql: Connection,
-        ballast: Option<Ballast>,
+        ballast: Option<SpareRoom>,
         lock: Option<DirLock>,
     ) -> Result<Self, StoreError> {
         let next_fact_seq = load::last_fact_seq(&sql)? + 1;
@@ -133,6 +140,11 @@ impl Ledger {
         if is_busy { Err(StoreError::Busy) } else { Ok(()) }
     }
 
+    /// The room that is kept for a full disk; none for a ledger in memory.
+    pub fn spare_room(&self) -> Option<SpareRoom> {
+        self.ballast.clone()
+    }
+
     /// Facts, from the owner's own connection.
     ///
     /// # Errors
@@ -161,7 +173,7 @@ impl Ledger {
             point("commit.done");
             Ok(())
         };
-        match self.ballast.as_mut() {
+        match &self.ballast {
             Some(ballast) => with_room(ballast, once),
             None => once(),
         }
@@ -178,7 +190,7 @@ impl Drop for Ledger {
 
 /// Tries; when the disk is full and there is ballast to give back, tries once more.
 fn with_room(
-    ballast: &mut Ballast,
+    ballast: &SpareRoom,
     mut once: impl FnMut() -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     match once() {
@@ -196,28 +208,28 @@ mod tests {
     fn a_full_disk_gets_the_ballast_back_and_the_commit_goes_on() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join(BALLAST_FILE);
-        let mut ballast = Ballast::open(dir.path(), 1_000_000).unwrap();
+        let ballast = SpareRoom::new(Ballast::open(dir.path(), 1_000_000).unwrap());
         let is_full = || std::fs::metadata(&file).unwrap().len() > 0;
         let mut tries = 0;
         let mut once = || {
             tries += 1;
             if is_full() { Err(StoreError::Full) } else { Ok(()) }
         };
-        with_room(&mut ballast, &mut once).unwrap();
+        with_room(&ballast, &mut once).unwrap();
         assert_eq!(tries, 2);
     }
 
     #[test]
     fn without_ballast_left_a_full_disk_is_said() {
         let dir = tempfile::tempdir().unwrap();
-        let mut ballast = Ballast::open(dir.path(), 1_000_000).unwrap();
+        let ballast = SpareRoom::new(Ballast::open(dir.path(), 1_000_000).unwrap());
         let mut tries = 0;
         let mut once = || {
             tries += 1;
             Err(StoreError::Full)
         };
-        assert!(matches!(with_room(&mut ballast, &mut once), Err(StoreError::Full)));
-        assert!(matches!(with_room(&mut ballast, &mut once), Err(StoreError::Full)));
+        assert!(matches!(with_room(&ballast, &mut once), Err(StoreError::Full)));
+        assert!(matches!(with_room(&ballast, &mut once), Err(StoreError::Full)));
         assert_eq!(tries, 3, "twice while there was ballast, once without");
     }
 }

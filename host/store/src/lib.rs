@@ -27,7 +27,7 @@ mod shadow;
 mod tests;
 pub mod tools;
 
-pub use ballast::BALLAST_FILE;
+pub use ballast::{BALLAST_FILE, SpareRoom};
 pub use batch::{Batch, Committed, ENDED_KEPT, Loaded, PolicyState, PolicyVersion};
 pub use error::StoreError;
 pub use facts::{FactFilter, StoredFact};

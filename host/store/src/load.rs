@@ -128,21 +128,22 @@ fn with_lists(
     Ok(all)
 }
 
+/// What was decided of accounts and of the whole daemon.
 #[derive(Default)]
-struct Accounts {
-    controls: BTreeMap<AccountName, Control>,
-    kill: Kill,
+pub(crate) struct Accounts {
+    pub(crate) controls: BTreeMap<AccountName, Control>,
+    pub(crate) kill: Kill,
     watermarks: Vec<(AccountName, Timestamp)>,
 }
 
-fn accounts(sql: &Connection) -> Result<Accounts, StoreError> {
+pub(crate) fn accounts(sql: &Connection) -> Result<Accounts, StoreError> {
     let mut all = Accounts::default();
     let rows = list(sql, &instrument::ACCOUNTS, "ORDER BY name", [], control::read_account)?;
     for (name, control, read_until) in rows {
         all.watermarks.extend(read_until.map(|until| (name.clone(), until)));
         all.controls.insert(name, control);
     }
-    for (name, kill) in list(sql, &control::KILLS, "", [], control::read_kill)? {
+    for (name, kill) in kills(sql)? {
         match name {
             None => all.kill = kill,
             Some(name) => all.controls.entry(name).or_default().kill = kill,
@@ -152,6 +153,11 @@ fn accounts(sql: &Connection) -> Result<Accounts, StoreError> {
         all.controls.entry(name).or_default().baseline = Some(baseline);
     }
     Ok(all)
+}
+
+/// Kill switches that were ever set, the daemon's own, without a name, first.
+pub(crate) fn kills(sql: &Connection) -> Result<Vec<(Option<AccountName>, Kill)>, StoreError> {
+    list(sql, &control::KILLS, "ORDER BY account", [], control::read_kill)
 }
 
 /// What policies keep of those transactions.

@@ -4,7 +4,7 @@
 //! to remove a stale file. It must be held as long as the ledger is open.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ pub(crate) fn holder(dir: &Path) -> Result<Holder, StoreError> {
     let failed = |source| StoreError::file(&path, source);
     let mut file = match File::open(&path) {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Holder::Nobody),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Holder::Nobody),
         Err(error) => return Err(failed(error)),
     };
     // Shared, so that two who look do not see each other; it ends with the file.
@@ -72,10 +72,20 @@ impl DirLock {
                 Err(TryLockError::Error(source)) => return Err(failed(source)),
             }
         }
-        file.set_len(0).map_err(failed)?;
-        writeln!(file, "{}", std::process::id()).map_err(failed)?;
+        match write_pid(&mut file) {
+            // The lock is held; only its message to a second one lacks the number.
+            Err(error) if error.kind() == ErrorKind::StorageFull => {}
+            other => other.map_err(failed)?,
+        }
         Ok(Self(file))
     }
+}
+
+/// In place, so that a file that is there needs no room.
+fn write_pid(file: &mut File) -> std::io::Result<()> {
+    let text = format!("{}\n", std::process::id());
+    file.write_all(text.as_bytes())?;
+    file.set_len(text.len() as u64)
 }
 
 fn read_pid(file: &mut File) -> Option<u32> {

@@ -51,7 +51,30 @@ pub(crate) fn open(path: &Path, options: OpenOptions) -> Result<Connection, Stor
     open_at(path, options).map_err(|error| error.of_file(path))
 }
 
+/// Whether a full disk may be why the ledger could not be opened: a file beside it that cannot be
+/// made says only that. To make room in vain costs nothing.
+pub(crate) fn may_lack_room(error: &StoreError) -> bool {
+    use rusqlite::ErrorCode as Code;
+    match error {
+        StoreError::Full | StoreError::NotKept { .. } | StoreError::Migration(_) => true,
+        StoreError::File { source, .. } => source.kind() == std::io::ErrorKind::StorageFull,
+        StoreError::Sqlite(error) => {
+            matches!(error.sqlite_error_code(), Some(Code::CannotOpen | Code::SystemIoFailure))
+        }
+        StoreError::AlreadyRunning { .. }
+        | StoreError::NewerSchema { .. }
+        | StoreError::Busy
+        | StoreError::Damaged(_)
+        | StoreError::BadValue { .. }
+        | StoreError::TooLarge(_)
+        | StoreError::OpConflict { .. }
+        | StoreError::DamagedFile { .. }
+        | StoreError::RestoreInterrupted { .. } => false,
+    }
+}
+
 fn open_at(path: &Path, options: OpenOptions) -> Result<Connection, StoreError> {
+    tools::files::make_private(path)?;
     let mut sql = Connection::open(path)?;
     sql.busy_timeout(Duration::from_millis(options.busy_ms))?;
     check_sound(&sql)?;

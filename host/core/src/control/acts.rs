@@ -4,6 +4,7 @@
 //! Apart from what the levels mean because each act is audited: who, why, from what to what. An
 //! automatic source only ever makes things safer.
 
+use super::unclosed::{held, unclosed};
 use super::{Control, Kill, KillFile, KillLevel, equity, touch};
 use crate::apply::Transition;
 use crate::book::{Account, Book};
@@ -122,7 +123,11 @@ fn arm(
     let holding = book.transactions.values();
     let holding = holding.filter(|tx| tx.account == *name && !tx.held().is_zero()).count();
     let message = if armed {
-        format!("account {name} is armed: commands go out")
+        let is_flat = book.kill_level(name) == KillLevel::Flatten;
+        let closed = held(book, name).filter(|_| is_flat).map(|held| {
+            format!("; the kill switch is at flatten, so what it holds is closed now: {held}")
+        });
+        format!("account {name} is armed: commands go out{}", closed.unwrap_or_default())
     } else {
         format!(
             "account {name} is disarmed: no command goes out; {holding} transactions that hold \
@@ -170,13 +175,20 @@ fn kill(
     if wish.reset {
         equity::reset(book, wish.scope, request, now, out);
     }
+    let unclosed = match level {
+        KillLevel::Flatten => unclosed(book, wish.scope),
+        KillLevel::Off | KillLevel::Freeze | KillLevel::ProtectOnly | KillLevel::CancelEntries => {
+            String::new()
+        }
+    };
     if level == before {
         let outcome = if wish.reset { Outcome::Stored } else { Outcome::Unchanged };
         let reset = if wish.reset { "; losses count from now on" } else { "" };
-        return Ok((outcome, format!("{of} is at {} already{reset}", level.as_str())));
+        return Ok((outcome, format!("{of} is at {} already{reset}{unclosed}", level.as_str())));
     }
     set(book, wish.scope, level, &request.why, request.source.clone(), now, out);
-    Ok((Outcome::Stored, format!("{of} is at {} now{}", level.as_str(), still(book, wish, level))))
+    let still = still(book, wish, level);
+    Ok((Outcome::Stored, format!("{of} is at {} now{still}{unclosed}", level.as_str())))
 }
 
 /// What a person who lowers a level has to know: that another one holds, or that it will rise.

@@ -19,6 +19,7 @@
 
 mod acts;
 mod equity;
+mod unclosed;
 
 use rust_decimal::Decimal;
 
@@ -159,8 +160,8 @@ impl Book {
     }
 }
 
-/// Whether kill switch and arming let the request through. Asked before every other check of a
-/// request about a transaction, or about a new one.
+/// Whether kill switch and arming let the request through, and for a policy whether the account was
+/// compared. Asked before every other check of a request about a transaction, or about a new one.
 ///
 /// # Errors
 /// The refusal with its sentence.
@@ -189,6 +190,13 @@ pub fn permits(
             account.name
         );
         return Err((Refusal::Disarmed, why));
+    }
+    if is_policy && !account.is_reconciled {
+        let why = format!(
+            "account {} was not compared with the broker since the start; no policy decides before",
+            account.name
+        );
+        return Err((Refusal::NotReady, why));
     }
     Ok(())
 }

@@ -339,6 +339,35 @@ fn g13_nobody_arms_what_was_not_compared_with_the_broker() {
     assert_eq!(b.person(arm(true)).code(), "NOT_READY");
 }
 
+#[test]
+fn g8_flatten_names_the_accounts_that_it_cannot_close_and_what_they_hold() {
+    let open = |b: &mut Bench| b.person(kill(KillLevel::Flatten)).message;
+    let (mut b, _) = at(KillLevel::Off);
+    assert!(!open(&mut b).contains("NOT CLOSED"), "everything is being closed");
+
+    let mut b = Bench::new(ALPACA);
+    b.person(arm(false));
+    assert!(!open(&mut b).contains("NOT CLOSED"), "there is nothing to close");
+
+    let (mut b, id) = at(KillLevel::Off);
+    b.person(arm(false));
+    let held = format!("holds long 10 {}", b.tx(id).symbol);
+    let said = open(&mut b);
+    assert!(said.contains("NOT CLOSED: account") && said.contains("is disarmed"), "{said}");
+    assert!(said.contains(&held) && said.contains("arming it"), "{said}");
+    let again = open(&mut b);
+    assert!(again.contains("already") && again.contains(&held), "said again: {again}");
+    assert_eq!(b.tx(id).status, TransactionStatus::Opened);
+    let armed = b.person(arm(true)).message;
+    assert!(armed.contains("closed now"), "{armed}");
+    assert_eq!(b.tx(id).status, TransactionStatus::Closing);
+
+    let (mut b, _) = at(KillLevel::Off);
+    b.tell(BrokerEvent::Down(Fault::new("NETWORK", "gone")));
+    let said = open(&mut b);
+    assert!(said.contains("is down") && said.contains(&held), "{said}");
+}
+
 fn balance(equity: &str, account: Option<&str>) -> BrokerEvent {
     let number: Decimal = equity.parse().expect("a decimal");
     BrokerEvent::Balance(Balance {

@@ -67,6 +67,7 @@ pub(crate) fn bench(outcome: Outcome, play: Play) -> Bench {
                 }
                 ToEngine::PoliciesBuilt { .. }
                 | ToEngine::KillFile(_)
+                | ToEngine::CancelEntries { .. }
                 | ToEngine::TapeStep(_)
                 | ToEngine::Stop => {}
             }

@@ -28,6 +28,7 @@ use super::entries::Entries;
 use super::policies::PolicyBuilder;
 use super::records;
 use super::report::TapeReport;
+use super::shutdown;
 use crate::effect::{self, point};
 use crate::guards::{Counts, WIRE, Written};
 use crate::message::{Mode, ToEngine};
@@ -213,8 +214,11 @@ impl EngineThread {
     fn wait(&mut self, inputs: &mut Vec<Input>) -> std::ops::ControlFlow<()> {
         let idle = if self.has_more || !inputs.is_empty() { 0 } else { self.sleep_ms() };
         let mut said = Vec::new();
+        // Accounts wait while the ledger cannot be written and too much waits for it already.
+        let nobody = crossbeam_channel::never();
+        let heard = if self.engine.has_room() { &self.heard } else { &nobody };
         crossbeam_channel::select! {
-            recv(self.heard) -> word => {
+            recv(heard) -> word => {
                 inputs.extend(word.ok().map(Input::Account));
             }
             recv(self.steps_read.1) -> read => self.steps_back.extend(read.ok()),
@@ -224,7 +228,7 @@ impl EngineThread {
             },
             default(Duration::from_millis(idle)) => {}
         }
-        inputs.extend(self.heard.try_iter().take(BATCH_MAX).map(Input::Account));
+        inputs.extend(heard.try_iter().take(BATCH_MAX).map(Input::Account));
         said.extend(self.inbox.try_iter().take(BATCH_MAX));
         for message in said {
             self.hear(message, inputs)?;
@@ -266,6 +270,13 @@ impl EngineThread {
             }
             ToEngine::Compare { account, reply } => self.compare(account, reply, inputs),
             ToEngine::KillFile(file) => inputs.push(Input::KillFile(file)),
+            ToEngine::CancelEntries { accounts, reply } => {
+                for request in shutdown::wishes(self.engine.book(), &accounts) {
+                    let ticket = self.ticket();
+                    self.waiting.insert(ticket, reply.clone());
+                    inputs.push(Input::Request { ticket, request: Box::new(request) });
+                }
+            }
             ToEngine::TapeStep(step) => self.tape = Some(self.begin_tape_step(step)),
             ToEngine::Stop => {
                 self.stops_at.get_or_insert_with(|| Instant::now() + DRAIN);

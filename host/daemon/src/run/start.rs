@@ -5,6 +5,7 @@
 //! where they are.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -22,7 +23,7 @@ use bracketd_core::ids::{AccountName, PolicyName, Symbol};
 use bracketd_engine::{Engine, PolicySettings, Settings, StartError};
 use bracketd_policy::{BuildReport, Params, PolicySet, Verbs};
 use bracketd_store::activity::{ActivityLog, ActivityOptions};
-use bracketd_store::{LEDGER_FILE, Ledger, PolicyVersion, StoreError};
+use bracketd_store::{LEDGER_FILE, Ledger, PolicyVersion, SpareRoom, StoreError};
 use crossbeam_channel::{Sender, bounded};
 
 use super::alerts;
@@ -93,6 +94,7 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
     let Plan { config, mode, clock, entries, watch: always } = plan;
     let data_dir = config.data_dir.clone();
     let ledger = open_ledger(&config)?;
+    let spare_room = ledger.spare_room();
     let activity = ActivityLog::start(&data_dir, ActivityOptions::default())?;
     let host = Host::new()?;
     let plugins = load_plugins(&host, &config)?;
@@ -141,7 +143,7 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
     inbox.send(first).context("the engine did not start")?;
     let engine = spawn_engine(thread, host)?;
     let kill_watch = KillWatch::start(data_dir.clone(), kill_file, inbox.clone())?;
-    let (server, file) = serve_api(&config, inbox.clone())?;
+    let (server, file) = serve_api(&config, inbox.clone(), spare_room.as_ref())?;
     point("start.serving");
     Ok(Running {
         url: file.url.clone(),
@@ -192,12 +194,31 @@ fn settings(
     })
 }
 
-fn serve_api(config: &Config, inbox: Sender<ToEngine>) -> anyhow::Result<(Server, DaemonFile)> {
+/// The API, and the file that says where it is. Without that file the daemon looks after its stops
+/// all the same.
+fn serve_api(
+    config: &Config,
+    inbox: Sender<ToEngine>,
+    spare_room: Option<&SpareRoom>,
+) -> anyhow::Result<(Server, DaemonFile)> {
     let listener = daemon_file::listen(config.bind)?;
     let token = daemon_file::draw_token()?;
     let server = Server::start(listener, &token, &config.data_dir, inbox)?;
     let file = DaemonFile::new(server.address(), token);
-    file.write(&config.data_dir)?;
+    let mut written = file.write(&config.data_dir);
+    if written.as_ref().is_err_and(|error| error.kind() == ErrorKind::StorageFull) {
+        // Also where the engine has just given it back for a commit of its own.
+        let _had_some = spare_room.is_some_and(SpareRoom::free);
+        written = file.write(&config.data_dir);
+    }
+    if let Err(why) = written {
+        tracing::error!(
+            url = %file.url,
+            "{} cannot be written ({why}): stops are looked after, but the command line does \
+             not find this daemon; make room, then start it again",
+            config.data_dir.join(daemon_file::NAME).display()
+        );
+    }
     Ok((server, file))
 }
 
@@ -261,10 +282,9 @@ impl Running {
         drop(self.server.take());
         drop(self.watch.take());
         point("stop.asked");
-        let left = shutdown::cancel_entries(&self.inbox, &self.cancels_entries);
-        if !left.is_empty() {
-            let ids: Vec<String> = left.iter().map(ToString::to_string).collect();
-            tracing::warn!("not confirmed as canceled in time: the entries of {}", ids.join(", "));
+        let (wanted, patience) = (&self.cancels_entries, shutdown::PATIENCE);
+        if let Some(why) = shutdown::cancel_entries(&self.inbox, wanted, patience).warning() {
+            tracing::warn!("{why}");
         }
         drop(self.kill_watch.take());
         // An engine that is gone already cannot be told.

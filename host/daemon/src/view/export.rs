@@ -7,8 +7,9 @@
 
 mod parts;
 
+use bracketd_core::control::{Baseline, Control, Kill};
 use bracketd_core::fact::Fact;
-use bracketd_core::ids::PolicyName;
+use bracketd_core::ids::{AccountName, PolicyName};
 use bracketd_core::protection::Gaps;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{Desired, Locks, StepCount, Transaction};
@@ -51,9 +52,48 @@ pub fn header(ledger: &Summary, at: Timestamp) -> Line {
     Line { kind: "ledger", seq: None, id: None, rest }
 }
 
+/// The daemon's own kill switch.
+pub fn daemon_control(switch: &Kill) -> Line {
+    let rest = json!({ "account": null, "kill": kill(switch) });
+    Line { kind: "control", seq: None, id: None, rest }
+}
+
+/// What was decided of an account, and what its losses are measured from.
+pub fn control(name: &AccountName, control: &Control) -> Line {
+    let Control { armed, broker_account, kill: switch, baseline: measured } = control;
+    let baseline = measured.as_ref().map(|Baseline { day, day_equity, peak_equity }| {
+        json!({
+            "day": day,
+            "day_equity": decimal(*day_equity),
+            "peak_equity": decimal(*peak_equity),
+        })
+    });
+    let rest = json!({
+        "account": name.as_str(),
+        "armed": armed,
+        "broker_account": broker_account,
+        "kill": kill(switch),
+        "baseline": baseline,
+    });
+    Line { kind: "control", seq: None, id: None, rest }
+}
+
+/// A kill switch; none that nobody ever set.
+fn kill(switch: &Kill) -> Option<Value> {
+    let Kill { level, why, by, since } = switch;
+    (*switch != Kill::default()).then(|| {
+        json!({
+            "level": level.as_str(),
+            "why": why,
+            "source": source(by),
+            "since": rfc3339(*since),
+        })
+    })
+}
+
 /// The last line: without it the export is not whole.
-pub fn end(transactions: u64, facts: u64) -> Line {
-    let rest = json!({ "transactions": transactions, "facts": facts });
+pub fn end(controls: u64, transactions: u64, facts: u64) -> Line {
+    let rest = json!({ "controls": controls, "transactions": transactions, "facts": facts });
     Line { kind: "end", seq: None, id: None, rest }
 }
 

@@ -62,8 +62,10 @@ fn bed(script: &str) -> Bed {
     let of = set.policy(&policy()).expect("p");
     let mut tx = transaction(of, Direction::Long, ten, price("100"), prices);
     hold(&mut tx, price("100"), ten, START);
+    let mut account = Account::new(tx.account.clone(), AccountRules::default());
+    account.is_reconciled = true;
     Bed {
-        account: Account::new(tx.account.clone(), AccountRules::default()),
+        account,
         instrument: Arc::new(instrument(&tx.symbol, Decimal::new(1, 2))),
         quote: Some(Quote {
             symbol: tx.symbol.clone(),

@@ -14,6 +14,7 @@ use super::queue::{Gap, Numbered};
 use super::record::{ActivityKind, Record};
 use crate::error::StoreError;
 use crate::rows::int;
+use crate::tools::files::make_private;
 
 /// Name of the activity log in the data directory.
 pub const ACTIVITY_FILE: &str = "activity.db";
@@ -54,6 +55,7 @@ impl ActivityFile {
     }
 
     fn open_at(path: &Path, run: Option<i64>) -> Result<Self, StoreError> {
+        make_private(path)?;
         let mut sql = Connection::open(path)?;
         sql.busy_timeout(BUSY)?;
         sql.pragma_update(None, "journal_mode", "WAL")?;

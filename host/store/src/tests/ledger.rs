@@ -12,6 +12,8 @@ use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{Transaction, TransactionStatus};
 use rusqlite::Connection;
 
+use crate::activity::{ACTIVITY_FILE, ActivityKind, ActivityLog, ActivityOptions, Record};
+
 use super::sample::{opened, stop_changed, stop_move};
 use crate::{
     Batch, ENDED_KEPT, FactFilter, LEDGER_FILE, Ledger, LedgerReader, OpenOptions, StoreError,
@@ -40,6 +42,27 @@ fn a_second_open_is_told_who_has_the_ledger() {
     assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
     drop(first);
     open(dir.path());
+}
+
+#[test]
+fn what_the_store_makes_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let mut ledger = open(dir.path());
+    ledger.commit(&of(&opened(1))).unwrap();
+    let activity = ActivityLog::start(dir.path(), ActivityOptions::default()).unwrap();
+    activity.recorder().record(Record::new(Timestamp(1), ActivityKind::Lost));
+    while activity.status().written == 0 {
+        std::thread::yield_now();
+    }
+    for file in [LEDGER_FILE, ACTIVITY_FILE] {
+        for companion in ["", "-wal", "-shm"] {
+            let path = dir.path().join(format!("{file}{companion}"));
+            let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode, 0o600, "{}: {mode:o}", path.display());
+        }
+    }
+    assert_eq!(activity.shutdown(5_000), 0);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use bracketd_core::command::OpState;
-use bracketd_core::control::Control;
+use bracketd_core::control::{Baseline, Control, Kill, KillLevel};
 use bracketd_core::fact::FactKind;
 use bracketd_core::intent::Source;
 use bracketd_core::time::Timestamp;
@@ -429,6 +429,32 @@ fn status_tells_how_a_directory_stands_also_while_it_is_held() {
     assert_eq!(status(&data).unwrap().ballast, BallastState::GivenBack);
     let nowhere = status(Path::new("/nowhere")).unwrap_err();
     assert!(matches!(nowhere, ToolError::NoLedger(_)), "{nowhere}");
+}
+
+#[test]
+fn status_and_export_tell_what_was_decided_of_daemon_and_accounts() {
+    let (_dir, data) = data();
+    assert_eq!(status(&data).unwrap().kills, []);
+    let mut ledger = open(&data);
+    let kill =
+        |level, by: Source, why: &str| Kill { level, why: why.to_owned(), by, since: Timestamp(7) };
+    let freeze = kill(KillLevel::Freeze, Source::Manual("ann".to_owned()), "news");
+    let halt = kill(KillLevel::ProtectOnly, Source::Host, "the day's loss is 600");
+    let baseline = Baseline { day: 1, day_equity: 1_000.into(), peak_equity: 1_200.into() };
+    let control = Control {
+        armed: Some(false),
+        broker_account: Some("PA1".to_owned()),
+        kill: halt.clone(),
+        baseline: Some(baseline),
+    };
+    let controls = vec![("paper".into(), &control)];
+    let decided = Batch { kill: Some(&freeze), controls, ..Batch::new(Timestamp(9)) };
+    ledger.commit(&decided).unwrap();
+    let seen = status(&data).unwrap();
+    assert_eq!(seen.accounts, [("paper".to_owned(), Some(false))]);
+    assert_eq!(seen.kills, [(None, freeze.clone()), (Some("paper".into()), halt)]);
+    let exported = Export::open(&data).unwrap().controls().unwrap();
+    assert_eq!(exported, (freeze, [("paper".into(), control)].into()));
 }
 
 #[test]

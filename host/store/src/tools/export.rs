@@ -4,9 +4,12 @@
 //! outbox rows included. It reads in short pages, however slowly somebody takes them: a long view
 //! would keep the daemon's write-ahead log from being emptied.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use bracketd_core::command::Op;
+use bracketd_core::control::{Control, Kill};
+use bracketd_core::ids::AccountName;
 use bracketd_core::transaction::Transaction;
 use rusqlite::Connection;
 
@@ -47,6 +50,18 @@ impl Export {
         let ledger = Summary::of(&path)?;
         let sql = in_newest_schema(open_file(&path)?)?;
         Ok(Self { sql, ledger })
+    }
+
+    /// The daemon's own kill switch, and what was decided of each account: arming, kill switch,
+    /// what its losses are measured from.
+    ///
+    /// # Errors
+    /// [`StoreError::BadValue`] when a cell has no meaning, and what SQLite says.
+    pub fn controls(&self) -> Result<(Kill, BTreeMap<AccountName, Control>), StoreError> {
+        // One view of three tables, whatever is committed meanwhile.
+        let view = self.sql.unchecked_transaction()?;
+        let all = load::accounts(&view)?;
+        Ok((all.kill, all.controls))
     }
 
     /// Hands out every transaction by number, each as it stands when it is read. Returns how many.

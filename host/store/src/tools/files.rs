@@ -125,6 +125,17 @@ fn refuse_existing(target: &Path) -> Result<(), ToolError> {
     }
 }
 
+/// Makes the file of a database, empty, for its owner alone, where none is: SQLite would make it
+/// as the umask says, and gives its companions the file's own mode.
+pub(crate) fn make_private(path: &Path) -> Result<(), StoreError> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(StoreError::file(path, error))
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
 /// Puts the names in a file's directory on the disk.
 pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());

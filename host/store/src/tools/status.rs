@@ -6,6 +6,8 @@
 use std::fs;
 use std::path::Path;
 
+use bracketd_core::control::Kill;
+use bracketd_core::ids::AccountName;
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::ToolError;
@@ -13,8 +15,12 @@ use super::summary::Summary;
 use crate::activity::ACTIVITY_FILE;
 use crate::ballast::BALLAST_FILE;
 use crate::error::StoreError;
+use crate::load;
 use crate::lock::{self, Holder, LOCK_FILE};
 use crate::open::{self, LEDGER_FILE};
+
+/// The schema from which on a ledger has kill switches.
+const SCHEMA_OF_KILLS: i64 = 2;
 
 /// How a data directory stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +37,9 @@ pub struct Status {
     pub unsettled: Vec<(String, u64)>,
     /// Accounts, and whether they are armed where somebody decided.
     pub accounts: Vec<(String, Option<bool>)>,
+    /// Kill switches that were ever set, by people or by the host's own limits: the daemon's,
+    /// without a name, and those of accounts.
+    pub kills: Vec<(Option<AccountName>, Kill)>,
     /// The activity log.
     pub activity: Activity,
     /// The ballast.
@@ -85,6 +94,7 @@ pub fn status(dir: &Path) -> Result<Status, ToolError> {
             ledger: Summary::read(&view, &path)?,
             unsettled: counted(&view, unsettled)?,
             accounts: accounts(&view)?,
+            kills: kills(&view)?,
             activity,
             ballast: ballast(dir),
         })
@@ -106,6 +116,11 @@ pub(super) fn accounts(sql: &Connection) -> Result<Vec<(String, Option<bool>)>, 
     let mut statement = sql.prepare("SELECT name, armed FROM accounts ORDER BY name")?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The first schema had no kill switches.
+fn kills(sql: &Connection) -> Result<Vec<(Option<AccountName>, Kill)>, StoreError> {
+    if open::version(sql)? < SCHEMA_OF_KILLS { Ok(Vec::new()) } else { load::kills(sql) }
 }
 
 /// How far the activity log of a directory is, and in which schema.

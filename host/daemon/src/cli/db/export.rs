@@ -27,7 +27,7 @@ pub struct ExportArgs {
     /// The transactions only
     #[arg(long, conflicts_with = "all")]
     transactions: bool,
-    /// Transactions and facts, as when nothing is said
+    /// Controls, transactions and facts, as when nothing is said
     #[arg(long)]
     all: bool,
     /// The new file; "-" is standard output
@@ -88,6 +88,15 @@ fn write(args: &ExportArgs, export: &Export, to: &mut dyn Write) -> Result<(u64,
         Ok(writeln!(to, "{text}")?)
     };
     line(&view::header(&export.ledger, clock::now()))?;
+    let mut controls = 0;
+    if !args.facts && !args.transactions {
+        let (kill, accounts) = export.controls()?;
+        line(&view::daemon_control(&kill))?;
+        for (name, control) in &accounts {
+            line(&view::control(name, control))?;
+        }
+        controls = 1 + accounts.len() as u64;
+    }
     // Transactions first: every fact that made them what they are comes after them.
     let transactions = match args.facts {
         true => 0,
@@ -97,7 +106,7 @@ fn write(args: &ExportArgs, export: &Export, to: &mut dyn Write) -> Result<(u64,
         true => 0,
         false => export.facts(|fact| line(&view::fact(&fact)))?,
     };
-    line(&view::end(transactions, facts))?;
+    line(&view::end(controls, transactions, facts))?;
     to.flush()?;
     Ok((transactions, facts))
 }

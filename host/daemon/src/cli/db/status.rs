@@ -4,6 +4,8 @@
 
 use std::path::Path;
 
+use bracketd_core::control::{Kill, KillLevel};
+use bracketd_core::ids::AccountName;
 use bracketd_store::Holder;
 use bracketd_store::tools::Summary;
 use bracketd_store::tools::status::{Activity, BallastState, Status, status};
@@ -14,6 +16,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Out, Tone, paint};
 use crate::clock::rfc3339;
 use crate::render::printable;
+use crate::view::control;
 
 /// Runs the verb.
 ///
@@ -55,6 +58,7 @@ fn show(seen: &Status, out: &Out) {
         format!("{} {word}", printable(name))
     };
     out.line(&format!("accounts      {}", joined(seen.accounts.iter().map(armed))));
+    out.line(&format!("kill switch   {}", kills(&seen.kills)));
     out.line(&format!("transactions  {}", counts(&ledger.transactions)));
     out.line(&format!("facts         {}", facts(ledger)));
     let unsettled = match &*seen.unsettled {
@@ -72,6 +76,21 @@ fn show(seen: &Status, out: &Out) {
     out.line("");
     let rows = seen.files.iter().map(|(name, bytes)| vec![name.clone(), size(*bytes)]);
     out.table(&["file", "size"], rows.collect());
+}
+
+/// The kill switches that are thrown: whose, how far, since when, by whom and why.
+fn kills(all: &[(Option<AccountName>, Kill)]) -> String {
+    let thrown = all.iter().filter(|(_, kill)| kill.level != KillLevel::Off);
+    let words = thrown.map(|(account, kill)| {
+        let of = account.as_ref().map_or("the daemon", |name| name.as_str());
+        let (level, since) = (kill.level.as_str(), rfc3339(kill.since));
+        let text = format!("{of} {level} since {since} by {}: {}", kill.by.label(), kill.why);
+        paint(&printable(&text), Tone::Bad)
+    });
+    match &*words.collect::<Vec<_>>() {
+        [] => "off".to_owned(),
+        words => words.join(" · "),
+    }
 }
 
 fn activity(seen: &Status) -> String {
@@ -123,11 +142,19 @@ fn as_json(seen: &Status) -> Value {
         BallastState::Kept(bytes) => json!({ "state": "kept", "bytes": bytes }),
     };
     let file = |(name, bytes): &(String, u64)| json!({ "name": name, "bytes": bytes });
-    let account = |(name, armed): &(String, Option<bool>)| json!({ "name": name, "armed": armed });
+    let kill_of = |of: Option<&str>| {
+        let is_it = |(account, _): &&(Option<AccountName>, Kill)| {
+            account.as_ref().map(|name| name.as_str()) == of
+        };
+        let set = seen.kills.iter().find(is_it).map(|(_, kill)| kill.clone());
+        control::kill(&set.unwrap_or_default())
+    };
+    let account = |(name, armed): &(String, Option<bool>)| json!({ "name": name, "armed": armed, "kill": kill_of(Some(name)) });
     json!({
         "ledger": ledger(&seen.ledger),
         "newest_schema": seen.newest_schema,
         "daemon": { "running": held, "pid": pid },
+        "kill": kill_of(None),
         "accounts": seen.accounts.iter().map(account).collect::<Vec<_>>(),
         "unsettled": by_word(&seen.unsettled),
         "activity": activity,

@@ -1,0 +1,53 @@
+//! What flatten leaves open: the accounts where no close can go out now, and what they hold.
+//!
+//! Apart because whoever says flatten believes that all is being closed. It only makes the words;
+//! what may be sent is decided where everything is sent.
+
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
+
+use crate::book::{Account, Book};
+use crate::ids::{AccountName, Symbol};
+
+/// Symbols that are named; the rest are counted.
+const NAMED: usize = 8;
+
+/// The accounts concerned that hold something and get no close now, each with why and how much;
+/// empty where everything is being closed.
+pub(super) fn unclosed(book: &Book, scope: Option<&AccountName>) -> String {
+    let concerned = |name: &AccountName| scope.is_none_or(|scope| scope == name);
+    let accounts = book.accounts.values().filter(|account| concerned(&account.name));
+    accounts.filter_map(|account| words(book, account)).collect()
+}
+
+fn words(book: &Book, account: &Account) -> Option<String> {
+    let (state, later) = if !account.is_armed() {
+        ("disarmed", "arming it while the level stands closes all of it at once")
+    } else if !account.is_up {
+        ("down", "it is closed once the broker is reached, as long as the level stands")
+    } else if !account.is_reconciled {
+        ("not compared with the broker yet", "it is closed once it was")
+    } else {
+        return None;
+    };
+    let held = held(book, &account.name)?;
+    Some(format!("; NOT CLOSED: account {} is {state} and holds {held}; {later}", account.name))
+}
+
+/// What our transactions of an account hold, by symbol and direction.
+pub(super) fn held(book: &Book, name: &AccountName) -> Option<String> {
+    let mut all: BTreeMap<(&Symbol, &str), Decimal> = BTreeMap::new();
+    let ours = book.transactions.values().filter(|tx| tx.account == *name);
+    for tx in ours.filter(|tx| !tx.status.is_ended() && !tx.held().is_zero()) {
+        *all.entry((&tx.symbol, tx.direction.as_str())).or_default() += tx.held().get();
+    }
+    let named = all.iter().take(NAMED);
+    let named: Vec<String> =
+        named.map(|((symbol, side), quantity)| format!("{side} {quantity} {symbol}")).collect();
+    let more = match all.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    (!all.is_empty()).then(|| format!("{}{more}", named.join(", ")))
+}
