@@ -119,16 +119,21 @@ fn retire_replaced(
         Role::Target => of.overlaps(OpLegs::Target),
         Role::Entry | Role::Close => false,
     };
+    let sent_at = tx.ops[at].sent_at;
+    // One that was known when the command left took nobody's place by it.
+    let is_new = |leg: &BracketLeg| {
+        tx.orders.iter().all(|o| o.broker_id != leg.broker_id || o.updated_at > sent_at)
+    };
     let old: Vec<BrokerOrderId> = tx
         .orders
         .iter()
         .filter(|o| o.slice == slice && concerns(o.role) && !o.status.is_terminal())
         .filter(|o| {
             let stays = legs.iter().any(|leg| leg.broker_id == o.broker_id);
-            !stays && legs.iter().any(|leg| leg.role == o.role)
+            !stays && legs.iter().any(|leg| leg.role == o.role && is_new(leg))
         })
         // What the broker made after the command left was in nobody's list.
-        .filter(|o| o.updated_at <= tx.ops[at].sent_at)
+        .filter(|o| o.updated_at <= sent_at)
         .map(|o| o.broker_id.clone())
         .collect();
     let of_role = |role: Role| tx.orders.iter().filter(move |o| o.role == role);

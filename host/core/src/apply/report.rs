@@ -369,6 +369,11 @@ pub(crate) fn read_back(
             report.status.as_str()
         );
     });
+    // Its replacement was believed and is not so, whatever stands beside it.
+    let over = tx.orders.iter_mut().find(|o| o.broker_id == report.broker_id);
+    if let Some(order) = over.filter(|o| o.status == OrderStatus::Replaced) {
+        order.status = OrderStatus::PendingReplace;
+    }
     let read = OrderReport { updated_at: as_of.max(report.updated_at), ..report.clone() };
     merge(tx, &read, None, now, out);
     settle(tx, now, out);

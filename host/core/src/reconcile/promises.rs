@@ -38,11 +38,11 @@ fn is_broken(tx: &Transaction, report: &OrderReport, as_of: Timestamp) -> bool {
     if !tx.ops.is_empty() || as_of.ms_since(order.updated_at) < SETTLE_MS {
         return false;
     }
-    if order.status == OrderStatus::Replaced {
-        // Another order was to stand in its place, and none does.
-        return !tx.exits(order.slice).any(|other| other.role == order.role);
+    match order.status {
+        // Another order was to stand in its place; if one does, it stands beside that.
+        OrderStatus::Replaced => true,
+        status => !status.is_terminal() && differs(order, report),
     }
-    !order.status.is_terminal() && differs(order, report)
 }
 
 fn differs(order: &Order, report: &OrderReport) -> bool {

@@ -77,7 +77,7 @@ fn an_order_whose_replacement_never_was_stands_again_after_a_later_read() {
     assert_eq!(words(&again), "exits of 10: stop 96, target 110");
     let fault = bracketd_core::broker::Fault::new("INSUFFICIENT_QTY", "held for orders");
     b.answer(&again, Answer::Rejected(fault));
-    assert!(matches!(b.tx(id).protection, Protection::Unprotected { .. }));
+    assert_eq!(b.tx(id).protection, Protection::Protected, "the first read said so");
     b.tell(picture(&b, before));
     assert_eq!(b.tx(id).working(Leg::Stop), Some(price("95")));
     assert_eq!(b.tx(id).protection, Protection::Protected);

@@ -89,9 +89,11 @@ impl Oracle {
                 None => prices.is_empty(),
                 Some(price) => units == held && prices.iter().all(|p| *p == Some(price)),
             };
+            // One write is for both: where the stop is refused, the target stays as it was.
+            let is_live = !held.is_zero() && !ended;
             let may_miss =
                 self.cannot_rest(id, tx, model, account) || waits_for_entry(id, tx, account);
-            if !(right || wanted.is_some() && may_miss) {
+            if !(right || is_live && may_miss) {
                 let text = format!(
                     "{id} ({}): {held} held, {} {wanted:?} wanted, {units} rest at {prices:?}, {:?}",
                     tx.status.as_str(),
