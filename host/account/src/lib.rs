@@ -20,6 +20,7 @@ mod bindings;
 mod config;
 mod convert;
 pub mod effect;
+mod failure;
 mod grant;
 mod guest;
 mod host;

@@ -190,10 +190,19 @@ impl Shared {
 
     /// Notes something for the operator, in status and in the log.
     pub(crate) fn warn(&self, text: &str) {
+        self.note(LogLevel::Warn, text);
+    }
+
+    /// The same of something that must not happen.
+    pub(crate) fn complain(&self, text: &str) {
+        self.note(LogLevel::Error, text);
+    }
+
+    fn note(&self, level: LogLevel, text: &str) {
         self.note_error(text);
         self.log.write(LogLine {
             account: self.name.clone(),
-            level: LogLevel::Warn,
+            level,
             message: text.to_owned(),
             fields: Vec::new(),
             lost: 0,

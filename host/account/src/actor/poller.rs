@@ -26,6 +26,7 @@ use crate::actor::seen::Seen;
 use crate::config::{Drive, FILLS_MS_MAX, PollConfig, ms};
 use crate::convert::plain_fault;
 use crate::effect::point;
+use crate::failure::caught;
 use crate::lock::lock;
 use crate::scheduler::Caller;
 use crate::slot::{Slot, Turn};
@@ -118,7 +119,7 @@ impl Poller {
             select! {
                 recv(self.requests) -> request => match request {
                     Ok(PollRequest::Step { reply }) => {
-                        let fault = self.step().err();
+                        let fault = self.guarded(Self::step).err();
                         // A daemon that no longer waits needs no reply.
                         drop(reply.send(StepRead { fault }));
                     }
@@ -170,7 +171,7 @@ impl Poller {
         if !self.slot.is_ready() {
             return;
         }
-        let polled = self.pulse().and_then(|()| self.poll());
+        let polled = self.guarded(|poller| poller.pulse().and_then(|()| poller.poll()));
         self.slot.begin(Turn::Had, 0);
         match polled {
             Ok(()) => {
@@ -185,6 +186,18 @@ impl Poller {
                 }
             }
         }
+    }
+
+    /// A failure of the host's own code is a failed poll. What that poll had noted as told may not
+    /// have been: the next one tells everything of its time again.
+    fn guarded(&mut self, poll: impl FnOnce(&mut Self) -> Result<(), Fault>) -> Result<(), Fault> {
+        let since = self.seen.fills_since();
+        caught(|| poll(self)).unwrap_or_else(|text| {
+            self.seen = Seen::new(since);
+            self.listed = None;
+            self.quotes = QuoteFilter::default();
+            Err(self.slot.panicked(&text))
+        })
     }
 
     fn step(&mut self) -> Result<(), Fault> {

@@ -19,6 +19,7 @@ use crate::actor::writer::told_bracket;
 use crate::config::{Drive, PollConfig, ms};
 use crate::convert::{self, plain_fault};
 use crate::effect::point;
+use crate::failure::caught;
 use crate::scheduler::Caller;
 use crate::slot::{Slot, Turn};
 
@@ -38,7 +39,10 @@ pub(crate) fn run(mut slot: Slot, config: &PollConfig, inbox: &Receiver<(Read, U
         waiting.extend(inbox.try_iter());
         if let Some((read, urgency)) = next(&mut waiting) {
             slot.begin(Turn::Each(Caller::Reader, urgency), 0);
-            answer(&mut slot, read);
+            if let Err(text) = caught(|| answer(&mut slot, read.clone())) {
+                let fault = slot.panicked(&text);
+                failed(&slot, read, fault);
+            }
             slot.begin(Turn::Had, 0);
             slot.shared.scheduler.read_ended(urgency);
             slot.shared.ended();
@@ -50,7 +54,9 @@ pub(crate) fn run(mut slot: Slot, config: &PollConfig, inbox: &Receiver<(Read, U
             let back = i64::try_from(PICTURE_BACK_MS + config.picture_ms).unwrap_or(i64::MAX);
             let since = Timestamp(now.0.saturating_sub(back.saturating_mul(1_000)));
             slot.begin(Turn::Each(Caller::Reader, Urgency::Read), 0);
-            tell_picture(&mut slot, since);
+            if let Err(text) = caught(|| tell_picture(&mut slot, since)) {
+                slot.panicked(&text);
+            }
             slot.begin(Turn::Had, 0);
         }
         match inbox.recv_timeout(WAIT_MAX) {
@@ -95,6 +101,19 @@ fn answer(slot: &mut Slot, read: Read) {
         point("lookup.telling");
     }
     slot.shared.tell(event);
+}
+
+/// What is told of a read that came to nothing: whoever waits for it must learn that.
+fn failed(slot: &Slot, read: Read, fault: Fault) {
+    slot.shared.tell(match read {
+        Read::Order { op, .. } | Read::BrokerOrder { op, .. } | Read::Bracket { op, .. } => {
+            BrokerEvent::LookedUp { op, found: Found::Failed(fault) }
+        }
+        Read::Instrument(symbol) => BrokerEvent::NoInstrument { symbol, fault },
+        Read::Picture { since } => BrokerEvent::Picture(nothing_proven(since)),
+        // Asked for again while they are wanted.
+        Read::Refresh { .. } | Read::Bars { .. } => return,
+    });
 }
 
 fn ready(slot: &mut Slot) -> Result<(), Fault> {
@@ -198,17 +217,21 @@ fn tell_picture(slot: &mut Slot, since: Timestamp) {
     let picture = picture.unwrap_or_else(|fault| {
         note(slot, &fault);
         // Told all the same: the daemon asked, and learns that nothing is proven.
-        Picture {
-            orders: Vec::new(),
-            fills: Vec::new(),
-            positions: Vec::new(),
-            balance: None,
-            complete: false,
-            as_of: since,
-        }
+        nothing_proven(since)
     });
     point("start.picture.telling");
     slot.shared.tell(BrokerEvent::Picture(picture));
+}
+
+fn nothing_proven(since: Timestamp) -> Picture {
+    Picture {
+        orders: Vec::new(),
+        fills: Vec::new(),
+        positions: Vec::new(),
+        balance: None,
+        complete: false,
+        as_of: since,
+    }
 }
 
 fn picture(slot: &mut Slot, since: Timestamp) -> Result<Picture, Fault> {

@@ -4,6 +4,7 @@ mod broker;
 mod budget;
 mod guest;
 mod loading;
+mod panics;
 mod sandbox;
 mod stage;
 mod steps;
