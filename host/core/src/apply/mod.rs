@@ -16,7 +16,7 @@ use std::sync::Arc;
 use crate::book::Book;
 use crate::broker::{BrokerEvent, Fault, FromAccount, OrderReport, Quote};
 use crate::bug::{self, Bug};
-use crate::command::{Command, Op, OpState, Read};
+use crate::command::{Command, Op, Read};
 use crate::fact::{Fact, FactKind};
 use crate::ids::{AccountName, OpId, Symbol, TransactionId};
 use crate::intent::Source;
@@ -364,13 +364,13 @@ pub fn recover(book: &mut Book, now: Timestamp, out: &mut Transition) {
     let ids: Vec<TransactionId> = book
         .transactions
         .values()
-        .filter(|tx| tx.ops.iter().any(|op| op.state == OpState::InFlight))
+        .filter(|tx| tx.ops.iter().any(|op| op.state.is_in_flight()))
         .map(|tx| tx.id)
         .collect();
     for id in ids {
         book.change(id, out, |tx, out| {
             for at in 0..tx.ops.len() {
-                if tx.ops[at].state == OpState::InFlight {
+                if tx.ops[at].state.is_in_flight() {
                     let evidence = "the daemon stopped before it read an answer";
                     answer::doubt(tx, at, evidence.to_owned(), now, out);
                 }

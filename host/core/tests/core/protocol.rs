@@ -7,6 +7,7 @@ use bracketd_core::command::{Answer, Command, OpState, Read};
 use bracketd_core::fact::FactKind;
 use bracketd_core::ids::TransactionId;
 use bracketd_core::intent::{Adopt, Intent, Resolution, Source};
+use bracketd_core::limits;
 use bracketd_core::order::{Direction, Leg, OrderKind, OrderStatus, Role, Side, TimeInForce};
 use bracketd_core::protection::{Exposed, Protection};
 use bracketd_core::time::Timestamp;
@@ -134,6 +135,27 @@ fn what_stays_unknown_is_brought_before_a_person_once() {
         b.tell(BrokerEvent::LookedUp { op: entry.op.clone(), found });
     }
     assert_eq!(alarms, ["UNKNOWN_OUTCOME"]);
+}
+
+#[test]
+fn i13_a_row_that_nobody_answers_is_told_once_and_nothing_is_decided() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    b.person(set_stop(id, "96"));
+    let moved = b.command();
+    let due = bracketd_core::plan::next_timer(&b.book, id, b.now);
+    assert_eq!(due, Some(b.now.plus_ms(limits::NO_ANSWER_MS)), "it has an alarm clock");
+    let mut alarms = Vec::new();
+    for _ in 0..10 {
+        b.pass_ms(20_000);
+        alarms.extend(codes(&b, FactKind::Alarm));
+    }
+    assert_eq!(alarms, ["NO_ANSWER"]);
+    assert_eq!(b.tx(id).protection, Protection::Protected, "the old stop rests");
+    assert!(b.sent.is_empty() && b.last.reads.is_empty(), "and nobody guesses");
+    // The answer may come after all.
+    b.adjusted(&moved);
+    assert!(b.tx(id).ops.is_empty());
 }
 
 #[test]
