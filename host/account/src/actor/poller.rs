@@ -20,7 +20,7 @@ use bracketd_core::ids::BrokerOrderId;
 use bracketd_core::instrument::AccountInfo;
 
 use crate::actor::pricer::QuoteFilter;
-use crate::actor::reads::{self, Key};
+use crate::actor::reads::{self, Key, PAGES_MAX};
 use crate::actor::rhythm::Rhythm;
 use crate::actor::seen::Seen;
 use crate::config::{Drive, FILLS_MS_MAX, PollConfig, ms};
@@ -238,9 +238,9 @@ impl Poller {
         let is_step = self.config.drive == Drive::Steps;
         // Fills first: one that comes between the two reads is told by the next poll, together
         // with the end of its order.
-        let fills = reads::fills(&mut self.slot, self.seen.fills_since())?;
+        let fills = reads::fills(&mut self.slot, self.seen.fills_since(), PAGES_MAX)?;
         let open = if is_step || self.list_is_due() || self.seen.has_new(&fills.items) {
-            let open = reads::orders(&mut self.slot, true, None)?;
+            let open = reads::orders(&mut self.slot, None, PAGES_MAX)?;
             self.listed = Some(Instant::now());
             Some(open)
         } else {

@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
-use bracketd_core::broker::{BrokerEvent, Fault, Found, OrderReport, Picture};
+use bracketd_core::broker::{BrokerEvent, Fault, Found, History, OrderReport, Picture};
 use bracketd_core::command::{Bracket, BracketLeg, Read, Urgency};
 use bracketd_core::ids::{BrokerOrderId, ClientOrderId, Symbol};
 use bracketd_core::order::Role;
 use bracketd_core::time::Timestamp;
 
-use crate::actor::reads::{self, Key, Whole};
+use crate::actor::reads::{self, HISTORY_PAGES_MAX, Key, PAGES_MAX, Whole};
 use crate::actor::writer::told_bracket;
 use crate::config::{Drive, PollConfig, ms};
 use crate::convert::{self, plain_fault};
@@ -231,27 +231,30 @@ fn nothing_proven(since: Timestamp) -> Picture {
         balance: None,
         complete: false,
         as_of: since,
+        history: History::Cut,
     }
 }
 
 fn picture(slot: &mut Slot, since: Timestamp) -> Result<Picture, Fault> {
     let from = convert::nanos(since);
-    let recent = reads::orders(slot, false, Some(from))?;
-    let open = reads::orders(slot, true, None)?;
-    let fills = reads::fills(slot, from)?;
-    let positions = reads::positions(slot)?;
-    let balance = reads::balance(slot)?;
-    let complete = recent.complete && open.complete && fills.complete && positions.complete;
-    let as_of = recent.as_of;
+    let open = reads::orders(slot, None, PAGES_MAX)?;
+    let as_of = open.as_of;
     if as_of == Timestamp::default() {
         return Err(plain_fault("PLUGIN_LIED", "get-orders.as-of is 1970"));
     }
+    // What rests and what is held is what counts: the past, however long, only explains it.
+    let recent = reads::orders(slot, Some(from), HISTORY_PAGES_MAX)?;
+    let fills = reads::fills(slot, from, HISTORY_PAGES_MAX)?;
+    let positions = reads::positions(slot)?;
+    let balance = reads::balance(slot)?;
+    let is_whole = recent.complete && fills.complete;
     Ok(Picture {
-        orders: merge(recent, open),
+        complete: open.complete && positions.complete,
+        history: if is_whole { History::Whole } else { History::Cut },
+        orders: merge(open, recent),
         fills: fills.items,
         positions: positions.items,
         balance: Some(balance),
-        complete,
         as_of,
     })
 }

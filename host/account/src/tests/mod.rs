@@ -5,6 +5,7 @@ mod budget;
 mod guest;
 mod loading;
 mod panics;
+mod pictures;
 mod sandbox;
 mod stage;
 mod steps;

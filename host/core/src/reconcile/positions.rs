@@ -49,11 +49,13 @@ pub fn differing(book: &Book, name: &AccountName) -> Vec<(Symbol, Decimal, Decim
     both.filter(|(_, ours, theirs)| ours != theirs).collect()
 }
 
-/// Compares every symbol that either side knows of.
+/// Compares every symbol that either side knows of. Of those in `asked` an order of ours is missing
+/// from the picture and was asked for: it may have filled, and they are compared by the next one.
 pub(super) fn compare(
     book: &mut Book,
     name: &AccountName,
     picture: &Picture,
+    asked: &BTreeSet<Symbol>,
     now: Timestamp,
     out: &mut Transition,
 ) {
@@ -73,9 +75,28 @@ pub(super) fn compare(
     }
     for (symbol, is_moving) in symbols {
         // What a command under way may still change is not compared.
-        if !is_moving {
+        if is_moving {
+            continue;
+        }
+        if asked.contains(&symbol) {
+            wait_for_orders(book, name, &symbol, picture, now);
+        } else {
             compare_one(book, name, &symbol, picture, now, out);
         }
+    }
+}
+
+/// What differs is read again once the orders that are missing have told what became of them.
+fn wait_for_orders(
+    book: &mut Book,
+    name: &AccountName,
+    symbol: &Symbol,
+    picture: &Picture,
+    now: Timestamp,
+) {
+    let differs = held(book, name, symbol) != position(&picture.positions, symbol);
+    if let Some(account) = book.accounts.get_mut(name).filter(|_| differs) {
+        account.doubts.read_again(now);
     }
 }
 

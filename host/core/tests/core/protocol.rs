@@ -2,7 +2,7 @@
 
 use bracketd_core::Decimal;
 use bracketd_core::book::{OnBreached, OnDeadline};
-use bracketd_core::broker::{BrokerEvent, Fault, Found, OrderReport, Picture, Position};
+use bracketd_core::broker::{BrokerEvent, Fault, Found, History, OrderReport, Picture, Position};
 use bracketd_core::command::{Answer, Command, OpState, Read};
 use bracketd_core::fact::FactKind;
 use bracketd_core::ids::TransactionId;
@@ -47,7 +47,15 @@ fn picture(b: &Bench, held: &str, orders: Vec<OrderReport>) -> Picture {
     let held = decimal(held);
     let position = Position { symbol: "AAA".into(), quantity: held, avg_price: Some(price("100")) };
     let positions = if held.is_zero() { vec![] } else { vec![position] };
-    Picture { orders, fills: vec![], positions, balance: None, complete: true, as_of: b.now }
+    Picture {
+        orders,
+        fills: vec![],
+        positions,
+        balance: None,
+        complete: true,
+        as_of: b.now,
+        history: History::Whole,
+    }
 }
 
 /// The transaction's resting orders as a picture lists them.
@@ -282,6 +290,34 @@ fn a_position_that_vanished_is_closed_as_external_after_two_complete_reads() {
             assert_eq!(tx.close_reason.as_deref(), Some("external"), "{name}");
         }
     }
+}
+
+#[test]
+fn s11_a_start_is_reconciled_by_what_rests_however_long_the_past_was() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    // While the daemon was away the stop filled; neither its end nor its fill was among what was read.
+    let mut stop = sold(&b, id, 1);
+    b.book.accounts.get_mut(&"paper".into()).unwrap().is_reconciled = false;
+    for _ in 0..2 {
+        b.now = b.now.plus_ms(6_000);
+        b.tell(BrokerEvent::Picture(Picture { history: History::Cut, ..picture(&b, "0", vec![]) }));
+        let account = &b.book.accounts[&"paper".into()];
+        assert!(account.is_reconciled);
+        assert!(account.doubts.recheck_at.is_some_and(|at| at >= b.now.plus_ms(5_000)));
+        // What is missing is asked for, and nothing is concluded before that is told.
+        let asked = b.last.reads.iter().find_map(|(_, read)| match read {
+            Read::Refresh { orders } => Some(orders.clone()),
+            _ => None,
+        });
+        assert!(asked.unwrap().contains(&stop.broker_id));
+        assert_eq!(b.tx(id).held(), quantity("10"));
+    }
+    (stop.status, stop.filled, stop.avg_price) =
+        (OrderStatus::Filled, quantity("10"), Some(price("95")));
+    b.report(stop);
+    assert_eq!(b.tx(id).status, TransactionStatus::Closed);
+    assert_eq!(b.tx(id).close_reason.as_deref(), Some("stop"));
 }
 
 #[test]

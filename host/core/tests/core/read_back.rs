@@ -1,7 +1,7 @@
 //! What a broker confirmed and did not do: seen in the next complete read, and never asked for in
 //! a circle.
 
-use bracketd_core::broker::{BrokerEvent, OrderReport, Picture, Position};
+use bracketd_core::broker::{BrokerEvent, History, OrderReport, Picture, Position};
 use bracketd_core::command::{Answer, How, Progress};
 use bracketd_core::fact::FactKind;
 use bracketd_core::order::{Leg, OrderStatus};
@@ -19,6 +19,7 @@ fn picture(b: &Bench, orders: Vec<OrderReport>) -> BrokerEvent {
         balance: None,
         complete: true,
         as_of: b.now,
+        history: History::Whole,
     })
 }
 

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use bracketd_core::Decimal;
-use bracketd_core::broker::{BrokerEvent, Fill, Found, OrderReport, Picture, Position};
+use bracketd_core::broker::{BrokerEvent, Fill, Found, History, OrderReport, Picture, Position};
 use bracketd_core::command::{Bracket, BracketLeg, Read};
 use bracketd_core::money::{Price, Quantity};
 use bracketd_core::time::Timestamp;
@@ -196,6 +196,7 @@ impl Broker {
             balance: None,
             complete: true,
             as_of: at,
+            history: History::Whole,
         }
     }
 }
