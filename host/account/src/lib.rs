@@ -39,7 +39,7 @@ pub use actor::poller::{PollRequest, StepRead};
 pub use config::{AccountConfig, ClockSource, Drive, FILLS_MS_MAX, Limits, PollConfig};
 pub use grant::{Grant, Scheme};
 pub use guest::kv::KvEntry;
-pub use guest::{LogLevel, LogLine};
+pub use guest::{LogLevel, LogLine, LogSource};
 pub use host::{Host, HostError};
 pub use plugin::{ABI, LoadError, PLUGIN_BYTES_MAX, Plugin};
 pub use probe::{CallCost, ProbeError, call_cost};
