@@ -5,9 +5,12 @@
 //! moves straight to the next one: no loop waits, no tick is empty.
 
 mod account;
+mod command;
 mod daemon;
 mod incident;
 mod pace;
+mod price;
+mod read;
 
 use std::collections::BTreeMap;
 
@@ -292,6 +295,15 @@ impl<'s> World<'s> {
             return;
         }
         self.daemon.inbox.push(input);
+    }
+
+    /// Whether it happens this time; counted for everything that lives.
+    fn strikes(&mut self, fault: Fault) -> bool {
+        let strikes = self.faults.strikes(fault);
+        if strikes {
+            self.saw_all(fault);
+        }
+        strikes
     }
 
     /// Counts a fault for everything that lives.
