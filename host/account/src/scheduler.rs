@@ -99,6 +99,12 @@ impl Scheduler {
         Self { state: Mutex::new(state), changed: Condvar::new(), clock, capacity }
     }
 
+    /// The account's time, by a clock that nobody sets: the system's time of its start and what has
+    /// passed since; or the tape's.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// So many instances carry commands.
     pub(crate) fn writers(&self, instances: usize) {
         let mut state = sound(&self.state);

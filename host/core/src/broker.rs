@@ -269,6 +269,9 @@ pub enum BrokerEvent {
     NotThere {
         /// The orders.
         orders: Vec<BrokerOrderId>,
+        /// When they were asked for, by a clock that nobody sets: only spans between two of these
+        /// mean something.
+        asked_at: Timestamp,
     },
     /// A complete read.
     Picture(Picture),

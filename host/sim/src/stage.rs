@@ -378,7 +378,7 @@ impl Stage {
             let unknown = orders.iter().filter(|order| !self.broker.knows(order));
             let orders: Vec<_> = unknown.cloned().collect();
             if !orders.is_empty() {
-                self.hear(BrokerEvent::NotThere { orders });
+                self.hear(BrokerEvent::NotThere { orders, asked_at: self.broker.now });
             }
         }
     }

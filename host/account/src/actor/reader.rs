@@ -183,6 +183,7 @@ fn leg_of(report: OrderReport) -> Option<BracketLeg> {
 }
 
 fn refresh(slot: &mut Slot, orders: &[BrokerOrderId]) {
+    let asked_at = slot.shared.scheduler.now();
     let (mut told, mut missing) = (Vec::new(), Vec::new());
     for id in orders {
         match ready(slot).and_then(|()| reads::order(slot, Key::Broker(id))) {
@@ -192,7 +193,7 @@ fn refresh(slot: &mut Slot, orders: &[BrokerOrderId]) {
         }
     }
     if !missing.is_empty() {
-        slot.shared.tell(BrokerEvent::NotThere { orders: missing });
+        slot.shared.tell(BrokerEvent::NotThere { orders: missing, asked_at });
     }
     if !told.is_empty() {
         slot.shared.tell(BrokerEvent::Polled { orders: told, fills: Vec::new() });

@@ -263,8 +263,8 @@ pub fn apply(book: &mut Book, from: FromAccount, now: Timestamp, out: &mut Trans
         BrokerEvent::Picture(picture) => {
             crate::reconcile::reconcile(book, &name, &picture, now, out);
         }
-        BrokerEvent::NotThere { orders } => {
-            crate::reconcile::not_there(book, &name, &orders, now, out);
+        BrokerEvent::NotThere { orders, asked_at } => {
+            crate::reconcile::not_there(book, &name, (&orders, asked_at), now, out);
         }
         BrokerEvent::Quotes(quotes) => quotes_read(book, &name, quotes),
         other => account_event(book, &name, other, now, out),

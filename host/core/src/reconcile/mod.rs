@@ -31,7 +31,8 @@ pub use positions::{differing, surplus};
 pub struct Doubts {
     /// Symbols whose position is not what the book holds.
     positions: BTreeMap<Symbol, PositionDoubt>,
-    /// Orders of ours that the broker did not know by their id, with the first such answer.
+    /// Orders of ours that the broker did not know by their id, and when it was first asked; by a
+    /// clock that nobody sets.
     orders: BTreeMap<BrokerOrderId, Timestamp>,
     /// When the account should be read again because of these.
     pub recheck_at: Option<Timestamp>,

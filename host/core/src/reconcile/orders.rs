@@ -42,19 +42,20 @@ pub(super) fn vanished(
 }
 
 /// The broker does not know these orders by their id. Said twice, the settle window apart, that is
-/// believed: the order is over.
+/// believed: the order is over. The window is not measured by the daemon's own clock: set forward
+/// between the two, it would make a broker's lag of a moment look like the end of a live order.
 pub(crate) fn not_there(
     book: &mut Book,
     name: &AccountName,
-    orders: &[BrokerOrderId],
+    (orders, asked_at): (&[BrokerOrderId], Timestamp),
     now: Timestamp,
     out: &mut Transition,
 ) {
     for id in orders {
         let Some(owner) = book.orders.get(&(name.clone(), id.clone())).copied() else { continue };
         let Some(account) = book.accounts.get_mut(name) else { return };
-        let first = *account.doubts.orders.entry(id.clone()).or_insert(now);
-        if now.ms_since(first) < SETTLE_MS {
+        let first = *account.doubts.orders.entry(id.clone()).or_insert(asked_at);
+        if asked_at.ms_since(first) < SETTLE_MS {
             account.doubts.read_again(now);
         } else {
             account.doubts.orders.remove(id);

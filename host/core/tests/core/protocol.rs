@@ -342,13 +342,25 @@ fn an_order_the_broker_does_not_know_is_over_after_two_answers() {
     let mut b = Bench::new(ALPACA);
     let id = opened(&mut b);
     let both = vec![b.tx(id).orders[1].broker_id.clone(), b.tx(id).orders[2].broker_id.clone()];
-    b.tell(BrokerEvent::NotThere { orders: both.clone() });
+    b.tell(BrokerEvent::NotThere { orders: both.clone(), asked_at: b.now });
     assert_eq!(b.tx(id).protection, Protection::Protected, "one answer proves nothing");
     b.now = b.now.plus_ms(6_000);
-    b.tell(BrokerEvent::NotThere { orders: both });
+    b.tell(BrokerEvent::NotThere { orders: both, asked_at: b.now });
     assert!(matches!(b.tx(id).protection, Protection::Pending { .. }));
     b.pass_ms(1_100);
     assert_eq!(words(&b.command()), "exits of 10: stop 95, target 110");
+}
+
+#[test]
+fn s2_a_clock_that_is_set_forward_does_not_end_an_order_that_lags() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    let orders = vec![b.tx(id).orders[1].broker_id.clone(), b.tx(id).orders[2].broker_id.clone()];
+    let asked_at = b.now;
+    b.tell(BrokerEvent::NotThere { orders: orders.clone(), asked_at });
+    b.now = b.now.plus_ms(13_000);
+    b.tell(BrokerEvent::NotThere { orders, asked_at: asked_at.plus_ms(600) });
+    assert_eq!(b.tx(id).protection, Protection::Protected, "it was asked twice within 0.6 s");
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn an_order_whose_replacement_never_was_stands_again_after_a_later_read() {
     b.now = b.now.plus_ms(6_000);
     b.tell(picture(&b, before.clone()));
     for _ in 0..2 {
-        b.tell(BrokerEvent::NotThere { orders: vec![new.clone()] });
+        b.tell(BrokerEvent::NotThere { orders: vec![new.clone()], asked_at: b.now });
         b.now = b.now.plus_ms(6_000);
     }
     b.pass_ms(0);
