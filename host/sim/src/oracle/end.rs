@@ -6,8 +6,8 @@ use bracketd_core::command::Op;
 use bracketd_core::ids::TransactionId;
 use bracketd_core::money::Price;
 use bracketd_core::order::{Direction, Role};
-use bracketd_core::protection::Protection;
-use bracketd_core::transaction::{Transaction, TransactionStatus};
+use bracketd_core::protection::{Exposed, Protection};
+use bracketd_core::transaction::{OnPartial, Transaction, TransactionStatus};
 use bracketd_core::{Decimal, time::Timestamp};
 use bracketd_engine::Engine;
 use bracketd_exchange::book::{NewOrder, RejectKind, Side as Way};
@@ -89,7 +89,9 @@ impl Oracle {
                 None => prices.is_empty(),
                 Some(price) => units == held && prices.iter().all(|p| *p == Some(price)),
             };
-            if !(right || wanted.is_some() && self.cannot_rest(id, tx, model, account)) {
+            let is_excused =
+                || waits_as_told(id, tx, account) || self.cannot_rest(id, tx, model, account);
+            if !(right || wanted.is_some() && is_excused()) {
                 let text = format!(
                     "{id} ({}): {held} held, {} {wanted:?} wanted, {units} rest at {prices:?}, {:?}",
                     tx.status.as_str(),
@@ -233,4 +235,16 @@ impl Oracle {
             _ => {}
         }
     }
+}
+
+/// Whether somebody wanted the rest of the entry to be waited for, it rests there, and that there is
+/// no stop meanwhile was said.
+fn waits_as_told(id: TransactionId, tx: &Transaction, account: &Account) -> bool {
+    let is_entry = |order: &bracketd_exchange::book::Order| {
+        let made = account.broker.made.get(&order.id);
+        made.is_some_and(|made| made.transaction == id && made.role == Role::Entry)
+    };
+    let is_said =
+        matches!(tx.protection, Protection::Unprotected { why: Exposed::WaitingForEntry, .. });
+    tx.entry.on_partial == OnPartial::Wait && is_said && account.broker.live().any(is_entry)
 }

@@ -3,7 +3,7 @@
 //! Apart because a read changes nothing at the broker. What it shows is the broker's own word of
 //! some moment, late, doubled, lost or cut short.
 
-use bracketd_core::broker::{BrokerEvent, Fault as Word, Found};
+use bracketd_core::broker::{BrokerEvent, Fault as Word, Found, History, Picture};
 use bracketd_core::command::{Read, Urgency};
 use bracketd_core::pace::Message;
 use bracketd_core::plan::urgency_of;
@@ -36,7 +36,15 @@ impl World<'_> {
         } else {
             self.accounts[no].broker.read(read, older_ms)
         };
-        let Some(event) = event else { return };
+        let Some(mut event) = event else { return };
+        if let BrokerEvent::Picture(picture) = &mut event
+            && self.strikes(Fault::CutHistory)
+        {
+            cut(picture);
+        }
+        if !fails {
+            self.tell_missing(no, way, read, older_ms);
+        }
         self.trace.note(self.now, "read", || format!("{read:?} -> {event:?}"));
         let children =
             if fails { Vec::new() } else { self.accounts[no].broker.children(read, older_ms) };
@@ -46,6 +54,19 @@ impl World<'_> {
         if self.accounts[no].is_up || !matches!(event, BrokerEvent::Picture(_)) {
             self.tell(no, way, event);
         }
+    }
+
+    /// Orders that were asked for by their ids and that the broker does not know.
+    fn tell_missing(&mut self, no: usize, way: u64, read: &Read, older_ms: u64) {
+        let orders = self.accounts[no].broker.not_there(read, older_ms);
+        if orders.is_empty() {
+            return;
+        }
+        if self.accounts[no].broker.forgets_after_ms.is_some() {
+            self.saw_all(Fault::Forgotten);
+        }
+        self.trace.note(self.now, "missing", || format!("account{no}: {orders:?}"));
+        self.tell(no, way, BrokerEvent::NotThere { orders, asked_at: self.now });
     }
 
     /// The account's pulse: what changed is told, unless it is lost on the way.
@@ -95,6 +116,13 @@ impl World<'_> {
             self.ask(no, Read::Picture { since: BEGIN });
         }
     }
+}
+
+/// A past that is longer than one read may take: the newest of it is missing.
+fn cut(picture: &mut Picture) {
+    picture.orders.retain(|order| !order.status.is_terminal());
+    picture.fills.truncate(picture.fills.len() / 2);
+    picture.history = History::Cut;
 }
 
 /// What a read comes to that fails or shows a part.
