@@ -145,6 +145,12 @@ fn an_exchange_that_dies_and_comes_back_finds_everything_as_it_was_wanted() {
     let mut daemon = Daemon::spawn(&dir, None);
     let api = daemon.api().expect("it serves without the exchange");
     assert!(!api.is_ready());
+    daemon.until("its log says what is wrong, of which account", |d| {
+        d.log().lines().any(|line| {
+            let line: Value = serde_json::from_str(line).unwrap_or_default();
+            line["target"] == "account" && line["account"] == "paper" && line["level"] == "WARN"
+        })
+    });
     exchange.come_back();
     exchange.price("AAA", "100.00", "100.02");
     exchange.price("BBB", "99.80", "99.82");

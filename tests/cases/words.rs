@@ -3,7 +3,7 @@
 //! Apart from the terminal, which only plays and compares.
 
 use bracketd_core::Decimal;
-use bracketd_core::broker::{BrokerEvent, Fault, Picture, Session};
+use bracketd_core::broker::{BrokerEvent, Fault, History, Picture, Session};
 use bracketd_core::command::{Answer, Call, Change, Command};
 use bracketd_core::ids::TransactionId;
 use bracketd_core::intent::{GuardWish, Intent, Open, Wish};
@@ -137,7 +137,15 @@ pub(crate) fn happens(terminal: &mut Terminal, words: &[&str]) -> bool {
         ["broken", "picture"] => {
             let (orders, fills, positions) = (Vec::new(), Vec::new(), Vec::new());
             let (balance, complete, as_of) = (None, false, stage.broker.now);
-            let nothing = Picture { orders, fills, positions, balance, complete, as_of };
+            let nothing = Picture {
+                orders,
+                fills,
+                positions,
+                balance,
+                complete,
+                as_of,
+                history: History::Whole,
+            };
             stage.hear(BrokerEvent::Picture(nothing)).wait_ms(0);
         }
         ["restart"] => stage.restart(),

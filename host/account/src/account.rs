@@ -21,6 +21,7 @@ use crate::actor::poller::{PollRequest, Poller};
 use crate::actor::{pricer, reader, writer};
 use crate::config::{AccountConfig, Drive, PollConfig, ms};
 use crate::convert;
+use crate::failure::vital;
 use crate::guest::kv::KvEntry;
 use crate::host::Host;
 use crate::lock::lock;
@@ -269,7 +270,7 @@ impl AccountHandle {
 
     fn spawn(&mut self, what: &str, run: impl FnOnce() + Send + 'static) -> Result<(), StartError> {
         let name = format!("{}/{what}", self.shared.name);
-        let thread = thread::Builder::new().name(name).spawn(run);
+        let thread = thread::Builder::new().name(name).spawn(move || vital(run));
         self.threads.push(thread.map_err(|e| StartError::Thread(e.to_string()))?);
         Ok(())
     }

@@ -33,7 +33,7 @@ pub struct AccountConfig {
     pub poll: PollConfig,
     /// What `clock.now` answers.
     pub clock: ClockSource,
-    /// Where the plugin's log lines go; none = they are counted and dropped.
+    /// Where the lines of the plugin and of its host go; none = they are counted and dropped.
     pub log: Option<Sender<LogLine>>,
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use wasmtime::{Config, Engine, OptLevel, RegallocAlgorithm};
 
+use crate::failure::vital;
 use crate::plugin::{LoadError, Plugin};
 
 /// The length of an epoch in milliseconds: the resolution of CPU budgets.
@@ -67,11 +68,14 @@ impl Host {
         let stop = Arc::new(AtomicBool::new(false));
         let (weak, stopped) = (engine.weak(), stop.clone());
         let ticker = thread::Builder::new().name("account/epoch".to_owned()).spawn(move || {
-            while !stopped.load(Ordering::Acquire) {
-                thread::sleep(Duration::from_millis(EPOCH_MS));
-                let Some(engine) = weak.upgrade() else { return };
-                engine.increment_epoch();
-            }
+            // Without it no guest would ever be ended.
+            vital(move || {
+                while !stopped.load(Ordering::Acquire) {
+                    thread::sleep(Duration::from_millis(EPOCH_MS));
+                    let Some(engine) = weak.upgrade() else { return };
+                    engine.increment_epoch();
+                }
+            });
         });
         let ticker = Some(ticker.map_err(HostError::Ticker)?);
         let generation = AtomicU64::new(0);

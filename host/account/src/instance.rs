@@ -13,6 +13,7 @@ use crate::bindings::BrokerAccount;
 use crate::bindings::bracketd::broker::types as abi;
 use crate::bindings::exports::bracketd::broker::account::Guest;
 use crate::config::ms;
+use crate::failure::caught;
 use crate::guest::{Call, Cut, GuestState, Mode, WriteSeen};
 use crate::host::EPOCH_MS;
 use crate::plugin::Plugin;
@@ -36,6 +37,9 @@ pub(crate) enum CallError {
     /// The guest trapped.
     #[error("the plugin trapped: {0}")]
     Trap(String),
+    /// The host's own code failed: nothing can be said of what had been done by then.
+    #[error("the host failed during a call: {0}")]
+    Panic(String),
 }
 
 /// What came of a call.
@@ -83,15 +87,13 @@ impl Instance {
         let cpu_ms = limits.cpu_ms;
         begin(&mut self.store, budget.mode, budget.total_ms, cpu_ms);
         self.store.data().shared.counters.calls.fetch_add(1, Ordering::Relaxed);
-        let outcome = export(self.exports.bracketd_broker_account(), &mut self.store);
+        let outcome = caught(|| export(self.exports.bracketd_broker_account(), &mut self.store));
         let call = &mut self.store.data_mut().call;
         let (write, requests, limited) = (call.write.take(), call.requests, call.limited);
         let result = match outcome {
-            Ok(answer) => Ok((self, answer)),
-            Err(error) => {
-                self.store.data().shared.counters.traps.fetch_add(1, Ordering::Relaxed);
-                Err(call_error(&self.store, &error))
-            }
+            Ok(Ok(answer)) => Ok((self, answer)),
+            Ok(Err(error)) => Err(call_error(&self.store, &error)),
+            Err(text) => Err(CallError::Panic(self.store.data().shared.secrets.scrub_text(&text))),
         };
         Called { result, write, requests, limited }
     }

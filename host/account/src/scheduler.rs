@@ -5,7 +5,7 @@
 //! of a transaction at a time, and the last free instance is kept for what protects or closes.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use bracketd_core::command::{Call, Command, Urgency};
@@ -14,7 +14,7 @@ use bracketd_core::pace::{Grant, Message, Pace, PaceRules, PaceStats, Ticket};
 use bracketd_core::time::Timestamp;
 
 use crate::config::ClockSource;
-use crate::lock::lock;
+use crate::lock::{sound, whole};
 
 /// Longest sleep between two looks at what waits.
 const LOOK_MAX: Duration = Duration::from_millis(500);
@@ -99,16 +99,22 @@ impl Scheduler {
         Self { state: Mutex::new(state), changed: Condvar::new(), clock, capacity }
     }
 
+    /// The account's time, by a clock that nobody sets: the system's time of its start and what has
+    /// passed since; or the tape's.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// So many instances carry commands.
     pub(crate) fn writers(&self, instances: usize) {
-        let mut state = lock(&self.state);
+        let mut state = sound(&self.state);
         (state.desk.free, state.desk.instances) = (instances, instances);
     }
 
     /// Takes a command, or gives it back when there is no room. What protects or closes finds room
     /// where trail moves have filled it.
     pub(crate) fn push(&self, command: Command) -> Result<(), Command> {
-        let mut state = lock(&self.state);
+        let mut state = sound(&self.state);
         let more = if command.urgency <= Urgency::Close { self.capacity } else { 0 };
         if state.closed || state.desk.commands.len() >= self.capacity + more {
             return Err(command);
@@ -122,12 +128,12 @@ impl Scheduler {
     /// The next command for the instance that asks; none = the account ends. One request of it is
     /// charged.
     pub(crate) fn take(&self) -> Option<Turned> {
-        self.wait(lock(&self.state), |state| state.desk.ready.pop_front())
+        self.wait(sound(&self.state), |state| state.desk.ready.pop_front())
     }
 
     /// The call is over; its instance is free again.
     pub(crate) fn done(&self, transaction: TransactionId) {
-        let mut state = lock(&self.state);
+        let mut state = sound(&self.state);
         state.desk.busy.remove(&transaction);
         state.desk.free += 1;
         self.pump(state);
@@ -135,14 +141,14 @@ impl Scheduler {
 
     /// Everything of the transaction is at least so urgent from now on.
     pub(crate) fn raise(&self, transaction: TransactionId, urgency: Urgency) {
-        let mut state = lock(&self.state);
+        let mut state = sound(&self.state);
         state.pace.raise(transaction, urgency);
         self.pump(state);
     }
 
     /// Takes back commands that wait: those that open, or all. They are answered as not sent.
     pub(crate) fn recall(&self, all: bool) {
-        let mut state = lock(&self.state);
+        let mut state = sound(&self.state);
         let State { pace, desk, .. } = &mut *state;
         let meant = desk.commands.iter().filter(|(_, command)| all || is_entry(command));
         let mut tickets: Vec<Ticket> = meant.map(|(ticket, _)| *ticket).collect();
@@ -157,7 +163,7 @@ impl Scheduler {
 
     /// A read of that class was asked for.
     pub(crate) fn read_begun(&self, urgency: Urgency) {
-        let mut state = lock(&self.state);
+        let mut state = sound(&self.state);
         if let Some(count) = state.desk.reads.get_mut(urgency as usize) {
             *count += 1;
         }
@@ -170,7 +176,7 @@ impl Scheduler {
 
     /// A read of that class was answered.
     pub(crate) fn read_ended(&self, urgency: Urgency) {
-        if let Some(count) = lock(&self.state).desk.reads.get_mut(urgency as usize) {
+        if let Some(count) = sound(&self.state).desk.reads.get_mut(urgency as usize) {
             *count = count.saturating_sub(1);
         }
     }
@@ -178,7 +184,7 @@ impl Scheduler {
     /// Waits until a call may be made that will probably take so many requests; these are charged.
     /// `false`: the account ends.
     pub(crate) fn pass(&self, caller: Caller, urgency: Urgency, requests: u32) -> bool {
-        let mut state = lock(&self.state);
+        let mut state = sound(&self.state);
         let urgency = match caller {
             Caller::Reader => {
                 state.desk.most_urgent_read().map_or(urgency, |read| read.min(urgency))
@@ -199,7 +205,7 @@ impl Scheduler {
             is_granted.then_some(())
         });
         if passed.is_none() {
-            let mut state = lock(&self.state);
+            let mut state = sound(&self.state);
             state.pace.withdraw(ticket);
             if caller == Caller::Reader {
                 state.desk.reader = None;
@@ -210,7 +216,7 @@ impl Scheduler {
 
     /// The same without waiting: `false` where it is not its turn now.
     pub(crate) fn try_pass(&self, urgency: Urgency, requests: u32) -> bool {
-        let mut state = lock(&self.state);
+        let mut state = sound(&self.state);
         let message = Message { requests, ..Message::new(urgency) };
         let ticket = state.pace.admit(self.clock.now(), message);
         self.run(&mut state);
@@ -225,7 +231,7 @@ impl Scheduler {
         if charged == made {
             return;
         }
-        let (mut state, now) = (lock(&self.state), self.clock.now());
+        let (mut state, now) = (sound(&self.state), self.clock.now());
         match made.checked_sub(charged) {
             Some(more) => state.pace.took(now, more),
             None => state.pace.gave_back(now, charged - made),
@@ -235,23 +241,23 @@ impl Scheduler {
 
     /// The broker said that it was too much.
     pub(crate) fn limited(&self, after_ms: Option<u64>) {
-        lock(&self.state).pace.limited(self.clock.now(), after_ms);
+        sound(&self.state).pace.limited(self.clock.now(), after_ms);
     }
 
     /// Lets every thread go; what waits is not sent.
     pub(crate) fn close(&self) {
-        lock(&self.state).closed = true;
+        sound(&self.state).closed = true;
         self.changed.notify_all();
     }
 
     /// How the budget is doing.
     pub(crate) fn stats(&self) -> PaceStats {
-        lock(&self.state).pace.stats(self.clock.now())
+        sound(&self.state).pace.stats(self.clock.now())
     }
 
     /// What waits for nothing but time.
     pub(crate) fn held(&self) -> Held {
-        let (state, now) = (lock(&self.state), self.clock.now());
+        let (state, now) = (sound(&self.state), self.clock.now());
         let may = |ticket: Ticket, message: &Message| state.desk.may(ticket, message);
         if state.pace.is_due(now, &may) || !state.desk.ready.is_empty() {
             return Held::default();
@@ -278,9 +284,7 @@ impl Scheduler {
                 return Some(found);
             }
             let pause = self.clock.pause_until(next);
-            let (back, _) =
-                self.changed.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner);
-            state = back;
+            state = whole(self.changed.wait_timeout(state, pause)).0;
         }
     }
 
@@ -413,7 +417,7 @@ mod tests {
     }
 
     fn picks(scheduler: &Scheduler) -> Vec<u64> {
-        lock(&scheduler.state).desk.ready.drain(..).map(|c| c.command.transaction.0).collect()
+        sound(&scheduler.state).desk.ready.drain(..).map(|c| c.command.transaction.0).collect()
     }
 
     #[test]
@@ -423,7 +427,7 @@ mod tests {
         assert!(scheduler.pass(Caller::Reader, Urgency::Read, 1));
         assert_eq!(scheduler.held(), Held::default());
         // Nor one that nothing in the budget stands for.
-        lock(&scheduler.state).desk.reader = Some((Ticket(99), Urgency::Read));
+        sound(&scheduler.state).desk.reader = Some((Ticket(99), Urgency::Read));
         assert_eq!(scheduler.held(), Held::default());
     }
 

@@ -20,8 +20,8 @@ use crate::config::{AccountConfig, ClockSource, Limits};
 use crate::convert::{Lie, Tie, Ties};
 use crate::grant::Grant;
 use crate::guest::kv::Kv;
-use crate::guest::log::{LogSink, cut};
-use crate::guest::{LogLevel, LogLine};
+use crate::guest::log::{LogSink, MESSAGE_BYTES_MAX, clean};
+use crate::guest::{LogLevel, LogLine, LogSource};
 use crate::lock::lock;
 use crate::scheduler::Scheduler;
 use crate::secret::Secrets;
@@ -161,7 +161,7 @@ impl Shared {
 
     /// Notes the last thing that went wrong, for status.
     pub(crate) fn note_error(&self, text: &str) {
-        *lock(&self.counters.last_error) = Some(cut(text, ERROR_BYTES_MAX).to_owned());
+        *lock(&self.counters.last_error) = Some(clean(&self.secrets, text, ERROR_BYTES_MAX));
     }
 
     /// A value from the plugin could not be true and was left out.
@@ -190,13 +190,23 @@ impl Shared {
 
     /// Notes something for the operator, in status and in the log.
     pub(crate) fn warn(&self, text: &str) {
+        self.note(LogLevel::Warn, text);
+    }
+
+    /// The same of something that must not happen.
+    pub(crate) fn complain(&self, text: &str) {
+        self.note(LogLevel::Error, text);
+    }
+
+    fn note(&self, level: LogLevel, text: &str) {
         self.note_error(text);
         self.log.write(LogLine {
             account: self.name.clone(),
-            level: LogLevel::Warn,
-            message: text.to_owned(),
+            level,
+            message: clean(&self.secrets, text, MESSAGE_BYTES_MAX),
             fields: Vec::new(),
             lost: 0,
+            source: LogSource::Host,
         });
     }
 

@@ -16,6 +16,7 @@ use bracketd_core::command::Urgency;
 use crate::bindings::bracketd::broker::types as abi;
 use crate::bindings::exports::bracketd::broker::account::{Guest, Info};
 use crate::convert::{self, fault_of, plain_fault};
+use crate::failure::caught;
 use crate::guest::{GuestState, Mode, WriteSeen};
 use crate::instance::{Budget, CallError, Instance};
 use crate::plugin::Plugin;
@@ -126,7 +127,11 @@ impl Slot {
                 return Err(NotReady { fault: self.why.clone(), after });
             }
         }
-        match self.connect() {
+        let connected = match caught(|| self.connect()) {
+            Ok(connected) => connected,
+            Err(text) => Err(self.panicked(&text)),
+        };
+        match connected {
             Ok(balance) => {
                 self.not_before = None;
                 // A plugin that connects and then traps again keeps its pause.
@@ -155,8 +160,7 @@ impl Slot {
                 Ok(answer)
             }
             Err(error) => {
-                self.shared.warn(&error.to_string());
-                self.trapped(&error);
+                self.ended_badly(&error);
                 Err(error)
             }
         };
@@ -242,7 +246,21 @@ impl Slot {
         balance
     }
 
-    fn trapped(&mut self, error: &CallError) {
+    /// The host's own code failed over an answer of this slot's instance. The instance goes the way
+    /// of one that trapped: nobody knows what state it was left in.
+    pub(crate) fn panicked(&mut self, text: &str) -> Fault {
+        let error = CallError::Panic(self.shared.secrets.scrub_text(text));
+        self.instance = None;
+        self.ended_badly(&error);
+        plain_fault(code(&error), error.to_string())
+    }
+
+    fn ended_badly(&mut self, error: &CallError) {
+        self.shared.counters.traps.fetch_add(1, Ordering::Relaxed);
+        match error {
+            CallError::Panic(_) => self.shared.complain(&error.to_string()),
+            CallError::Cut(_) | CallError::Trap(_) => self.shared.warn(&error.to_string()),
+        }
         let now = Instant::now();
         self.traps.push_back(now);
         while self.traps.front().is_some_and(|t| now.duration_since(*t) > TRAP_WINDOW) {
@@ -272,5 +290,6 @@ pub(crate) fn code(error: &CallError) -> &'static str {
         CallError::Cut(crate::guest::Cut::Deadline) => "DEADLINE",
         CallError::Cut(crate::guest::Cut::Memory) => "PLUGIN_MEMORY",
         CallError::Cut(crate::guest::Cut::Pure) | CallError::Trap(_) => "PLUGIN_TRAP",
+        CallError::Panic(_) => "HOST_PANIC",
     }
 }

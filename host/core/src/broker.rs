@@ -189,6 +189,16 @@ pub struct Session {
     pub next_close: Option<Timestamp>,
 }
 
+/// How much of the past a picture shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum History {
+    /// Every ended order and every fill since the time asked for.
+    Whole,
+    /// There was more of it than one read may take. That an ended order or a fill is missing from it
+    /// says nothing; orders of ours that are missing are asked for by their ids.
+    Cut,
+}
+
 /// A complete read of an account: what reconciling compares the book with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
@@ -200,10 +210,13 @@ pub struct Picture {
     pub positions: Vec<Position>,
     /// Money.
     pub balance: Option<Balance>,
-    /// Whether every page was read: else absence proves nothing.
+    /// Whether all open orders, all positions and the balance were read: else absence proves
+    /// nothing, and the account is not reconciled by it.
     pub complete: bool,
     /// The broker's time when the first of these reads began.
     pub as_of: Timestamp,
+    /// Whether the ended orders and the fills are all there are, too.
+    pub history: History,
 }
 
 /// What a look-up found.
@@ -256,6 +269,9 @@ pub enum BrokerEvent {
     NotThere {
         /// The orders.
         orders: Vec<BrokerOrderId>,
+        /// When they were asked for, by a clock that nobody sets: only spans between two of these
+        /// mean something.
+        asked_at: Timestamp,
     },
     /// A complete read.
     Picture(Picture),

@@ -122,7 +122,10 @@ impl OpKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OpState {
     /// Committed, and sent or about to be.
-    InFlight,
+    InFlight {
+        /// Whether people were told that no answer comes.
+        escalated: bool,
+    },
     /// Surely without effect so far; goes out again, under the same id, at this time.
     NotSent {
         /// When to try again.
@@ -155,6 +158,16 @@ pub enum OpState {
 }
 
 impl OpState {
+    /// Just handed to the account.
+    pub fn in_flight() -> Self {
+        Self::InFlight { escalated: false }
+    }
+
+    /// Whether it was handed to the account and not answered.
+    pub fn is_in_flight(&self) -> bool {
+        matches!(self, Self::InFlight { .. })
+    }
+
     /// Unknown, and to be looked up at once.
     pub fn unknown(next_at: Timestamp) -> Self {
         Self::Unknown { lookups: 0, absent: 0, next_at, escalated: false, named: None }
@@ -164,7 +177,7 @@ impl OpState {
     pub fn is_settled(&self) -> bool {
         match self {
             Self::Done | Self::Rejected | Self::Stale => true,
-            Self::InFlight
+            Self::InFlight { .. }
             | Self::NotSent { .. }
             | Self::Unknown { .. }
             | Self::Awaiting { .. } => false,
@@ -174,7 +187,7 @@ impl OpState {
     /// Lower-case name.
     pub fn as_str(&self) -> &'static str {
         match self {
-            Self::InFlight => "in_flight",
+            Self::InFlight { .. } => "in_flight",
             Self::NotSent { .. } => "not_sent",
             Self::Unknown { .. } => "unknown",
             Self::Awaiting { .. } => "awaiting",

@@ -40,6 +40,11 @@ pub const RECHECK_MS: u64 = 1_000;
 /// An outcome that is unknown for so long is brought before a person.
 pub const ESCALATE_MS: u64 = 60_000;
 
+/// A row that was handed to its account and has had no answer for so long is told to people: no
+/// call takes longer than a few seconds. A stop move may wait for its turn in a small message budget
+/// and come after all, so nothing else follows from it.
+pub const NO_ANSWER_MS: u64 = 60_000;
+
 /// A cancel or change that the broker has not confirmed for so long is stuck: people are told, and
 /// the order still counts as live (Alpaca-API issues 111 and 199: hours in `pending_cancel`).
 pub const STUCK_MS: u64 = 30_000;

@@ -247,7 +247,7 @@ impl Engine {
     pub fn is_quiet_but(&self, held: usize) -> bool {
         let in_flight = || {
             let ops = self.book.transactions.values().flat_map(|tx| &tx.ops);
-            ops.filter(|op| op.state == bracketd_core::command::OpState::InFlight).count()
+            ops.filter(|op| op.state.is_in_flight()).count()
         };
         self.unsaved.is_none() && self.runs.is_empty() && in_flight() <= held
     }

@@ -110,7 +110,7 @@ impl HeldBack {
             }
             BrokerEvent::Up(_) => About::Up(account.clone()),
             BrokerEvent::Down(_) => About::Down(account.clone()),
-            BrokerEvent::NotThere { ref orders } => {
+            BrokerEvent::NotThere { ref orders, .. } => {
                 About::NotThere(account.clone(), orders.clone())
             }
             BrokerEvent::Bars { ref symbol, seconds, .. } => {

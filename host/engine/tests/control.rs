@@ -6,7 +6,7 @@
 use bracketd_core::Decimal;
 use bracketd_core::book::AccountRules;
 use bracketd_core::broker::{
-    Balance, BrokerEvent, Fault, Found, FromAccount, OrderReport, Picture, Quote,
+    Balance, BrokerEvent, Fault, Found, FromAccount, History, OrderReport, Picture, Quote,
 };
 use bracketd_core::command::{Answer, BracketLeg, Call, Change, Command, How, Progress, Read};
 use bracketd_core::control::{KillFile, KillLevel};
@@ -104,6 +104,7 @@ impl World {
             balance: None,
             complete: true,
             as_of: self.now,
+            history: History::Whole,
         };
         self.tell(BrokerEvent::Picture(picture))
     }

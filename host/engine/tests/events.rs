@@ -4,7 +4,7 @@
 
 use bracketd_core::Decimal;
 use bracketd_core::book::AccountRules;
-use bracketd_core::broker::{BrokerEvent, FromAccount, OrderReport, Picture, Quote};
+use bracketd_core::broker::{BrokerEvent, FromAccount, History, OrderReport, Picture, Quote};
 use bracketd_core::command::{Answer, Call, Progress, Urgency};
 use bracketd_core::fact::FactKind;
 use bracketd_core::guard::GuardRules;
@@ -94,6 +94,7 @@ impl World {
             balance: None,
             complete: true,
             as_of: self.now,
+            history: History::Whole,
         };
         alerts(&self.tell(BrokerEvent::Picture(picture)))
     }

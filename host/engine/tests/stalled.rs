@@ -5,7 +5,9 @@
 
 use bracketd_core::Decimal;
 use bracketd_core::book::AccountRules;
-use bracketd_core::broker::{BrokerEvent, Fault, Fill, FromAccount, OrderReport, Picture, Quote};
+use bracketd_core::broker::{
+    BrokerEvent, Fault, Fill, FromAccount, History, OrderReport, Picture, Quote,
+};
 use bracketd_core::command::{Answer, Call, Progress};
 use bracketd_core::ids::{AccountName, Symbol, TransactionId};
 use bracketd_core::instrument::{AccountInfo, Features, Instrument, PriceBand};
@@ -130,7 +132,16 @@ fn polled(orders: Vec<OrderReport>, fills: Vec<Fill>) -> BrokerEvent {
 
 fn picture(as_of: Timestamp) -> BrokerEvent {
     let (orders, fills, positions) = (vec![], vec![], vec![]);
-    BrokerEvent::Picture(Picture { orders, fills, positions, balance: None, complete: true, as_of })
+    let (balance, history) = (None, History::Whole);
+    BrokerEvent::Picture(Picture {
+        orders,
+        fills,
+        positions,
+        balance,
+        complete: true,
+        history,
+        as_of,
+    })
 }
 
 fn quote(at: i64, now: Timestamp) -> BrokerEvent {

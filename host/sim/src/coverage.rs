@@ -171,7 +171,10 @@ fn must_happen(fault: Fault, state: State) -> bool {
         | Fault::StaleQuote
         | Fault::Foreign
         | Fault::Reload
-        | Fault::Thin => !is_command,
+        | Fault::Thin
+        | Fault::CutHistory => !is_command,
+        // Asked for by its id: it left the list of open orders and nobody heard why.
+        Fault::Forgotten => matches!(state, State::Waiting | State::Protected),
         Fault::TornLog => matches!(state, State::Waiting | State::Protected | State::Pending),
         Fault::ManualClose => matches!(
             state,

@@ -101,6 +101,10 @@ faults! {
     Disarm = "disarm", 12;
     /// The kill switch is thrown for a while.
     Kill = "kill", 12;
+    /// The broker forgets orders that ended without a fill, after a while (Binance archives them).
+    Forgotten = "forgotten", 1000;
+    /// A picture's past is longer than one read may take.
+    CutHistory = "cut-history", 300;
 }
 
 impl Fault {

@@ -374,12 +374,9 @@ impl Stage {
             self.hear_children(read, older_ms);
             self.hear(event);
         }
-        if let Read::Refresh { orders } = read {
-            let unknown = orders.iter().filter(|order| !self.broker.knows(order));
-            let orders: Vec<_> = unknown.cloned().collect();
-            if !orders.is_empty() {
-                self.hear(BrokerEvent::NotThere { orders });
-            }
+        let orders = self.broker.not_there(read, older_ms);
+        if !orders.is_empty() {
+            self.hear(BrokerEvent::NotThere { orders, asked_at: self.broker.now });
         }
     }
 

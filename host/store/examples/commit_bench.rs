@@ -91,7 +91,7 @@ fn next_stop(tx: &mut Transaction, turn: u32) -> Result<(Op, Fact), Failure> {
             target: Change::Keep,
             quantity: quantity(10)?,
         },
-        state: OpState::InFlight,
+        state: OpState::in_flight(),
         version: tx.desired.version,
         planned_at: Timestamp(i64::from(turn)),
         sent_at: Timestamp(i64::from(turn)),

@@ -83,7 +83,9 @@ pub(crate) fn of_fault(told: &abi::Fault, wire: &Wire) -> Answer {
 /// The answer for a call that trapped or was ended.
 pub(crate) fn of_error(error: &CallError, wire: &Wire) -> Answer {
     let fault = plain_fault(code(error), error.to_string());
-    if matches!(wire, Wire::Nothing | Wire::NotSent) {
+    // A host that failed cannot vouch for its own record of the wire.
+    let is_witnessed = !matches!(error, CallError::Panic(_));
+    if is_witnessed && matches!(wire, Wire::Nothing | Wire::NotSent) {
         return not_sent(fault, None);
     }
     // Refused too: the guest would have said why, and what rests now. Reading tells.
@@ -201,6 +203,8 @@ mod tests {
             for error in [CallError::Cut(Cut::Deadline), CallError::Trap("unreachable".into())] {
                 assert_eq!(kind(&of_error(&error, &wire)), want, "{wire:?}");
             }
+            let failed = CallError::Panic("index out of bounds".into());
+            assert_eq!(kind(&of_error(&failed, &wire)), "unknown", "{wire:?}");
         }
     }
 

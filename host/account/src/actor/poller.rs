@@ -20,12 +20,13 @@ use bracketd_core::ids::BrokerOrderId;
 use bracketd_core::instrument::AccountInfo;
 
 use crate::actor::pricer::QuoteFilter;
-use crate::actor::reads::{self, Key};
+use crate::actor::reads::{self, Key, PAGES_MAX};
 use crate::actor::rhythm::Rhythm;
 use crate::actor::seen::Seen;
 use crate::config::{Drive, FILLS_MS_MAX, PollConfig, ms};
 use crate::convert::plain_fault;
 use crate::effect::point;
+use crate::failure::caught;
 use crate::lock::lock;
 use crate::scheduler::Caller;
 use crate::slot::{Slot, Turn};
@@ -118,7 +119,7 @@ impl Poller {
             select! {
                 recv(self.requests) -> request => match request {
                     Ok(PollRequest::Step { reply }) => {
-                        let fault = self.step().err();
+                        let fault = self.guarded(Self::step).err();
                         // A daemon that no longer waits needs no reply.
                         drop(reply.send(StepRead { fault }));
                     }
@@ -170,7 +171,7 @@ impl Poller {
         if !self.slot.is_ready() {
             return;
         }
-        let polled = self.pulse().and_then(|()| self.poll());
+        let polled = self.guarded(|poller| poller.pulse().and_then(|()| poller.poll()));
         self.slot.begin(Turn::Had, 0);
         match polled {
             Ok(()) => {
@@ -185,6 +186,18 @@ impl Poller {
                 }
             }
         }
+    }
+
+    /// A failure of the host's own code is a failed poll. What that poll had noted as told may not
+    /// have been: the next one tells everything of its time again.
+    fn guarded(&mut self, poll: impl FnOnce(&mut Self) -> Result<(), Fault>) -> Result<(), Fault> {
+        let since = self.seen.fills_since();
+        caught(|| poll(self)).unwrap_or_else(|text| {
+            self.seen = Seen::new(since);
+            self.listed = None;
+            self.quotes = QuoteFilter::default();
+            Err(self.slot.panicked(&text))
+        })
     }
 
     fn step(&mut self) -> Result<(), Fault> {
@@ -225,9 +238,9 @@ impl Poller {
         let is_step = self.config.drive == Drive::Steps;
         // Fills first: one that comes between the two reads is told by the next poll, together
         // with the end of its order.
-        let fills = reads::fills(&mut self.slot, self.seen.fills_since())?;
+        let fills = reads::fills(&mut self.slot, self.seen.fills_since(), PAGES_MAX)?;
         let open = if is_step || self.list_is_due() || self.seen.has_new(&fills.items) {
-            let open = reads::orders(&mut self.slot, true, None)?;
+            let open = reads::orders(&mut self.slot, None, PAGES_MAX)?;
             self.listed = Some(Instant::now());
             Some(open)
         } else {

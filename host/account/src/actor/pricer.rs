@@ -16,6 +16,7 @@ use bracketd_core::ids::Symbol;
 use crate::actor::reads;
 use crate::actor::rhythm::Rhythm;
 use crate::config::{PollConfig, ms};
+use crate::failure::caught;
 use crate::lock::lock;
 use crate::scheduler::Caller;
 use crate::slot::{Slot, Turn};
@@ -53,7 +54,9 @@ pub(crate) fn run(mut slot: Slot, config: &PollConfig, wake: &Receiver<()>) {
             Err(not_ready) => not_ready.after,
             Ok(_) => {
                 slot.begin(Turn::Each(Caller::Other, Urgency::Read), 0);
-                read(&mut slot, &mut filter);
+                if let Err(text) = caught(|| read(&mut slot, &mut filter)) {
+                    slot.panicked(&text);
+                }
                 slot.begin(Turn::Had, 0);
                 let rests = slot.shared.rests.load(Ordering::Acquire);
                 let rhythm = Rhythm::of(config, per_minute, rests, slot.cost("get-prices"));

@@ -8,17 +8,18 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
-use bracketd_core::broker::{BrokerEvent, Fault, Found, OrderReport, Picture};
+use bracketd_core::broker::{BrokerEvent, Fault, Found, History, OrderReport, Picture};
 use bracketd_core::command::{Bracket, BracketLeg, Read, Urgency};
 use bracketd_core::ids::{BrokerOrderId, ClientOrderId, Symbol};
 use bracketd_core::order::Role;
 use bracketd_core::time::Timestamp;
 
-use crate::actor::reads::{self, Key, Whole};
+use crate::actor::reads::{self, HISTORY_PAGES_MAX, Key, PAGES_MAX, Whole};
 use crate::actor::writer::told_bracket;
 use crate::config::{Drive, PollConfig, ms};
 use crate::convert::{self, plain_fault};
 use crate::effect::point;
+use crate::failure::caught;
 use crate::scheduler::Caller;
 use crate::slot::{Slot, Turn};
 
@@ -38,7 +39,10 @@ pub(crate) fn run(mut slot: Slot, config: &PollConfig, inbox: &Receiver<(Read, U
         waiting.extend(inbox.try_iter());
         if let Some((read, urgency)) = next(&mut waiting) {
             slot.begin(Turn::Each(Caller::Reader, urgency), 0);
-            answer(&mut slot, read);
+            if let Err(text) = caught(|| answer(&mut slot, read.clone())) {
+                let fault = slot.panicked(&text);
+                failed(&slot, read, fault);
+            }
             slot.begin(Turn::Had, 0);
             slot.shared.scheduler.read_ended(urgency);
             slot.shared.ended();
@@ -50,7 +54,9 @@ pub(crate) fn run(mut slot: Slot, config: &PollConfig, inbox: &Receiver<(Read, U
             let back = i64::try_from(PICTURE_BACK_MS + config.picture_ms).unwrap_or(i64::MAX);
             let since = Timestamp(now.0.saturating_sub(back.saturating_mul(1_000)));
             slot.begin(Turn::Each(Caller::Reader, Urgency::Read), 0);
-            tell_picture(&mut slot, since);
+            if let Err(text) = caught(|| tell_picture(&mut slot, since)) {
+                slot.panicked(&text);
+            }
             slot.begin(Turn::Had, 0);
         }
         match inbox.recv_timeout(WAIT_MAX) {
@@ -95,6 +101,19 @@ fn answer(slot: &mut Slot, read: Read) {
         point("lookup.telling");
     }
     slot.shared.tell(event);
+}
+
+/// What is told of a read that came to nothing: whoever waits for it must learn that.
+fn failed(slot: &Slot, read: Read, fault: Fault) {
+    slot.shared.tell(match read {
+        Read::Order { op, .. } | Read::BrokerOrder { op, .. } | Read::Bracket { op, .. } => {
+            BrokerEvent::LookedUp { op, found: Found::Failed(fault) }
+        }
+        Read::Instrument(symbol) => BrokerEvent::NoInstrument { symbol, fault },
+        Read::Picture { since } => BrokerEvent::Picture(nothing_proven(since)),
+        // Asked for again while they are wanted.
+        Read::Refresh { .. } | Read::Bars { .. } => return,
+    });
 }
 
 fn ready(slot: &mut Slot) -> Result<(), Fault> {
@@ -164,6 +183,7 @@ fn leg_of(report: OrderReport) -> Option<BracketLeg> {
 }
 
 fn refresh(slot: &mut Slot, orders: &[BrokerOrderId]) {
+    let asked_at = slot.shared.scheduler.now();
     let (mut told, mut missing) = (Vec::new(), Vec::new());
     for id in orders {
         match ready(slot).and_then(|()| reads::order(slot, Key::Broker(id))) {
@@ -173,7 +193,7 @@ fn refresh(slot: &mut Slot, orders: &[BrokerOrderId]) {
         }
     }
     if !missing.is_empty() {
-        slot.shared.tell(BrokerEvent::NotThere { orders: missing });
+        slot.shared.tell(BrokerEvent::NotThere { orders: missing, asked_at });
     }
     if !told.is_empty() {
         slot.shared.tell(BrokerEvent::Polled { orders: told, fills: Vec::new() });
@@ -198,37 +218,44 @@ fn tell_picture(slot: &mut Slot, since: Timestamp) {
     let picture = picture.unwrap_or_else(|fault| {
         note(slot, &fault);
         // Told all the same: the daemon asked, and learns that nothing is proven.
-        Picture {
-            orders: Vec::new(),
-            fills: Vec::new(),
-            positions: Vec::new(),
-            balance: None,
-            complete: false,
-            as_of: since,
-        }
+        nothing_proven(since)
     });
     point("start.picture.telling");
     slot.shared.tell(BrokerEvent::Picture(picture));
 }
 
+fn nothing_proven(since: Timestamp) -> Picture {
+    Picture {
+        orders: Vec::new(),
+        fills: Vec::new(),
+        positions: Vec::new(),
+        balance: None,
+        complete: false,
+        as_of: since,
+        history: History::Cut,
+    }
+}
+
 fn picture(slot: &mut Slot, since: Timestamp) -> Result<Picture, Fault> {
     let from = convert::nanos(since);
-    let recent = reads::orders(slot, false, Some(from))?;
-    let open = reads::orders(slot, true, None)?;
-    let fills = reads::fills(slot, from)?;
-    let positions = reads::positions(slot)?;
-    let balance = reads::balance(slot)?;
-    let complete = recent.complete && open.complete && fills.complete && positions.complete;
-    let as_of = recent.as_of;
+    let open = reads::orders(slot, None, PAGES_MAX)?;
+    let as_of = open.as_of;
     if as_of == Timestamp::default() {
         return Err(plain_fault("PLUGIN_LIED", "get-orders.as-of is 1970"));
     }
+    // What rests and what is held is what counts: the past, however long, only explains it.
+    let recent = reads::orders(slot, Some(from), HISTORY_PAGES_MAX)?;
+    let fills = reads::fills(slot, from, HISTORY_PAGES_MAX)?;
+    let positions = reads::positions(slot)?;
+    let balance = reads::balance(slot)?;
+    let is_whole = recent.complete && fills.complete;
     Ok(Picture {
-        orders: merge(recent, open),
+        complete: open.complete && positions.complete,
+        history: if is_whole { History::Whole } else { History::Cut },
+        orders: merge(open, recent),
         fills: fills.items,
         positions: positions.items,
         balance: Some(balance),
-        complete,
         as_of,
     })
 }

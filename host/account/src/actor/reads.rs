@@ -16,7 +16,10 @@ use crate::lock::lock;
 use crate::slot::Slot;
 
 /// Most pages of one read: a cursor that never ends must not hold the account.
-const PAGES_MAX: usize = 40;
+pub(crate) const PAGES_MAX: usize = 40;
+/// Most pages of what has ended, orders and fills each, in one picture. Beyond that it is cheaper to
+/// ask for the few orders of ours by their ids than to read what nobody asked about.
+pub(crate) const HISTORY_PAGES_MAX: usize = 10;
 
 /// A list and whether it is all there is.
 #[derive(Clone, Debug)]
@@ -29,15 +32,16 @@ pub(crate) struct Whole<T> {
     pub as_of: Timestamp,
 }
 
-/// Orders, page by page.
+/// Orders, page by page: all that are open, or all since a moment.
 pub(crate) fn orders(
     slot: &mut Slot,
-    open_only: bool,
     since: Option<u64>,
+    pages_max: usize,
 ) -> Result<Whole<OrderReport>, Fault> {
+    let open_only = since.is_none();
     let mut whole = Whole { items: Vec::new(), complete: false, as_of: Timestamp::default() };
     let (mut seen, mut cursor, mut truthful) = (HashSet::new(), None, true);
-    for page_no in 0..PAGES_MAX {
+    for page_no in 0..pages_max {
         let page = slot.read("get-orders", |guest, store, context| {
             guest.call_get_orders(store, context, open_only, since, cursor.as_deref())
         })?;
@@ -65,10 +69,10 @@ pub(crate) fn orders(
 }
 
 /// Fills since a moment, page by page, oldest first.
-pub(crate) fn fills(slot: &mut Slot, since: u64) -> Result<Whole<Fill>, Fault> {
+pub(crate) fn fills(slot: &mut Slot, since: u64, pages_max: usize) -> Result<Whole<Fill>, Fault> {
     let mut whole = Whole { items: Vec::new(), complete: false, as_of: Timestamp::default() };
     let (mut seen, mut cursor, mut truthful) = (HashSet::new(), None, true);
-    for _ in 0..PAGES_MAX {
+    for _ in 0..pages_max {
         let page = slot.read("get-fills", |guest, store, context| {
             guest.call_get_fills(store, context, since, cursor.as_deref())
         })?;

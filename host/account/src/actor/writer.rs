@@ -1,13 +1,15 @@
 //! Carries commands to the broker: one call of a write export each.
 //!
 //! Every command gets exactly one answer. When the guest is gone and its write is still on the
-//! way, the sender's thread gives that answer once the write has landed.
+//! way, the sender's thread gives that answer once the write has landed. When the host's own code
+//! fails over a command, its outcome is unknown and the next command is carried out (I9, I13).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bracketd_core::broker::{BrokerEvent, Fault, OrderReport};
 use bracketd_core::command::{Answer, Bracket, Call, Change, Command, How, Progress};
-use bracketd_core::ids::BrokerOrderId;
+use bracketd_core::ids::{BrokerOrderId, OpId};
 use bracketd_core::limits::ENTRY_AGE_MS_MAX;
 
 use crate::actor::outcome::{self, Wire};
@@ -15,10 +17,12 @@ use crate::actor::reads::{self, Key};
 use crate::bindings::bracketd::broker::types as abi;
 use crate::convert::{self, Tie, fault_of, plain_fault};
 use crate::effect::point;
+use crate::failure::caught;
 use crate::guest::{Mode, WriteSeen};
 use crate::instance::{Budget, CallError, Instance};
 use crate::lock::lock;
 use crate::scheduler::{Turned, is_entry};
+use crate::shared::Shared;
 use crate::slot::{Slot, Turn, code};
 
 /// What a write export answered.
@@ -34,16 +38,21 @@ pub(crate) fn run(mut slot: Slot, budget_ms: u32) {
     drop(slot.ensure());
     while let Some(Turned { command, waited_ms }) = shared.scheduler.take() {
         let transaction = command.transaction;
+        let owed = Owed::new(&shared, &command);
         let Some(waited_ms) = waited_ms else {
             let fault = plain_fault("TAKEN_BACK", "it was taken back before it was sent");
-            answer(&slot, &command, Answer::NotSent { fault, after_ms: 1 });
+            owed.answer(Answer::NotSent { fault, after_ms: 1 });
             continue;
         };
         // Its instance would be held while a further read waited: those are charged afterwards.
         slot.begin(Turn::Had, 1);
         match too_old(&command, waited_ms) {
-            Some(too_late) => answer(&slot, &command, too_late),
-            None => carry_out(&mut slot, command, budget_ms),
+            Some(too_late) => owed.answer(too_late),
+            None => {
+                if let Err(text) = caught(|| carry_out(&mut slot, &command, &owed, budget_ms)) {
+                    owed.answer(Answer::Unknown(slot.panicked(&text)));
+                }
+            }
         }
         slot.begin(Turn::Had, 0);
         shared.scheduler.done(transaction);
@@ -60,39 +69,67 @@ fn too_old(command: &Command, waited_ms: u64) -> Option<Answer> {
     })
 }
 
-fn carry_out(slot: &mut Slot, command: Command, budget_ms: u32) {
+/// The one answer that a command is still owed, by whichever thread comes to know it.
+struct Owed {
+    shared: Arc<Shared>,
+    op: OpId,
+    given: AtomicBool,
+}
+
+impl Owed {
+    fn new(shared: &Arc<Shared>, command: &Command) -> Arc<Self> {
+        let (shared, op) = (Arc::clone(shared), command.op.clone());
+        Arc::new(Self { shared, op, given: AtomicBool::new(false) })
+    }
+
+    /// Gives it, unless it was given. It counts as given once it was told: a thread that fails on
+    /// the way leaves it to the one that comes after.
+    fn answer(&self, answer: Answer) {
+        if self.given.load(Ordering::Acquire) {
+            return;
+        }
+        point("answer.telling");
+        self.shared.tell(BrokerEvent::Answer { op: self.op.clone(), answer });
+        if !self.given.swap(true, Ordering::AcqRel) {
+            self.shared.ended();
+        }
+        point("answer.told");
+    }
+}
+
+fn carry_out(slot: &mut Slot, command: &Command, owed: &Arc<Owed>, budget_ms: u32) {
     point("write.taken");
     if let Err(not_ready) = slot.ensure() {
         let after_ms = u64::try_from(not_ready.after.as_millis()).unwrap_or(u64::MAX).max(1);
-        return answer(slot, &command, Answer::NotSent { fault: not_ready.fault, after_ms });
+        return owed.answer(Answer::NotSent { fault: not_ready.fault, after_ms });
     }
     let bracket = match &command.call {
         Call::Adjust { bracket, .. } => match told_bracket(slot, bracket) {
             Ok(told) => Some(told),
             Err(fault) => {
                 let after_ms = 500;
-                return answer(slot, &command, Answer::NotSent { fault, after_ms });
+                return owed.answer(Answer::NotSent { fault, after_ms });
             }
         },
         Call::Submit(_) | Call::Cancel { .. } => None,
     };
-    let (told, write) = call(slot, &command, bracket, budget_ms);
+    let (told, write) = call(slot, command, bracket, budget_ms);
     slot.note_limit(match &told {
         Ok(Told::Adjusted(Err(fault)) | Told::Placed(Err(fault))) => Some(fault),
         Ok(Told::Adjusted(Ok(_)) | Told::Placed(Ok(_))) | Err(_) => None,
     });
     match told {
-        Ok(Told::Adjusted(Ok(adjusted))) => adjusted_well(slot, &command, &adjusted),
-        Ok(Told::Placed(Ok(placed))) => placed_well(slot, &command, &placed),
+        Ok(Told::Adjusted(Ok(adjusted))) => adjusted_well(slot, command, owed, &adjusted),
+        Ok(Told::Placed(Ok(placed))) => placed_well(slot, command, owed, &placed),
         Ok(Told::Adjusted(Err(fault)) | Told::Placed(Err(fault))) => {
-            if let Some(wire) = wire_or_later(slot, &command, write, || fault_of(&fault)) {
-                answer(slot, &command, outcome::of_fault(&fault, &wire));
+            if let Some(wire) = wire_or_later(owed, write, || fault_of(&fault)) {
+                owed.answer(outcome::of_fault(&fault, &wire));
             }
         }
         Err(error) => {
             let fault = || plain_fault(code(&error), error.to_string());
-            if let Some(wire) = wire_or_later(slot, &command, write, fault) {
-                answer(slot, &command, outcome::of_error(&error, &wire));
+            if let Some(wire) = wire_or_later(owed, write, fault) {
+                owed.answer(outcome::of_error(&error, &wire));
             }
         }
     }
@@ -134,8 +171,7 @@ fn call(
 
 /// What the host knows of the write; while it is on the way the answer is left to its sender.
 fn wire_or_later(
-    slot: &Slot,
-    command: &Command,
+    owed: &Arc<Owed>,
     write: Option<WriteSeen>,
     fault: impl FnOnce() -> Fault,
 ) -> Option<Wire> {
@@ -143,21 +179,18 @@ fn wire_or_later(
         None => Some(Wire::Nothing),
         Some(WriteSeen::NotSent) => Some(Wire::NotSent),
         Some(WriteSeen::Handed(flight)) => {
-            let (shared, op, fault) = (Arc::clone(&slot.shared), command.op.clone(), fault());
-            let landed = flight.landed_or(move |landed| {
-                let answer = outcome::of_late(fault, &landed);
-                shared.tell(BrokerEvent::Answer { op, answer });
-                shared.ended();
-            });
+            let (owed, fault) = (Arc::clone(owed), fault());
+            let landed =
+                flight.landed_or(move |landed| owed.answer(outcome::of_late(fault, &landed)));
             landed.map(|landed| Wire::of(&landed))
         }
     }
 }
 
-fn adjusted_well(slot: &Slot, command: &Command, told: &abi::Adjusted) {
+fn adjusted_well(slot: &Slot, command: &Command, owed: &Owed, told: &abi::Adjusted) {
     let (answered, ties) = match convert::adjusted(told) {
         Ok(good) => good,
-        Err(lie) => return lied(slot, command, &lie),
+        Err(lie) => return lied(owed, &lie),
     };
     let Answer::Adjusted { legs, how, progress, .. } = &answered else { return };
     if let Call::Adjust { bracket, .. } = &command.call
@@ -171,7 +204,7 @@ fn adjusted_well(slot: &Slot, command: &Command, told: &abi::Adjusted) {
         };
         if fresh.peek().is_some() && !fresh.any(ours) {
             let lie = convert::Lie::new("leg.client-id", "none of them the one given");
-            return lied(slot, command, &lie);
+            return lied(owed, &lie);
         }
     }
     for leg in legs {
@@ -179,17 +212,17 @@ fn adjusted_well(slot: &Slot, command: &Command, told: &abi::Adjusted) {
     }
     expect_progress(slot, command, progress);
     slot.shared.note_ties(ties);
-    answer(slot, command, answered);
+    owed.answer(answered);
 }
 
-fn placed_well(slot: &Slot, command: &Command, told: &abi::Placed) {
+fn placed_well(slot: &Slot, command: &Command, owed: &Owed, told: &abi::Placed) {
     let asked = match &command.call {
         Call::Submit(order) => Some((&command.client_id, &order.symbol)),
         Call::Adjust { .. } | Call::Cancel { .. } => None,
     };
     let (answered, reports, ties) = match convert::placed(told, asked) {
         Ok(good) => good,
-        Err(lie) => return lied(slot, command, &lie),
+        Err(lie) => return lied(owed, &lie),
     };
     if let Answer::Placed { progress, .. } = &answered {
         expect_progress(slot, command, progress);
@@ -202,25 +235,18 @@ fn placed_well(slot: &Slot, command: &Command, told: &abi::Placed) {
     if !children.is_empty() {
         slot.shared.tell(BrokerEvent::Polled { orders: children, fills: Vec::new() });
     }
-    answer(slot, command, answered);
+    owed.answer(answered);
 }
 
-fn lied(slot: &Slot, command: &Command, lie: &convert::Lie) {
-    slot.shared.note_lie(lie);
-    answer(slot, command, outcome::of_lie(lie.to_string()));
+fn lied(owed: &Owed, lie: &convert::Lie) {
+    owed.shared.note_lie(lie);
+    owed.answer(outcome::of_lie(lie.to_string()));
 }
 
 fn expect_progress(slot: &Slot, command: &Command, progress: &Progress) {
     if let Progress::WaitingFor(id) = progress {
         slot.shared.expect_order(id, command.urgency);
     }
-}
-
-fn answer(slot: &Slot, command: &Command, answer: Answer) {
-    point("answer.telling");
-    slot.shared.tell(BrokerEvent::Answer { op: command.op.clone(), answer });
-    point("answer.told");
-    slot.shared.ended();
 }
 
 /// The bracket in the ABI's words: with its instrument, and each leg with its tie. What is not

@@ -1,6 +1,8 @@
-//! The `log` import: lines for the operator, bounded and rate-limited.
+//! The `log` import, and the account's own warnings: lines for the operator, bounded and
+//! rate-limited.
 //!
-//! It never waits: a full channel or a chatty guest loses lines, which are counted.
+//! It never waits: a full channel or a chatty guest loses lines, which are counted. A chatty guest
+//! costs the host no line: each has a rate of its own.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,9 +15,10 @@ use bracketd_core::ids::AccountName;
 use crate::bindings::bracketd::broker::log;
 use crate::guest::GuestState;
 use crate::lock::lock;
+use crate::secret::Secrets;
 
 /// Longest message in bytes; the rest is cut.
-const MESSAGE_BYTES_MAX: usize = 2_048;
+pub(crate) const MESSAGE_BYTES_MAX: usize = 2_048;
 /// Most fields of a line.
 const FIELDS_MAX: usize = 16;
 /// Longest field name or value in bytes.
@@ -36,10 +39,29 @@ pub enum LogLevel {
     Error,
 }
 
-/// One line of a plugin.
+/// Who says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogSource {
+    /// The plugin, in its own words.
+    Plugin,
+    /// The host, of the plugin or the broker.
+    Host,
+}
+
+impl LogSource {
+    /// Lower-case name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Plugin => "plugin",
+            Self::Host => "host",
+        }
+    }
+}
+
+/// One line of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLine {
-    /// The account whose plugin wrote it.
+    /// The account.
     pub account: AccountName,
     /// How important it is.
     pub level: LogLevel,
@@ -49,6 +71,15 @@ pub struct LogLine {
     pub fields: Vec<(String, String)>,
     /// Lines lost since the last one that arrived.
     pub lost: u64,
+    /// Who says it.
+    pub source: LogSource,
+}
+
+/// How many lines one of them may still write.
+#[derive(Debug)]
+struct Bucket {
+    since: Instant,
+    left: u32,
 }
 
 /// The account's way out for lines.
@@ -56,20 +87,21 @@ pub struct LogLine {
 pub(crate) struct LogSink {
     out: Option<Sender<LogLine>>,
     per_second: u32,
-    bucket: Mutex<(Instant, u32)>,
+    plugin: Mutex<Bucket>,
+    host: Mutex<Bucket>,
     lost: AtomicU64,
 }
 
 impl LogSink {
     /// A sink; without a channel every line is counted as lost.
     pub(crate) fn new(out: Option<Sender<LogLine>>, per_second: u32) -> Self {
-        let bucket = Mutex::new((Instant::now(), per_second));
-        Self { out, per_second, bucket, lost: AtomicU64::new(0) }
+        let bucket = || Mutex::new(Bucket { since: Instant::now(), left: per_second });
+        Self { out, per_second, plugin: bucket(), host: bucket(), lost: AtomicU64::new(0) }
     }
 
     /// Hands a line over, or counts it.
     pub(crate) fn write(&self, mut line: LogLine) {
-        let Some(out) = self.out.as_ref().filter(|_| self.take()) else {
+        let Some(out) = self.out.as_ref().filter(|_| self.take(line.source)) else {
             self.lost.fetch_add(1, Ordering::Relaxed);
             return;
         };
@@ -80,18 +112,27 @@ impl LogSink {
         }
     }
 
-    fn take(&self) -> bool {
-        let mut bucket = lock(&self.bucket);
-        let (since, left) = &mut *bucket;
-        if since.elapsed().as_secs() >= 1 {
-            (*since, *left) = (Instant::now(), self.per_second);
+    fn take(&self, source: LogSource) -> bool {
+        let mut bucket = lock(match source {
+            LogSource::Plugin => &self.plugin,
+            LogSource::Host => &self.host,
+        });
+        if bucket.since.elapsed().as_secs() >= 1 {
+            *bucket = Bucket { since: Instant::now(), left: self.per_second };
         }
-        *left = match left.checked_sub(1) {
+        bucket.left = match bucket.left.checked_sub(1) {
             Some(rest) => rest,
             None => return false,
         };
         true
     }
+}
+
+/// Text for people: without secrets, on one line, cut. Scrubbed first: a cut through a secret would
+/// hide its start from the scrubbing.
+pub(crate) fn clean(secrets: &Secrets, text: &str, max: usize) -> String {
+    let scrubbed = secrets.scrub_text(text);
+    cut(&scrubbed, max).chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 impl log::Host for GuestState {
@@ -103,7 +144,7 @@ impl log::Host for GuestState {
     ) -> wasmtime::Result<()> {
         self.enter()?;
         let secrets = &self.shared.secrets;
-        let clean = |text: &str, max: usize| secrets.scrub_text(cut(text, max));
+        let clean = |text: &str, max: usize| clean(secrets, text, max);
         let line = LogLine {
             account: self.shared.name.clone(),
             level: match level {
@@ -120,6 +161,7 @@ impl log::Host for GuestState {
                 .map(|(k, v)| (clean(k, FIELD_BYTES_MAX), clean(v, FIELD_BYTES_MAX)))
                 .collect(),
             lost: 0,
+            source: LogSource::Plugin,
         };
         self.shared.log.write(line);
         Ok(())
@@ -135,13 +177,14 @@ pub(crate) fn cut(text: &str, max: usize) -> &str {
 mod tests {
     use super::*;
 
-    fn line(message: &str) -> LogLine {
+    fn line(source: LogSource, message: &str) -> LogLine {
         LogLine {
             account: "a".into(),
             level: LogLevel::Info,
             message: message.to_owned(),
             fields: Vec::new(),
             lost: 0,
+            source,
         }
     }
 
@@ -150,12 +193,37 @@ mod tests {
         let (out, lines) = crossbeam_channel::bounded(16);
         let sink = LogSink::new(Some(out), 2);
         for text in ["1", "2", "3", "4"] {
-            sink.write(line(text));
+            sink.write(line(LogSource::Plugin, text));
         }
-        *lock(&sink.bucket) = (Instant::now(), 1);
-        sink.write(line("5"));
+        *lock(&sink.plugin) = Bucket { since: Instant::now(), left: 1 };
+        sink.write(line(LogSource::Plugin, "5"));
         let got: Vec<_> = lines.try_iter().map(|l| (l.message, l.lost)).collect();
         assert_eq!(got, [("1".into(), 0), ("2".into(), 0), ("5".into(), 2)]);
+    }
+
+    #[test]
+    fn a_guest_that_talks_all_the_time_costs_the_host_no_line() {
+        let (out, lines) = crossbeam_channel::bounded(16);
+        let sink = LogSink::new(Some(out), 1);
+        sink.write(line(LogSource::Plugin, "1"));
+        sink.write(line(LogSource::Plugin, "2"));
+        sink.write(line(LogSource::Host, "the plugin trapped"));
+        let got: Vec<_> = lines.try_iter().map(|l| (l.message, l.lost)).collect();
+        assert_eq!(got, [("1".into(), 0), ("the plugin trapped".into(), 1)]);
+    }
+
+    #[test]
+    fn a_line_holds_no_secret_and_no_second_line() {
+        let map = [("key".to_owned(), crate::Secret::new("PK-123456"))].into();
+        let secrets = Secrets::new(map).unwrap();
+        for (text, max, want) in [
+            ("key PK-123456!", 99, "key [secret]!"),
+            // The cut falls into the secret.
+            ("key PK-123456!", 8, "key [sec"),
+            ("a\nERROR forged\u{1b}[2J", 99, "a ERROR forged [2J"),
+        ] {
+            assert_eq!(clean(&secrets, text, max), want);
+        }
     }
 
     #[test]

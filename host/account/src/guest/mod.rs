@@ -18,7 +18,7 @@ use crate::shared::Shared;
 use crate::wire::flight::Flight;
 
 pub(crate) use limiter::Limiter;
-pub use log::{LogLevel, LogLine};
+pub use log::{LogLevel, LogLine, LogSource};
 
 /// What the export that is running may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -88,6 +88,8 @@ impl Guest {
                 "get-order",
                 "get-orders",
                 "get-fills",
+                "get-positions",
+                "get-balance",
                 "get-prices",
             ];
             if custom.contains(&func.as_str()) {
@@ -256,15 +258,31 @@ const BODY: &str = r#"(module
     (param i32 i32 i32 i32 i32 i32 i64 i32 i32 i32) (result i32)
     (call $act (local.get 8) (local.get 9)))
 
-  ;; Answers like an empty account, with one price of `a`: 5.
+  ;; Answers like an empty account, with one price of `a`: 5. Open orders are one page; of ended
+  ;; ones there is always one page more: the cursor is `h`.
   (func (export "ACCOUNT#get-orders")
     (param i32 i32 i32 i32 i32 i32 i64 i32 i32 i64 i32 i32 i32) (result i32)
     (memory.fill (i32.const 4352) (i32.const 0) (i32.const 128))
+    (i64.store (i32.const 4384) (i64.const 1000000))
+    (if (local.get 7)
+      (then (i32.store8 (i32.const 4380) (i32.const 1)))
+      (else
+        (i32.store8 (i32.const 4368) (i32.const 1))
+        (i32.store (i32.const 4372) (i32.const 1024))
+        (i32.store (i32.const 4376) (i32.const 1))))
     (i32.const 4352))
   (func (export "ACCOUNT#get-fills")
     (param i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32) (result i32)
     (memory.fill (i32.const 4352) (i32.const 0) (i32.const 128))
+    (i32.store8 (i32.const 4376) (i32.const 1))
     (i32.const 4352))
+  (func (export "ACCOUNT#get-positions")
+    (param i32 i32 i32 i32 i32 i32 i64) (result i32)
+    (memory.fill (i32.const 4352) (i32.const 0) (i32.const 128))
+    (i32.const 4352))
+  (func (export "ACCOUNT#get-balance")
+    (param i32 i32 i32 i32 i32 i32 i64) (result i32)
+    (i32.const 4224))
   (func (export "ACCOUNT#get-prices")
     (param i32 i32 i32 i32 i32 i32 i64 i32 i32) (result i32)
     (memory.fill (i32.const 4352) (i32.const 0) (i32.const 256))

@@ -4,6 +4,8 @@ mod broker;
 mod budget;
 mod guest;
 mod loading;
+mod panics;
+mod pictures;
 mod sandbox;
 mod stage;
 mod steps;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::effect::point;
+use crate::failure::{caught, vital};
 use crate::secret::Secrets;
 use crate::wire::flight::Flight;
 use crate::wire::{Client, Failure, Prepared, Sent, Why};
@@ -41,7 +42,7 @@ impl Senders {
             let (inbox, client, secrets) = (inbox.clone(), client.clone(), secrets.clone());
             thread::Builder::new()
                 .name(format!("{name}/send{number}"))
-                .spawn(move || send_all(&inbox, &client, &secrets))?;
+                .spawn(move || vital(|| send_all(&inbox, &client, &secrets)))?;
         }
         Ok(Self { jobs, hard })
     }
@@ -65,9 +66,20 @@ impl Senders {
 
 fn send_all(inbox: &Receiver<Job>, client: &Client, secrets: &Secrets) {
     for job in inbox {
-        point("write.leaving");
-        let outcome = client.run(job.prepared, job.hard_deadline, secrets);
-        point("write.answered");
-        job.flight.land(outcome);
+        let (prepared, hard_deadline) = (job.prepared, job.hard_deadline);
+        let outcome = caught(|| {
+            point("write.leaving");
+            let outcome = client.run(prepared, hard_deadline, secrets);
+            point("write.answered");
+            outcome
+        });
+        // Its guest and its row wait for an end, whatever became of the request.
+        job.flight.land(outcome.unwrap_or_else(|text| Err(broken(&text, secrets))));
     }
+}
+
+/// The host failed over a request: how much of it had left is not known (I13).
+fn broken(text: &str, secrets: &Secrets) -> Failure {
+    let message = secrets.scrub_text(&format!("the host failed while it sent this: {text}"));
+    Failure { why: Why::Other, sent: Sent::Some, message }
 }

@@ -357,7 +357,7 @@ fn set_state(
 ) {
     let kind = match &state {
         OpState::Unknown { .. } => FactKind::Doubt,
-        OpState::InFlight
+        OpState::InFlight { .. }
         | OpState::NotSent { .. }
         | OpState::Awaiting { .. }
         | OpState::Done

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use crate::book::{Book, RowOwner};
 use crate::broker::{BrokerEvent, Fault, Found, FromAccount, OrderReport, Quote};
 use crate::bug::{self, Bug};
-use crate::command::{Command, Op, OpLegs, OpState, Read};
+use crate::command::{Command, Op, OpLegs, Read};
 use crate::fact::{Fact, FactKind};
 use crate::ids::{AccountName, ClientOrderId, OpId, SliceNo, Symbol, TransactionId};
 use crate::intent::Source;
@@ -280,8 +280,8 @@ pub fn apply(book: &mut Book, from: FromAccount, now: Timestamp, out: &mut Trans
         BrokerEvent::Picture(picture) => {
             crate::reconcile::reconcile(book, &name, &picture, now, out);
         }
-        BrokerEvent::NotThere { orders } => {
-            crate::reconcile::not_there(book, &name, &orders, now, out);
+        BrokerEvent::NotThere { orders, asked_at } => {
+            crate::reconcile::not_there(book, &name, (&orders, asked_at), now, out);
         }
         BrokerEvent::Quotes(quotes) => quotes_read(book, &name, quotes),
         other => account_event(book, &name, other, now, out),
@@ -400,13 +400,13 @@ pub fn recover(book: &mut Book, now: Timestamp, out: &mut Transition) {
     let ids: Vec<TransactionId> = book
         .transactions
         .values()
-        .filter(|tx| tx.ops.iter().any(|op| op.state == OpState::InFlight))
+        .filter(|tx| tx.ops.iter().any(|op| op.state.is_in_flight()))
         .map(|tx| tx.id)
         .collect();
     for id in ids {
         book.change(id, out, |tx, out| {
             for at in 0..tx.ops.len() {
-                if tx.ops[at].state == OpState::InFlight {
+                if tx.ops[at].state.is_in_flight() {
                     let evidence = "the daemon stopped before it read an answer";
                     answer::doubt(tx, at, evidence.to_owned(), now, out);
                 }

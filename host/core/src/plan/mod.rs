@@ -275,7 +275,7 @@ fn commit_step(
         step,
         attempt: 1,
         kind,
-        state: OpState::InFlight,
+        state: OpState::in_flight(),
         version: tx.desired.version,
         planned_at: now,
         sent_at: now,

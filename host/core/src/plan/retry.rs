@@ -43,7 +43,7 @@ pub(super) fn again(
             Fate::Send => {
                 let urgent = tx.protection.gap_since().is_some();
                 let op = &mut tx.ops[at];
-                op.state = OpState::InFlight;
+                op.state = OpState::in_flight();
                 op.attempt += 1;
                 op.sent_at = now;
                 let op = op.clone();

@@ -25,7 +25,8 @@ pub fn next_timer(book: &Book, id: TransactionId, now: Timestamp) -> Option<Time
         OpState::NotSent { retry_at } => may_send.then_some(retry_at),
         OpState::Unknown { next_at, .. } => Some(next_at),
         OpState::Awaiting { .. } => taken_back_at(tx, op),
-        OpState::InFlight | OpState::Done | OpState::Rejected | OpState::Stale => None,
+        OpState::InFlight { escalated } => (!escalated).then(|| overdue_at(op)),
+        OpState::Done | OpState::Rejected | OpState::Stale => None,
     });
     let slices = tx.slices.iter().flat_map(|slice| {
         let gathers = tx.resting_entry().is_some().then_some(slice.gather_until);
@@ -46,6 +47,11 @@ pub fn next_timer(book: &Book, id: TransactionId, now: Timestamp) -> Option<Time
     let flatten = super::halt::next_close(book, tx, account).filter(|_| may_send);
     let later = slices.chain(deadline).chain(flatten).chain(close).filter(|at| *at > now);
     ops.chain(stuck).map(|at| at.max(now)).chain(later).chain(carried).min()
+}
+
+/// When a row that was handed to its account should have been answered.
+fn overdue_at(op: &Op) -> Timestamp {
+    op.sent_at.plus_ms(limits::NO_ANSWER_MS)
 }
 
 /// When a row stops waiting for the end of an order that works as before: the broker took the
@@ -106,11 +112,8 @@ pub fn wake(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Transi
             OpState::Unknown { .. } => look_up(book, id, &op, now, out),
             OpState::NotSent { .. } if may_send => super::retry::again(book, id, &op, now, out),
             OpState::Awaiting { .. } => super::retry::taken_back(book, id, &op, now, out),
-            OpState::NotSent { .. }
-            | OpState::InFlight
-            | OpState::Done
-            | OpState::Rejected
-            | OpState::Stale => {}
+            OpState::InFlight { .. } => tell_overdue(book, id, &op, now, out),
+            OpState::NotSent { .. } | OpState::Done | OpState::Rejected | OpState::Stale => {}
         }
     }
 }
@@ -134,7 +137,8 @@ fn is_due(tx: &Transaction, op: &Op, now: Timestamp) -> bool {
         OpState::NotSent { retry_at } => retry_at <= now,
         OpState::Unknown { next_at, .. } => next_at <= now,
         OpState::Awaiting { .. } => taken_back_at(tx, op).is_some_and(|at| at <= now),
-        OpState::InFlight | OpState::Done | OpState::Rejected | OpState::Stale => false,
+        OpState::InFlight { escalated } => !escalated && overdue_at(op) <= now,
+        OpState::Done | OpState::Rejected | OpState::Stale => false,
     }
 }
 
@@ -166,6 +170,31 @@ fn tell_stuck(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Tran
             orders.push(order.broker_id);
         }
         out.reads.push((tx.account.clone(), Read::Refresh { orders }));
+    });
+}
+
+/// People are told once that no answer comes. Nothing is decided: an answer may still come, and a
+/// restart looks the row up (I13).
+fn tell_overdue(book: &mut Book, id: TransactionId, op: &Op, now: Timestamp, out: &mut Transition) {
+    book.change(id, out, |tx, out| {
+        let Some(at) = tx.ops.iter().position(|o| o.id == op.id) else { return };
+        tx.ops[at].state = OpState::InFlight { escalated: true };
+        let op = tx.ops[at].clone();
+        let silent_ms = now.ms_since(op.sent_at);
+        out.fact(tx, now, FactKind::Alarm, Source::Host, |fact| {
+            fact.code = "NO_ANSWER".into();
+            fact.slice = Some(op.slice);
+            fact.op = Some(op.id.clone());
+            fact.span_ms = Some(silent_ms);
+            fact.text = format!(
+                "\"{}\" has had no answer for {} s; it waits for its turn in the message budget \
+                 (bracketd status), or it hangs: look at the broker for {}; a restart looks it up",
+                super::describe(&op),
+                silent_ms / 1_000,
+                op.client_id
+            );
+        });
+        out.ops.push((tx.id, op));
     });
 }
 

@@ -6,7 +6,7 @@
 use rust_decimal::Decimal;
 
 use crate::book::{Account, Book};
-use crate::command::{Change, Op, OpKind, OpLegs, OpState, Read, Urgency};
+use crate::command::{Change, Op, OpKind, OpLegs, Read, Urgency};
 use crate::ids::{AccountName, BrokerOrderId, OpId, SliceNo, Symbol, TransactionId};
 use crate::money::Quantity;
 use crate::order::{Direction, Order, OrderStatus, Role};
@@ -115,7 +115,7 @@ fn of_order(book: &Book, account: &AccountName, order: &BrokerOrderId) -> Urgenc
 /// that waits must not hold up a stop that went missing, or a close, behind it. None = as before.
 pub fn raised(book: &Book, id: TransactionId) -> Option<Urgency> {
     let tx = book.transactions.get(&id)?;
-    tx.ops.iter().find(|op| op.state == OpState::InFlight)?;
+    tx.ops.iter().find(|op| op.state.is_in_flight())?;
     let is_exposed = tx.protection.gap_since().is_some();
     match &tx.task {
         _ if is_exposed => Some(Urgency::Unprotected),

@@ -16,7 +16,7 @@ use rust_decimal::Decimal;
 
 use crate::apply::{Transition, apply};
 use crate::book::Book;
-use crate::broker::{BrokerEvent, FromAccount, Picture};
+use crate::broker::{BrokerEvent, FromAccount, History, Picture};
 use crate::fact::{Fact, FactKind};
 use crate::ids::{AccountName, BrokerOrderId, Symbol};
 use crate::intent::Source;
@@ -32,7 +32,8 @@ pub use positions::{differing, surplus};
 pub struct Doubts {
     /// Symbols whose position is not what the book holds.
     positions: BTreeMap<Symbol, PositionDoubt>,
-    /// Orders of ours that the broker did not know by their id, with the first such answer.
+    /// Orders of ours that the broker did not know by their id, and when it was first asked; by a
+    /// clock that nobody sets.
     orders: BTreeMap<BrokerOrderId, Timestamp>,
     /// When the account should be read again because of these.
     pub recheck_at: Option<Timestamp>,
@@ -88,14 +89,18 @@ pub fn reconcile(
         account.positions.clone_from(&picture.positions);
     }
     promises::compare(book, name, picture, now, out);
-    orders::vanished(book, name, picture, out);
+    let asked = orders::vanished(book, name, picture, out);
     orders::orphans(book, name, picture, now, out);
-    positions::compare(book, name, picture, now, out);
+    positions::compare(book, name, picture, &asked, now, out);
     let Some(account) = book.accounts.get_mut(name) else { return };
     if !account.is_reconciled {
         account.is_reconciled = true;
+        let cut = match picture.history {
+            History::Whole => "",
+            History::Cut => "; not all that ended meanwhile, of which ours is asked for by id",
+        };
         let text = format!(
-            "{} orders and {} positions read; {} facts follow from them",
+            "{} orders and {} positions read{cut}; {} facts follow from them",
             picture.orders.len(),
             picture.positions.len(),
             out.facts.len() - facts_before

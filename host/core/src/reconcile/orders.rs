@@ -3,7 +3,7 @@
 //! Apart from positions because an order can be asked for by its id: absence from a list proves
 //! nothing (reliability, case 37).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::fact;
 use crate::apply::{Transition, gone};
@@ -11,48 +11,51 @@ use crate::book::Book;
 use crate::broker::Picture;
 use crate::command::Read;
 use crate::fact::FactKind;
-use crate::ids::{AccountName, BrokerOrderId};
+use crate::ids::{AccountName, BrokerOrderId, Symbol};
 use crate::limits::SETTLE_MS;
 use crate::time::Timestamp;
 
-/// Orders of ours that rest in the book and are missing from the picture are asked for by id.
+/// Orders of ours that rest in the book and are missing from the picture are asked for by id. The
+/// answer is their symbols: how much of them is held is not known before that is told.
 pub(super) fn vanished(
     book: &mut Book,
     name: &AccountName,
     picture: &Picture,
     out: &mut Transition,
-) {
+) -> BTreeSet<Symbol> {
     let seen = |id: &BrokerOrderId| picture.orders.iter().any(|order| order.broker_id == *id);
-    let missing: Vec<BrokerOrderId> = book
-        .transactions
-        .values()
-        .filter(|tx| tx.account == *name)
-        .flat_map(|tx| tx.orders.iter().filter(|o| !o.status.is_terminal()))
-        .map(|order| order.broker_id.clone())
-        .filter(|id| !seen(id))
-        .collect();
+    let (mut missing, mut symbols) = (Vec::new(), BTreeSet::new());
+    for tx in book.transactions.values().filter(|tx| tx.account == *name) {
+        let live = tx.orders.iter().filter(|order| !order.status.is_terminal());
+        for order in live.filter(|order| !seen(&order.broker_id)) {
+            missing.push(order.broker_id.clone());
+            symbols.insert(tx.symbol.clone());
+        }
+    }
     if let Some(account) = book.accounts.get_mut(name) {
         account.doubts.orders.retain(|id, _| missing.contains(id));
     }
     if !missing.is_empty() {
         out.reads.push((name.clone(), Read::Refresh { orders: missing }));
     }
+    symbols
 }
 
 /// The broker does not know these orders by their id. Said twice, the settle window apart, that is
-/// believed: the order is over.
+/// believed: the order is over. The window is not measured by the daemon's own clock: set forward
+/// between the two, it would make a broker's lag of a moment look like the end of a live order.
 pub(crate) fn not_there(
     book: &mut Book,
     name: &AccountName,
-    orders: &[BrokerOrderId],
+    (orders, asked_at): (&[BrokerOrderId], Timestamp),
     now: Timestamp,
     out: &mut Transition,
 ) {
     for id in orders {
         let Some(owner) = book.orders.get(&(name.clone(), id.clone())).copied() else { continue };
         let Some(account) = book.accounts.get_mut(name) else { return };
-        let first = *account.doubts.orders.entry(id.clone()).or_insert(now);
-        if now.ms_since(first) < SETTLE_MS {
+        let first = *account.doubts.orders.entry(id.clone()).or_insert(asked_at);
+        if asked_at.ms_since(first) < SETTLE_MS {
             account.doubts.read_again(now);
         } else {
             account.doubts.orders.remove(id);

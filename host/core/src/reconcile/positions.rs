@@ -62,11 +62,13 @@ pub fn differing(book: &Book, name: &AccountName) -> Vec<(Symbol, Decimal, Decim
     both.filter(|(_, ours, theirs)| ours != theirs).collect()
 }
 
-/// Compares every symbol that either side knows of.
+/// Compares every symbol that either side knows of. Of those in `asked` an order of ours is missing
+/// from the picture and was asked for: it may have filled, and they are compared by the next one.
 pub(super) fn compare(
     book: &mut Book,
     name: &AccountName,
     picture: &Picture,
+    asked: &BTreeSet<Symbol>,
     now: Timestamp,
     out: &mut Transition,
 ) {
@@ -86,7 +88,12 @@ pub(super) fn compare(
     }
     for (symbol, under_way) in symbols {
         let (ours, theirs) = (held(book, name, &symbol), position(&picture.positions, &symbol));
-        if !under_way.explains(ours, theirs) {
+        if under_way.explains(ours, theirs) {
+            continue;
+        }
+        if asked.contains(&symbol) {
+            wait_for_orders(book, name, &symbol, picture, now);
+        } else {
             compare_one(book, name, &symbol, picture, now, out);
         }
     }
@@ -115,6 +122,20 @@ impl UnderWay {
     fn explains(self, ours: Decimal, theirs: Decimal) -> bool {
         let is_less = !ours.is_zero() && theirs / ours < Decimal::ONE;
         if is_less { self.closes } else { self.enters || self.closes }
+    }
+}
+
+/// What differs is read again once the orders that are missing have told what became of them.
+fn wait_for_orders(
+    book: &mut Book,
+    name: &AccountName,
+    symbol: &Symbol,
+    picture: &Picture,
+    now: Timestamp,
+) {
+    let differs = held(book, name, symbol) != position(&picture.positions, symbol);
+    if let Some(account) = book.accounts.get_mut(name).filter(|_| differs) {
+        account.doubts.read_again(now);
     }
 }
 

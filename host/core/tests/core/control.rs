@@ -3,7 +3,7 @@
 
 use bracketd_core::Decimal;
 use bracketd_core::apply::Transition;
-use bracketd_core::broker::{Balance, BrokerEvent, Fault, OrderReport, Picture, Position};
+use bracketd_core::broker::{Balance, BrokerEvent, Fault, History, OrderReport, Picture, Position};
 use bracketd_core::command::{Answer, Progress};
 use bracketd_core::control::{KillFile, KillLevel, file_seen};
 use bracketd_core::fact::FactKind;
@@ -410,6 +410,7 @@ fn picture(b: &mut Bench, login: &str, orders: Vec<OrderReport>, held: &str) {
         positions,
         balance,
         complete: true,
+        history: History::Whole,
         as_of,
     }));
 }
@@ -433,7 +434,7 @@ fn g13_a_login_of_another_account_proves_nothing_about_what_is_at_the_right_one(
             let said: Vec<&str> = b.last.facts.iter().map(|fact| &*fact.code).collect();
             let news = if round == 0 { vec!["OTHER_BROKER_ACCOUNT"] } else { vec![] };
             assert_eq!(said, news, "said once, armed or not");
-            b.tell(BrokerEvent::NotThere { orders: ids.clone() });
+            b.tell(BrokerEvent::NotThere { orders: ids.clone(), asked_at: b.now });
             assert!(!account(&b).is_reconciled && !account(&b).is_armed());
         }
         let verdict = b.person(arm(true));

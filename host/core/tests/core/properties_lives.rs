@@ -2,7 +2,7 @@
 //! loses a unit.
 
 use bracketd_core::Decimal;
-use bracketd_core::broker::{BrokerEvent, Fault, OrderReport, Picture, Position};
+use bracketd_core::broker::{BrokerEvent, Fault, History, OrderReport, Picture, Position};
 use bracketd_core::command::{Answer, Call, Change, Progress};
 use bracketd_core::ids::TransactionId;
 use bracketd_core::intent::Intent;
@@ -259,6 +259,7 @@ fn happen(b: &mut Bench, id: TransactionId, step: Step) {
                     balance: None,
                     complete: true,
                     as_of: b.now,
+                    history: History::Whole,
                 }));
             }
         }

@@ -2,11 +2,12 @@
 
 use bracketd_core::Decimal;
 use bracketd_core::book::{OnBreached, OnDeadline};
-use bracketd_core::broker::{BrokerEvent, Fault, Found, OrderReport, Picture, Position};
+use bracketd_core::broker::{BrokerEvent, Fault, Found, History, OrderReport, Picture, Position};
 use bracketd_core::command::{Answer, Command, OpState, Read};
 use bracketd_core::fact::FactKind;
 use bracketd_core::ids::TransactionId;
 use bracketd_core::intent::{Adopt, Intent, Resolution, Source};
+use bracketd_core::limits;
 use bracketd_core::order::{Direction, Leg, OrderKind, OrderStatus, Role, Side, TimeInForce};
 use bracketd_core::protection::{Exposed, Protection};
 use bracketd_core::time::Timestamp;
@@ -46,7 +47,15 @@ fn picture(b: &Bench, held: &str, orders: Vec<OrderReport>) -> Picture {
     let held = decimal(held);
     let position = Position { symbol: "AAA".into(), quantity: held, avg_price: Some(price("100")) };
     let positions = if held.is_zero() { vec![] } else { vec![position] };
-    Picture { orders, fills: vec![], positions, balance: None, complete: true, as_of: b.now }
+    Picture {
+        orders,
+        fills: vec![],
+        positions,
+        balance: None,
+        complete: true,
+        as_of: b.now,
+        history: History::Whole,
+    }
 }
 
 /// The transaction's resting orders as a picture lists them.
@@ -134,6 +143,27 @@ fn what_stays_unknown_is_brought_before_a_person_once() {
         b.tell(BrokerEvent::LookedUp { op: entry.op.clone(), found });
     }
     assert_eq!(alarms, ["UNKNOWN_OUTCOME"]);
+}
+
+#[test]
+fn i13_a_row_that_nobody_answers_is_told_once_and_nothing_is_decided() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    b.person(set_stop(id, "96"));
+    let moved = b.command();
+    let due = bracketd_core::plan::next_timer(&b.book, id, b.now);
+    assert_eq!(due, Some(b.now.plus_ms(limits::NO_ANSWER_MS)), "it has an alarm clock");
+    let mut alarms = Vec::new();
+    for _ in 0..10 {
+        b.pass_ms(20_000);
+        alarms.extend(codes(&b, FactKind::Alarm));
+    }
+    assert_eq!(alarms, ["NO_ANSWER"]);
+    assert_eq!(b.tx(id).protection, Protection::Protected, "the old stop rests");
+    assert!(b.sent.is_empty() && b.last.reads.is_empty(), "and nobody guesses");
+    // The answer may come after all.
+    b.adjusted(&moved);
+    assert!(b.tx(id).ops.is_empty());
 }
 
 #[test]
@@ -263,6 +293,34 @@ fn a_position_that_vanished_is_closed_as_external_after_two_complete_reads() {
 }
 
 #[test]
+fn s11_a_start_is_reconciled_by_what_rests_however_long_the_past_was() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    // While the daemon was away the stop filled; neither its end nor its fill was among what was read.
+    let mut stop = sold(&b, id, 1);
+    b.book.accounts.get_mut(&"paper".into()).unwrap().is_reconciled = false;
+    for _ in 0..2 {
+        b.now = b.now.plus_ms(6_000);
+        b.tell(BrokerEvent::Picture(Picture { history: History::Cut, ..picture(&b, "0", vec![]) }));
+        let account = &b.book.accounts[&"paper".into()];
+        assert!(account.is_reconciled);
+        assert!(account.doubts.recheck_at.is_some_and(|at| at >= b.now.plus_ms(5_000)));
+        // What is missing is asked for, and nothing is concluded before that is told.
+        let asked = b.last.reads.iter().find_map(|(_, read)| match read {
+            Read::Refresh { orders } => Some(orders.clone()),
+            _ => None,
+        });
+        assert!(asked.unwrap().contains(&stop.broker_id));
+        assert_eq!(b.tx(id).held(), quantity("10"));
+    }
+    (stop.status, stop.filled, stop.avg_price) =
+        (OrderStatus::Filled, quantity("10"), Some(price("95")));
+    b.report(stop);
+    assert_eq!(b.tx(id).status, TransactionStatus::Closed);
+    assert_eq!(b.tx(id).close_reason.as_deref(), Some("stop"));
+}
+
+#[test]
 fn a_shortfall_is_taken_from_the_youngest_transaction_first() {
     let mut b = Bench::new(&[ALPACA, &["protect-beside-open-entry"]].concat());
     let first = opened(&mut b);
@@ -284,10 +342,10 @@ fn an_order_the_broker_does_not_know_is_over_after_two_answers() {
     let mut b = Bench::new(ALPACA);
     let id = opened(&mut b);
     let both = vec![b.tx(id).orders[1].broker_id.clone(), b.tx(id).orders[2].broker_id.clone()];
-    b.tell(BrokerEvent::NotThere { orders: both.clone() });
+    b.tell(BrokerEvent::NotThere { orders: both.clone(), asked_at: b.now });
     assert_eq!(b.tx(id).protection, Protection::Protected, "one answer proves nothing");
     b.now = b.now.plus_ms(6_000);
-    b.tell(BrokerEvent::NotThere { orders: both });
+    b.tell(BrokerEvent::NotThere { orders: both, asked_at: b.now });
     assert!(matches!(b.tx(id).protection, Protection::Pending { .. }));
     b.pass_ms(1_100);
     assert_eq!(words(&b.command()), "exits of 10: stop 95, target 110");
@@ -304,6 +362,18 @@ fn adopt(quantity_wished: &str, orders: &[&str]) -> Intent {
         target: None,
         policies: None,
     }))
+}
+
+#[test]
+fn s2_a_clock_that_is_set_forward_does_not_end_an_order_that_lags() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    let orders = vec![b.tx(id).orders[1].broker_id.clone(), b.tx(id).orders[2].broker_id.clone()];
+    let asked_at = b.now;
+    b.tell(BrokerEvent::NotThere { orders: orders.clone(), asked_at });
+    b.now = b.now.plus_ms(13_000);
+    b.tell(BrokerEvent::NotThere { orders, asked_at: asked_at.plus_ms(600) });
+    assert_eq!(b.tx(id).protection, Protection::Protected, "it was asked twice within 0.6 s");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What a broker confirmed and did not do: seen in the next complete read, and never asked for in
 //! a circle.
 
-use bracketd_core::broker::{BrokerEvent, OrderReport, Picture, Position};
+use bracketd_core::broker::{BrokerEvent, History, OrderReport, Picture, Position};
 use bracketd_core::command::{Answer, How, Progress};
 use bracketd_core::fact::FactKind;
 use bracketd_core::order::{Leg, OrderStatus};
@@ -19,6 +19,7 @@ fn picture(b: &Bench, orders: Vec<OrderReport>) -> BrokerEvent {
         balance: None,
         complete: true,
         as_of: b.now,
+        history: History::Whole,
     })
 }
 
@@ -69,7 +70,7 @@ fn an_order_whose_replacement_never_was_stands_again_after_a_later_read() {
     b.now = b.now.plus_ms(6_000);
     b.tell(picture(&b, before.clone()));
     for _ in 0..2 {
-        b.tell(BrokerEvent::NotThere { orders: vec![new.clone()] });
+        b.tell(BrokerEvent::NotThere { orders: vec![new.clone()], asked_at: b.now });
         b.now = b.now.plus_ms(6_000);
     }
     b.pass_ms(0);

@@ -1,7 +1,7 @@
 //! What the seeded histories found, each as short as it gets; the seed stands in the name of the
 //! row in `host/sim/regressions.txt`.
 
-use bracketd_core::broker::{BrokerEvent, Fault, Found, OrderReport, Picture, Position};
+use bracketd_core::broker::{BrokerEvent, Fault, Found, History, OrderReport, Picture, Position};
 use bracketd_core::command::{Answer, BracketLeg, How, Progress, Read, Urgency};
 use bracketd_core::fact::FactKind;
 use bracketd_core::ids::{ClientOrderId, SliceNo, TransactionId};
@@ -32,7 +32,15 @@ fn reads_show(b: &mut Bench, held: &str, ids: &[TransactionId]) {
             Position { symbol: "AAA".into(), quantity: held, avg_price: Some(price("100")) };
         let positions = if held.is_zero() { vec![] } else { vec![position] };
         let (fills, balance, as_of) = (vec![], None, b.now);
-        let picture = Picture { orders, fills, positions, balance, complete: true, as_of };
+        let picture = Picture {
+            orders,
+            fills,
+            positions,
+            balance,
+            complete: true,
+            as_of,
+            history: History::Whole,
+        };
         b.tell(BrokerEvent::Picture(picture));
     }
 }

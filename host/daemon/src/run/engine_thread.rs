@@ -498,7 +498,8 @@ fn is_under_way(tx: &Transaction) -> bool {
         TransactionStatus::Closing => true,
         TransactionStatus::Opened | TransactionStatus::Closed | TransactionStatus::Failed => false,
     };
-    let is_moving = |state: &OpState| matches!(state, OpState::InFlight | OpState::Awaiting { .. });
+    let is_moving =
+        |state: &OpState| matches!(state, OpState::InFlight { .. } | OpState::Awaiting { .. });
     waits
         || matches!(tx.protection, Protection::Pending { .. })
         || tx.ops.iter().any(|op| is_moving(&op.state))

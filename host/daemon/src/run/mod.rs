@@ -3,6 +3,7 @@
 //! Apart from the crates below because this is the only place with threads and channels around
 //! them. It decides nothing about a trade.
 
+mod account_log;
 mod alerts;
 mod answers;
 mod budget;

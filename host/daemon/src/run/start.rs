@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use bracketd_account::{
-    AccountConfig, AccountHandle, ClockSource, Drive, Grant, Host, Limits, Plugin, PollConfig,
-    Scheme, Secret,
+    AccountConfig, AccountHandle, ClockSource, Drive, Grant, Host, Limits, LogLine, Plugin,
+    PollConfig, Scheme, Secret,
 };
 use bracketd_core::book::{Book, OnShutdown};
 use bracketd_core::broker::FromAccount;
@@ -26,13 +26,13 @@ use bracketd_store::activity::{ActivityLog, ActivityOptions};
 use bracketd_store::{LEDGER_FILE, Ledger, PolicyVersion, SpareRoom, StoreError};
 use crossbeam_channel::{Sender, bounded};
 
-use super::alerts;
 use super::engine_thread::{Clock, EngineThread, Identity, Parts};
 use super::entries::Entries;
 use super::kill_file::{self, KillWatch};
 use super::policies::{PolicyBuilder, sources};
 use super::report::TapeReport;
 use super::shutdown;
+use super::{account_log, alerts};
 use crate::config::Config;
 use crate::config::resolved::{AccountSettings, GrantSettings};
 use crate::daemon_file::{self, DaemonFile};
@@ -259,9 +259,10 @@ fn start_accounts(
 ) -> anyhow::Result<Accounts> {
     let mut accounts = BTreeMap::new();
     let mut digests = BTreeMap::new();
+    let log = account_log::start()?;
     for account in &config.accounts {
         let Some(plugin) = plugins.get(&account.name) else { continue };
-        let configured = account_config(account, clock)?;
+        let configured = account_config(account, clock, log.clone())?;
         let handle = AccountHandle::start(host, plugin, configured, tell.clone())
             .with_context(|| format!("account {} does not start", account.name))?;
         digests.insert(account.name.clone(), plugin.digest().to_owned());
@@ -422,7 +423,11 @@ fn policy_settings(config: &Config) -> anyhow::Result<BTreeMap<PolicyName, Polic
     Ok(all)
 }
 
-fn account_config(account: &AccountSettings, clock: &Clock) -> anyhow::Result<AccountConfig> {
+fn account_config(
+    account: &AccountSettings,
+    clock: &Clock,
+    log: Sender<LogLine>,
+) -> anyhow::Result<AccountConfig> {
     let mut secrets = BTreeMap::new();
     for (name, source) in &account.secrets {
         let value = source.read().with_context(|| format!("account {}", account.name))?;
@@ -449,7 +454,7 @@ fn account_config(account: &AccountSettings, clock: &Clock) -> anyhow::Result<Ac
             picture_ms: account.poll_picture_ms,
         },
         clock,
-        log: None,
+        log: Some(log),
     })
 }
 

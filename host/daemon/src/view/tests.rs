@@ -70,7 +70,9 @@ fn the_state_of_a_leg_is_read_off_orders_and_commands() {
         change(&mut tx);
         assert_eq!(leg_state(&tx, Leg::Stop), wanted, "{name}");
     }
-    for (state, wanted) in [(OpState::InFlight, LegState::InFlight), (unknown, LegState::Unknown)] {
+    for (state, wanted) in
+        [(OpState::in_flight(), LegState::InFlight), (unknown, LegState::Unknown)]
+    {
         let mut tx = opened();
         tx.ops = vec![op(OpLegs::Pair, state.clone())];
         assert_eq!(leg_state(&tx, Leg::Stop), wanted);

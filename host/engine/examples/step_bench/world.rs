@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use bracketd_core::Decimal;
 use bracketd_core::book::AccountRules;
-use bracketd_core::broker::{BrokerEvent, FromAccount, Picture, Quote};
+use bracketd_core::broker::{BrokerEvent, FromAccount, History, Picture, Quote};
 use bracketd_core::command::Command;
 use bracketd_core::ids::{AccountName, PolicyName, Symbol};
 use bracketd_core::instrument::{AccountInfo, Features, Instrument, PriceBand};
@@ -198,7 +198,15 @@ fn info() -> AccountInfo {
 
 fn empty_picture(as_of: Timestamp) -> Picture {
     let (orders, fills, positions) = (Vec::new(), Vec::new(), Vec::new());
-    Picture { orders, fills, positions, balance: None, complete: true, as_of }
+    Picture {
+        orders,
+        fills,
+        positions,
+        balance: None,
+        complete: true,
+        as_of,
+        history: History::Whole,
+    }
 }
 
 fn instrument(symbol: &Symbol) -> Result<Instrument, Failure> {

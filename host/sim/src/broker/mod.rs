@@ -71,6 +71,8 @@ pub struct Broker {
     canceling: BTreeMap<OrderId, Timestamp>,
     /// How long a cancel takes, in milliseconds.
     pub cancel_ms: u64,
+    /// After so long an order that ended without a fill is known to no read any more; none = never.
+    pub forgets_after_ms: Option<u64>,
     /// How orders looked, by when.
     looks: BTreeMap<OrderId, Vec<(Timestamp, Arc<OrderReport>)>>,
     /// Orders that changed, oldest first.
@@ -98,6 +100,7 @@ impl Broker {
             faces: BTreeMap::new(),
             canceling: BTreeMap::new(),
             cancel_ms: 0,
+            forgets_after_ms: None,
             looks: BTreeMap::new(),
             changes: Vec::new(),
             holdings: Vec::new(),
@@ -179,11 +182,6 @@ impl Broker {
 
     pub(crate) fn first_id(&self, id: OrderId) -> OrderId {
         self.faces.get(&id).copied().unwrap_or(id)
-    }
-
-    /// Whether there ever was an order of that id.
-    pub(crate) fn knows(&self, id: &BrokerOrderId) -> bool {
-        id.as_str().parse().is_ok_and(|id| self.looks.contains_key(&id))
     }
 
     /// The order that bears the id now.

@@ -5,8 +5,9 @@
 use std::sync::Arc;
 
 use bracketd_core::Decimal;
-use bracketd_core::broker::{BrokerEvent, Fill, Found, OrderReport, Picture, Position};
+use bracketd_core::broker::{BrokerEvent, Fill, Found, History, OrderReport, Picture, Position};
 use bracketd_core::command::{Bracket, BracketLeg, Read};
+use bracketd_core::ids::BrokerOrderId;
 use bracketd_core::money::{Price, Quantity};
 use bracketd_core::time::Timestamp;
 use bracketd_exchange::book::OrderId;
@@ -38,8 +39,26 @@ impl Broker {
     }
 
     fn look(&self, face: OrderId, at: Timestamp) -> Option<&Arc<OrderReport>> {
-        let looks = self.looks.get(&face)?;
+        let looks = self.looks.get(&face).filter(|looks| !self.has_forgotten(looks))?;
         looks.iter().rev().find(|(when, _)| *when <= at).map(|(_, report)| report)
+    }
+
+    fn has_forgotten(&self, looks: &[(Timestamp, Arc<OrderReport>)]) -> bool {
+        let Some(after_ms) = self.forgets_after_ms else { return false };
+        looks.last().is_some_and(|(ended_at, last)| {
+            let is_over = last.status.is_terminal() && last.filled.is_zero();
+            is_over && self.now.ms_since(*ended_at) >= after_ms
+        })
+    }
+
+    /// Of the orders that a refresh asks for, those that the broker does not know then.
+    pub fn not_there(&self, read: &Read, older_ms: u64) -> Vec<BrokerOrderId> {
+        let Read::Refresh { orders } = read else { return Vec::new() };
+        let at = self.horizon(older_ms);
+        let is_there = |id: &BrokerOrderId| {
+            id.as_str().parse().is_ok_and(|face| self.look(face, at).is_some())
+        };
+        orders.iter().filter(|id| !is_there(id)).cloned().collect()
     }
 
     /// Orders and fills that changed since the cursor.
@@ -196,6 +215,7 @@ impl Broker {
             balance: None,
             complete: true,
             as_of: at,
+            history: History::Whole,
         }
     }
 }

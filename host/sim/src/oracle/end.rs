@@ -249,13 +249,13 @@ impl Oracle {
 
 /// Whether the rest of an entry is waited for, as its account wants it, and people are told so.
 fn waits_for_entry(id: TransactionId, tx: &Transaction, account: &Account) -> bool {
+    let is_entry = |order: &bracketd_exchange::book::Order| {
+        let made = account.broker.made.get(&order.id);
+        made.is_some_and(|made| made.transaction == id && made.role == Role::Entry)
+    };
     let is_said = matches!(
         tx.protection,
         Protection::Unprotected { why: Exposed::WaitingForEntry, .. } | Protection::NotWanted
     );
-    let rests = account.broker.live().any(|order| {
-        let made = account.broker.made.get(&order.id);
-        made.is_some_and(|made| made.transaction == id && made.role == Role::Entry)
-    });
-    is_said && rests && tx.entry.on_partial == OnPartial::Wait
+    tx.entry.on_partial == OnPartial::Wait && is_said && account.broker.live().any(is_entry)
 }

@@ -22,6 +22,9 @@ pub(crate) struct Gap {
 
 /// A daemon that was told publishes in the same step; the millisecond after is for its timer.
 const SILENCE_MS: u64 = 1;
+/// Of an order that the broker has forgotten, only its absence tells: said twice, the settle window
+/// apart, and asked for the second time a moment after it.
+const FORGOTTEN_MS: u64 = 6_000;
 /// A Pending that is due turns into Unprotected with the engine's own timer.
 const OVERDUE_MS: u64 = 1_000;
 
@@ -135,7 +138,10 @@ impl Oracle {
         let fails = reads_fail.iter().any(|fault| self.existing.contains(fault));
         let message_ms = 75_000 / u64::from(side.per_minute);
         let turn = self.pace.poll_ms.max(PULSE_MS) + message_ms;
-        let poll = turn + 3 * self.pace.way_ms + SILENCE_MS + self.pace.tick_ms + side.caps.lag_ms;
+        let forgotten =
+            if self.struck.contains(&Fault::Forgotten) { FORGOTTEN_MS + turn } else { 0 };
+        let trip = 3 * self.pace.way_ms + SILENCE_MS + self.pace.tick_ms + side.caps.lag_ms;
+        let poll = turn + trip + forgotten;
         if fails { poll + 5 * self.pace.picture_ms } else { poll + self.pace.timeout_ms }
     }
 }

@@ -5,9 +5,12 @@
 //! moves straight to the next one: no loop waits, no tick is empty.
 
 mod account;
+mod command;
 mod daemon;
 mod incident;
 mod pace;
+mod price;
+mod read;
 
 use std::collections::BTreeMap;
 
@@ -135,13 +138,21 @@ pub(crate) struct World<'s> {
 impl<'s> World<'s> {
     pub(crate) fn new(seed: u64, limits: &Limits, scripts: &'s Scripts, traces: bool) -> Self {
         let mut chance = Rng::new(seed ^ 0x0057_4F52_4C44);
-        let faults = Faults::drawn(seed, &limits.without);
+        let mut faults = Faults::drawn(seed, &limits.without);
         let market = Market::new(seed);
         let pace = Pace::drawn(&mut chance);
         let ticks_left = pace.ticks.min(limits.ticks.unwrap_or(u32::MAX));
         let count = [1, 1, 2, 3][usize::try_from(chance.below(4)).unwrap_or(0)];
-        let accounts: Vec<Account> =
+        let mut accounts: Vec<Account> =
             (0..count).map(|no| Account::drawn(no, seed, &market, &mut chance)).collect();
+        if faults.exists(Fault::Forgotten) {
+            for account in &mut accounts {
+                // No sooner than a doubt is settled in: what never was and what was forgotten are
+                // the same to whoever asks.
+                let after_ms = 10_000 + faults.below(Fault::Forgotten, 110_000);
+                account.broker.forgets_after_ms = Some(after_ms);
+            }
+        }
         let in_file = faults.exists(Fault::TornLog) && seed.is_multiple_of(FILE_EVERY);
         let daemon = Daemon::new(Disk::new(seed, in_file), scripts.first.clone());
         let mut world = Self {
@@ -292,6 +303,15 @@ impl<'s> World<'s> {
             return;
         }
         self.daemon.inbox.push(input);
+    }
+
+    /// Whether it happens this time; counted for everything that lives.
+    fn strikes(&mut self, fault: Fault) -> bool {
+        let strikes = self.faults.strikes(fault);
+        if strikes {
+            self.saw_all(fault);
+        }
+        strikes
     }
 
     /// Counts a fault for everything that lives.

@@ -106,7 +106,8 @@ impl<'a> StateCells<'a> {
                 order: named.as_ref().map(|order| order.as_str()),
             },
             OpState::Awaiting { order } => Self { order: Some(order.as_str()), ..empty },
-            OpState::InFlight | OpState::Done | OpState::Rejected | OpState::Stale => empty,
+            OpState::InFlight { escalated } => Self { escalated: Some(*escalated), ..empty },
+            OpState::Done | OpState::Rejected | OpState::Stale => empty,
         }
     }
 }
@@ -132,14 +133,15 @@ pub(crate) fn read(row: &Cells<'_>) -> Result<Op, StoreError> {
 }
 
 fn read_state(row: &Cells<'_>) -> Result<OpState, StoreError> {
+    let escalated = row.opt_int::<u8>("escalated")?.is_some_and(|told| told != 0);
     Ok(match row.str("state")? {
-        "in_flight" => OpState::InFlight,
+        "in_flight" => OpState::InFlight { escalated },
         "not_sent" => OpState::NotSent { retry_at: row.time("state_at")? },
         "unknown" => OpState::Unknown {
             lookups: row.int("lookups")?,
             absent: row.opt_int("absent")?.unwrap_or(0),
             next_at: row.time("state_at")?,
-            escalated: row.opt_int::<u8>("escalated")?.is_some_and(|told| told != 0),
+            escalated,
             named: row.opt_name("awaits")?,
         },
         "awaiting" => OpState::Awaiting { order: row.name("awaits")? },

@@ -180,7 +180,7 @@ fn op_kind() -> BoxedStrategy<OpKind> {
 
 fn unsettled() -> BoxedStrategy<OpState> {
     prop_oneof![
-        Just(OpState::InFlight),
+        any::<bool>().prop_map(|escalated| OpState::InFlight { escalated }),
         time().prop_map(|retry_at| OpState::NotSent { retry_at }),
         (any::<u32>(), any::<u32>(), time(), any::<bool>(), of(text())).prop_map(
             |(lookups, absent, next_at, escalated, named)| OpState::Unknown {

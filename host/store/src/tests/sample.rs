@@ -82,7 +82,7 @@ pub(crate) fn stop_move(step: u32, cents: i64) -> Op {
             target: Change::Keep,
             quantity: Quantity::new(Decimal::TEN).unwrap(),
         },
-        state: OpState::InFlight,
+        state: OpState::in_flight(),
         version: u64::from(step),
         planned_at: Timestamp(3),
         sent_at: Timestamp(3),

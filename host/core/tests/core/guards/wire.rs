@@ -27,7 +27,7 @@ fn op(tx: &Transaction, legs: OpLegs, kind: OpKind) -> Op {
         step: 9,
         attempt: 1,
         kind,
-        state: OpState::InFlight,
+        state: OpState::in_flight(),
         version: tx.desired.version,
         planned_at: tx.created_at,
         sent_at: tx.created_at,

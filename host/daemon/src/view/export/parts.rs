@@ -128,7 +128,8 @@ pub(super) fn operation(op: &Op) -> Value {
             "order": named.as_ref().map(|id| id.as_str()),
         }),
         OpState::Awaiting { order } => json!({ "order": order.as_str() }),
-        OpState::InFlight | OpState::Done | OpState::Rejected | OpState::Stale => Value::Null,
+        OpState::InFlight { escalated } => json!({ "escalated": escalated }),
+        OpState::Done | OpState::Rejected | OpState::Stale => Value::Null,
     };
     json!({
         "id": id.as_str(),

@@ -96,7 +96,7 @@ fn row(version: u64, planned_at: Timestamp, kind: OpKind) -> Op {
         step: 1,
         attempt: 1,
         kind,
-        state: OpState::InFlight,
+        state: OpState::in_flight(),
         version,
         planned_at,
         sent_at: planned_at,
