@@ -13,6 +13,7 @@ mod control;
 mod gate;
 mod guards;
 mod lives;
+mod outside;
 mod pace;
 mod properties;
 mod properties_lives;

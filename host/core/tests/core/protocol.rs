@@ -6,15 +6,16 @@ use bracketd_core::broker::{BrokerEvent, Fault, Found, History, OrderReport, Pic
 use bracketd_core::command::{Answer, Command, OpState, Read};
 use bracketd_core::fact::FactKind;
 use bracketd_core::ids::TransactionId;
-use bracketd_core::intent::{Adopt, Intent, Resolution, Source};
+use bracketd_core::intent::{Intent, Resolution, Source};
 use bracketd_core::limits;
-use bracketd_core::order::{Direction, Leg, OrderKind, OrderStatus, Role, Side, TimeInForce};
+use bracketd_core::order::{Leg, OrderKind, OrderStatus, Role};
 use bracketd_core::protection::{Exposed, Protection};
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::TransactionStatus;
 
 use crate::bench_book::{ALPACA, Bench, decimal, price, quantity, set_stop, wish, words};
 use crate::lives::{opened, sold};
+use crate::outside::foreign_stop;
 
 fn unknown(b: &mut Bench, command: &Command) {
     b.answer(command, Answer::Unknown(Fault::new("TIMEOUT", "no answer")));
@@ -39,11 +40,11 @@ fn settles(read: &Read) -> bool {
     matches!(read, Read::Order { .. } | Read::BrokerOrder { .. } | Read::Bracket { .. })
 }
 
-fn codes(b: &Bench, kind: FactKind) -> Vec<String> {
+pub(crate) fn codes(b: &Bench, kind: FactKind) -> Vec<String> {
     b.last.facts.iter().filter(|f| f.kind == kind).map(|f| f.code.to_string()).collect()
 }
 
-fn picture(b: &Bench, held: &str, orders: Vec<OrderReport>) -> Picture {
+pub(crate) fn picture(b: &Bench, held: &str, orders: Vec<OrderReport>) -> Picture {
     let held = decimal(held);
     let position = Position { symbol: "AAA".into(), quantity: held, avg_price: Some(price("100")) };
     let positions = if held.is_zero() { vec![] } else { vec![position] };
@@ -59,7 +60,7 @@ fn picture(b: &Bench, held: &str, orders: Vec<OrderReport>) -> Picture {
 }
 
 /// The transaction's resting orders as a picture lists them.
-fn resting(b: &Bench, id: TransactionId) -> Vec<OrderReport> {
+pub(crate) fn resting(b: &Bench, id: TransactionId) -> Vec<OrderReport> {
     let tx = b.tx(id);
     let live = (0..tx.orders.len()).filter(|at| !tx.orders[*at].status.is_terminal());
     live.map(|at| sold(b, id, at)).collect()
@@ -218,227 +219,6 @@ fn a_cancel_that_hangs_is_told_once_and_counts_as_live() {
     assert_eq!(alarms, ["STUCK", "STUCK"], "one each for stop and target");
     assert_eq!(b.tx(id).protection, Protection::Protected);
     assert!(b.sent.is_empty(), "nothing is laid over an order that may still fill");
-}
-
-#[test]
-fn s12_foreign_orders_are_listed_once_and_never_touched() {
-    let mut b = Bench::new(ALPACA);
-    let foreign = foreign_stop(&b, "s1", "90");
-    for first in [true, false] {
-        b.tell(BrokerEvent::Picture(picture(&b, "0", vec![foreign.clone()])));
-        let expected: &[&str] = if first { &["ORPHAN_ORDER"] } else { &[] };
-        assert_eq!(codes(&b, FactKind::Difference), expected);
-        assert!(b.sent.is_empty());
-    }
-    assert_eq!(b.book.accounts[&"paper".into()].orphans.len(), 1);
-}
-
-fn foreign_stop(b: &Bench, id: &str, trigger: &str) -> OrderReport {
-    OrderReport {
-        broker_id: id.into(),
-        client_id: Some("theirs".into()),
-        group: None,
-        parent: None,
-        replaces: None,
-        replaced_by: None,
-        role: None,
-        symbol: "AAA".into(),
-        side: Side::Sell,
-        kind: OrderKind::Stop,
-        time_in_force: TimeInForce::Gtc,
-        status: OrderStatus::Working,
-        quantity: quantity("10"),
-        filled: quantity("0"),
-        avg_price: None,
-        limit: None,
-        trigger: Some(price(trigger)),
-        reject: None,
-        updated_at: b.now,
-    }
-}
-
-#[test]
-fn a_position_that_vanished_is_closed_as_external_after_two_complete_reads() {
-    // what each read shows and how long after the one before; how it ends
-    type Row = (&'static str, Vec<(u64, &'static str, bool)>, &'static str, &'static str);
-    let rows: Vec<Row> = vec![
-        ("one read proves nothing", vec![(0, "0", true)], "OPENED", "10"),
-        ("two at once neither", vec![(0, "0", true), (1_000, "0", true)], "OPENED", "10"),
-        ("an incomplete one neither", vec![(0, "0", true), (6_000, "0", false)], "OPENED", "10"),
-        (
-            "it came back",
-            vec![(0, "0", true), (3_000, "10", true), (6_000, "0", true)],
-            "OPENED",
-            "10",
-        ),
-        ("two that agree", vec![(0, "0", true), (6_000, "0", true)], "CLOSED", "0"),
-        ("a part of it", vec![(0, "4", true), (6_000, "4", true)], "OPENED", "4"),
-        ("more than ours", vec![(0, "14", true), (6_000, "14", true)], "OPENED", "10"),
-        ("turned over", vec![(0, "-3", true), (6_000, "-3", true)], "CLOSED", "0"),
-    ];
-    for (name, reads, status, held) in rows {
-        let mut b = Bench::new(ALPACA);
-        let id = opened(&mut b);
-        for (pause_ms, shown, complete) in reads {
-            b.now = b.now.plus_ms(pause_ms);
-            let orders = resting(&b, id);
-            b.tell(BrokerEvent::Picture(Picture { complete, ..picture(&b, shown, orders) }));
-        }
-        let tx = b.tx(id);
-        assert_eq!((tx.status.as_str(), tx.held()), (status, quantity(held)), "{name}");
-        if status == "CLOSED" {
-            assert_eq!(tx.close_reason.as_deref(), Some("external"), "{name}");
-        }
-    }
-}
-
-#[test]
-fn s11_a_start_is_reconciled_by_what_rests_however_long_the_past_was() {
-    let mut b = Bench::new(ALPACA);
-    let id = opened(&mut b);
-    // While the daemon was away the stop filled; neither its end nor its fill was among what was read.
-    let mut stop = sold(&b, id, 1);
-    b.book.accounts.get_mut(&"paper".into()).unwrap().is_reconciled = false;
-    for _ in 0..2 {
-        b.now = b.now.plus_ms(6_000);
-        b.tell(BrokerEvent::Picture(Picture { history: History::Cut, ..picture(&b, "0", vec![]) }));
-        let account = &b.book.accounts[&"paper".into()];
-        assert!(account.is_reconciled);
-        assert!(account.doubts.recheck_at.is_some_and(|at| at >= b.now.plus_ms(5_000)));
-        // What is missing is asked for, and nothing is concluded before that is told.
-        let asked = b.last.reads.iter().find_map(|(_, read)| match read {
-            Read::Refresh { orders } => Some(orders.clone()),
-            _ => None,
-        });
-        assert!(asked.unwrap().contains(&stop.broker_id));
-        assert_eq!(b.tx(id).held(), quantity("10"));
-    }
-    (stop.status, stop.filled, stop.avg_price) =
-        (OrderStatus::Filled, quantity("10"), Some(price("95")));
-    b.report(stop);
-    assert_eq!(b.tx(id).status, TransactionStatus::Closed);
-    assert_eq!(b.tx(id).close_reason.as_deref(), Some("stop"));
-}
-
-#[test]
-fn a_shortfall_is_taken_from_the_youngest_transaction_first() {
-    let mut b = Bench::new(&[ALPACA, &["protect-beside-open-entry"]].concat());
-    let first = opened(&mut b);
-    b.pass_ms(2_000);
-    let second = opened(&mut b);
-    for pause_ms in [0, 6_000] {
-        b.now = b.now.plus_ms(pause_ms);
-        let orders = [resting(&b, first), resting(&b, second)].concat();
-        b.tell(BrokerEvent::Picture(picture(&b, "14", orders)));
-    }
-    assert_eq!(b.tx(first).held(), quantity("10"));
-    assert_eq!(b.tx(second).held(), quantity("4"));
-    b.pass_ms(1_100);
-    assert_eq!(words(&b.command()), "exits of 4: stop 95, target 110");
-}
-
-#[test]
-fn an_order_the_broker_does_not_know_is_over_after_two_answers() {
-    let mut b = Bench::new(ALPACA);
-    let id = opened(&mut b);
-    let both = vec![b.tx(id).orders[1].broker_id.clone(), b.tx(id).orders[2].broker_id.clone()];
-    b.tell(BrokerEvent::NotThere { orders: both.clone(), asked_at: b.now });
-    assert_eq!(b.tx(id).protection, Protection::Protected, "one answer proves nothing");
-    b.now = b.now.plus_ms(6_000);
-    b.tell(BrokerEvent::NotThere { orders: both, asked_at: b.now });
-    assert!(matches!(b.tx(id).protection, Protection::Pending { .. }));
-    b.pass_ms(1_100);
-    assert_eq!(words(&b.command()), "exits of 10: stop 95, target 110");
-}
-
-fn adopt(quantity_wished: &str, orders: &[&str]) -> Intent {
-    Intent::Adopt(Box::new(Adopt {
-        account: "paper".into(),
-        symbol: "AAA".into(),
-        direction: Direction::Long,
-        quantity: quantity(quantity_wished),
-        orders: orders.iter().map(|id| (*id).into()).collect(),
-        stop: None,
-        target: None,
-        policies: None,
-    }))
-}
-
-#[test]
-fn s2_a_clock_that_is_set_forward_does_not_end_an_order_that_lags() {
-    let mut b = Bench::new(ALPACA);
-    let id = opened(&mut b);
-    let orders = vec![b.tx(id).orders[1].broker_id.clone(), b.tx(id).orders[2].broker_id.clone()];
-    let asked_at = b.now;
-    b.tell(BrokerEvent::NotThere { orders: orders.clone(), asked_at });
-    b.now = b.now.plus_ms(13_000);
-    b.tell(BrokerEvent::NotThere { orders, asked_at: asked_at.plus_ms(600) });
-    assert_eq!(b.tx(id).protection, Protection::Protected, "it was asked twice within 0.6 s");
-}
-
-#[test]
-fn a_person_adopts_a_position_with_its_stop_and_nobody_else_does() {
-    let mut b = Bench::new(ALPACA);
-    let foreign = foreign_stop(&b, "s1", "90");
-    b.tell(BrokerEvent::Picture(picture(&b, "10", vec![foreign])));
-    let policy = Source::Policy { name: "trail".into(), digest: "d".into() };
-    assert_eq!(b.ask(adopt("10", &["s1"]), policy).code(), "VERB_NOT_ALLOWED");
-    assert_eq!(b.person(adopt("11", &["s1"])).code(), "NOTHING_TO_ADOPT");
-    assert_eq!(b.person(adopt("10", &["s2"])).code(), "NOTHING_TO_ADOPT");
-    let verdict = b.person(adopt("10", &["s1"]));
-    let id = verdict.transaction.expect("a transaction");
-    let tx = b.tx(id);
-    assert_eq!((tx.status, tx.protection), (TransactionStatus::Opened, Protection::Protected));
-    assert_eq!((tx.working(Leg::Stop), tx.entry_price()), (Some(price("90")), Some(price("100"))));
-    assert_eq!(b.person(adopt("10", &[])).code(), "NOTHING_TO_ADOPT", "it is ours now");
-    b.person(set_stop(id, "92"));
-    assert_eq!(words(&b.command()), "exits of 10: stop 92, target keep");
-}
-
-#[test]
-fn what_was_sold_since_the_account_was_read_is_not_adopted() {
-    let mut b = Bench::new(ALPACA);
-    let id = opened(&mut b);
-    b.pass_ms(10_000);
-    b.tell(BrokerEvent::Picture(picture(&b, "10", resting(&b, id))));
-    let stop = sold(&b, id, 1);
-    b.fill(&stop, "10", "95");
-    b.sent.clear();
-    let verdict = b.person(adopt("10", &[]));
-    assert_eq!(verdict.code(), "NOT_READY", "{}", verdict.message);
-    assert!(b.sent.is_empty(), "no exits for what is not there");
-    b.tell(BrokerEvent::Picture(picture(&b, "0", vec![])));
-    assert_eq!(b.person(adopt("10", &[])).code(), "NOTHING_TO_ADOPT");
-}
-
-#[test]
-fn i4_two_exits_are_adopted_only_where_one_ends_the_other() {
-    // groups of stop and target, whether the broker links pairs, the verdict
-    let rows = [
-        ((None, None), true, "NOTHING_TO_ADOPT"),
-        ((Some("g1"), None), true, "NOTHING_TO_ADOPT"),
-        ((Some("g1"), Some("g2")), true, "NOTHING_TO_ADOPT"),
-        ((Some("g1"), Some("g1")), true, "STAGED"),
-        ((None, None), false, "STAGED"),
-    ];
-    for (groups, links, want) in rows {
-        let mut b = Bench::new(if links { ALPACA } else { &[] });
-        let grouped = |order: OrderReport, group: Option<&str>| OrderReport {
-            group: group.map(Into::into),
-            ..order
-        };
-        let stop = grouped(foreign_stop(&b, "s1", "90"), groups.0);
-        let target = OrderReport {
-            broker_id: "t1".into(),
-            kind: OrderKind::Limit,
-            limit: Some(price("110")),
-            trigger: None,
-            ..grouped(stop.clone(), groups.1)
-        };
-        b.tell(BrokerEvent::Picture(picture(&b, "10", vec![stop, target])));
-        let verdict = b.person(adopt("10", &["s1", "t1"]));
-        assert_eq!(verdict.code(), want, "{groups:?}: {}", verdict.message);
-    }
 }
 
 #[test]
