@@ -20,10 +20,14 @@ fn picture(stage: &Stage) -> Picture {
 #[test]
 fn s11_a_past_without_end_is_cut_and_what_rests_is_whole_all_the_same() {
     let stage = Stage::new();
-    let before = stage.account.status().calls;
-    let told = picture(&stage);
-    assert_eq!((told.complete, told.history), (true, History::Cut));
-    // Open orders, a bounded past, fills, positions, balance; and at most a connect before them.
-    let calls = stage.account.status().calls - before;
-    assert!(calls <= 5 + HISTORY_PAGES_MAX as u64, "{calls}");
+    let mut calls = || {
+        let before = stage.account.status().calls;
+        let told = picture(&stage);
+        assert_eq!((told.complete, told.history), (true, History::Cut));
+        stage.account.status().calls - before
+    };
+    // Open orders, a bounded past, fills, positions, balance; and at most a connect before them. A
+    // poll may fall into one of these times, hardly into all.
+    let fewest = (0..10).map(|_| calls()).min().unwrap();
+    assert!(fewest <= 5 + HISTORY_PAGES_MAX as u64, "{fewest}");
 }
