@@ -369,3 +369,23 @@ fn seed_30003324_of_two_that_may_have_been_replaced_both_are_asked_for() {
     b.report(late);
     assert_eq!(words(&b.command()), "exits of 10: stop 96, target 110", "one of the two goes");
 }
+
+#[test]
+fn seed_50018912_an_id_that_is_taken_by_nothing_that_lives_is_not_sent_for_ever() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    b.cancel_exits(id);
+    b.pass_ms(2_000);
+    let stop = b.command();
+    // It arrived, ended, and the broker forgot it; its id stays taken.
+    b.answer(&stop, Answer::Rejected(Fault::new("DUPLICATE_CLIENT_ID", "must be unique")));
+    for pause_ms in [6_000, 1_500, 1_500] {
+        b.pass_ms(pause_ms);
+        let found = Found::Legs { legs: vec![], memo: vec![] };
+        b.tell(BrokerEvent::LookedUp { op: stop.op.clone(), found });
+    }
+    b.pass_ms(1_000);
+    let next = b.command();
+    assert_eq!(words(&next), words(&stop));
+    assert_ne!(next.client_id, stop.client_id);
+}
