@@ -10,8 +10,8 @@
 //!   protection finds something in it whatever was sent before;
 //! - a class that waits gets its share of the turns ([`share_percent`]) from the more urgent ones,
 //!   at most every second turn, so the most urgent message never waits for two of them;
-//! - asking for fills goes before everything once every [`PULSE_MS`], and otherwise only when
-//!   nobody waits;
+//! - asking for fills goes before everything once every [`PULSE_MS`], less often where that would
+//!   be more than half of what flows in, and otherwise only when nobody waits;
 //! - one transaction has a limit of its own, except for what protects or closes.
 //!
 //! A bucket that never fills up to a class's reserve would keep that class out for good: once every
@@ -358,7 +358,8 @@ impl Pace {
 
     fn pulse_due(&self, now: Timestamp) -> Timestamp {
         // A clock that was set back makes it due at once.
-        self.pulsed_at.filter(|at| *at <= now).map_or(now, |at| at.plus_ms(PULSE_MS))
+        let pulse_ms = self.rules.pulse_ms();
+        self.pulsed_at.filter(|at| *at <= now).map_or(now, |at| at.plus_ms(pulse_ms))
     }
 
     /// The end of a pause that the broker asked for, while it lasts.

@@ -5,6 +5,7 @@
 
 use rust_decimal::Decimal;
 
+use super::PULSE_MS;
 use crate::command::{Command, Urgency};
 use crate::ids::TransactionId;
 
@@ -21,6 +22,12 @@ impl PaceRules {
     /// The rules of a budget: one transaction may use a tenth of it.
     pub fn of(per_minute: u32) -> Self {
         Self { per_minute, per_transaction: (per_minute / 10).max(6) }
+    }
+
+    /// How often asking for fills goes before everything else, in milliseconds: at most half of
+    /// what flows in goes to it, which is four fifths of the budget.
+    pub fn pulse_ms(self) -> u64 {
+        PULSE_MS.max(150_000 / u64::from(self.per_minute.max(2)))
     }
 }
 

@@ -66,10 +66,10 @@ fn taken_back_at(tx: &Transaction, op: &Op) -> Option<Timestamp> {
     works.then(|| op.sent_at.plus_ms(limits::STUCK_MS))
 }
 
-/// When exits that an entry carried are looked for next.
+/// When exits that an entry carried are looked for next: after pauses that double.
 fn next_look(opened_at: Timestamp, now: Timestamp) -> Timestamp {
     let looks = now.ms_since(opened_at) / limits::RECHECK_MS + 1;
-    opened_at.plus_ms(looks * limits::RECHECK_MS)
+    opened_at.plus_ms(looks.next_power_of_two() * limits::RECHECK_MS)
 }
 
 /// When an order counts as stuck unless the broker confirms what was asked of it.

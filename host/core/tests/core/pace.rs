@@ -53,6 +53,14 @@ fn waiting(pace: &Pace, urgency: Urgency) -> usize {
 }
 
 #[test]
+fn asking_for_fills_takes_at_most_half_of_what_flows_in() {
+    for (per_minute, pulse_ms) in [(200, 2_000), (75, 2_000), (60, 2_500), (30, 5_000), (2, 75_000)]
+    {
+        assert_eq!(PaceRules::of(per_minute).pulse_ms(), pulse_ms, "{per_minute}");
+    }
+}
+
+#[test]
 fn i14_a_bucket_that_never_fills_up_to_a_reserve_keeps_nobody_out_for_good() {
     for urgency in [Reduce, Tighten, Routine, Read] {
         let mut pace = Pace::new(PaceRules::of(60));

@@ -140,15 +140,19 @@ impl Oracle {
             other.account == model.account
                 && other.symbol == model.symbol
                 && other.direction != model.direction
-                && !other.held.is_zero()
+                && !(other.held.is_zero() && other.left.is_zero())
         });
+        let there = account.broker.held(symbol);
+        let covers = match model.direction {
+            Direction::Long => there >= held,
+            Direction::Short => -there >= held,
+        };
         let is_reason = refused.is_some_and(|reject| match reject.kind {
             RejectKind::WashTrade | RejectKind::StopThroughMarket | RejectKind::Geometry => true,
-            RejectKind::InsufficientQty => reserved || is_netted,
-            RejectKind::IntentMismatch | RejectKind::NotExit => is_netted,
+            RejectKind::InsufficientQty => reserved,
             _ => false,
         });
-        is_said && is_reason
+        is_said && (is_reason || is_netted && !covers)
     }
 
     fn positions(

@@ -3,7 +3,7 @@
 //! Apart because this is the one thing the project is for.
 
 use bracketd_core::ids::TransactionId;
-use bracketd_core::pace::PULSE_MS;
+use bracketd_core::pace::PaceRules;
 use bracketd_core::protection::Protection;
 use bracketd_core::time::Timestamp;
 use bracketd_engine::Engine;
@@ -137,7 +137,7 @@ impl Oracle {
         let reads_fail = [Fault::Missing, Fault::Reordered, Fault::Stale, Fault::Partial];
         let fails = reads_fail.iter().any(|fault| self.existing.contains(fault));
         let message_ms = 75_000 / u64::from(side.per_minute);
-        let turn = self.pace.poll_ms.max(PULSE_MS) + message_ms;
+        let turn = self.pace.poll_ms.max(PaceRules::of(side.per_minute).pulse_ms()) + message_ms;
         let forgotten =
             if self.struck.contains(&Fault::Forgotten) { FORGOTTEN_MS + turn } else { 0 };
         let trip = 3 * self.pace.way_ms + SILENCE_MS + self.pace.tick_ms + side.caps.lag_ms;

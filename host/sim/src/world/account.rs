@@ -236,7 +236,7 @@ impl World<'_> {
         let Body::Write(command) = &errand.body else { return };
         let account = &self.accounts[no];
         let since = errand.since.max(account.paused_until);
-        let most_ms = 2_000 + 15 * 60_000 / u64::from(account.per_minute);
+        let most_ms = 2_000 + 19 * 60_000 / u64::from(account.per_minute);
         self.oracle.waited(command, since, most_ms, self.now);
     }
 

@@ -9,11 +9,23 @@ use bracketd_core::pace::Message;
 use bracketd_core::plan::urgency_of;
 use bracketd_core::time::Timestamp;
 
-use super::account::Body;
+use super::account::{Account, Body, Errand};
 use super::{What, World};
 use crate::broker::Broker;
 use crate::fault::Fault;
 use crate::stage::BEGIN;
+
+impl Account {
+    /// Whether the same read waits already; it is as urgent as the more urgent of the two then.
+    fn waits_already(&mut self, read: &Read, urgency: Urgency) -> bool {
+        let is_same = |errand: &Errand| matches!(&errand.body, Body::Read(one) if **one == *read);
+        let known = self.errands.iter().find(|(_, errand)| is_same(errand)).map(|(at, _)| *at);
+        if let Some(ticket) = known {
+            self.pace.raise_ticket(ticket, urgency);
+        }
+        known.is_some()
+    }
+}
 
 impl World<'_> {
     /// A read is asked for.
@@ -21,7 +33,9 @@ impl World<'_> {
         let name = self.accounts[no].name.clone();
         let book = self.daemon.engine.as_ref().map(bracketd_engine::Engine::book);
         let urgency = book.map_or(Urgency::Read, |book| urgency_of(book, &name, &read));
-        self.admit(no, Message::new(urgency), Body::Read(Box::new(read)));
+        if !self.accounts[no].waits_already(&read, urgency) {
+            self.admit(no, Message::new(urgency), Body::Read(Box::new(read)));
+        }
     }
 
     /// A read is at the broker.
