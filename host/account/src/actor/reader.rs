@@ -36,7 +36,7 @@ pub(crate) fn run(mut slot: Slot, config: &PollConfig, inbox: &Receiver<(Read, U
     while !slot.shared.stopping() {
         // Connected ahead of the first look-up; a failure is told with the reads it fails.
         let ready = slot.ensure().is_ok();
-        waiting.extend(inbox.try_iter());
+        inbox.try_iter().for_each(|read| put(&slot, &mut waiting, read));
         if let Some((read, urgency)) = next(&mut waiting) {
             slot.begin(Turn::Each(Caller::Reader, urgency), 0);
             if let Err(text) = caught(|| answer(&mut slot, read.clone())) {
@@ -53,18 +53,31 @@ pub(crate) fn run(mut slot: Slot, config: &PollConfig, inbox: &Receiver<(Read, U
             let now = Timestamp(i64::try_from(slot.shared.clock.now_ns() / 1_000).unwrap_or(0));
             let back = i64::try_from(PICTURE_BACK_MS + config.picture_ms).unwrap_or(i64::MAX);
             let since = Timestamp(now.0.saturating_sub(back.saturating_mul(1_000)));
-            slot.begin(Turn::Each(Caller::Reader, Urgency::Read), 0);
+            slot.begin(Turn::Each(Caller::Reader, Urgency::Reduce), 0);
             if let Err(text) = caught(|| tell_picture(&mut slot, since)) {
                 slot.panicked(&text);
             }
             slot.begin(Turn::Had, 0);
         }
         match inbox.recv_timeout(WAIT_MAX) {
-            Ok(read) => waiting.push_back(read),
+            Ok(read) => put(&slot, &mut waiting, read),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
     }
+}
+
+/// Lets the read wait its turn. One that waits already is answered for both: it looks later than
+/// either was asked.
+fn put(slot: &Slot, waiting: &mut VecDeque<(Read, Urgency)>, (read, urgency): (Read, Urgency)) {
+    let Some((_, known)) = waiting.iter_mut().find(|(known, _)| *known == read) else {
+        waiting.push_back((read, urgency));
+        return;
+    };
+    let less_urgent = urgency.max(*known);
+    *known = urgency.min(*known);
+    slot.shared.scheduler.read_ended(less_urgent);
+    slot.shared.ended();
 }
 
 /// The next read: the most urgent one, and of these the first that came.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use bracketd_core::command::{Answer, Call, NewOrder, Urgency};
+use bracketd_core::broker::BrokerEvent;
+use bracketd_core::command::{Answer, Call, NewOrder, Read, Urgency};
 use bracketd_core::money::Quantity;
 use bracketd_core::order::{OrderKind, Side, TimeInForce};
 
@@ -209,4 +210,21 @@ fn steps_of_a_tape_neither_wait_nor_cost() {
         stage.step();
     }
     assert_eq!(stage.account.status().budget.used, 0);
+}
+
+#[test]
+fn a_read_that_waits_already_is_answered_once_for_all_who_asked() {
+    let stage = Stage::new();
+    let read = || Read::Instrument("S".into());
+    for at in 0..100 {
+        let urgency = if at == 99 { Urgency::Unprotected } else { Urgency::Read };
+        stage.account.try_send(ToAccount::Read(read(), urgency)).unwrap();
+    }
+    stage.settle();
+    let all = stage.step();
+    let told = all.iter().filter(|event| {
+        matches!(event, BrokerEvent::Instrument(_) | BrokerEvent::NoInstrument { .. })
+    });
+    let told = told.count();
+    assert!((1..100).contains(&told), "{told} answers");
 }

@@ -20,7 +20,7 @@ fn picture(stage: &Stage) -> Picture {
 #[test]
 fn s11_a_past_without_end_is_cut_and_what_rests_is_whole_all_the_same() {
     let stage = Stage::new();
-    let mut calls = || {
+    let calls = || {
         let before = stage.account.status().calls;
         let told = picture(&stage);
         assert_eq!((told.complete, told.history), (true, History::Cut));
