@@ -19,6 +19,8 @@ use crate::intent::Source;
 use crate::limits::ENDED_ORDERS_KEPT;
 use crate::money::Price;
 use crate::order::{Order, OrderKind, OrderStatus, Role};
+use crate::plan::is_covered;
+use crate::protection::Protection;
 use crate::time::Timestamp;
 use crate::transaction::Transaction;
 
@@ -243,6 +245,22 @@ pub(super) fn merge(
     }
     if after.is_terminal() && (known.is_none() || !before.is_terminal()) {
         order_ended(tx, order_role, order_slice, after, now, out);
+        if order_role == Role::Stop && before.protects() {
+            exposed_since(tx, order_slice, report.updated_at.min(now), now);
+        }
+    }
+}
+
+/// A stop went: the clock counts from when the broker ended it, not from when that was heard of
+/// (I5). What the account does at its deadline counts from now on: nothing could be done before.
+fn exposed_since(tx: &mut Transaction, slice: SliceNo, since: Timestamp, now: Timestamp) {
+    let is_naked = tx.slice(slice).is_some_and(|s| !s.held.is_zero() && !is_covered(tx, s));
+    if !is_naked || tx.desired.stop.is_none() || tx.protection.gap_since().is_some() {
+        return;
+    }
+    tx.protection = Protection::Pending { since };
+    if let Some(slice) = tx.slices.iter_mut().find(|s| s.no == slice) {
+        slice.gather_until = slice.gather_until.max(now);
     }
 }
 

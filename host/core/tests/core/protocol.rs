@@ -399,6 +399,27 @@ fn i5_the_clock_counts_from_the_fill_not_from_when_it_was_heard_of() {
 }
 
 #[test]
+fn i5_the_clock_counts_from_the_cancel_of_a_stop_and_the_deadline_from_when_it_was_heard_of() {
+    for on_deadline in [OnDeadline::Alert, OnDeadline::Close] {
+        let mut b = Bench::new(ALPACA);
+        let rules = &mut b.book.accounts.get_mut(&"paper".into()).unwrap().rules;
+        rules.on_deadline = on_deadline;
+        let id = opened(&mut b);
+        let (stop, canceled_at) = (sold(&b, id, 1), b.now.plus_ms(500));
+        b.now = b.now.plus_ms(10_000);
+        let (status, updated_at) = (OrderStatus::Canceled, canceled_at);
+        let orders = vec![OrderReport { status, updated_at, ..stop }];
+        b.tell(BrokerEvent::Polled { orders, fills: vec![] });
+        assert_eq!(b.tx(id).protection.gap_since(), Some(canceled_at));
+        b.pass_ms(1_100);
+        assert_eq!(words(&b.command()), "exits of 10: stop 95, target 110", "it is tried first");
+        b.pass_ms(3_000);
+        let closes = on_deadline == OnDeadline::Close;
+        assert_eq!(b.tx(id).status == TransactionStatus::Closing, closes);
+    }
+}
+
+#[test]
 fn a_lost_stop_is_sent_again_at_once_where_no_id_is_taken_twice() {
     let forever: &[&str] = &["client-id-unique-forever"];
     for (features, is_sent) in [(ALPACA.to_vec(), false), ([ALPACA, forever].concat(), true)] {
