@@ -51,10 +51,13 @@ pub(crate) fn needs(
     }
     // A session whose end has passed since it was read says nothing about now: it is read again.
     let stale = account.sessions.get(symbol).is_some_and(|session| is_over(session, now));
+    // A price of a symbol that nobody held is as old as the last look at it.
+    let age_ms_max = account.rules.quote_age_ms_max;
+    let is_priced = account.quotes.get(symbol).is_some_and(|q| now.ms_since(q.at) <= age_ms_max);
     let ready = account.is_up
         && account.is_reconciled
         && account.instruments.contains_key(symbol)
-        && account.quotes.contains_key(symbol)
+        && is_priced
         && !(at_market && stale);
     (!ready).then(|| (name.clone(), symbol.clone()))
 }

@@ -363,6 +363,27 @@ fn g8_an_opening_that_may_not_be_is_refused_at_once_and_waits_for_no_instrument(
 }
 
 #[test]
+fn an_opening_waits_for_a_price_where_the_last_one_is_of_long_ago() {
+    let mut world = fresh();
+    world.up();
+    world.picture(vec![]);
+    world.quote(100);
+    world.now = world.now.plus_ms(700_000);
+    let request = Request {
+        intent: Intent::Open(Box::new(long())),
+        source: Source::Manual("ann".to_owned()),
+        why: "test".to_owned(),
+        if_version: None,
+        inputs: String::new(),
+    };
+    let request = Box::new(request);
+    let done = world.step(vec![Input::Request { ticket: Ticket(1), request }]);
+    assert!(done.verdicts.is_empty(), "it is asked first: {:?}", done.verdicts);
+    let done = world.quote(100);
+    assert_eq!(done.verdicts[0].1.code(), "STAGED", "{:?}", done.verdicts);
+}
+
+#[test]
 fn g8_the_file_freezes_and_a_policy_that_asks_on_is_refused_once() {
     let mut world = fresh();
     world.opened();

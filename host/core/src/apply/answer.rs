@@ -4,7 +4,7 @@
 //! guessed from another. No command is planned here.
 
 use super::idle::Tried;
-use super::report::{merge, merge_legs};
+use super::report::{merge, merge_legs, reports};
 use super::{NoticeKind, Transition, settle};
 use crate::book::{Book, OnBreached};
 use crate::broker::{Fault, Found, OrderReport};
@@ -390,11 +390,16 @@ pub(super) fn looked_up(
     out: &mut Transition,
 ) {
     let Some(id) = book.owner_of_op(account, op) else { return };
+    let in_doubt = |row: &Op| row.id == *op && matches!(row.state, OpState::Unknown { .. });
+    if !book.transactions.get(&id).is_some_and(|tx| tx.ops.iter().any(in_doubt)) {
+        // The row was settled meanwhile; what became of its order is news all the same.
+        if let Found::Order(report) = found {
+            reports(book, account, &[*report], now, out);
+        }
+        return;
+    }
     book.change(id, out, |tx, out| {
         let Some(at) = tx.ops.iter().position(|o| o.id == *op) else { return };
-        if !matches!(tx.ops[at].state, OpState::Unknown { .. }) {
-            return;
-        }
         match found {
             Found::Absent | Found::Failed(_) if bug::is(Bug::M8) => {
                 let fault = Fault::new("LOOKUP", "nothing was found");

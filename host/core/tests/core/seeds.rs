@@ -389,3 +389,20 @@ fn seed_50018912_an_id_that_is_taken_by_nothing_that_lives_is_not_sent_for_ever(
     assert_eq!(words(&next), words(&stop));
     assert_ne!(next.client_id, stop.client_id);
 }
+
+#[test]
+fn seed_60043958_a_look_up_that_comes_after_its_row_was_settled_is_news_all_the_same() {
+    let mut b = Bench::new(ALPACA);
+    let id = b.open(wish());
+    let entry = b.command();
+    let order = b.accept(&entry);
+    let filled = OrderReport {
+        status: OrderStatus::Filled,
+        filled: quantity("10"),
+        avg_price: Some(price("100")),
+        ..order
+    };
+    let found = Found::Order(Box::new(filled));
+    b.tell(BrokerEvent::LookedUp { op: entry.op, found });
+    assert_eq!(b.tx(id).held(), quantity("10"));
+}
