@@ -61,7 +61,8 @@ impl Oracle {
                 );
                 self.fail("S3", now, text);
             }
-            let is_raced = self.could_not_end(no, made, account);
+            let came_late = self.has_very_late(&fill.symbol, account);
+            let is_raced = came_late || self.could_not_end(no, made, account);
             let Some(model) = self.models.get_mut(&made.transaction) else { continue };
             if made.role == Role::Entry {
                 model.held += fill.qty;
@@ -76,6 +77,16 @@ impl Oracle {
             }
         }
         self.sides[no].fills = fills.len();
+    }
+
+    /// Whether an order of that symbol came after the settle window, when another stood in its place
+    /// already: both may fill before anybody hears of it, and what one transaction sells too much
+    /// another one lacks.
+    fn has_very_late(&self, symbol: &str, account: &Account) -> bool {
+        account.broker.made.values().any(|made| {
+            let model = self.models.get(&made.transaction);
+            self.very_late.contains(&made.op) && model.is_some_and(|model| model.symbol == symbol)
+        })
     }
 
     /// Where a broker lets both exits of a pair fill, the second one can only be ended by the daemon,
