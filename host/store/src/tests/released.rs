@@ -18,7 +18,8 @@ use crate::tools::{Summary, export::Export};
 use crate::{LEDGER_FILE, Ledger, OpenOptions, StoreError};
 
 /// Released schemas of the ledger: number and fixture, the oldest first.
-const LEDGERS: &[(usize, &str)] = &[(1, include_str!("fixtures/ledger-v1.sql"))];
+const LEDGERS: &[(usize, &str)] =
+    &[(1, include_str!("fixtures/ledger-v1.sql")), (3, include_str!("fixtures/ledger-v3.sql"))];
 /// Released schemas of the activity log.
 const ACTIVITIES: &[(i64, &str)] = &[(1, include_str!("fixtures/activity-v1.sql"))];
 
