@@ -51,11 +51,22 @@ impl Ledger {
     /// As [`Ledger::open`].
     pub fn open_with(dir: &Path, options: OpenOptions) -> Result<Self, StoreError> {
         std::fs::create_dir_all(dir).map_err(|source| StoreError::file(dir, source))?;
-        let lock = DirLock::take(dir)?;
+        Self::open_locked(dir, DirLock::take(dir)?, options)
+    }
+
+    /// As [`Ledger::open_with`], by who holds the directory's lock already.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`], but that nobody else can hold the directory.
+    pub fn open_locked(
+        dir: &Path,
+        lock: DirLock,
+        options: OpenOptions,
+    ) -> Result<Self, StoreError> {
         files::refuse_interrupted(dir)?;
         point("start.locked");
-        let ballast = SpareRoom::new(Ballast::open(dir, options.ballast_bytes)?);
         let path = dir.join(LEDGER_FILE);
+        let ballast = SpareRoom::new(Ballast::open(dir, options.ballast_bytes)?);
         let sql = match open::open(&path, options) {
             Err(error) if open::may_lack_room(&error) && ballast.free() => {
                 open::open(&path, options)?

@@ -32,6 +32,6 @@ pub use batch::{Batch, Committed, ENDED_KEPT, Loaded, PolicyState, PolicyVersion
 pub use error::StoreError;
 pub use facts::{FactFilter, StoredFact};
 pub use ledger::Ledger;
-pub use lock::{Holder, LOCK_FILE};
+pub use lock::{DirLock, Holder, LOCK_FILE};
 pub use open::{LEDGER_FILE, OpenOptions};
 pub use reader::LedgerReader;

@@ -23,7 +23,9 @@ use bracketd_core::ids::{AccountName, PolicyName, Symbol};
 use bracketd_engine::{Engine, PolicySettings, Settings, StartError};
 use bracketd_policy::{BuildReport, Params, PolicySet, Verbs};
 use bracketd_store::activity::{ActivityLog, ActivityOptions};
-use bracketd_store::{LEDGER_FILE, Ledger, PolicyVersion, SpareRoom, StoreError};
+use bracketd_store::{
+    DirLock, LEDGER_FILE, Ledger, OpenOptions, PolicyVersion, SpareRoom, StoreError,
+};
 use crossbeam_channel::{Sender, bounded};
 
 use super::engine_thread::{Clock, EngineThread, Identity, Parts};
@@ -61,6 +63,8 @@ pub struct Plan {
     pub entries: Entries,
     /// Symbols that are watched whatever is held.
     pub watch: BTreeMap<AccountName, Vec<Symbol>>,
+    /// The lock of its data directory, from [`hold`].
+    pub lock: DirLock,
 }
 
 /// A running daemon.
@@ -91,9 +95,9 @@ pub struct Running {
 /// # Errors
 /// With what is wrong and what to do about it; then nothing runs.
 pub fn start(plan: Plan) -> anyhow::Result<Running> {
-    let Plan { config, mode, clock, entries, watch: always } = plan;
+    let Plan { config, mode, clock, entries, watch: always, lock } = plan;
     let data_dir = config.data_dir.clone();
-    let ledger = open_ledger(&config)?;
+    let ledger = open_ledger(&config, lock)?;
     let spare_room = ledger.spare_room();
     let activity = ActivityLog::start(&data_dir, ActivityOptions::default())?;
     let host = Host::new()?;
@@ -162,15 +166,24 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
     })
 }
 
+/// Makes the data directory where it is missing, and takes its lock: before anything in it is made,
+/// replaced or removed.
+///
+/// # Errors
+/// While another daemon runs on it, with which.
+pub fn hold(dir: &Path) -> anyhow::Result<DirLock> {
+    std::fs::create_dir_all(dir)
+        .with_context(|| format!("cannot make the data directory {}", dir.display()))?;
+    DirLock::take(dir).map_err(|error| unusable(dir, error))
+}
+
 /// The ledger of the data directory, once everything is guarded as configured (G14).
-fn open_ledger(config: &Config) -> anyhow::Result<Ledger> {
+fn open_ledger(config: &Config, lock: DirLock) -> anyhow::Result<Ledger> {
     for account in &config.accounts {
         guards::self_test(&account.name, &account.rules).map_err(anyhow::Error::msg)?;
     }
     let dir = &config.data_dir;
-    std::fs::create_dir_all(dir)
-        .with_context(|| format!("cannot make the data directory {}", dir.display()))?;
-    Ledger::open(dir).map_err(|error| unusable(dir, error))
+    Ledger::open_locked(dir, lock, OpenOptions::default()).map_err(|error| unusable(dir, error))
 }
 
 fn spawn_engine(thread: EngineThread, host: Host) -> std::io::Result<JoinHandle<TapeReport>> {
