@@ -15,6 +15,7 @@ use bracketd_core::Decimal;
 use bracketd_exchange::{
     AccountConfig, Exchange, ExchangeConfig, ExchangeHandle, Feed, MarketConfig, MarketSymbol,
 };
+use bracketd_store::BALLAST_FILE;
 
 use crate::config::{Config, check_text};
 
@@ -73,7 +74,7 @@ pub fn prepare(dir: &Path, fresh: bool) -> anyhow::Result<Demo> {
 /// Removes what a demo or a tape run wrote, and nothing that it did not. Only who holds the
 /// directory's lock may.
 pub(crate) fn start_over(dir: &Path) -> anyhow::Result<()> {
-    let ours = ["ledger.db", "activity.db", "exchange.book", "daemon.json", "ballast"];
+    let ours = ["ledger.db", "activity.db", "exchange.book", "daemon.json", BALLAST_FILE];
     for entry in std::fs::read_dir(dir)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();

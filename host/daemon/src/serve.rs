@@ -37,7 +37,7 @@ pub fn serve(launch: Launch) -> anyhow::Result<()> {
     }
     match launch {
         Launch::Demo(demo) => run_demo(&demo, &stop),
-        Launch::Accounts(config) => run_accounts(config, &stop),
+        Launch::Accounts { config, new_ledger } => run_accounts(*config, new_ledger, &stop),
         Launch::Tape(tape) => tape_run::run(&tape, &stop),
     }
 }
@@ -55,13 +55,14 @@ fn run_demo(wish: &Demo, stop: &AtomicBool) -> anyhow::Result<()> {
     finish(running, ended)
 }
 
-fn run_accounts(config: Config, stop: &AtomicBool) -> anyhow::Result<()> {
+fn run_accounts(config: Config, new_ledger: bool, stop: &AtomicBool) -> anyhow::Result<()> {
     if config.accounts.is_empty() {
         bail!("{} names no account; add an [[account]] table", config.file.display());
     }
     let file = config.file.clone();
     let lock = hold(&config.data_dir)?;
-    let running = start(plan(config, Mode::Accounts, lock))?;
+    let plan = Plan { new_ledger, ..plan(config, Mode::Accounts, lock) };
+    let running = start(plan)?;
     screen::accounts(&file, &running);
     let ended = until_stopped(&running, stop);
     finish(running, ended)
@@ -70,7 +71,15 @@ fn run_accounts(config: Config, stop: &AtomicBool) -> anyhow::Result<()> {
 fn plan(config: Config, mode: Mode, lock: DirLock) -> Plan {
     let nobody = || AccountName::new("");
     let entries = Entries::none((nobody(), nobody()));
-    Plan { config, mode, clock: Clock::Wall, entries, watch: BTreeMap::new(), lock }
+    Plan {
+        config,
+        mode,
+        clock: Clock::Wall,
+        entries,
+        watch: BTreeMap::new(),
+        lock,
+        new_ledger: false,
+    }
 }
 
 fn until_stopped(running: &Running, stop: &AtomicBool) -> anyhow::Result<()> {

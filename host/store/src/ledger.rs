@@ -14,6 +14,7 @@ use crate::effect::point;
 use crate::error::StoreError;
 use crate::facts::{self, FactFilter, StoredFact};
 use crate::lock::DirLock;
+use crate::lost::{self, Before};
 use crate::open::{self, LEDGER_FILE, OpenOptions};
 use crate::shadow::Shadows;
 use crate::tools::files;
@@ -40,7 +41,8 @@ impl Ledger {
     /// [`StoreError::AlreadyRunning`] while another process holds the directory,
     /// [`StoreError::NewerSchema`] when a newer program wrote the file,
     /// [`StoreError::DamagedFile`] when it is not sound, [`StoreError::RestoreInterrupted`] when a
-    /// restore has to be done again, and what the disk says.
+    /// restore has to be done again, [`StoreError::LedgerMissing`] when the directory has lost its
+    /// ledger, and what the disk says.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         Self::open_with(dir, OpenOptions::default())
     }
@@ -66,6 +68,12 @@ impl Ledger {
         files::refuse_interrupted(dir)?;
         point("start.locked");
         let path = dir.join(LEDGER_FILE);
+        match lost::look(dir, options.replaces_lost)? {
+            Before::There => {}
+            // First of all, so that nothing beside it ever looks like the rest of a lost one.
+            Before::Never => drop(open::open(&path, options)?),
+            Before::Lost => lost::replace(dir, options)?,
+        }
         let ballast = SpareRoom::new(Ballast::open(dir, options.ballast_bytes)?);
         let sql = match open::open(&path, options) {
             Err(error) if open::may_lack_room(&error) && ballast.free() => {

@@ -19,6 +19,7 @@ pub mod facts;
 pub mod ledger;
 mod load;
 mod lock;
+mod lost;
 mod open;
 pub mod reader;
 mod rows;

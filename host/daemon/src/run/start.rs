@@ -65,6 +65,8 @@ pub struct Plan {
     pub watch: BTreeMap<AccountName, Vec<Symbol>>,
     /// The lock of its data directory, from [`hold`].
     pub lock: DirLock,
+    /// Whether an empty ledger takes the place of a lost one.
+    pub new_ledger: bool,
 }
 
 /// A running daemon.
@@ -95,9 +97,9 @@ pub struct Running {
 /// # Errors
 /// With what is wrong and what to do about it; then nothing runs.
 pub fn start(plan: Plan) -> anyhow::Result<Running> {
-    let Plan { config, mode, clock, entries, watch: always, lock } = plan;
+    let Plan { config, mode, clock, entries, watch: always, lock, new_ledger } = plan;
     let data_dir = config.data_dir.clone();
-    let ledger = open_ledger(&config, lock)?;
+    let ledger = open_ledger(&config, lock, new_ledger)?;
     let spare_room = ledger.spare_room();
     let activity = ActivityLog::start(&data_dir, ActivityOptions::default())?;
     let host = Host::new()?;
@@ -178,12 +180,13 @@ pub fn hold(dir: &Path) -> anyhow::Result<DirLock> {
 }
 
 /// The ledger of the data directory, once everything is guarded as configured (G14).
-fn open_ledger(config: &Config, lock: DirLock) -> anyhow::Result<Ledger> {
+fn open_ledger(config: &Config, lock: DirLock, replaces_lost: bool) -> anyhow::Result<Ledger> {
     for account in &config.accounts {
         guards::self_test(&account.name, &account.rules).map_err(anyhow::Error::msg)?;
     }
     let dir = &config.data_dir;
-    Ledger::open_locked(dir, lock, OpenOptions::default()).map_err(|error| unusable(dir, error))
+    let options = OpenOptions { replaces_lost, ..OpenOptions::default() };
+    Ledger::open_locked(dir, lock, options).map_err(|error| unusable(dir, error))
 }
 
 fn spawn_engine(thread: EngineThread, host: Host) -> std::io::Result<JoinHandle<TapeReport>> {
@@ -340,6 +343,8 @@ fn unusable(data_dir: &Path, error: StoreError) -> anyhow::Error {
         | StoreError::NewerSchema { .. }
         | StoreError::DamagedFile { .. }
         | StoreError::RestoreInterrupted { .. }
+        | StoreError::LedgerMissing { .. }
+        | StoreError::LedgerExists { .. }
         | StoreError::NotKept { .. }
         | StoreError::File { .. } => error.into(),
         StoreError::Busy => {

@@ -56,6 +56,7 @@ pub(super) fn run(wish: &TapeRun, stop: &AtomicBool) -> anyhow::Result<()> {
         entries: entries(wish, symbols)?,
         watch: BTreeMap::from(watch),
         lock,
+        new_ledger: false,
     };
     let driver = |engine| TapeDriver {
         url: exchange.url.clone(),

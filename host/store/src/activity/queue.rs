@@ -3,6 +3,7 @@
 //! Apart because this runs inside the trading path. It must never wait, allocate, make a system
 //! call or fail.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -79,6 +80,7 @@ pub(crate) struct Shared {
     is_failing: AtomicBool,
     last_error: Mutex<Option<String>>,
     stop_at: Mutex<Option<Instant>>,
+    set_aside: Mutex<Option<PathBuf>>,
     /// Makes the writer die with its next batch in hand.
     #[cfg(test)]
     pub(crate) kill: AtomicBool,
@@ -98,6 +100,7 @@ impl Default for Shared {
             is_failing: AtomicBool::new(false),
             last_error: Mutex::new(None),
             stop_at: Mutex::new(None),
+            set_aside: Mutex::new(None),
             #[cfg(test)]
             kill: AtomicBool::new(false),
         }
@@ -151,6 +154,11 @@ impl Shared {
         self.is_failing.store(true, Ordering::Release);
     }
 
+    /// The log of another ledger was found, and has this name now.
+    pub(crate) fn has_set_aside(&self, path: PathBuf) {
+        *self.set_aside.lock().unwrap_or_else(PoisonError::into_inner) = Some(path);
+    }
+
     pub(crate) fn succeed(&self) {
         self.is_failing.store(false, Ordering::Release);
     }
@@ -163,6 +171,7 @@ impl Shared {
             is_failing: self.is_failing.load(Ordering::Acquire),
             last_error: self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             restarts: self.restarts.load(Ordering::Acquire),
+            set_aside: self.set_aside.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
 }

@@ -113,7 +113,14 @@ impl Writer {
     fn turn(&mut self) -> Result<u64, StoreError> {
         self.take();
         if self.file.is_none() {
-            let file = ActivityFile::open(&self.dir, self.run)?;
+            let ledger = backfill::open(&self.dir, &mut self.ledger)?;
+            let mut file = ActivityFile::open(&self.dir, self.run)?;
+            if let Some(ledger) = ledger
+                && !file.is_of(ledger)?
+            {
+                self.shared.has_set_aside(file.leave()?);
+                file = ActivityFile::open(&self.dir, self.run)?;
+            }
             self.run = Some(file.run());
             self.file = Some(file);
             // It may be a new file, in place of a damaged or a lost one.
