@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use crate::harness::{Daemon, Dir, Exchange, configure, difference};
+use crate::harness::{Api, Daemon, Dir, Exchange, configure, difference};
 
 /// Room for the ballast and little else, in bytes.
 const DISK: u64 = 40 << 20;
@@ -109,6 +109,10 @@ fn i3_on_a_full_disk_a_fill_still_gets_its_stop_and_then_nothing_is_sent_until_t
     });
     let later = api.set_stop(1, "91.5");
     assert_eq!(later.code(), Some("LEDGER_FAILED"), "{refused:?}, then {later:?}");
+    let said = daemon.ask("status");
+    let first = said.stdout.lines().nth(1).unwrap_or_default();
+    assert!(first.contains("ATTENTION") && first.contains("the ledger"), "{}", said.stdout);
+    assert_eq!(said.code, Some(1), "not ready is no success: {}", said.stdout);
     std::thread::sleep(Duration::from_secs(1));
     assert!(before.stops.is_empty() && exchange.ends("BBB").stops.is_empty(), "nothing is sent");
 
@@ -121,10 +125,36 @@ fn i3_on_a_full_disk_a_fill_still_gets_its_stop_and_then_nothing_is_sent_until_t
                     && difference(&tx, &exchange.ends(symbol)).is_none()
             })
     });
-    daemon.kill();
+    everything_is_as_before(&mut daemon, &api);
     let mut daemon = Daemon::spawn(&dir, None);
     let api = daemon.ready().expect("the ledger is sound");
     assert_eq!(api.status()["protection"]["protected"], 2);
+}
+
+/// With room, the ballast is kept and the activity log caught up, both told once each way; a stop
+/// has nothing left to write.
+fn everything_is_as_before(daemon: &mut Daemon, api: &Api) {
+    daemon.until("ballast and activity go on by themselves", |_| {
+        let status = api.status();
+        status["activity"]["behind"] == 0 && status["alerts"] == serde_json::json!([])
+    });
+    let shown = daemon.ask("db status");
+    for part in ["the newest\n", "kept for a full disk"] {
+        assert!(shown.stdout.contains(part), "{part:?}: {}", shown.stdout);
+    }
+    assert_eq!(daemon.ask("status").code, Some(0));
+    daemon.signal("TERM");
+    let status = daemon.ends_within(STOP_MAX);
+    assert!(status.is_some_and(|s| s.success()), "{status:?}\n{}", daemon.log());
+    let log = daemon.log();
+    for words in [
+        "ballast (ledger.ballast) was given back",
+        "the ballast is kept for a full disk again",
+        "the activity log is not written",
+        "the activity log is written again",
+    ] {
+        assert_eq!(log.matches(words).count(), 1, "{words:?} in\n{log}");
+    }
 }
 
 #[test]
@@ -173,10 +203,12 @@ fn starts_on_a_full_disk(end: impl FnOnce(Daemon)) {
                 && difference(&tx, &exchange.ends(symbol)).is_none()
         })
     });
-    for verb in ["status", "tx list"] {
-        let said = daemon.ask(verb);
-        assert_eq!(said.code, Some(0), "{verb}: {}{}", said.stdout, said.stderr);
-    }
+    let said = daemon.ask("tx list");
+    assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+    daemon.until("the missing ballast is said", |d| {
+        let said = d.ask("status");
+        said.code == Some(1) && said.stdout.contains("the ballast (ledger.ballast) was given back")
+    });
     assert!(api.set_stop(1, "96.5").promised().is_some());
 }
 

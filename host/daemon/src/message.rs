@@ -227,7 +227,8 @@ pub struct Status {
     pub kill_file: Option<KillLevel>,
     /// Transactions that hold something at a disarmed account.
     pub unmanaged: Vec<TransactionId>,
-    /// What must not be overlooked, one sentence each: kill switches, disarmed accounts.
+    /// What must not be overlooked, one sentence each: why the daemon is not ready, a disk that was
+    /// full, disarmed accounts.
     pub alerts: Vec<String>,
 }
 
@@ -329,6 +330,8 @@ pub struct ActivityState {
     pub queued: u64,
     /// What went wrong last, where something did.
     pub last_error: Option<String>,
+    /// Facts of the ledger that it does not have yet.
+    pub behind: u64,
 }
 
 /// How one policy is.

@@ -164,6 +164,11 @@ impl Ledger {
         self.ballast.clone()
     }
 
+    /// The number of the newest fact; 0 before the first.
+    pub fn last_fact_seq(&self) -> u64 {
+        self.next_fact_seq - 1
+    }
+
     /// Facts, from the owner's own connection.
     ///
     /// # Errors

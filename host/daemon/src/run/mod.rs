@@ -17,6 +17,7 @@ mod report;
 mod shutdown;
 mod start;
 mod tape;
+mod upkeep;
 
 pub use engine_thread::{Clock, EngineThread, Identity};
 pub use entries::{Distances, Entries, EntriesError};

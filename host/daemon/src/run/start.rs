@@ -142,6 +142,7 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
         clock,
         inbox: said,
         heard,
+        spare_room: spare_room.clone(),
     });
     // Before anything else: no entry leaves while the file stands there.
     inbox.send(ToEngine::KillFile(kill_file.clone())).context("the engine did not start")?;

@@ -89,6 +89,8 @@ struct ActivityView {
     lost: u64,
     queued: u64,
     last_error: Option<String>,
+    /// Facts of the ledger that it does not have yet.
+    behind: u64,
 }
 
 /// The daemon's state as JSON.
@@ -120,6 +122,7 @@ pub fn view(status: &Status) -> StatusView {
             lost: status.activity.lost,
             queued: status.activity.queued,
             last_error: status.activity.last_error.clone(),
+            behind: status.activity.behind,
         },
         alerts: status.alerts.clone(),
         kill: control::kill(&status.kill),

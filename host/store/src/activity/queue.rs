@@ -73,6 +73,8 @@ pub(crate) struct Shared {
     gap_count: AtomicU64,
     gap_from: AtomicU64,
     pub(crate) written: AtomicU64,
+    /// Every fact up to this one is in the file.
+    pub(crate) up_to_fact: AtomicU64,
     /// Records that the writer took from the queue and has not written.
     pub(crate) held: AtomicU64,
     has_ended: AtomicBool,
@@ -94,6 +96,7 @@ impl Default for Shared {
             gap_count: AtomicU64::new(0),
             gap_from: AtomicU64::new(u64::MAX),
             written: AtomicU64::new(0),
+            up_to_fact: AtomicU64::new(0),
             held: AtomicU64::new(0),
             has_ended: AtomicBool::new(false),
             restarts: AtomicU64::new(0),
@@ -171,6 +174,7 @@ impl Shared {
             is_failing: self.is_failing.load(Ordering::Acquire),
             last_error: self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             restarts: self.restarts.load(Ordering::Acquire),
+            up_to_fact: self.up_to_fact.load(Ordering::Acquire),
             set_aside: self.set_aside.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
