@@ -284,3 +284,62 @@ fn i3_while_somebody_locks_the_ledger_nothing_is_sent_and_nothing_is_lost() {
         exchange.ends("AAA").stops == exchange.ends("AAA").stops_at("96.5")
     });
 }
+
+#[test]
+fn g8_a_kill_switch_holds_on_a_full_disk_and_is_written_once_there_is_room() {
+    let dir = Dir::new();
+    let exchange = Exchange::manual(&dir);
+    for symbol in ["AAA", "BBB"] {
+        exchange.price(symbol, "100.00", "100.02");
+    }
+    configure(&dir, &exchange.url, &[]);
+    let disk = SmallDisk::at(&dir.path().join("data"));
+    let mut daemon = Daemon::spawn(&dir, None);
+    let api = daemon.ready().expect("it runs");
+    assert!(api.open("AAA", None, "plain").promised().is_some());
+    assert!(api.open("BBB", Some("99.90"), "plain").promised().is_some());
+    daemon.until("one is protected, the other waits", |_| exchange.open_orders().len() == 3);
+    let began = Instant::now();
+    for number in 0.. {
+        disk.fill();
+        let stop = format!("{}.{:02}", 90 + number / 100 % 5, number % 100);
+        if api.set_stop(1, &stop).promised().is_none() {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "a full disk takes everything");
+    }
+
+    let said = daemon.ask("kill freeze --account paper --reason full");
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    assert!(said.stdout.contains("NOT YET IN THE LEDGER"), "{}", said.stdout);
+    std::fs::write(dir.path().join("data/KILL"), "").expect("a name needs no room");
+    daemon.until("the file holds too", |_| api.status()["kill"]["level"] == "protect-only");
+    let shown = daemon.ask("kill status");
+    for level in ["freeze (not yet in the ledger)", "protect-only (not yet in the ledger)"] {
+        assert!(shown.stdout.contains(level), "{}", shown.stdout);
+    }
+    let status = daemon.ask("status").stdout;
+    assert!(status.contains("it is not yet in the ledger"), "{status}");
+    let cleared = daemon.ask("kill clear --account paper --reason calm");
+    assert_eq!(cleared.code, Some(4), "a level is only raised like this: {}", cleared.stdout);
+    assert!(cleared.stderr.contains("LEDGER_FAILED"), "{}", cleared.stderr);
+
+    disk.make_room();
+    daemon.until("both are written", |_| {
+        let status = api.status();
+        status["kill"]["in_ledger"] == true && status["accounts"][0]["kill"]["in_ledger"] == true
+    });
+    assert_eq!(api.open("AAA", None, "plain").code(), Some("KILLED"));
+    exchange.price("BBB", "99.80", "99.82");
+    daemon.until("protection goes on at every level", |_| {
+        let tx = api.of_symbol("BBB").unwrap_or_default();
+        tx["protection"]["state"] == "protected" && difference(&tx, &exchange.ends("BBB")).is_none()
+    });
+    std::fs::remove_file(dir.path().join("data/KILL")).expect("the file");
+    daemon.kill();
+    let mut daemon = Daemon::spawn(&dir, None);
+    let api = daemon.api().expect("it runs again");
+    let status = api.status();
+    assert_eq!(status["kill"]["level"], "protect-only");
+    assert_eq!(status["accounts"][0]["kill"]["level"], "freeze");
+}

@@ -223,6 +223,8 @@ pub struct Status {
     pub not_ready: Vec<String>,
     /// The kill switch of the whole daemon.
     pub kill: Kill,
+    /// Whether the ledger has it.
+    pub is_kill_written: bool,
     /// What the file KILL asks for, while it is there.
     pub kill_file: Option<KillLevel>,
     /// Transactions that hold something at a disarmed account.
@@ -255,6 +257,8 @@ pub struct AccountState {
     pub control: Control,
     /// The kill level that holds for it: its own or the daemon's.
     pub kill_level: KillLevel,
+    /// Whether the ledger has its own kill switch as it stands.
+    pub is_kill_written: bool,
 }
 
 /// Everything about one account.

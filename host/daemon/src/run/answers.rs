@@ -132,6 +132,7 @@ impl EngineThread {
             policies_refused: self.policies.refused.len(),
             activity: self.activity_state(),
             kill: book.kill.clone(),
+            is_kill_written: !self.engine().unwritten_kills().contains(&None),
             kill_file: book.kill_file.as_ref().map(|file| file.level),
             unmanaged,
         }
@@ -154,6 +155,7 @@ impl EngineThread {
 
     fn account_state(&self, account: &Account) -> AccountState {
         let status = self.accounts.get(&account.name).map(AccountHandle::status);
+        let unwritten = self.engine().unwritten_kills();
         AccountState {
             name: account.name.clone(),
             plugin: account.info.as_ref().map(|i| format!("{} {}", i.name, i.version)),
@@ -165,6 +167,7 @@ impl EngineThread {
             last_error: status.and_then(|status| status.last_error),
             control: account.control.clone(),
             kill_level: self.engine().book().kill_of(account).level,
+            is_kill_written: !unwritten.contains(&Some(account.name.clone())),
         }
     }
 
@@ -199,7 +202,7 @@ impl EngineThread {
             },
         );
         reasons.extend(away);
-        reasons.extend(alerts::kills(self.engine().book()));
+        reasons.extend(alerts::kills(self.engine().book(), &self.engine().unwritten_kills()));
         reasons
     }
 

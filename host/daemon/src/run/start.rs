@@ -4,7 +4,7 @@
 //! the engine before the API; and at the end the other way round, with the protective orders left
 //! where they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
@@ -247,7 +247,7 @@ fn identities(plugins: &BTreeMap<AccountName, Plugin>) -> BTreeMap<AccountName, 
 }
 
 fn first_alerts(book: &Book, file: Option<&KillFile>) -> Vec<String> {
-    let mut words = alerts::kills(book);
+    let mut words = alerts::kills(book, &BTreeSet::new());
     words.extend(file.map(|file| {
         format!(
             "the file {} in the data directory asks for {}",
