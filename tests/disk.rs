@@ -343,3 +343,34 @@ fn g8_a_kill_switch_holds_on_a_full_disk_and_is_written_once_there_is_room() {
     assert_eq!(status["kill"]["level"], "protect-only");
     assert_eq!(status["accounts"][0]["kill"]["level"], "freeze");
 }
+
+#[test]
+fn a_start_that_finds_no_room_for_daemon_json_writes_it_once_there_is() {
+    let dir = Dir::new();
+    let exchange = Exchange::manual(&dir);
+    exchange.price("AAA", "100.00", "100.02");
+    configure(&dir, &exchange.url, &[]);
+    let disk = SmallDisk::at(&dir.path().join("data"));
+    let mut daemon = Daemon::spawn(&dir, None);
+    let api = daemon.ready().expect("it runs");
+    assert!(api.open("AAA", None, "plain").promised().is_some());
+    daemon.until("it is protected", |_| api.status()["protection"]["protected"] == 1);
+    let began = Instant::now();
+    for number in 0.. {
+        disk.fill();
+        if api.set_stop(1, &format!("9{}.5", number % 5)).promised().is_none() {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "a full disk takes everything");
+    }
+    daemon.kill();
+    disk.fill();
+    let mut daemon = Daemon::spawn(&dir, None);
+    daemon.until("it says what it lacks", |d| d.log().contains("daemon.json cannot be written"));
+    let old = std::fs::read_to_string(dir.path().join("data/daemon.json")).expect("the old one");
+    assert!(!old.contains(&format!("\"pid\": {}", daemon.pid())), "{old}");
+    disk.make_room();
+    let api = daemon.ready().expect("it is found, and well");
+    assert_eq!(api.status()["protection"]["protected"], 1);
+    assert!(daemon.log().contains("daemon.json is written"), "{}", daemon.log());
+}

@@ -46,11 +46,11 @@ fn run_demo(wish: &Demo, stop: &AtomicBool) -> anyhow::Result<()> {
     let dir = std::path::absolute(&wish.dir)?;
     let lock = hold(&dir)?;
     let demo = demo::prepare(&dir, wish.is_fresh)?;
-    let running = start(plan(demo.config.clone(), Mode::Demo, lock))?;
+    let mut running = start(plan(demo.config.clone(), Mode::Demo, lock))?;
     screen::demo(&demo, &running);
     let url = demo.exchange.url();
     let director = Director::start(running.inbox.clone(), url, demo.is_new)?;
-    let ended = until_stopped(&running, stop);
+    let ended = until_stopped(&mut running, stop);
     drop(director);
     finish(running, ended)
 }
@@ -62,9 +62,9 @@ fn run_accounts(config: Config, new_ledger: bool, stop: &AtomicBool) -> anyhow::
     let file = config.file.clone();
     let lock = hold(&config.data_dir)?;
     let plan = Plan { new_ledger, ..plan(config, Mode::Accounts, lock) };
-    let running = start(plan)?;
+    let mut running = start(plan)?;
     screen::accounts(&file, &running);
-    let ended = until_stopped(&running, stop);
+    let ended = until_stopped(&mut running, stop);
     finish(running, ended)
 }
 
@@ -82,11 +82,12 @@ fn plan(config: Config, mode: Mode, lock: DirLock) -> Plan {
     }
 }
 
-fn until_stopped(running: &Running, stop: &AtomicBool) -> anyhow::Result<()> {
+fn until_stopped(running: &mut Running, stop: &AtomicBool) -> anyhow::Result<()> {
     while !stop.load(Ordering::Acquire) {
         if !running.is_alive() {
             bail!("the engine ended by itself");
         }
+        running.tend();
         std::thread::sleep(LOOK);
     }
     Ok(())

@@ -9,7 +9,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use bracketd_account::{
@@ -50,6 +50,8 @@ const INBOX: usize = 1_024;
 const HEARD: usize = 4_096;
 /// How long the activity log may take to write what waits, at the end.
 const DRAIN_MS: u64 = 5_000;
+/// How long after a failure `daemon.json` is tried again.
+const FILE_AGAIN: Duration = Duration::from_secs(1);
 
 /// What is to be run.
 pub struct Plan {
@@ -82,6 +84,8 @@ pub struct Running {
     /// What must not be overlooked from the first moment: kill switches, disarmed accounts.
     pub alerts: Vec<String>,
     file: DaemonFile,
+    /// When daemon.json was tried last, until it is written.
+    file_tried_at: Option<Instant>,
     data_dir: std::path::PathBuf,
     engine: Option<JoinHandle<TapeReport>>,
     server: Option<Server>,
@@ -150,7 +154,7 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
     inbox.send(first).context("the engine did not start")?;
     let engine = spawn_engine(thread, host)?;
     let kill_watch = KillWatch::start(data_dir.clone(), kill_file, inbox.clone())?;
-    let (server, file) = serve_api(&config, inbox.clone(), spare_room.as_ref())?;
+    let (server, file, is_written) = serve_api(&config, inbox.clone(), spare_room.as_ref())?;
     point("start.serving");
     Ok(Running {
         url: file.url.clone(),
@@ -161,6 +165,7 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
         cancels_entries: cancels_entries(&config),
         kill_watch: Some(kill_watch),
         file,
+        file_tried_at: (!is_written).then(Instant::now),
         data_dir,
         engine: Some(engine),
         server: Some(server),
@@ -217,7 +222,7 @@ fn serve_api(
     config: &Config,
     inbox: Sender<ToEngine>,
     spare_room: Option<&SpareRoom>,
-) -> anyhow::Result<(Server, DaemonFile)> {
+) -> anyhow::Result<(Server, DaemonFile, bool)> {
     let listener = daemon_file::listen(config.bind)?;
     let token = daemon_file::draw_token()?;
     let server = Server::start(listener, &token, &config.data_dir, inbox)?;
@@ -228,15 +233,15 @@ fn serve_api(
         let _had_some = spare_room.is_some_and(SpareRoom::free);
         written = file.write(&config.data_dir);
     }
-    if let Err(why) = written {
+    if let Err(why) = &written {
         tracing::error!(
             url = %file.url,
             "{} cannot be written ({why}): stops are looked after, but the command line does \
-             not find this daemon; make room, then start it again",
+             not find this daemon; it is tried again until there is room",
             config.data_dir.join(daemon_file::NAME).display()
         );
     }
-    Ok((server, file))
+    Ok((server, file, written.is_ok()))
 }
 
 /// What decides from now on, for the ledger: this program and each account's plugin.
@@ -320,6 +325,20 @@ impl Running {
         }
         point("stop.ended");
         Ok(report)
+    }
+
+    /// Writes `daemon.json` where that failed at the start; to be called again and again.
+    pub fn tend(&mut self) {
+        if self.file_tried_at.is_none_or(|at| at.elapsed() < FILE_AGAIN) {
+            return;
+        }
+        self.file_tried_at = match self.file.write(&self.data_dir) {
+            Ok(path) => {
+                tracing::info!("{} is written; the command line finds this daemon", path.display());
+                None
+            }
+            Err(_) => Some(Instant::now()),
+        };
     }
 
     /// Whether the engine thread still runs.
