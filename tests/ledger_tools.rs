@@ -283,3 +283,21 @@ fn i3_a_data_directory_that_has_lost_its_ledger_is_refused_before_anything_is_se
     let again = dir.bracketd("run --new-ledger");
     assert!(again.stderr.contains("--new-ledger is for"), "{}", again.stderr);
 }
+
+#[test]
+fn a_backup_that_has_no_place_is_refused_and_says_what_to_do() {
+    let dir = Dir::new();
+    let exchange = Exchange::manual(&dir);
+    let daemon = Daemon::start(&dir, &exchange, &[]);
+    for (to, code, hint) in [
+        ("/nonexistent/x.db", "[NO_SUCH_PLACE]", "make its directory first"),
+        ("bracketd.toml", "[EXISTS]", "name another file"),
+        ("bracketd.toml/x.db", "[NOT_DONE]", "name another place"),
+    ] {
+        let refused = daemon.ask(&format!("db backup {to}"));
+        assert_eq!(refused.code, Some(4), "{to}: {}", refused.stderr);
+        for part in [code, hint] {
+            assert!(refused.stderr.contains(part), "{to}: {}", refused.stderr);
+        }
+    }
+}

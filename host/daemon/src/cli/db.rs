@@ -10,6 +10,7 @@ mod export;
 mod restore;
 mod status;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use bracketd_store::StoreError;
@@ -121,8 +122,19 @@ fn failure(error: ToolError, out: &Out) -> Failure {
         }
         ToolError::Store(StoreError::Busy) => (Exit::Refused, "BUSY", "try again in a moment"),
         ToolError::Store(StoreError::Full) => {
-            (Exit::Findings, "DISK_FULL", "make room, or write to another disk")
+            (Exit::Refused, "DISK_FULL", "make room, or write to another disk")
         }
+        ToolError::Store(StoreError::File { source, .. }) => match source.kind() {
+            ErrorKind::NotFound => {
+                (Exit::Refused, "NO_SUCH_PLACE", "make its directory first, or name another place")
+            }
+            ErrorKind::PermissionDenied => (
+                Exit::Refused,
+                "NO_PERMISSION",
+                "name another place, or run it as the daemon's user",
+            ),
+            _ => (Exit::Refused, "NOT_DONE", "name another place, or mend what the system says"),
+        },
         ToolError::Store(_) => (Exit::Findings, "NOT_DONE", ""),
     };
     Failure::new(exit, code, message).hint(hint)
