@@ -301,3 +301,38 @@ fn a_backup_that_has_no_place_is_refused_and_says_what_to_do() {
         }
     }
 }
+
+#[test]
+fn the_tools_need_of_the_configuration_only_where_the_ledger_is() {
+    let dir = Dir::new();
+    let exchange = Exchange::manual(&dir);
+    drop(Daemon::start(&dir, &exchange, &[]));
+    let file = dir.path().join("bracketd.toml");
+    let whole = std::fs::read_to_string(&file).expect("the configuration");
+    std::fs::remove_dir_all(dir.path().join("secrets")).expect("the secrets");
+    let all = ["db status", "db check", "db backup one.db", "db restore one.db --yes"];
+    for (what, text) in [
+        ("without its secrets", whole.clone()),
+        ("without its plugin", whole.replace("alpaca.wasm", "gone.wasm")),
+        ("with a key that nobody knows", format!("{whole}\n[surprise]\nkey = 1\n")),
+        ("with a line that is no TOML", format!("{whole}\nthis is no line\n")),
+    ] {
+        std::fs::write(&file, &text).expect("a configuration");
+        for verb in all {
+            let done = dir.bracketd(verb);
+            assert_eq!(done.code, Some(0), "{what}, {verb}: {}{}", done.stdout, done.stderr);
+        }
+        std::fs::remove_file(dir.path().join("one.db")).expect("the backup");
+        for kept in std::fs::read_dir(dir.path().join("data")).expect("a directory").flatten() {
+            // What a restore keeps has the second in its name.
+            if kept.file_name().to_string_lossy().contains(".replaced-") {
+                std::fs::remove_file(kept.path()).expect("a kept file");
+            }
+        }
+    }
+    std::fs::write(&file, whole.replace("data_dir = \"data\"", "data_dir = = 1")).expect("a file");
+    let refused = dir.bracketd("db status");
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("--dir DIR"), "{}", refused.stderr);
+    assert_eq!(dir.bracketd("db status --dir data").code, Some(0));
+}

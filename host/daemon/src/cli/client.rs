@@ -193,8 +193,7 @@ fn data_dirs(config: Option<&Path>) -> Vec<PathBuf> {
     let file = config.map_or_else(|| PathBuf::from(CONFIG_FILE), Path::to_owned);
     let mut dirs = Vec::new();
     if let Ok(text) = std::fs::read_to_string(&file) {
-        let checked = config::check_text(&file, &text);
-        dirs.push(checked.config.map_or_else(|| DATA_DIR.into(), |config| config.data_dir));
+        dirs.push(config::data_dir(&file, &text).unwrap_or_else(|| DATA_DIR.into()));
     }
     if config.is_none() {
         dirs.push(DEMO_DIR.into());

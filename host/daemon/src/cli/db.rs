@@ -65,7 +65,7 @@ pub struct DirArgs {
 /// # Errors
 /// Where there is no ledger, or the verb cannot do what it is for.
 pub fn run(verb: &DbVerb, common: &Common, out: &Out) -> Result<Exit, Failure> {
-    let find = |dir: &DirArgs| data_dir(dir, common, out);
+    let find = |dir: &DirArgs| data_dir(dir, common);
     match verb {
         DbVerb::Status(dir) => status::run(&find(dir)?, out),
         DbVerb::Check(args) => check::run(args, &|| find(&args.dir), out),
@@ -75,17 +75,26 @@ pub fn run(verb: &DbVerb, common: &Common, out: &Out) -> Result<Exit, Failure> {
     }
 }
 
-fn data_dir(args: &DirArgs, common: &Common, out: &Out) -> Result<PathBuf, Failure> {
+fn data_dir(args: &DirArgs, common: &Common) -> Result<PathBuf, Failure> {
     let config = super::config::path(common);
     match &args.dir {
         Some(dir) => Ok(dir.clone()),
-        None if common.config.is_some() || config.exists() => {
-            Ok(super::config::load(&config, out)?.data_dir)
-        }
+        None if common.config.is_some() || config.exists() => named_by(&config),
         None if Path::new(DEMO_DIR).exists() => Ok(DEMO_DIR.into()),
         None => Err(Failure::usage("there is neither a configuration nor a demo here")
             .hint("name the data directory with --dir, or the configuration with --config")),
     }
+}
+
+/// The data directory of a configuration, of which nothing else has to be right.
+fn named_by(config: &Path) -> Result<PathBuf, Failure> {
+    let text = std::fs::read_to_string(config);
+    let found = match &text {
+        Ok(text) => crate::config::data_dir(config, text)
+            .ok_or_else(|| format!("no data_dir can be read in {}", config.display())),
+        Err(error) => Err(format!("cannot read {}: {error}", config.display())),
+    };
+    found.map_err(|why| Failure::usage(why).hint("name the data directory with --dir DIR"))
 }
 
 /// What a tool says, with what to do next. Findings inside are told one by one.
