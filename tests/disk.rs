@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use crate::harness::{Daemon, Dir, Exchange, configure, difference};
+use crate::harness::{Api, Daemon, Dir, Exchange, configure, difference};
 
 /// Room for the ballast and little else, in bytes.
 const DISK: u64 = 40 << 20;
@@ -109,6 +109,10 @@ fn i3_on_a_full_disk_a_fill_still_gets_its_stop_and_then_nothing_is_sent_until_t
     });
     let later = api.set_stop(1, "91.5");
     assert_eq!(later.code(), Some("LEDGER_FAILED"), "{refused:?}, then {later:?}");
+    let said = daemon.ask("status");
+    let first = said.stdout.lines().nth(1).unwrap_or_default();
+    assert!(first.contains("ATTENTION") && first.contains("the ledger"), "{}", said.stdout);
+    assert_eq!(said.code, Some(1), "not ready is no success: {}", said.stdout);
     std::thread::sleep(Duration::from_secs(1));
     assert!(before.stops.is_empty() && exchange.ends("BBB").stops.is_empty(), "nothing is sent");
 
@@ -121,10 +125,36 @@ fn i3_on_a_full_disk_a_fill_still_gets_its_stop_and_then_nothing_is_sent_until_t
                     && difference(&tx, &exchange.ends(symbol)).is_none()
             })
     });
-    daemon.kill();
+    everything_is_as_before(&mut daemon, &api);
     let mut daemon = Daemon::spawn(&dir, None);
     let api = daemon.ready().expect("the ledger is sound");
     assert_eq!(api.status()["protection"]["protected"], 2);
+}
+
+/// With room, the ballast is kept and the activity log caught up, both told once each way; a stop
+/// has nothing left to write.
+fn everything_is_as_before(daemon: &mut Daemon, api: &Api) {
+    daemon.until("ballast and activity go on by themselves", |_| {
+        let status = api.status();
+        status["activity"]["behind"] == 0 && status["alerts"] == serde_json::json!([])
+    });
+    let shown = daemon.ask("db status");
+    for part in ["the newest\n", "kept for a full disk"] {
+        assert!(shown.stdout.contains(part), "{part:?}: {}", shown.stdout);
+    }
+    assert_eq!(daemon.ask("status").code, Some(0));
+    daemon.signal("TERM");
+    let status = daemon.ends_within(STOP_MAX);
+    assert!(status.is_some_and(|s| s.success()), "{status:?}\n{}", daemon.log());
+    let log = daemon.log();
+    for words in [
+        "ballast (ledger.ballast) was given back",
+        "the ballast is kept for a full disk again",
+        "the activity log is not written",
+        "the activity log is written again",
+    ] {
+        assert_eq!(log.matches(words).count(), 1, "{words:?} in\n{log}");
+    }
 }
 
 #[test]
@@ -173,10 +203,12 @@ fn starts_on_a_full_disk(end: impl FnOnce(Daemon)) {
                 && difference(&tx, &exchange.ends(symbol)).is_none()
         })
     });
-    for verb in ["status", "tx list"] {
-        let said = daemon.ask(verb);
-        assert_eq!(said.code, Some(0), "{verb}: {}{}", said.stdout, said.stderr);
-    }
+    let said = daemon.ask("tx list");
+    assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+    daemon.until("the missing ballast is said", |d| {
+        let said = d.ask("status");
+        said.code == Some(1) && said.stdout.contains("the ballast (ledger.ballast) was given back")
+    });
     assert!(api.set_stop(1, "96.5").promised().is_some());
 }
 
@@ -251,4 +283,94 @@ fn i3_while_somebody_locks_the_ledger_nothing_is_sent_and_nothing_is_lost() {
     daemon.until("changes are taken again", |_| {
         exchange.ends("AAA").stops == exchange.ends("AAA").stops_at("96.5")
     });
+}
+
+#[test]
+fn g8_a_kill_switch_holds_on_a_full_disk_and_is_written_once_there_is_room() {
+    let dir = Dir::new();
+    let exchange = Exchange::manual(&dir);
+    for symbol in ["AAA", "BBB"] {
+        exchange.price(symbol, "100.00", "100.02");
+    }
+    configure(&dir, &exchange.url, &[]);
+    let disk = SmallDisk::at(&dir.path().join("data"));
+    let mut daemon = Daemon::spawn(&dir, None);
+    let api = daemon.ready().expect("it runs");
+    assert!(api.open("AAA", None, "plain").promised().is_some());
+    assert!(api.open("BBB", Some("99.90"), "plain").promised().is_some());
+    daemon.until("one is protected, the other waits", |_| exchange.open_orders().len() == 3);
+    let began = Instant::now();
+    for number in 0.. {
+        disk.fill();
+        let stop = format!("{}.{:02}", 90 + number / 100 % 5, number % 100);
+        if api.set_stop(1, &stop).promised().is_none() {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "a full disk takes everything");
+    }
+
+    let said = daemon.ask("kill freeze --account paper --reason full");
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    assert!(said.stdout.contains("NOT YET IN THE LEDGER"), "{}", said.stdout);
+    std::fs::write(dir.path().join("data/KILL"), "").expect("a name needs no room");
+    daemon.until("the file holds too", |_| api.status()["kill"]["level"] == "protect-only");
+    let shown = daemon.ask("kill status");
+    for level in ["freeze (not yet in the ledger)", "protect-only (not yet in the ledger)"] {
+        assert!(shown.stdout.contains(level), "{}", shown.stdout);
+    }
+    let status = daemon.ask("status").stdout;
+    assert!(status.contains("it is not yet in the ledger"), "{status}");
+    let cleared = daemon.ask("kill clear --account paper --reason calm");
+    assert_eq!(cleared.code, Some(4), "a level is only raised like this: {}", cleared.stdout);
+    assert!(cleared.stderr.contains("LEDGER_FAILED"), "{}", cleared.stderr);
+
+    disk.make_room();
+    daemon.until("both are written", |_| {
+        let status = api.status();
+        status["kill"]["in_ledger"] == true && status["accounts"][0]["kill"]["in_ledger"] == true
+    });
+    assert_eq!(api.open("AAA", None, "plain").code(), Some("KILLED"));
+    exchange.price("BBB", "99.80", "99.82");
+    daemon.until("protection goes on at every level", |_| {
+        let tx = api.of_symbol("BBB").unwrap_or_default();
+        tx["protection"]["state"] == "protected" && difference(&tx, &exchange.ends("BBB")).is_none()
+    });
+    std::fs::remove_file(dir.path().join("data/KILL")).expect("the file");
+    daemon.kill();
+    let mut daemon = Daemon::spawn(&dir, None);
+    let api = daemon.api().expect("it runs again");
+    let status = api.status();
+    assert_eq!(status["kill"]["level"], "protect-only");
+    assert_eq!(status["accounts"][0]["kill"]["level"], "freeze");
+}
+
+#[test]
+fn a_start_that_finds_no_room_for_daemon_json_writes_it_once_there_is() {
+    let dir = Dir::new();
+    let exchange = Exchange::manual(&dir);
+    exchange.price("AAA", "100.00", "100.02");
+    configure(&dir, &exchange.url, &[]);
+    let disk = SmallDisk::at(&dir.path().join("data"));
+    let mut daemon = Daemon::spawn(&dir, None);
+    let api = daemon.ready().expect("it runs");
+    assert!(api.open("AAA", None, "plain").promised().is_some());
+    daemon.until("it is protected", |_| api.status()["protection"]["protected"] == 1);
+    let began = Instant::now();
+    for number in 0.. {
+        disk.fill();
+        if api.set_stop(1, &format!("9{}.5", number % 5)).promised().is_none() {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "a full disk takes everything");
+    }
+    daemon.kill();
+    disk.fill();
+    let mut daemon = Daemon::spawn(&dir, None);
+    daemon.until("it says what it lacks", |d| d.log().contains("daemon.json cannot be written"));
+    let old = std::fs::read_to_string(dir.path().join("data/daemon.json")).expect("the old one");
+    assert!(!old.contains(&format!("\"pid\": {}", daemon.pid())), "{old}");
+    disk.make_room();
+    let api = daemon.ready().expect("it is found, and well");
+    assert_eq!(api.status()["protection"]["protected"], 1);
+    assert!(daemon.log().contains("daemon.json is written"), "{}", daemon.log());
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -237,4 +238,101 @@ fn a_ledger_of_a_newer_program_is_refused_by_every_verb() {
         }
     }
     assert!(!dir.path().join("x.db").exists());
+}
+
+#[test]
+fn i3_a_data_directory_that_has_lost_its_ledger_is_refused_before_anything_is_sent() {
+    let dir = Dir::new();
+    let exchange = Exchange::manual(&dir);
+    exchange.price("AAA", "100.00", "100.02");
+    configure(&dir, &exchange.url, &[]);
+    let mut daemon = Daemon::spawn(&dir, None);
+    let api = daemon.ready().expect("it runs");
+    assert!(api.open("AAA", None, "plain").promised().is_some());
+    daemon.until("it is protected", |_| api.status()["protection"]["protected"] == 1);
+    daemon.signal("TERM");
+    assert!(daemon.ends_within(Duration::from_secs(15)).is_some_and(|status| status.success()));
+    let ledger = dir.path().join("data/ledger.db");
+    let orders = exchange.open_orders();
+    for empty in [false, true] {
+        std::fs::remove_file(&ledger).expect("the ledger");
+        if empty {
+            std::fs::write(&ledger, "").expect("an empty file");
+        }
+        let started = dir.bracketd("run");
+        assert_eq!(started.code, Some(1), "{}", started.stderr);
+        for part in ["data/ledger.db is", "activity.db", "db restore FILE", "--new-ledger"] {
+            assert!(started.stderr.contains(part), "{part}: {}", started.stderr);
+        }
+        let kept = std::fs::metadata(&ledger).is_ok_and(|meta| meta.len() > 0);
+        assert!(!kept, "nothing was made in its place");
+        std::fs::write(&ledger, "").expect("an empty file");
+    }
+    let mut command = program(dir.path());
+    command.args(["run", "--new-ledger"]).stdout(Stdio::null()).stderr(Stdio::null());
+    let child = command.spawn().expect("it starts");
+    let mut daemon = Daemon::around(dir.path(), Process(child));
+    let api = daemon.api().expect("somebody said so");
+    daemon.until("it watches", |_| api.status()["accounts"][0]["reconciled"] == true);
+    assert_eq!(api.status()["accounts"][0]["armed"], false, "{:#}", api.status());
+    assert_eq!(api.open("AAA", None, "plain").code(), Some("DISARMED"));
+    assert_eq!(exchange.open_orders(), orders, "the orders of before are left alone");
+    let again = dir.bracketd("run --new-ledger");
+    assert!(again.stderr.contains("is in use"), "{}", again.stderr);
+    daemon.kill();
+    let again = dir.bracketd("run --new-ledger");
+    assert!(again.stderr.contains("--new-ledger is for"), "{}", again.stderr);
+}
+
+#[test]
+fn a_backup_that_has_no_place_is_refused_and_says_what_to_do() {
+    let dir = Dir::new();
+    let exchange = Exchange::manual(&dir);
+    let daemon = Daemon::start(&dir, &exchange, &[]);
+    for (to, code, hint) in [
+        ("/nonexistent/x.db", "[NO_SUCH_PLACE]", "make its directory first"),
+        ("bracketd.toml", "[EXISTS]", "name another file"),
+        ("bracketd.toml/x.db", "[NOT_DONE]", "name another place"),
+    ] {
+        let refused = daemon.ask(&format!("db backup {to}"));
+        assert_eq!(refused.code, Some(4), "{to}: {}", refused.stderr);
+        for part in [code, hint] {
+            assert!(refused.stderr.contains(part), "{to}: {}", refused.stderr);
+        }
+    }
+}
+
+#[test]
+fn the_tools_need_of_the_configuration_only_where_the_ledger_is() {
+    let dir = Dir::new();
+    let exchange = Exchange::manual(&dir);
+    drop(Daemon::start(&dir, &exchange, &[]));
+    let file = dir.path().join("bracketd.toml");
+    let whole = std::fs::read_to_string(&file).expect("the configuration");
+    std::fs::remove_dir_all(dir.path().join("secrets")).expect("the secrets");
+    let all = ["db status", "db check", "db backup one.db", "db restore one.db --yes"];
+    for (what, text) in [
+        ("without its secrets", whole.clone()),
+        ("without its plugin", whole.replace("alpaca.wasm", "gone.wasm")),
+        ("with a key that nobody knows", format!("{whole}\n[surprise]\nkey = 1\n")),
+        ("with a line that is no TOML", format!("{whole}\nthis is no line\n")),
+    ] {
+        std::fs::write(&file, &text).expect("a configuration");
+        for verb in all {
+            let done = dir.bracketd(verb);
+            assert_eq!(done.code, Some(0), "{what}, {verb}: {}{}", done.stdout, done.stderr);
+        }
+        std::fs::remove_file(dir.path().join("one.db")).expect("the backup");
+        for kept in std::fs::read_dir(dir.path().join("data")).expect("a directory").flatten() {
+            // What a restore keeps has the second in its name.
+            if kept.file_name().to_string_lossy().contains(".replaced-") {
+                std::fs::remove_file(kept.path()).expect("a kept file");
+            }
+        }
+    }
+    std::fs::write(&file, whole.replace("data_dir = \"data\"", "data_dir = = 1")).expect("a file");
+    let refused = dir.bracketd("db status");
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("--dir DIR"), "{}", refused.stderr);
+    assert_eq!(dir.bracketd("db status --dir data").code, Some(0));
 }

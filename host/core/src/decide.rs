@@ -58,7 +58,7 @@ pub fn decide(
     };
     let verdict = if account.is_armed() { verdict } else { stored_only(verdict) };
     match verdict.outcome {
-        Outcome::Unchanged => verdict,
+        Outcome::Unchanged | Outcome::Held => verdict,
         Outcome::Refused(refusal) => {
             let tx = Arc::clone(tx);
             refused(&tx, request, refusal, &verdict.message, now, out);
@@ -77,7 +77,7 @@ fn stored_only(verdict: Verdict) -> Verdict {
             message: "stored; goes to the broker when the account is armed".to_owned(),
             ..verdict
         },
-        Outcome::Stored | Outcome::Unchanged | Outcome::Refused(_) => verdict,
+        Outcome::Stored | Outcome::Unchanged | Outcome::Held | Outcome::Refused(_) => verdict,
     }
 }
 

@@ -284,6 +284,9 @@ pub enum Outcome {
     Staged,
     /// It already was so.
     Unchanged,
+    /// It holds from now on, in memory alone: the ledger cannot be written yet, and gets it as soon as
+    /// it can. Only a kill level that is raised is taken like this.
+    Held,
     /// Not done.
     Refused(Refusal),
 }
@@ -307,12 +310,13 @@ impl Verdict {
         !matches!(self.outcome, Outcome::Refused(_))
     }
 
-    /// `STORED`, `STAGED`, `UNCHANGED`, or the refusal's code.
+    /// `STORED`, `STAGED`, `UNCHANGED`, `HELD`, or the refusal's code.
     pub fn code(&self) -> &'static str {
         match self.outcome {
             Outcome::Stored => "STORED",
             Outcome::Staged => "STAGED",
             Outcome::Unchanged => "UNCHANGED",
+            Outcome::Held => "HELD",
             Outcome::Refused(refusal) => refusal.code(),
         }
     }

@@ -16,5 +16,5 @@ pub mod units;
 #[cfg(test)]
 mod tests;
 
-pub use load::{Checked, check_file, check_text, schema};
+pub use load::{Checked, check_file, check_text, data_dir, schema};
 pub use resolved::Config;

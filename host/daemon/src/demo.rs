@@ -15,6 +15,7 @@ use bracketd_core::Decimal;
 use bracketd_exchange::{
     AccountConfig, Exchange, ExchangeConfig, ExchangeHandle, Feed, MarketConfig, MarketSymbol,
 };
+use bracketd_store::BALLAST_FILE;
 
 use crate::config::{Config, check_text};
 
@@ -47,34 +48,33 @@ pub struct Demo {
     pub is_new: bool,
 }
 
-/// Makes the demo's directory where it is missing, and starts its exchange.
+/// Fills the demo's directory, whose lock the caller holds, and starts its exchange.
 ///
 /// # Errors
 /// With what could not be made or started.
 pub fn prepare(dir: &Path, fresh: bool) -> anyhow::Result<Demo> {
-    let dir = std::path::absolute(dir)?;
-    if fresh && dir.exists() {
-        start_over(&dir)?;
+    if fresh {
+        start_over(dir)?;
     }
     let is_new = !dir.join("ledger.db").exists();
     let policies = dir.join("policies");
-    std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
     write_policies(&policies)?;
     write(&dir.join("alpaca.wasm"), PLUGIN)?;
     write_private(&dir.join("exchange.key_id"), KEY)?;
     write_private(&dir.join("exchange.secret_key"), SECRET)?;
-    let exchange = Exchange::spawn(&exchange_config(&dir))
+    let exchange = Exchange::spawn(&exchange_config(dir))
         .context("the demo's paper exchange does not start")?;
     let file = dir.join("bracketd.toml");
     let text = configuration(&exchange.address());
     write(&file, text.as_bytes())?;
     let config = resolve(&file, &text)?;
-    Ok(Demo { dir, config, exchange, is_new })
+    Ok(Demo { dir: dir.to_owned(), config, exchange, is_new })
 }
 
-/// Removes what a demo or a tape run wrote, and nothing that it did not.
+/// Removes what a demo or a tape run wrote, and nothing that it did not. Only who holds the
+/// directory's lock may.
 pub(crate) fn start_over(dir: &Path) -> anyhow::Result<()> {
-    let ours = ["ledger.db", "activity.db", "exchange.book", "daemon.json", "ballast"];
+    let ours = ["ledger.db", "activity.db", "exchange.book", "daemon.json", BALLAST_FILE];
     for entry in std::fs::read_dir(dir)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();

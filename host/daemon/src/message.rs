@@ -223,11 +223,14 @@ pub struct Status {
     pub not_ready: Vec<String>,
     /// The kill switch of the whole daemon.
     pub kill: Kill,
+    /// Whether the ledger has it.
+    pub is_kill_written: bool,
     /// What the file KILL asks for, while it is there.
     pub kill_file: Option<KillLevel>,
     /// Transactions that hold something at a disarmed account.
     pub unmanaged: Vec<TransactionId>,
-    /// What must not be overlooked, one sentence each: kill switches, disarmed accounts.
+    /// What must not be overlooked, one sentence each: why the daemon is not ready, a disk that was
+    /// full, disarmed accounts.
     pub alerts: Vec<String>,
 }
 
@@ -254,6 +257,8 @@ pub struct AccountState {
     pub control: Control,
     /// The kill level that holds for it: its own or the daemon's.
     pub kill_level: KillLevel,
+    /// Whether the ledger has its own kill switch as it stands.
+    pub is_kill_written: bool,
 }
 
 /// Everything about one account.
@@ -329,6 +334,8 @@ pub struct ActivityState {
     pub queued: u64,
     /// What went wrong last, where something did.
     pub last_error: Option<String>,
+    /// Facts of the ledger that it does not have yet.
+    pub behind: u64,
 }
 
 /// How one policy is.

@@ -13,12 +13,13 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use bracketd_core::ids::AccountName;
+use bracketd_store::DirLock;
 
 use crate::cli::run::{Demo, Launch};
 use crate::config::Config;
 use crate::demo::{self, Director};
 use crate::message::Mode;
-use crate::run::{Clock, Entries, Plan, Running, start};
+use crate::run::{Clock, Entries, Plan, Running, hold, start};
 
 /// How often the main thread looks whether something ended.
 const LOOK: Duration = Duration::from_millis(100);
@@ -36,44 +37,57 @@ pub fn serve(launch: Launch) -> anyhow::Result<()> {
     }
     match launch {
         Launch::Demo(demo) => run_demo(&demo, &stop),
-        Launch::Accounts(config) => run_accounts(config, &stop),
+        Launch::Accounts { config, new_ledger } => run_accounts(*config, new_ledger, &stop),
         Launch::Tape(tape) => tape_run::run(&tape, &stop),
     }
 }
 
 fn run_demo(wish: &Demo, stop: &AtomicBool) -> anyhow::Result<()> {
-    let demo = demo::prepare(&wish.dir, wish.is_fresh)?;
-    let running = start(plan(demo.config.clone(), Mode::Demo, Clock::Wall))?;
+    let dir = std::path::absolute(&wish.dir)?;
+    let lock = hold(&dir)?;
+    let demo = demo::prepare(&dir, wish.is_fresh)?;
+    let mut running = start(plan(demo.config.clone(), Mode::Demo, lock))?;
     screen::demo(&demo, &running);
     let url = demo.exchange.url();
     let director = Director::start(running.inbox.clone(), url, demo.is_new)?;
-    let ended = until_stopped(&running, stop);
+    let ended = until_stopped(&mut running, stop);
     drop(director);
     finish(running, ended)
 }
 
-fn run_accounts(config: Config, stop: &AtomicBool) -> anyhow::Result<()> {
+fn run_accounts(config: Config, new_ledger: bool, stop: &AtomicBool) -> anyhow::Result<()> {
     if config.accounts.is_empty() {
         bail!("{} names no account; add an [[account]] table", config.file.display());
     }
     let file = config.file.clone();
-    let running = start(plan(config, Mode::Accounts, Clock::Wall))?;
+    let lock = hold(&config.data_dir)?;
+    let plan = Plan { new_ledger, ..plan(config, Mode::Accounts, lock) };
+    let mut running = start(plan)?;
     screen::accounts(&file, &running);
-    let ended = until_stopped(&running, stop);
+    let ended = until_stopped(&mut running, stop);
     finish(running, ended)
 }
 
-fn plan(config: Config, mode: Mode, clock: Clock) -> Plan {
+fn plan(config: Config, mode: Mode, lock: DirLock) -> Plan {
     let nobody = || AccountName::new("");
     let entries = Entries::none((nobody(), nobody()));
-    Plan { config, mode, clock, entries, watch: BTreeMap::new() }
+    Plan {
+        config,
+        mode,
+        clock: Clock::Wall,
+        entries,
+        watch: BTreeMap::new(),
+        lock,
+        new_ledger: false,
+    }
 }
 
-fn until_stopped(running: &Running, stop: &AtomicBool) -> anyhow::Result<()> {
+fn until_stopped(running: &mut Running, stop: &AtomicBool) -> anyhow::Result<()> {
     while !stop.load(Ordering::Acquire) {
         if !running.is_alive() {
             bail!("the engine ended by itself");
         }
+        running.tend();
         std::thread::sleep(LOOK);
     }
     Ok(())

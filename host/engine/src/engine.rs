@@ -59,6 +59,8 @@ pub struct Engine {
     pub(crate) by_symbol: BTreeMap<(AccountName, Symbol), BTreeSet<TransactionId>>,
     /// A batch whose commit failed, kept whole; nothing is applied before it is written.
     pub(crate) unsaved: Option<(Transition, Dispatch)>,
+    /// Transactions that a kill level which was raised meanwhile concerns.
+    pub(crate) replan: BTreeSet<TransactionId>,
     /// What arrived meanwhile.
     pub(crate) held_back: HeldBack,
     /// Ended transactions in the order of their end: the oldest leave memory first.
@@ -164,6 +166,7 @@ impl Engine {
             watched: BTreeMap::new(),
             by_symbol: BTreeMap::new(),
             unsaved: None,
+            replan: BTreeSet::new(),
             held_back: HeldBack::default(),
             ended,
             recovered: Some(recovered),

@@ -15,6 +15,7 @@ mod runs;
 mod settings;
 mod step;
 mod timers;
+mod unwritten;
 
 pub use engine::{Engine, StartError};
 pub use input::{Budget, Dispatch, Input, Noise, Ticket};

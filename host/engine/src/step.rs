@@ -44,20 +44,33 @@ fn has_business(tx: &Transaction) -> bool {
         || tx.orders.iter().any(|order| !order.status.is_terminal())
 }
 
+/// What a step comes to whose batch could not be written: nothing is sent.
+fn stalled(now: Timestamp, verdicts: Vec<(Ticket, Verdict)>, why: String) -> Dispatch {
+    Dispatch {
+        verdicts,
+        ledger_error: Some(why),
+        next_timer: Some(now.plus_ms(NOT_TAKEN_MS)),
+        ..Dispatch::default()
+    }
+}
+
 impl Engine {
     /// Takes what arrived, decides, commits once, and returns what is to be sent.
     pub fn step(&mut self, now: Timestamp, inputs: Vec<Input>, budget: &dyn Budget) -> Dispatch {
-        if let Some(stalled) = self.write_unsaved(now, &inputs) {
-            // While it cannot be written, whoever asks was told so already.
-            let refused = stalled.ledger_error.is_some();
-            let kept =
-                inputs.into_iter().filter(|i| !refused || !matches!(i, Input::Request { .. }));
-            kept.for_each(|input| self.held_back.keep(input));
-            return stalled;
-        }
+        let inputs = match self.write_unsaved(now, inputs) {
+            Ok(inputs) => inputs,
+            Err(stalled) => return *stalled,
+        };
         let mut out = self.recovered.take().unwrap_or_default();
+        out.touched.extend(std::mem::take(&mut self.replan));
         let mut sent = Dispatch::default();
+        let mut raised = Vec::new();
         for input in self.held_back.take().chain(inputs) {
+            if let Input::Request { ticket, request } = &input
+                && self.raises(request)
+            {
+                raised.push((*ticket, (**request).clone()));
+            }
             self.take_in(input, now, &mut out, &mut sent);
         }
         self.let_parked_go(now, &mut out, &mut sent);
@@ -70,7 +83,7 @@ impl Engine {
         self.beat(now, &mut out);
         self.run_policies(now, budget, &mut out, &mut sent);
         self.plan_touched(now, &mut out);
-        self.commit(now, out, sent)
+        self.commit(now, out, sent, &raised)
     }
 
     fn take_in(&mut self, input: Input, now: Timestamp, out: &mut Transition, sent: &mut Dispatch) {
@@ -177,7 +190,12 @@ impl Engine {
         }
     }
 
-    fn decide(&mut self, request: &Request, now: Timestamp, out: &mut Transition) -> Verdict {
+    pub(crate) fn decide(
+        &mut self,
+        request: &Request,
+        now: Timestamp,
+        out: &mut Transition,
+    ) -> Verdict {
         let policies = &self.policies;
         decide(&mut self.book, request, &|name| policies.policy(name).is_some(), now, out)
     }
@@ -242,20 +260,28 @@ impl Engine {
     }
 
     /// Writes the batch and hands out what follows from it; on failure everything is kept.
-    fn commit(&mut self, now: Timestamp, out: Transition, mut sent: Dispatch) -> Dispatch {
+    fn commit(
+        &mut self,
+        now: Timestamp,
+        out: Transition,
+        mut sent: Dispatch,
+        raised: &[(Ticket, Request)],
+    ) -> Dispatch {
         let touched: Vec<TransactionId> = out.touched.iter().copied().collect();
         for id in touched {
             self.index(id, now);
         }
         if let Err(why) = self.write(now, &out, &mut sent) {
-            let waits = Dispatch {
-                ledger_error: Some(why),
-                next_timer: Some(now.plus_ms(NOT_TAKEN_MS)),
-                ..Dispatch::default()
-            };
-            let verdicts = if bug::is(Bug::M5) { sent.verdicts.clone() } else { Vec::new() };
+            let mut verdicts = std::mem::take(&mut sent.verdicts);
             self.unsaved = Some((out, sent));
-            return Dispatch { verdicts, ..waits };
+            let mut early = self.early_answers(raised, &mut verdicts, &why);
+            if bug::is(Bug::M5) {
+                early.extend(verdicts.iter().cloned());
+            }
+            if let Some((_, sent)) = &mut self.unsaved {
+                sent.verdicts = verdicts;
+            }
+            return stalled(now, early, why);
         }
         self.finish(now, out, sent)
     }
@@ -378,28 +404,35 @@ impl Engine {
         self.held_back.keep_first(rows);
     }
 
-    /// Retries a batch that could not be written. Gives the answer of this step while it cannot.
-    fn write_unsaved(&mut self, now: Timestamp, inputs: &[Input]) -> Option<Dispatch> {
-        let (mut out, mut sent) = self.unsaved.take()?;
+    /// Retries a batch that could not be written; what arrived is kept until it is. Gives it back
+    /// where there is none.
+    ///
+    /// # Errors
+    /// The answer of this step, where there was one.
+    fn write_unsaved(
+        &mut self,
+        now: Timestamp,
+        inputs: Vec<Input>,
+    ) -> Result<Vec<Input>, Box<Dispatch>> {
+        let Some((mut out, mut sent)) = self.unsaved.take() else { return Ok(inputs) };
         let why = match self.write(now, &out, &mut sent) {
             Ok(()) => {
                 self.hold_commands(&mut out.commands);
+                inputs.into_iter().for_each(|input| self.held_back.keep(input));
                 let done = self.finish(now, out, sent);
-                return Some(Dispatch { has_more: true, ..done });
+                return Err(Box::new(Dispatch { has_more: true, ..done }));
             }
             Err(why) => why,
         };
         self.unsaved = Some((out, sent));
-        let verdicts = inputs.iter().filter_map(|input| match input {
-            Input::Request { ticket, .. } => Some(Self::ledger_failed(*ticket, &why)),
-            _ => None,
-        });
-        Some(Dispatch {
-            verdicts: verdicts.collect(),
-            next_timer: Some(now.plus_ms(NOT_TAKEN_MS)),
-            ledger_error: Some(why.clone()),
-            ..Dispatch::default()
-        })
+        let (mut verdicts, rest) = self.hold_kills(inputs, &why, now);
+        for input in rest {
+            match input {
+                Input::Request { ticket, .. } => verdicts.push(Self::ledger_failed(ticket, &why)),
+                other => self.held_back.keep(other),
+            }
+        }
+        Err(Box::new(stalled(now, verdicts, why)))
     }
 
     /// The symbols whose prices are needed: those of live transactions and of waiting requests.

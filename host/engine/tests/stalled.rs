@@ -9,16 +9,18 @@ use bracketd_core::broker::{
     BrokerEvent, Fault, Fill, FromAccount, History, OrderReport, Picture, Quote,
 };
 use bracketd_core::command::{Answer, Call, Progress};
+use bracketd_core::control::{KillFile, KillLevel};
+use bracketd_core::fact::FactKind;
 use bracketd_core::ids::{AccountName, Symbol, TransactionId};
 use bracketd_core::instrument::{AccountInfo, Features, Instrument, PriceBand};
-use bracketd_core::intent::{GuardWish, Intent, Open, Request, Source};
+use bracketd_core::intent::{GuardWish, Intent, Open, Outcome, Request, Source, Verdict, Wish};
 use bracketd_core::money::{Price, Quantity};
 use bracketd_core::order::{Direction, OrderStatus};
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{EntryKind, TransactionStatus};
 use bracketd_engine::{Budget, Dispatch, Engine, Input, Settings, Ticket};
 use bracketd_policy::PolicySet;
-use bracketd_store::Ledger;
+use bracketd_store::{FactFilter, Ledger};
 
 const ID: TransactionId = TransactionId(1);
 
@@ -43,6 +45,15 @@ struct World {
 impl World {
     /// An entry of one with stop 95 rests at the broker, and from now on nothing can be written.
     fn stalled() -> Self {
+        let mut world = Self::resting();
+        world.engine.ledger().refuse_writes(true);
+        let stalls = world.tell(BrokerEvent::Down(Fault::new("NETWORK", "gone")));
+        assert!(stalls.ledger_error.is_some());
+        world
+    }
+
+    /// An entry of one with stop 95 rests at the broker.
+    fn resting() -> Self {
         let now = Timestamp(1_700_000_040_000_000);
         let rules = AccountRules { quote_age_ms_max: 600_000, ..AccountRules::default() };
         let accounts = [(AccountName::new("a"), rules)].into();
@@ -92,10 +103,25 @@ impl World {
         let answer = Answer::Placed { order, progress: Progress::Accepted };
         let mut world = Self { engine, now, entry };
         world.tell(BrokerEvent::Answer { op: command.op, answer });
-        world.engine.ledger().refuse_writes(true);
-        let stalls = world.tell(BrokerEvent::Down(Fault::new("NETWORK", "gone")));
-        assert!(stalls.ledger_error.is_some());
         world
+    }
+
+    /// Somebody asks; the verdict, where it comes at once. Nothing is sent meanwhile.
+    fn ask(&mut self, intent: Intent) -> Option<Verdict> {
+        let source = Source::Manual("ann".to_owned());
+        let why = "the disk is full".to_owned();
+        let request = Request { intent, source, why, if_version: None, inputs: String::new() };
+        let (ticket, request) = (Ticket(7), Box::new(request));
+        let dispatch = self.step(vec![Input::Request { ticket, request }]);
+        assert!(dispatch.ledger_error.is_some() && dispatch.commands.is_empty());
+        dispatch.verdicts.into_iter().next().map(|(_, verdict)| verdict)
+    }
+
+    /// The levels that the ledger would give to the next start: the daemon's and the account's.
+    fn written_levels(&self) -> (KillLevel, KillLevel) {
+        let loaded = self.engine.ledger().load().expect("the ledger");
+        let account = loaded.controls.get(&AccountName::new("a"));
+        (loaded.kill.level, account.map_or(KillLevel::Off, |control| control.kill.level))
     }
 
     fn step(&mut self, inputs: Vec<Input>) -> Dispatch {
@@ -273,4 +299,75 @@ fn s17_what_cannot_be_told_in_fewer_words_makes_the_accounts_wait() {
     assert!(told < 100_000, "everything is taken");
     world.goes_on();
     assert!(world.engine.has_room() && world.engine.held_back() == 0);
+}
+
+fn kill(account: Option<&str>, level: KillLevel) -> Intent {
+    let account = account.map(AccountName::new);
+    Intent::Kill { account, level, reset_baseline: false }
+}
+
+/// What cancels the resting entry, of all that is to be sent.
+fn cancels(dispatch: &Dispatch) -> usize {
+    dispatch.commands.iter().filter(|c| matches!(c.call, Call::Cancel { .. })).count()
+}
+
+#[test]
+fn g8_a_level_that_is_raised_while_nothing_can_be_written_holds_at_once_and_is_written_later() {
+    let levels = |world: &World| {
+        let book = world.engine.book();
+        (book.kill.level, book.accounts[&"a".into()].control.kill.level)
+    };
+    // Whether the batch that waits has something else in it, or the level alone.
+    for waits in [true, false] {
+        let mut world = World::resting();
+        world.engine.ledger().refuse_writes(true);
+        if waits {
+            let wish = Wish::Set(price(94).expect("a price"));
+            let change = Intent::Protect { transaction: ID, stop: wish, target: Wish::Keep };
+            assert_eq!(world.ask(change), None, "it is not promised before it is written");
+        }
+        for _again in 0..2 {
+            let said = world.ask(kill(Some("a"), KillLevel::Freeze)).expect("an answer at once");
+            assert_eq!(said.outcome, Outcome::Held, "{}", said.message);
+            assert!(said.message.contains("NOT YET IN THE LEDGER"), "{}", said.message);
+        }
+        let file = KillFile { level: KillLevel::CancelEntries, why: String::new() };
+        assert!(world.step(vec![Input::KillFile(Some(file))]).commands.is_empty());
+        let held = (KillLevel::CancelEntries, KillLevel::Freeze);
+        assert_eq!((levels(&world), world.written_levels()), (held, Default::default()));
+        let unwritten = [None, Some(AccountName::new("a"))];
+        assert_eq!(world.engine.unwritten_kills(), unwritten.into());
+        for (scope, level) in [(Some("a"), KillLevel::Off), (None, KillLevel::Freeze)] {
+            let lowered = world.ask(kill(scope, level)).expect("an answer").code();
+            assert_eq!(lowered, "LEDGER_FAILED", "a level is lowered in the ledger only");
+        }
+        let done = world.goes_on();
+        assert_eq!((levels(&world), world.written_levels()), (held, held));
+        assert_eq!(world.engine.unwritten_kills(), [].into());
+        assert_eq!(cancels(&done), 1, "the level is acted upon: {:?}", done.commands);
+        let filter = FactFilter::default();
+        let facts = world.engine.ledger().facts(&filter).expect("facts");
+        let changes = facts.iter().filter(|stored| stored.fact.kind == FactKind::KillChanged);
+        assert_eq!(changes.count(), 2, "each once");
+    }
+}
+
+#[test]
+fn g8_only_a_person_with_a_reason_and_only_a_known_account_is_heard_while_nothing_can_be_written() {
+    let mut world = World::stalled();
+    let by = |source, why: &str, account: Option<&str>| Request {
+        intent: kill(account, KillLevel::Flatten),
+        source,
+        why: why.to_owned(),
+        if_version: None,
+        inputs: String::new(),
+    };
+    let ann = || Source::Manual("ann".to_owned());
+    let policy = Source::Policy { name: "p".into(), digest: "d".to_owned() };
+    for request in [by(policy, "x", None), by(ann(), " ", None), by(ann(), "x", Some("b"))] {
+        let input = Input::Request { ticket: Ticket(1), request: Box::new(request) };
+        let dispatch = world.step(vec![input]);
+        assert_eq!(dispatch.verdicts[0].1.code(), "LEDGER_FAILED");
+        assert_eq!(world.engine.book().kill.level, KillLevel::Off);
+    }
 }

@@ -60,7 +60,12 @@ impl Disk {
                 None => Ledger::in_memory(),
             },
             Self::File(file) => {
-                let options = OpenOptions { ballast_bytes: 0, busy_ms: 0, fixed_id: true };
+                let options = OpenOptions {
+                    ballast_bytes: 0,
+                    busy_ms: 0,
+                    fixed_id: true,
+                    ..OpenOptions::default()
+                };
                 Ledger::open_with(&file.dir(), options)
             }
         }

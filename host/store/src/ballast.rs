@@ -18,7 +18,9 @@ use crate::error::StoreError;
 /// Name of the ballast file in the data directory.
 pub const BALLAST_FILE: &str = "ledger.ballast";
 
-const REFILL_EVERY: Duration = Duration::from_secs(30);
+const REFILL_EVERY: Duration = Duration::from_secs(10);
+/// This part of the size must be free beside it, or it would be given back at once.
+const BESIDE: u64 = 16;
 const CHUNK_BYTES: usize = 1 << 20;
 
 /// The ballast file of a ledger.
@@ -28,6 +30,7 @@ pub(crate) struct Ballast {
     bytes: u64,
     every: Duration,
     refill: Option<Refill>,
+    is_kept: Arc<AtomicBool>,
 }
 
 /// A thread that tries to fill the file again and again, until it succeeds or is stopped.
@@ -46,7 +49,8 @@ impl Ballast {
 
     fn open_every(dir: &Path, bytes: u64, every: Duration) -> Result<Self, StoreError> {
         let path = dir.join(BALLAST_FILE);
-        let mut ballast = Self { path, bytes, every, refill: None };
+        let is_kept = Arc::new(AtomicBool::new(true));
+        let mut ballast = Self { path, bytes, every, refill: None, is_kept };
         let path = &ballast.path;
         if bytes > 0 && size(path) != bytes && !fill(path, bytes, bytes, &AtomicBool::new(false)) {
             match File::create(path) {
@@ -72,14 +76,19 @@ impl Ballast {
 
     fn refill_later(&mut self) {
         let stop = Arc::new(AtomicBool::new(false));
+        // One of its own: a thread that was stopped has no say any more.
+        self.is_kept = Arc::new(AtomicBool::new(false));
         let (path, bytes, every) = (self.path.clone(), self.bytes, self.every);
-        let is_stopped = Arc::clone(&stop);
+        let (is_stopped, is_kept) = (Arc::clone(&stop), Arc::clone(&self.is_kept));
         let work = move || {
             while !is_stopped.load(Ordering::Acquire) {
                 std::thread::park_timeout(every);
-                // Twice the size must fit: a disk that only just takes it is still full.
-                if is_stopped.load(Ordering::Acquire) || fill(&path, bytes, bytes * 2, &is_stopped)
-                {
+                let probe = bytes + bytes / BESIDE;
+                if is_stopped.load(Ordering::Acquire) {
+                    return;
+                }
+                if fill(&path, bytes, probe, &is_stopped) {
+                    is_kept.store(true, Ordering::Release);
                     return;
                 }
             }
@@ -110,6 +119,11 @@ impl SpareRoom {
     /// Gives the room back to the disk and has it kept again later. False when there was none.
     pub fn free(&self) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).free()
+    }
+
+    /// Whether the room is kept at present; it is kept again by itself once the disk has it.
+    pub fn is_kept(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_kept.load(Ordering::Acquire)
     }
 }
 

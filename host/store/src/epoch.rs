@@ -1,4 +1,5 @@
-//! The lives of a ledger: each restore from a backup begins another.
+//! The lives of a ledger: each restore from a backup begins another, and so does an empty one in
+//! place of a lost one.
 //!
 //! Apart because everything that makes an order id unique after a restore hangs on it (I3). It
 //! must never be called for anything else.

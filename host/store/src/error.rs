@@ -114,6 +114,33 @@ pub enum StoreError {
         /// Why not.
         why: String,
     },
+    /// The directory was used before, and its ledger is missing or empty.
+    #[error(
+        "{} is {}, and {} beside it shows that this directory had a ledger; nothing was made or \
+         sent. Put a backup in its place with `bracketd db restore FILE`; to go on without one, \
+         `bracketd run --new-ledger` starts an empty ledger with every account disarmed (a demo or \
+         a tape starts over with --fresh)",
+        path.display(),
+        if *is_empty { "empty" } else { "missing" },
+        sign
+    )]
+    LedgerMissing {
+        /// The ledger's file.
+        path: PathBuf,
+        /// Whether it is there without anything in it.
+        is_empty: bool,
+        /// The file that shows the use.
+        sign: String,
+    },
+    /// A new ledger was asked for where one is.
+    #[error(
+        "{} is there; --new-ledger is for a directory that has lost its ledger. Leave it out",
+        path.display()
+    )]
+    LedgerExists {
+        /// The ledger's file.
+        path: PathBuf,
+    },
 }
 
 impl StoreError {

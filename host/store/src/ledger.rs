@@ -14,6 +14,7 @@ use crate::effect::point;
 use crate::error::StoreError;
 use crate::facts::{self, FactFilter, StoredFact};
 use crate::lock::DirLock;
+use crate::lost::{self, Before};
 use crate::open::{self, LEDGER_FILE, OpenOptions};
 use crate::shadow::Shadows;
 use crate::tools::files;
@@ -40,7 +41,8 @@ impl Ledger {
     /// [`StoreError::AlreadyRunning`] while another process holds the directory,
     /// [`StoreError::NewerSchema`] when a newer program wrote the file,
     /// [`StoreError::DamagedFile`] when it is not sound, [`StoreError::RestoreInterrupted`] when a
-    /// restore has to be done again, and what the disk says.
+    /// restore has to be done again, [`StoreError::LedgerMissing`] when the directory has lost its
+    /// ledger, and what the disk says.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         Self::open_with(dir, OpenOptions::default())
     }
@@ -51,11 +53,28 @@ impl Ledger {
     /// As [`Ledger::open`].
     pub fn open_with(dir: &Path, options: OpenOptions) -> Result<Self, StoreError> {
         std::fs::create_dir_all(dir).map_err(|source| StoreError::file(dir, source))?;
-        let lock = DirLock::take(dir)?;
+        Self::open_locked(dir, DirLock::take(dir)?, options)
+    }
+
+    /// As [`Ledger::open_with`], by who holds the directory's lock already.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`], but that nobody else can hold the directory.
+    pub fn open_locked(
+        dir: &Path,
+        lock: DirLock,
+        options: OpenOptions,
+    ) -> Result<Self, StoreError> {
         files::refuse_interrupted(dir)?;
         point("start.locked");
-        let ballast = SpareRoom::new(Ballast::open(dir, options.ballast_bytes)?);
         let path = dir.join(LEDGER_FILE);
+        match lost::look(dir, options.replaces_lost)? {
+            Before::There => {}
+            // First of all, so that nothing beside it ever looks like the rest of a lost one.
+            Before::Never => drop(open::open(&path, options)?),
+            Before::Lost => lost::replace(dir, options)?,
+        }
+        let ballast = SpareRoom::new(Ballast::open(dir, options.ballast_bytes)?);
         let sql = match open::open(&path, options) {
             Err(error) if open::may_lack_room(&error) && ballast.free() => {
                 open::open(&path, options)?
@@ -143,6 +162,11 @@ impl Ledger {
     /// The room that is kept for a full disk; none for a ledger in memory.
     pub fn spare_room(&self) -> Option<SpareRoom> {
         self.ballast.clone()
+    }
+
+    /// The number of the newest fact; 0 before the first.
+    pub fn last_fact_seq(&self) -> u64 {
+        self.next_fact_seq - 1
     }
 
     /// Facts, from the owner's own connection.

@@ -19,6 +19,7 @@ pub mod facts;
 pub mod ledger;
 mod load;
 mod lock;
+mod lost;
 mod open;
 pub mod reader;
 mod rows;
@@ -32,6 +33,6 @@ pub use batch::{Batch, Committed, ENDED_KEPT, Loaded, PolicyState, PolicyVersion
 pub use error::StoreError;
 pub use facts::{FactFilter, StoredFact};
 pub use ledger::Ledger;
-pub use lock::{Holder, LOCK_FILE};
+pub use lock::{DirLock, Holder, LOCK_FILE};
 pub use open::{LEDGER_FILE, OpenOptions};
 pub use reader::LedgerReader;

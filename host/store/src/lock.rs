@@ -1,7 +1,8 @@
 //! One daemon per data directory.
 //!
 //! Apart because the lock is the operating system's: it dies with its process, so nobody ever has
-//! to remove a stale file. It must be held as long as the ledger is open.
+//! to remove a stale file. It must be held as long as the ledger is open, and before anything in the
+//! directory is made, replaced or removed.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
@@ -45,11 +46,14 @@ pub(crate) fn holder(dir: &Path) -> Result<Holder, StoreError> {
 
 /// The held lock; it is let go when this is dropped.
 #[derive(Debug)]
-pub(crate) struct DirLock(#[expect(dead_code, reason = "holding the file is the lock")] File);
+pub struct DirLock(#[expect(dead_code, reason = "holding the file is the lock")] File);
 
 impl DirLock {
     /// Takes the lock of a directory and writes this process's number into the file.
-    pub(crate) fn take(dir: &Path) -> Result<Self, StoreError> {
+    ///
+    /// # Errors
+    /// [`StoreError::AlreadyRunning`] while another process holds it, and what the disk says.
+    pub fn take(dir: &Path) -> Result<Self, StoreError> {
         let path = dir.join(LOCK_FILE);
         let failed = |source| StoreError::file(&path, source);
         let mut file = OpenOptions::new()

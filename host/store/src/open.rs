@@ -38,11 +38,18 @@ pub struct OpenOptions {
     /// Take the id of ledgers in memory instead of drawing one: for simulations, whose order ids
     /// must be the same each time (I15).
     pub fixed_id: bool,
+    /// Begin an empty ledger, with every account disarmed, in a directory that has lost its own.
+    pub replaces_lost: bool,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        Self { busy_ms: BUSY_MS, ballast_bytes: BALLAST_BYTES, fixed_id: false }
+        Self {
+            busy_ms: BUSY_MS,
+            ballast_bytes: BALLAST_BYTES,
+            fixed_id: false,
+            replaces_lost: false,
+        }
     }
 }
 
@@ -69,7 +76,9 @@ pub(crate) fn may_lack_room(error: &StoreError) -> bool {
         | StoreError::TooLarge(_)
         | StoreError::OpConflict { .. }
         | StoreError::DamagedFile { .. }
-        | StoreError::RestoreInterrupted { .. } => false,
+        | StoreError::RestoreInterrupted { .. }
+        | StoreError::LedgerMissing { .. }
+        | StoreError::LedgerExists { .. } => false,
     }
 }
 

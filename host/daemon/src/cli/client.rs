@@ -31,6 +31,8 @@ pub struct Client {
     token: String,
     /// Where the address came from, for messages.
     origin: String,
+    /// Whether the token came from there too.
+    is_stored: bool,
     agent: ureq::Agent,
 }
 
@@ -52,7 +54,9 @@ impl Client {
             let Some(found) = found else { continue };
             match &common.url {
                 None => {
-                    return Ok(Self::new(&found.url, &found.token, &path.display().to_string()));
+                    let origin = path.display().to_string();
+                    let client = Self::new(&found.url, &found.token, &origin);
+                    return Ok(Self { is_stored: true, ..client });
                 }
                 Some(url) if url.trim_end_matches('/') == found.url && common.token.is_none() => {
                     return Ok(Self::new(url, &found.token, "--url"));
@@ -87,6 +91,7 @@ impl Client {
             url: url.trim_end_matches('/').to_owned(),
             token: token.to_owned(),
             origin: origin.to_owned(),
+            is_stored: false,
             agent: config.into(),
         }
     }
@@ -147,6 +152,9 @@ impl Client {
                 .hint(format!("the address came from {}", self.origin)));
         }
         let code = text("code");
+        if code == "UNAUTHORIZED" && self.is_stored {
+            return Err(self.outdated());
+        }
         let exit = match code.as_str() {
             _ if text("outcome") == "unknown" => Exit::Unknown,
             "VERSION_CONFLICT" => Exit::Conflict,
@@ -156,6 +164,19 @@ impl Client {
             _ => Exit::Refused,
         };
         Err(Failure { exit, code, message: text("detail"), hint: text("hint") })
+    }
+
+    /// A daemon that could not write its file answers at the address of the one before.
+    fn outdated(&self) -> Failure {
+        let message = format!(
+            "the daemon at {} refuses the token in {}: that file is older than the running daemon, \
+             which could not write its own",
+            self.url, self.origin
+        );
+        Failure::new(Exit::NoDaemon, "UNAUTHORIZED", message).hint(
+            "make room on its disk: the daemon writes the file again within seconds; the file KILL \
+             in that directory works meanwhile",
+        )
     }
 
     fn not_reached(&self, error: &ureq::Error) -> Failure {
@@ -172,8 +193,7 @@ fn data_dirs(config: Option<&Path>) -> Vec<PathBuf> {
     let file = config.map_or_else(|| PathBuf::from(CONFIG_FILE), Path::to_owned);
     let mut dirs = Vec::new();
     if let Ok(text) = std::fs::read_to_string(&file) {
-        let checked = config::check_text(&file, &text);
-        dirs.push(checked.config.map_or_else(|| DATA_DIR.into(), |config| config.data_dir));
+        dirs.push(config::data_dir(&file, &text).unwrap_or_else(|| DATA_DIR.into()));
     }
     if config.is_none() {
         dirs.push(DEMO_DIR.into());
@@ -227,6 +247,18 @@ mod tests {
             assert_eq!(client.judge(status, body.clone()).unwrap_err().exit, exit, "{body}");
         }
         assert_eq!(client.judge(202, json!(1)), Ok(json!(1)));
+    }
+
+    #[test]
+    fn a_stored_token_that_is_refused_is_told_as_an_old_file() {
+        let found = Client::new("http://127.0.0.1:1", "t", "data/daemon.json");
+        let refused = json!({ "code": "UNAUTHORIZED" });
+        let stored = Client { is_stored: true, ..found };
+        let failure = stored.judge(401, refused.clone()).unwrap_err();
+        assert!(failure.message.contains("older than the running daemon"), "{failure:?}");
+        assert!(failure.hint.contains("KILL") && failure.hint.contains("make room"), "{failure:?}");
+        let given = Client::new("http://127.0.0.1:1", "t", "--url").judge(401, refused);
+        assert!(!given.unwrap_err().message.contains("older"), "a token that somebody named");
     }
 
     #[test]

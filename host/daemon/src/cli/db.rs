@@ -10,6 +10,7 @@ mod export;
 mod restore;
 mod status;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use bracketd_store::StoreError;
@@ -64,7 +65,7 @@ pub struct DirArgs {
 /// # Errors
 /// Where there is no ledger, or the verb cannot do what it is for.
 pub fn run(verb: &DbVerb, common: &Common, out: &Out) -> Result<Exit, Failure> {
-    let find = |dir: &DirArgs| data_dir(dir, common, out);
+    let find = |dir: &DirArgs| data_dir(dir, common);
     match verb {
         DbVerb::Status(dir) => status::run(&find(dir)?, out),
         DbVerb::Check(args) => check::run(args, &|| find(&args.dir), out),
@@ -74,17 +75,26 @@ pub fn run(verb: &DbVerb, common: &Common, out: &Out) -> Result<Exit, Failure> {
     }
 }
 
-fn data_dir(args: &DirArgs, common: &Common, out: &Out) -> Result<PathBuf, Failure> {
+fn data_dir(args: &DirArgs, common: &Common) -> Result<PathBuf, Failure> {
     let config = super::config::path(common);
     match &args.dir {
         Some(dir) => Ok(dir.clone()),
-        None if common.config.is_some() || config.exists() => {
-            Ok(super::config::load(&config, out)?.data_dir)
-        }
+        None if common.config.is_some() || config.exists() => named_by(&config),
         None if Path::new(DEMO_DIR).exists() => Ok(DEMO_DIR.into()),
         None => Err(Failure::usage("there is neither a configuration nor a demo here")
             .hint("name the data directory with --dir, or the configuration with --config")),
     }
+}
+
+/// The data directory of a configuration, of which nothing else has to be right.
+fn named_by(config: &Path) -> Result<PathBuf, Failure> {
+    let text = std::fs::read_to_string(config);
+    let found = match &text {
+        Ok(text) => crate::config::data_dir(config, text)
+            .ok_or_else(|| format!("no data_dir can be read in {}", config.display())),
+        Err(error) => Err(format!("cannot read {}: {error}", config.display())),
+    };
+    found.map_err(|why| Failure::usage(why).hint("name the data directory with --dir DIR"))
 }
 
 /// What a tool says, with what to do next. Findings inside are told one by one.
@@ -121,8 +131,19 @@ fn failure(error: ToolError, out: &Out) -> Failure {
         }
         ToolError::Store(StoreError::Busy) => (Exit::Refused, "BUSY", "try again in a moment"),
         ToolError::Store(StoreError::Full) => {
-            (Exit::Findings, "DISK_FULL", "make room, or write to another disk")
+            (Exit::Refused, "DISK_FULL", "make room, or write to another disk")
         }
+        ToolError::Store(StoreError::File { source, .. }) => match source.kind() {
+            ErrorKind::NotFound => {
+                (Exit::Refused, "NO_SUCH_PLACE", "make its directory first, or name another place")
+            }
+            ErrorKind::PermissionDenied => (
+                Exit::Refused,
+                "NO_PERMISSION",
+                "name another place, or run it as the daemon's user",
+            ),
+            _ => (Exit::Refused, "NOT_DONE", "name another place, or mend what the system says"),
+        },
         ToolError::Store(_) => (Exit::Findings, "NOT_DONE", ""),
     };
     Failure::new(exit, code, message).hint(hint)

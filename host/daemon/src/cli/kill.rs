@@ -150,7 +150,9 @@ fn status(client: &Client, out: &Out) -> Result<Exit, Failure> {
 
 fn row(of: &str, value: &Value) -> Vec<String> {
     let at = |member: &str| text(value, &format!("/kill/{member}"));
-    vec![of.to_owned(), at("level"), at("since"), at("by"), at("why")]
+    let is_unwritten = value.pointer("/kill/in_ledger") == Some(&Value::Bool(false));
+    let yet = if is_unwritten { " (not yet in the ledger)" } else { "" };
+    vec![of.to_owned(), format!("{}{yet}", at("level")), at("since"), at("by"), at("why")]
 }
 
 #[cfg(test)]

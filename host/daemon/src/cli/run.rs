@@ -31,6 +31,9 @@ pub struct RunArgs {
     /// Start the demo or the tape over instead of going on
     #[arg(long)]
     fresh: bool,
+    /// Begin an empty ledger where the data directory has lost its own; every account is disarmed
+    #[arg(long, conflicts_with_all = ["demo", "tape"])]
+    new_ledger: bool,
     /// Recorded prices to run on; may be repeated
     #[arg(long, value_name = "FILE", conflicts_with = "config")]
     tape: Vec<PathBuf>,
@@ -79,7 +82,12 @@ pub enum Launch {
     /// The demo.
     Demo(Demo),
     /// The accounts of a configuration.
-    Accounts(Config),
+    Accounts {
+        /// The configuration.
+        config: Box<Config>,
+        /// Whether an empty ledger takes the place of a lost one.
+        new_ledger: bool,
+    },
     /// Recorded prices.
     Tape(TapeRun),
 }
@@ -170,7 +178,7 @@ impl FromStr for Entries {
 /// Where the configuration is not right.
 pub fn default(common: &Common, out: &Out) -> Result<Launch, Failure> {
     if common.config.is_some() || Path::new(CONFIG_FILE).exists() {
-        return load(&path(common), out).map(Launch::Accounts);
+        return accounts(common, false, out);
     }
     Ok(Launch::Demo(Demo { dir: DEMO_DIR.into(), is_fresh: false }))
 }
@@ -190,7 +198,12 @@ pub fn run(args: &RunArgs, common: &Common, out: &Out) -> Result<Launch, Failure
         let message = "--fresh goes with --demo or --tape: a ledger of real trades is kept";
         return Err(Failure::usage(message).hint("to start over, name another data_dir"));
     }
-    load(&path(common), out).map(Launch::Accounts)
+    accounts(common, args.new_ledger, out)
+}
+
+fn accounts(common: &Common, new_ledger: bool, out: &Out) -> Result<Launch, Failure> {
+    let config = Box::new(load(&path(common), out)?);
+    Ok(Launch::Accounts { config, new_ledger })
 }
 
 fn tape(args: &RunArgs) -> TapeRun {

@@ -8,8 +8,8 @@ use super::client::Client;
 use super::exit::{Exit, Failure};
 use super::output::{Out, Tone, list, paint, text};
 
-/// Runs the verb. Ends with findings when something held is unprotected, an outcome is unknown or a
-/// kill switch is thrown.
+/// Runs the verb. Ends with findings when something held is unprotected, an outcome is unknown, the
+/// daemon is not ready, or there is anything that must not be overlooked.
 ///
 /// # Errors
 /// Where the daemon is not reached.
@@ -21,8 +21,10 @@ pub fn run(client: &Client, out: &Out) -> Result<Exit, Failure> {
         show(&status, out);
     }
     let count = |path: &str| status.pointer(path).and_then(Value::as_u64).unwrap_or(0);
-    let is_killed = list(&status, "/accounts").iter().any(|a| a["kill_level"] != "off");
-    let is_bad = count("/protection/unprotected") > 0 || count("/unknown_ops") > 0 || is_killed;
+    let is_bad = count("/protection/unprotected") > 0
+        || count("/unknown_ops") > 0
+        || status["ready"] != true
+        || !list(&status, "/alerts").is_empty();
     Ok(if is_bad { Exit::Findings } else { Exit::Done })
 }
 
@@ -54,7 +56,11 @@ fn show(status: &Value, out: &Out) {
     }
     let lost = if of("/activity/lost") == "0" { Tone::Good } else { Tone::Bad };
     let lost = paint(&format!("{} lost", of("/activity/lost")), lost);
-    out.line(&format!("activity      {} written, {lost}", of("/activity/written")));
+    let behind = match of("/activity/behind").as_str() {
+        "0" => String::new(),
+        behind => format!(", {behind} facts behind"),
+    };
+    out.line(&format!("activity      {} written, {lost}{behind}", of("/activity/written")));
     let unmanaged: Vec<_> = list(status, "/unmanaged").iter().map(|id| text(id, "")).collect();
     if !unmanaged.is_empty() {
         let ids = paint(&unmanaged.join(", "), Tone::Bad);

@@ -4,14 +4,14 @@
 //! mistake, and hands out a configuration only when there is none.
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bracketd_core::diagnostic::{Diagnostic, Severity};
 use toml::de::DeTable;
 
 use super::disk;
 use super::file::ConfigFile;
-use super::resolve::resolve;
+use super::resolve::{DATA_DIR, base, resolve};
 use super::resolved::Config;
 use super::shape;
 
@@ -85,6 +85,19 @@ pub fn check_file(path: &Path) -> std::io::Result<Checked> {
 pub fn check_text(path: &Path, text: &str) -> Checked {
     let (read, complaints) = read(path, text);
     checked(path, text, read.map(|(_, config)| config), complaints)
+}
+
+/// The data directory that a text means, whatever else is wrong in it; none where even that cannot
+/// be read. The ledger must be within reach where a secret or a plugin is missing.
+pub fn data_dir(path: &Path, text: &str) -> Option<PathBuf> {
+    let (tree, errors) = DeTable::parse_recoverable(text);
+    let written = tree.get_ref().get("data_dir").map(|value| value.get_ref().as_str());
+    match written {
+        Some(written) => Some(base(path).join(written?)),
+        // The line may be one of those that cannot be read.
+        None if errors.is_empty() => Some(base(path).join(DATA_DIR)),
+        None => None,
+    }
 }
 
 fn checked(

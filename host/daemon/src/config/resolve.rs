@@ -26,6 +26,8 @@ use super::resolved::{
 use super::shape::nearest;
 use super::units::{amount, percent, show_ms, span_ms};
 
+/// The data directory when the file does not say.
+pub(super) const DATA_DIR: &str = "bracketd-data";
 /// Where the API listens when the file does not say.
 pub const BIND: &str = "127.0.0.1:8741";
 /// What Alpaca allows one key (its documentation, "API call throttling").
@@ -39,18 +41,22 @@ struct Resolver<'a> {
     out: &'a mut Vec<Complaint>,
 }
 
+/// What the paths in a file are relative to: its own directory.
+pub(super) fn base(file: &Path) -> PathBuf {
+    let base = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::path::absolute(base).unwrap_or_else(|_| base.to_owned())
+}
+
 /// The configuration that the file means; what is wrong goes to `out`.
 pub fn resolve(file: &ConfigFile, path: &Path, out: &mut Vec<Complaint>) -> Config {
-    let base = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let base = std::path::absolute(base).unwrap_or_else(|_| base.to_owned());
-    let mut r = Resolver { base, out };
+    let mut r = Resolver { base: base(path), out };
     if *file.schema.get() != 1 {
         let message = format!("`schema` {} is not known", file.schema.get());
         r.complain(Complaint::new("C005", message, file.schema.span(), "only 1 is known"));
     }
     let config = Config {
         file: path.to_owned(),
-        data_dir: r.path(file.data_dir.as_ref(), "bracketd-data"),
+        data_dir: r.path(file.data_dir.as_ref(), DATA_DIR),
         bind: r.bind(file.server.bind.as_ref()),
         policies_dir: r.path(file.policies.dir.as_ref(), "policies"),
         policies_poll_ms: r.span("poll", file.policies.poll.as_ref(), 2_000, (500, 60_000)),

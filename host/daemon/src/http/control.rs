@@ -108,7 +108,7 @@ async fn act(app: &App, headers: &HeaderMap, intent: Intent, why: String) -> Ans
             Err(no_account(account.as_deref().unwrap_or_default()))
         }
         Outcome::Refused(refusal) => Err(Problem::refused(refusal, &verdict)),
-        Outcome::Stored | Outcome::Staged | Outcome::Unchanged => {
+        Outcome::Stored | Outcome::Staged | Outcome::Unchanged | Outcome::Held => {
             let body = json!({ "outcome": verdict.code(), "message": verdict.message });
             Ok(Json(body).into_response())
         }

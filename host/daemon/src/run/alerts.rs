@@ -3,22 +3,32 @@
 //! Apart because the status, readiness, the first screen and the log say the same words. It is
 //! read off the book and kept nowhere.
 
+use std::collections::BTreeSet;
+
 use bracketd_core::book::Book;
 use bracketd_core::control::{Kill, KillLevel};
+use bracketd_core::ids::AccountName;
 
 /// Kill switches that are thrown: while one is, the daemon takes no new transaction.
-pub(super) fn kills(book: &Book) -> Vec<String> {
-    let mut words: Vec<String> = sentence("the daemon", &book.kill).into_iter().collect();
+///
+/// `unwritten` are those that the ledger does not have yet.
+pub(super) fn kills(book: &Book, unwritten: &BTreeSet<Option<AccountName>>) -> Vec<String> {
+    let is_written = |scope: Option<&AccountName>| !unwritten.contains(&scope.cloned());
+    let own = sentence("the daemon", &book.kill, is_written(None));
+    let mut words: Vec<String> = own.into_iter().collect();
     for account in book.accounts.values() {
-        words.extend(sentence(&format!("account {}", account.name), &account.control.kill));
+        let is_written = is_written(Some(&account.name));
+        let of = format!("account {}", account.name);
+        words.extend(sentence(&of, &account.control.kill, is_written));
     }
     words
 }
 
-fn sentence(of: &str, kill: &Kill) -> Option<String> {
+fn sentence(of: &str, kill: &Kill, is_written: bool) -> Option<String> {
     let (level, by) = (kill.level.as_str(), kill.by.label());
+    let yet = if is_written { "" } else { "; it is not yet in the ledger" };
     (kill.level > KillLevel::Off)
-        .then(|| format!("the kill switch of {of} is at {level} ({by}: {})", kill.why))
+        .then(|| format!("the kill switch of {of} is at {level} ({by}: {}){yet}", kill.why))
 }
 
 /// Accounts whose commands do not go out, with how much is held there.

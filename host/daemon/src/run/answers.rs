@@ -116,11 +116,13 @@ impl EngineThread {
         }
         gaps.sort_by_key(|gap| gap.since);
         let accounts: Vec<AccountState> = self.account_states();
+        let not_ready = self.not_ready(&accounts);
         Status {
             mode: self.identity.mode,
             now: self.clock().now(),
             started_at: self.started_at,
-            not_ready: self.not_ready(&accounts),
+            alerts: self.alerts(&not_ready),
+            not_ready,
             accounts,
             transactions,
             protected,
@@ -130,9 +132,9 @@ impl EngineThread {
             policies_refused: self.policies.refused.len(),
             activity: self.activity_state(),
             kill: book.kill.clone(),
+            is_kill_written: !self.engine().unwritten_kills().contains(&None),
             kill_file: book.kill_file.as_ref().map(|file| file.level),
             unmanaged,
-            alerts: alerts::kills(book).into_iter().chain(alerts::disarmed(book)).collect(),
         }
     }
 
@@ -143,6 +145,7 @@ impl EngineThread {
             lost: status.lost,
             queued: status.queued,
             last_error: status.last_error.filter(|_| status.is_failing),
+            behind: self.engine().ledger().last_fact_seq().saturating_sub(status.up_to_fact),
         }
     }
 
@@ -152,6 +155,7 @@ impl EngineThread {
 
     fn account_state(&self, account: &Account) -> AccountState {
         let status = self.accounts.get(&account.name).map(AccountHandle::status);
+        let unwritten = self.engine().unwritten_kills();
         AccountState {
             name: account.name.clone(),
             plugin: account.info.as_ref().map(|i| format!("{} {}", i.name, i.version)),
@@ -163,6 +167,7 @@ impl EngineThread {
             last_error: status.and_then(|status| status.last_error),
             control: account.control.clone(),
             kill_level: self.engine().book().kill_of(account).level,
+            is_kill_written: !unwritten.contains(&Some(account.name.clone())),
         }
     }
 
@@ -187,17 +192,24 @@ impl EngineThread {
     }
 
     fn not_ready(&self, accounts: &[AccountState]) -> Vec<String> {
-        let mut reasons: Vec<String> = accounts
-            .iter()
-            .filter(|account| !account.is_up || !account.is_reconciled)
-            .map(|account| match account.is_up {
+        let mut reasons: Vec<String> = Vec::new();
+        let ledger = self.upkeep.ledger_error();
+        reasons.extend(ledger.map(|why| format!("the ledger cannot be written: {why}")));
+        let away = accounts.iter().filter(|account| !account.is_up || !account.is_reconciled).map(
+            |account| match account.is_up {
                 false => format!("account {} is not connected", account.name),
                 true => format!("account {} is not reconciled", account.name),
-            })
-            .collect();
-        reasons.extend(alerts::kills(self.engine().book()));
-        reasons.extend(self.ledger_error().map(|why| format!("the ledger: {why}")));
+            },
+        );
+        reasons.extend(away);
+        reasons.extend(alerts::kills(self.engine().book(), &self.engine().unwritten_kills()));
         reasons
+    }
+
+    /// What keeps the daemon from being ready comes first.
+    fn alerts(&self, not_ready: &[String]) -> Vec<String> {
+        let disarmed = alerts::disarmed(self.engine().book());
+        not_ready.iter().cloned().chain(self.upkeep.alerts()).chain(disarmed).collect()
     }
 
     fn policy_states(&self) -> Vec<PolicyState> {

@@ -20,6 +20,7 @@ use bracketd_core::protection::Protection;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{EntryKind, Transaction, TransactionStatus};
 use bracketd_engine::{Dispatch, Engine, Input, Ticket};
+use bracketd_store::SpareRoom;
 use bracketd_store::activity::Recorder;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -29,6 +30,7 @@ use super::policies::PolicyBuilder;
 use super::records;
 use super::report::TapeReport;
 use super::shutdown;
+use super::upkeep::Upkeep;
 use crate::effect::{self, point};
 use crate::guards::{Counts, WIRE, Written};
 use crate::message::{Mode, ToEngine};
@@ -97,7 +99,7 @@ pub struct EngineThread {
     pending: Vec<Input>,
     timer: Option<Timestamp>,
     has_more: bool,
-    ledger_error: Option<String>,
+    pub(super) upkeep: Upkeep,
     tape: Option<super::tape::Waiting>,
     steps_read: (Sender<StepRead>, Receiver<StepRead>),
     steps_back: Vec<StepRead>,
@@ -125,6 +127,8 @@ pub struct Parts {
     pub inbox: Receiver<ToEngine>,
     /// What accounts tell.
     pub heard: Receiver<FromAccount>,
+    /// The room that is kept for a full disk.
+    pub spare_room: Option<SpareRoom>,
 }
 
 impl EngineThread {
@@ -152,7 +156,7 @@ impl EngineThread {
             pending: Vec::new(),
             timer: None,
             has_more: true,
-            ledger_error: None,
+            upkeep: Upkeep::new(parts.spare_room),
             tape: None,
             steps_read: bounded(ACCOUNTS_MAX),
             steps_back: Vec::new(),
@@ -298,7 +302,8 @@ impl EngineThread {
         self.recall();
         self.timer = dispatch.next_timer;
         self.has_more = dispatch.has_more;
-        self.note_ledger(dispatch.ledger_error);
+        self.upkeep.ledger_is(dispatch.ledger_error);
+        self.upkeep.look(self.engine.ledger().last_fact_seq(), || self.recorder.status());
         for command in dispatch.commands {
             self.send(command);
         }
@@ -350,18 +355,6 @@ impl EngineThread {
         *counts.entry(fact.code.to_string()).or_default() += 1;
     }
 
-    /// Says once that the ledger cannot be written, and once that it can again.
-    fn note_ledger(&mut self, error: Option<String>) {
-        match (&self.ledger_error, &error) {
-            (None, Some(why)) => {
-                tracing::error!(%why, "the ledger cannot be written; nothing is sent until it can");
-            }
-            (Some(_), None) => tracing::info!("the ledger is written again"),
-            _ => {}
-        }
-        self.ledger_error = error;
-    }
-
     /// Takes back what waits at an account once a kill level or disarming forbids it: it was decided
     /// before, and the core looks at each row anew.
     fn recall(&mut self) {
@@ -376,10 +369,6 @@ impl EngineThread {
                 drop(handle.try_send(ToAccount::Recall { all }));
             }
         }
-    }
-
-    pub(super) fn ledger_error(&self) -> Option<&str> {
-        self.ledger_error.as_deref()
     }
 
     fn send(&mut self, command: Command) {

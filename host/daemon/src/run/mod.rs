@@ -17,11 +17,12 @@ mod report;
 mod shutdown;
 mod start;
 mod tape;
+mod upkeep;
 
 pub use engine_thread::{Clock, EngineThread, Identity};
 pub use entries::{Distances, Entries, EntriesError};
 pub use kill_file::NAME as KILL_FILE;
 pub use policies::{PolicyBuilder, sources};
 pub use report::TapeReport;
-pub use start::{Plan, Running, start};
+pub use start::{Plan, Running, hold, start};
 pub use tape::{TapeDriver, TapeError};

@@ -4,12 +4,12 @@
 //! the engine before the API; and at the end the other way round, with the protective orders left
 //! where they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use bracketd_account::{
@@ -23,7 +23,9 @@ use bracketd_core::ids::{AccountName, PolicyName, Symbol};
 use bracketd_engine::{Engine, PolicySettings, Settings, StartError};
 use bracketd_policy::{BuildReport, Params, PolicySet, Verbs};
 use bracketd_store::activity::{ActivityLog, ActivityOptions};
-use bracketd_store::{LEDGER_FILE, Ledger, PolicyVersion, SpareRoom, StoreError};
+use bracketd_store::{
+    DirLock, LEDGER_FILE, Ledger, OpenOptions, PolicyVersion, SpareRoom, StoreError,
+};
 use crossbeam_channel::{Sender, bounded};
 
 use super::engine_thread::{Clock, EngineThread, Identity, Parts};
@@ -48,6 +50,8 @@ const INBOX: usize = 1_024;
 const HEARD: usize = 4_096;
 /// How long the activity log may take to write what waits, at the end.
 const DRAIN_MS: u64 = 5_000;
+/// How long after a failure `daemon.json` is tried again.
+const FILE_AGAIN: Duration = Duration::from_secs(1);
 
 /// What is to be run.
 pub struct Plan {
@@ -61,6 +65,10 @@ pub struct Plan {
     pub entries: Entries,
     /// Symbols that are watched whatever is held.
     pub watch: BTreeMap<AccountName, Vec<Symbol>>,
+    /// The lock of its data directory, from [`hold`].
+    pub lock: DirLock,
+    /// Whether an empty ledger takes the place of a lost one.
+    pub new_ledger: bool,
 }
 
 /// A running daemon.
@@ -76,6 +84,8 @@ pub struct Running {
     /// What must not be overlooked from the first moment: kill switches, disarmed accounts.
     pub alerts: Vec<String>,
     file: DaemonFile,
+    /// When daemon.json was tried last, until it is written.
+    file_tried_at: Option<Instant>,
     data_dir: std::path::PathBuf,
     engine: Option<JoinHandle<TapeReport>>,
     server: Option<Server>,
@@ -91,9 +101,9 @@ pub struct Running {
 /// # Errors
 /// With what is wrong and what to do about it; then nothing runs.
 pub fn start(plan: Plan) -> anyhow::Result<Running> {
-    let Plan { config, mode, clock, entries, watch: always } = plan;
+    let Plan { config, mode, clock, entries, watch: always, lock, new_ledger } = plan;
     let data_dir = config.data_dir.clone();
-    let ledger = open_ledger(&config)?;
+    let ledger = open_ledger(&config, lock, new_ledger)?;
     let spare_room = ledger.spare_room();
     let activity = ActivityLog::start(&data_dir, ActivityOptions::default())?;
     let host = Host::new()?;
@@ -136,6 +146,7 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
         clock,
         inbox: said,
         heard,
+        spare_room: spare_room.clone(),
     });
     // Before anything else: no entry leaves while the file stands there.
     inbox.send(ToEngine::KillFile(kill_file.clone())).context("the engine did not start")?;
@@ -143,7 +154,7 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
     inbox.send(first).context("the engine did not start")?;
     let engine = spawn_engine(thread, host)?;
     let kill_watch = KillWatch::start(data_dir.clone(), kill_file, inbox.clone())?;
-    let (server, file) = serve_api(&config, inbox.clone(), spare_room.as_ref())?;
+    let (server, file, is_written) = serve_api(&config, inbox.clone(), spare_room.as_ref())?;
     point("start.serving");
     Ok(Running {
         url: file.url.clone(),
@@ -154,6 +165,7 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
         cancels_entries: cancels_entries(&config),
         kill_watch: Some(kill_watch),
         file,
+        file_tried_at: (!is_written).then(Instant::now),
         data_dir,
         engine: Some(engine),
         server: Some(server),
@@ -162,15 +174,25 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
     })
 }
 
+/// Makes the data directory where it is missing, and takes its lock: before anything in it is made,
+/// replaced or removed.
+///
+/// # Errors
+/// While another daemon runs on it, with which.
+pub fn hold(dir: &Path) -> anyhow::Result<DirLock> {
+    std::fs::create_dir_all(dir)
+        .with_context(|| format!("cannot make the data directory {}", dir.display()))?;
+    DirLock::take(dir).map_err(|error| unusable(dir, error))
+}
+
 /// The ledger of the data directory, once everything is guarded as configured (G14).
-fn open_ledger(config: &Config) -> anyhow::Result<Ledger> {
+fn open_ledger(config: &Config, lock: DirLock, replaces_lost: bool) -> anyhow::Result<Ledger> {
     for account in &config.accounts {
         guards::self_test(&account.name, &account.rules).map_err(anyhow::Error::msg)?;
     }
     let dir = &config.data_dir;
-    std::fs::create_dir_all(dir)
-        .with_context(|| format!("cannot make the data directory {}", dir.display()))?;
-    Ledger::open(dir).map_err(|error| unusable(dir, error))
+    let options = OpenOptions { replaces_lost, ..OpenOptions::default() };
+    Ledger::open_locked(dir, lock, options).map_err(|error| unusable(dir, error))
 }
 
 fn spawn_engine(thread: EngineThread, host: Host) -> std::io::Result<JoinHandle<TapeReport>> {
@@ -200,7 +222,7 @@ fn serve_api(
     config: &Config,
     inbox: Sender<ToEngine>,
     spare_room: Option<&SpareRoom>,
-) -> anyhow::Result<(Server, DaemonFile)> {
+) -> anyhow::Result<(Server, DaemonFile, bool)> {
     let listener = daemon_file::listen(config.bind)?;
     let token = daemon_file::draw_token()?;
     let server = Server::start(listener, &token, &config.data_dir, inbox)?;
@@ -211,15 +233,15 @@ fn serve_api(
         let _had_some = spare_room.is_some_and(SpareRoom::free);
         written = file.write(&config.data_dir);
     }
-    if let Err(why) = written {
+    if let Err(why) = &written {
         tracing::error!(
             url = %file.url,
             "{} cannot be written ({why}): stops are looked after, but the command line does \
-             not find this daemon; make room, then start it again",
+             not find this daemon; it is tried again until there is room",
             config.data_dir.join(daemon_file::NAME).display()
         );
     }
-    Ok((server, file))
+    Ok((server, file, written.is_ok()))
 }
 
 /// What decides from now on, for the ledger: this program and each account's plugin.
@@ -230,7 +252,7 @@ fn identities(plugins: &BTreeMap<AccountName, Plugin>) -> BTreeMap<AccountName, 
 }
 
 fn first_alerts(book: &Book, file: Option<&KillFile>) -> Vec<String> {
-    let mut words = alerts::kills(book);
+    let mut words = alerts::kills(book, &BTreeSet::new());
     words.extend(file.map(|file| {
         format!(
             "the file {} in the data directory asks for {}",
@@ -305,6 +327,20 @@ impl Running {
         Ok(report)
     }
 
+    /// Writes `daemon.json` where that failed at the start; to be called again and again.
+    pub fn tend(&mut self) {
+        if self.file_tried_at.is_none_or(|at| at.elapsed() < FILE_AGAIN) {
+            return;
+        }
+        self.file_tried_at = match self.file.write(&self.data_dir) {
+            Ok(path) => {
+                tracing::info!("{} is written; the command line finds this daemon", path.display());
+                None
+            }
+            Err(_) => Some(Instant::now()),
+        };
+    }
+
     /// Whether the engine thread still runs.
     pub fn is_alive(&self) -> bool {
         self.engine.as_ref().is_some_and(|thread| !thread.is_finished())
@@ -327,6 +363,8 @@ fn unusable(data_dir: &Path, error: StoreError) -> anyhow::Error {
         | StoreError::NewerSchema { .. }
         | StoreError::DamagedFile { .. }
         | StoreError::RestoreInterrupted { .. }
+        | StoreError::LedgerMissing { .. }
+        | StoreError::LedgerExists { .. }
         | StoreError::NotKept { .. }
         | StoreError::File { .. } => error.into(),
         StoreError::Busy => {

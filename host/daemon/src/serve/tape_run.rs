@@ -21,7 +21,7 @@ use super::screen::say;
 use crate::cli::run::{Entries as Wish, Speed, TapeRun};
 use crate::config::{Config, check_text};
 use crate::message::Mode;
-use crate::run::{Clock, Distances, Entries, Plan, TapeDriver, TapeError, TapeReport, start};
+use crate::run::{Clock, Distances, Entries, Plan, TapeDriver, TapeError, TapeReport, hold, start};
 use exchange::ExchangeProcess;
 
 /// Longs and shorts of one symbol would net in one account.
@@ -41,10 +41,10 @@ fn key_of(account: &str) -> String {
 
 pub(super) fn run(wish: &TapeRun, stop: &AtomicBool) -> anyhow::Result<()> {
     let dir = std::path::absolute(&wish.dir)?;
-    if wish.is_fresh && dir.exists() {
+    let lock = hold(&dir)?;
+    if wish.is_fresh {
         crate::demo::start_over(&dir)?;
     }
-    std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let exchange = ExchangeProcess::start(wish, &dir)?;
     let symbols = exchange.symbols()?;
     let clock = Arc::new(AtomicI64::new(0));
@@ -55,6 +55,8 @@ pub(super) fn run(wish: &TapeRun, stop: &AtomicBool) -> anyhow::Result<()> {
         clock: Clock::Tape(Arc::clone(&clock)),
         entries: entries(wish, symbols)?,
         watch: BTreeMap::from(watch),
+        lock,
+        new_ledger: false,
     };
     let driver = |engine| TapeDriver {
         url: exchange.url.clone(),

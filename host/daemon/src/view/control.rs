@@ -17,16 +17,19 @@ pub struct KillView {
     why: String,
     by: Option<String>,
     since: Option<String>,
+    /// False while it holds in memory alone: the ledger cannot be written.
+    in_ledger: bool,
 }
 
 /// A kill switch; who set it and when are missing where nobody ever did.
-pub fn kill(kill: &Kill) -> KillView {
+pub fn kill(kill: &Kill, in_ledger: bool) -> KillView {
     let was_set = *kill != Kill::default();
     KillView {
         level: kill.level.as_str(),
         why: kill.why.clone(),
         by: was_set.then(|| kill.by.label()),
         since: was_set.then(|| rfc3339(kill.since)),
+        in_ledger,
     }
 }
 
@@ -84,7 +87,7 @@ pub fn account(detail: &AccountDetail) -> AccountDetailView {
         last_error: state.last_error.clone(),
         broker_account: detail.broker_account.clone(),
         broker_account_armed: state.control.broker_account.clone(),
-        kill: kill(&state.control.kill),
+        kill: kill(&state.control.kill, state.is_kill_written),
         kill_level: state.kill_level.as_str(),
         equity: detail.balance.as_ref().map(|b| decimal(b.equity)),
         currency: detail.balance.as_ref().map(|b| b.currency.clone()),

@@ -89,6 +89,8 @@ struct ActivityView {
     lost: u64,
     queued: u64,
     last_error: Option<String>,
+    /// Facts of the ledger that it does not have yet.
+    behind: u64,
 }
 
 /// The daemon's state as JSON.
@@ -120,9 +122,10 @@ pub fn view(status: &Status) -> StatusView {
             lost: status.activity.lost,
             queued: status.activity.queued,
             last_error: status.activity.last_error.clone(),
+            behind: status.activity.behind,
         },
         alerts: status.alerts.clone(),
-        kill: control::kill(&status.kill),
+        kill: control::kill(&status.kill, status.is_kill_written),
         kill_file: control::file(status.kill_file),
         unmanaged: status.unmanaged.iter().map(ToString::to_string).collect(),
     }
@@ -162,7 +165,7 @@ fn account_view(account: &AccountState) -> AccountView {
         armed: account.is_armed,
         budget: budget_view(&account.budget),
         last_error: account.last_error.clone(),
-        kill: control::kill(&account.control.kill),
+        kill: control::kill(&account.control.kill, account.is_kill_written),
         kill_level: account.kill_level.as_str(),
     }
 }

@@ -15,6 +15,17 @@ use crate::reader::LedgerReader;
 
 const CHUNK: u32 = 1_000;
 
+/// The ledger to read from; none where there is no such file.
+pub(crate) fn open<'l>(
+    dir: &Path,
+    ledger: &'l mut Option<LedgerReader>,
+) -> Result<Option<&'l LedgerReader>, StoreError> {
+    if ledger.is_none() && dir.join(LEDGER_FILE).exists() {
+        *ledger = Some(LedgerReader::open(dir)?);
+    }
+    Ok(ledger.as_ref())
+}
+
 /// Writes the next facts beyond the file's cursor. Returns how many; zero when none are missing.
 pub(crate) fn chunk(
     dir: &Path,
@@ -22,13 +33,7 @@ pub(crate) fn chunk(
     file: &mut ActivityFile,
     shared: &Shared,
 ) -> Result<u64, StoreError> {
-    if ledger.is_none() {
-        if !dir.join(LEDGER_FILE).exists() {
-            return Ok(0);
-        }
-        *ledger = Some(LedgerReader::open(dir)?);
-    }
-    let Some(ledger) = ledger else { return Ok(0) };
+    let Some(ledger) = open(dir, ledger)? else { return Ok(0) };
     let filter = FactFilter { after_seq: file.cursor(), limit: CHUNK, ..FactFilter::default() };
     let missing: Vec<Numbered> = ledger
         .facts(&filter)?

@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bracketd_core::time::Timestamp;
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::ActivityOptions;
 use super::queue::{Gap, Numbered};
 use super::record::{ActivityKind, Record};
 use crate::error::StoreError;
+use crate::facts::{FactFilter, StoredFact};
+use crate::reader::LedgerReader;
 use crate::rows::int;
 use crate::tools::files::make_private;
 
@@ -47,7 +49,7 @@ impl ActivityFile {
         let path = dir.join(ACTIVITY_FILE);
         match Self::open_at(&path, run) {
             Err(StoreError::Damaged(_)) => {
-                set_aside(&path)?;
+                set_aside(&path, &with_suffix(&path, ".damaged"))?;
                 Self::open_at(&path, run)
             }
             other => other,
@@ -82,6 +84,46 @@ impl ActivityFile {
         let insert = format!("INSERT INTO activity ({COLUMNS}) VALUES ({marks})");
         let (run, cursor) = (run.unwrap_or(newest), cursor.unsigned_abs());
         Ok(Self { sql, path: path.to_owned(), insert, run, cursor })
+    }
+
+    /// Renames the file, which is another ledger's; a new one is to be opened then. Gives its name.
+    pub(crate) fn leave(self) -> Result<PathBuf, StoreError> {
+        let Self { sql, path, .. } = self;
+        // What stands in its write-ahead log goes into the file first.
+        sql.close().map_err(|(_, error)| error)?;
+        let to = free_name(&path, ".other-ledger");
+        set_aside(&path, &to)?;
+        Ok(to)
+    }
+
+    /// Whether its facts are those of this ledger. The ledger is written first, so a file that knows
+    /// more facts is another's; so is one whose newest fact reads otherwise there.
+    pub(crate) fn is_of(&self, ledger: &LedgerReader) -> Result<bool, StoreError> {
+        if self.cursor == 0 {
+            return Ok(true);
+        }
+        if ledger.last_fact_seq()? < self.cursor {
+            return Ok(false);
+        }
+        let query = "SELECT fact_seq, at, kind FROM activity WHERE fact_seq IS NOT NULL \
+                     ORDER BY id DESC LIMIT 1";
+        let row = |row: &rusqlite::Row<'_>| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?))
+        };
+        let Some((seq, at, kind)) = self.sql.query_row(query, [], row).optional()? else {
+            return Ok(true);
+        };
+        let after_seq = seq.unsigned_abs().saturating_sub(1);
+        let same = FactFilter { after_seq, limit: 1, ..FactFilter::default() };
+        let found = match ledger.facts(&same) {
+            // What a cell without meaning was, nobody can tell.
+            Err(StoreError::BadValue { .. }) => return Ok(true),
+            other => other?,
+        };
+        let is_same = |stored: &StoredFact| {
+            stored.fact.at.0 == at && ActivityKind::Fact(stored.fact.kind).as_str() == kind
+        };
+        Ok(found.first().is_some_and(is_same))
     }
 
     pub(crate) fn run(&self) -> i64 {
@@ -196,8 +238,18 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Renames a damaged file, so that people can look at it, and lets a new one begin.
-fn set_aside(path: &Path) -> Result<(), StoreError> {
+/// A name for a file that is set aside which nothing has yet.
+fn free_name(path: &Path, suffix: &str) -> PathBuf {
+    let numbered = |n: u32| match n {
+        0 => with_suffix(path, suffix),
+        n => with_suffix(path, &format!("{suffix}-{n}")),
+    };
+    (0..u32::MAX).map(numbered).find(|name| !name.exists()).unwrap_or_else(|| numbered(0))
+}
+
+/// Renames a file that cannot be gone on with, so that people can look at it, and lets a new one
+/// begin.
+fn set_aside(path: &Path, to: &Path) -> Result<(), StoreError> {
     for suffix in ["-wal", "-shm"] {
         let file = with_suffix(path, suffix);
         match std::fs::remove_file(&file) {
@@ -207,6 +259,5 @@ fn set_aside(path: &Path) -> Result<(), StoreError> {
             Ok(()) | Err(_) => {}
         }
     }
-    std::fs::rename(path, with_suffix(path, ".damaged"))
-        .map_err(|source| StoreError::file(path, source))
+    std::fs::rename(path, to).map_err(|source| StoreError::file(path, source))
 }

@@ -67,6 +67,10 @@ pub struct ActivityStatus {
     pub last_error: Option<String>,
     /// How often the writer was started again after it had died.
     pub restarts: u64,
+    /// Every fact of the ledger up to this one is in the file, as far as it was opened yet.
+    pub up_to_fact: u64,
+    /// Where the log of another ledger is now that was found in the place of this one's.
+    pub set_aside: Option<std::path::PathBuf>,
 }
 
 /// The running activity log. Dropped without [`ActivityLog::shutdown`], it loses what it had not

@@ -3,6 +3,7 @@
 //! Apart because this runs inside the trading path. It must never wait, allocate, make a system
 //! call or fail.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -72,6 +73,8 @@ pub(crate) struct Shared {
     gap_count: AtomicU64,
     gap_from: AtomicU64,
     pub(crate) written: AtomicU64,
+    /// Every fact up to this one is in the file.
+    pub(crate) up_to_fact: AtomicU64,
     /// Records that the writer took from the queue and has not written.
     pub(crate) held: AtomicU64,
     has_ended: AtomicBool,
@@ -79,6 +82,7 @@ pub(crate) struct Shared {
     is_failing: AtomicBool,
     last_error: Mutex<Option<String>>,
     stop_at: Mutex<Option<Instant>>,
+    set_aside: Mutex<Option<PathBuf>>,
     /// Makes the writer die with its next batch in hand.
     #[cfg(test)]
     pub(crate) kill: AtomicBool,
@@ -92,12 +96,14 @@ impl Default for Shared {
             gap_count: AtomicU64::new(0),
             gap_from: AtomicU64::new(u64::MAX),
             written: AtomicU64::new(0),
+            up_to_fact: AtomicU64::new(0),
             held: AtomicU64::new(0),
             has_ended: AtomicBool::new(false),
             restarts: AtomicU64::new(0),
             is_failing: AtomicBool::new(false),
             last_error: Mutex::new(None),
             stop_at: Mutex::new(None),
+            set_aside: Mutex::new(None),
             #[cfg(test)]
             kill: AtomicBool::new(false),
         }
@@ -151,6 +157,11 @@ impl Shared {
         self.is_failing.store(true, Ordering::Release);
     }
 
+    /// The log of another ledger was found, and has this name now.
+    pub(crate) fn has_set_aside(&self, path: PathBuf) {
+        *self.set_aside.lock().unwrap_or_else(PoisonError::into_inner) = Some(path);
+    }
+
     pub(crate) fn succeed(&self) {
         self.is_failing.store(false, Ordering::Release);
     }
@@ -163,6 +174,8 @@ impl Shared {
             is_failing: self.is_failing.load(Ordering::Acquire),
             last_error: self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             restarts: self.restarts.load(Ordering::Acquire),
+            up_to_fact: self.up_to_fact.load(Ordering::Acquire),
+            set_aside: self.set_aside.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
 }

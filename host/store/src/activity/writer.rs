@@ -113,8 +113,16 @@ impl Writer {
     fn turn(&mut self) -> Result<u64, StoreError> {
         self.take();
         if self.file.is_none() {
-            let file = ActivityFile::open(&self.dir, self.run)?;
+            let ledger = backfill::open(&self.dir, &mut self.ledger)?;
+            let mut file = ActivityFile::open(&self.dir, self.run)?;
+            if let Some(ledger) = ledger
+                && !file.is_of(ledger)?
+            {
+                self.shared.has_set_aside(file.leave()?);
+                file = ActivityFile::open(&self.dir, self.run)?;
+            }
             self.run = Some(file.run());
+            self.shared.up_to_fact.store(file.cursor(), Ordering::Release);
             self.file = Some(file);
             // It may be a new file, in place of a damaged or a lost one.
             self.is_behind = true;
@@ -124,12 +132,14 @@ impl Writer {
         if !has_work {
             return Ok(0);
         }
-        if is_ledger_short_of_room(&self.dir) {
+        // Once it has to end, the engine has: nothing protective needs the room any more.
+        if self.shared.stops_at().is_none() && is_ledger_short_of_room(&self.dir) {
             return Err(StoreError::Full);
         }
         if self.is_behind {
             let filled = backfill::chunk(&self.dir, &mut self.ledger, file, &self.shared)?;
             self.shared.written.fetch_add(filled, Ordering::AcqRel);
+            self.shared.up_to_fact.store(file.cursor(), Ordering::Release);
             self.is_behind = filled > 0;
             return Ok(1);
         }
@@ -142,6 +152,7 @@ impl Writer {
         self.gap = None;
         self.shared.held.store(0, Ordering::Release);
         self.shared.written.fetch_add(written, Ordering::AcqRel);
+        self.shared.up_to_fact.store(file.cursor(), Ordering::Release);
         Ok(done)
     }
 

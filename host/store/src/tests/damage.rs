@@ -10,7 +10,8 @@ use rusqlite::Connection;
 use super::sample::{opened, stop_changed, stop_move};
 use crate::{Batch, LEDGER_FILE, Ledger, OpenOptions};
 
-const SMALL: OpenOptions = OpenOptions { busy_ms: 20, ballast_bytes: 0, fixed_id: false };
+const SMALL: OpenOptions =
+    OpenOptions { busy_ms: 20, ballast_bytes: 0, fixed_id: false, replaces_lost: false };
 const FLIPS: u64 = 400;
 const CUTS: u64 = 150;
 

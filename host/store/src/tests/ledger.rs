@@ -19,7 +19,8 @@ use crate::{
     Batch, ENDED_KEPT, FactFilter, LEDGER_FILE, Ledger, LedgerReader, OpenOptions, StoreError,
 };
 
-const SMALL: OpenOptions = OpenOptions { busy_ms: 20, ballast_bytes: 0, fixed_id: false };
+const SMALL: OpenOptions =
+    OpenOptions { busy_ms: 20, ballast_bytes: 0, fixed_id: false, replaces_lost: false };
 
 fn open(dir: &Path) -> Ledger {
     Ledger::open_with(dir, SMALL).unwrap()

@@ -23,7 +23,8 @@ const LEDGERS: &[(usize, &str)] =
 /// Released schemas of the activity log.
 const ACTIVITIES: &[(i64, &str)] = &[(1, include_str!("fixtures/activity-v1.sql"))];
 
-const SMALL: OpenOptions = OpenOptions { busy_ms: 20, ballast_bytes: 0, fixed_id: false };
+const SMALL: OpenOptions =
+    OpenOptions { busy_ms: 20, ballast_bytes: 0, fixed_id: false, replaces_lost: false };
 
 /// The rows of each table, each as the texts of its cells by column.
 type Rows = BTreeMap<String, Vec<BTreeMap<String, String>>>;

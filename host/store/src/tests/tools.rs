@@ -25,7 +25,8 @@ use crate::{
     BALLAST_FILE, Batch, FactFilter, Holder, LEDGER_FILE, Ledger, OpenOptions, StoreError,
 };
 
-const SMALL: OpenOptions = OpenOptions { busy_ms: 20, ballast_bytes: 1_000, fixed_id: false };
+const SMALL: OpenOptions =
+    OpenOptions { busy_ms: 20, ballast_bytes: 1_000, fixed_id: false, replaces_lost: false };
 const ORDER: Order<'_> = Order { at: Timestamp(77), kept_suffix: ".replaced", actor: "ann" };
 
 fn open(dir: &Path) -> Ledger {

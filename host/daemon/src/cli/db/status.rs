@@ -147,7 +147,7 @@ fn as_json(seen: &Status) -> Value {
             account.as_ref().map(|name| name.as_str()) == of
         };
         let set = seen.kills.iter().find(is_it).map(|(_, kill)| kill.clone());
-        control::kill(&set.unwrap_or_default())
+        control::kill(&set.unwrap_or_default(), true)
     };
     let account = |(name, armed): &(String, Option<bool>)| json!({ "name": name, "armed": armed, "kill": kill_of(Some(name)) });
     json!({

@@ -157,3 +157,30 @@ fn a_fact_keeps_what_people_read_of_it() {
     };
     assert_eq!(rows(dir.path()), [expected]);
 }
+
+#[test]
+fn i12_the_log_of_another_ledger_is_set_aside_and_hides_no_fact_of_this_one() {
+    // How many facts each of the two ledgers has: the other's log may be ahead or not.
+    for (theirs, ours) in [(40, 10), (10, 40), (10, 10)] {
+        let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut ledger = open_ledger(other.path());
+        let log = start(other.path());
+        commit_and_record(&mut ledger, &log.recorder(), 101, 100 + theirs);
+        assert_eq!(log.shutdown(30_000), 0);
+        std::fs::copy(other.path().join(ACTIVITY_FILE), dir.path().join("theirs")).unwrap();
+
+        let mut ledger = open_ledger(dir.path());
+        std::fs::rename(dir.path().join("theirs"), dir.path().join(ACTIVITY_FILE)).unwrap();
+        let batch: Vec<Fact> = (1..=ours).map(fact).collect();
+        ledger.commit(&Batch { facts: &batch, ..Batch::new(Timestamp(1)) }).unwrap();
+        let log = start(dir.path());
+        commit_and_record(&mut ledger, &log.recorder(), ours + 1, ours + 5);
+        let aside = dir.path().join("activity.db.other-ledger");
+        wait_until("it is told", || log.status().set_aside.as_ref() == Some(&aside));
+        assert_eq!(log.shutdown(30_000), 0);
+        assert_eq!(fact_seqs(dir.path()), upto(ours.unsigned_abs() + 5), "{theirs} and {ours}");
+        let kept = Connection::open(aside).unwrap();
+        let count = kept.query_row("SELECT count(*) FROM activity", [], |row| row.get::<_, i64>(0));
+        assert_eq!(count.unwrap(), theirs);
+    }
+}
