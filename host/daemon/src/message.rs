@@ -209,6 +209,8 @@ pub struct Status {
     pub transactions: BTreeMap<TransactionStatus, usize>,
     /// How many that hold something have their wanted stop, all of it working.
     pub protected: usize,
+    /// Of those that hold something, the ones whose stop works at another price than wanted.
+    pub stops_elsewhere: Vec<TransactionId>,
     /// Transactions that lack it, longest first.
     pub gaps: Vec<Gap>,
     /// Commands whose outcome is unknown.

@@ -38,6 +38,11 @@ fn show(status: &Value, out: &Out) {
         out.line(&format!("{}     {}", paint("ATTENTION", Tone::Bad), text(alert, "")));
     }
     out.line(&format!("protection    {}", protection(status)));
+    let elsewhere: Vec<_> =
+        list(status, "/stops_elsewhere").iter().map(|id| text(id, "")).collect();
+    if !elsewhere.is_empty() {
+        out.line(&format!("stops         {}", paint(&works_elsewhere(&elsewhere), Tone::Warning)));
+    }
     let counts = ["WAITING", "OPENED", "CLOSING"]
         .map(|name| format!("{} {name}", of(&format!("/transactions/{name}"))));
     out.line(&format!("transactions  {}", counts.join(" · ")));
@@ -72,6 +77,12 @@ fn show(status: &Value, out: &Out) {
         ));
     }
     tables(status, out);
+}
+
+/// How many stops work at another price than wanted, and whose.
+fn works_elsewhere(ids: &[String]) -> String {
+    let verb = if ids.len() == 1 { "stop works" } else { "stops work" };
+    format!("{} {verb} at another price than wanted: {}", ids.len(), ids.join(", "))
 }
 
 /// The message budget of an account, what waits for it, and how often the broker had enough.

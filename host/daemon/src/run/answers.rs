@@ -98,7 +98,7 @@ impl EngineThread {
         let mut transactions: BTreeMap<TransactionStatus, usize> = BTreeMap::new();
         let (mut protected, mut unknown_ops) = (0, 0);
         let (mut gaps, mut unguarded_entries) = (Vec::new(), Vec::new());
-        let mut unmanaged = Vec::new();
+        let (mut unmanaged, mut stops_elsewhere) = (Vec::new(), Vec::new());
         let is_armed =
             |tx: &Transaction| book.accounts.get(&tx.account).is_some_and(Account::is_armed);
         for tx in book.transactions.values() {
@@ -107,6 +107,9 @@ impl EngineThread {
                 tx.ops.iter().filter(|op| matches!(op.state, OpState::Unknown { .. })).count();
             protected += usize::from(tx.protection == Protection::Protected);
             gaps.extend(gap(tx));
+            if tx.stop_differs() {
+                stops_elsewhere.push(tx.id);
+            }
             if !tx.held().is_zero() && !is_armed(tx) {
                 unmanaged.push(tx.id);
             }
@@ -124,6 +127,7 @@ impl EngineThread {
             accounts,
             transactions,
             protected,
+            stops_elsewhere,
             gaps,
             unknown_ops,
             unguarded_entries,

@@ -23,6 +23,8 @@ pub struct StatusView {
     ready: bool,
     not_ready: Vec<String>,
     protection: ProtectionCounts,
+    /// Transactions whose stop works at another price than wanted.
+    stops_elsewhere: Vec<String>,
     gaps: Vec<GapView>,
     transactions: BTreeMap<&'static str, usize>,
     unknown_ops: usize,
@@ -106,6 +108,7 @@ pub fn view(status: &Status) -> StatusView {
             pending,
             unprotected: status.gaps.len() - pending,
         },
+        stops_elsewhere: status.stops_elsewhere.iter().map(ToString::to_string).collect(),
         gaps: status.gaps.iter().map(|gap| gap_view(gap, status)).collect(),
         transactions: STATUSES
             .iter()

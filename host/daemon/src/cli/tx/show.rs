@@ -8,7 +8,7 @@ use super::StatusWord;
 use crate::cli::activity;
 use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::output::{Out, Tone, list, paint, text};
+use crate::cli::output::{Out, Tone, list, paint, risk, text};
 
 pub(super) fn list_all(
     status: Option<StatusWord>,
@@ -73,10 +73,19 @@ fn row(tx: &Value) -> Vec<String> {
         profit,
     ];
     let mut row: Vec<String> = paths.map(of).into();
+    row[11].push_str(&elsewhere(tx));
     if tx["managed"] == false {
         row[11].push_str(", unmanaged");
     }
     row
+}
+
+/// Where a stop works at another price than wanted; nothing where it works as wanted.
+fn elsewhere(tx: &Value) -> String {
+    if tx["stop_differs"] != true {
+        return String::new();
+    }
+    format!(" at {}", text(tx, "/legs/stop/working"))
 }
 
 pub(super) fn one(id: u64, client: &Client, out: &Out) -> Result<Exit, Failure> {
@@ -112,7 +121,7 @@ pub(super) fn one(id: u64, client: &Client, out: &Out) -> Result<Exit, Failure> 
         of("/metrics/unrealized"),
         of("/metrics/percent"),
         of("/metrics/r_multiple"),
-        of("/metrics/risk"),
+        risk(&tx, "/metrics/risk"),
         of("/metrics/realized")
     ));
     let policies: Vec<_> = list(&tx, "/policies").iter().map(|name| text(name, "")).collect();
@@ -135,7 +144,7 @@ fn protection(tx: &Value) -> String {
     } else {
         String::new()
     };
-    format!("{}{unmanaged}", protection_state(tx))
+    format!("{}{}{unmanaged}", protection_state(tx), paint(&elsewhere(tx), Tone::Warning))
 }
 
 fn protection_state(tx: &Value) -> String {
