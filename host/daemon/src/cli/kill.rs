@@ -70,7 +70,8 @@ pub struct ClearArgs {
     reset_baseline: bool,
 }
 
-/// Runs the verb. `status` ends with findings while a switch is thrown.
+/// Runs the verb. `status` ends with findings while a switch is thrown, `flatten` where something
+/// is not being closed.
 ///
 /// # Errors
 /// Where the daemon is not reached, says no, or a flatten is not confirmed.
@@ -107,7 +108,13 @@ pub fn run(verb: &KillVerb, client: Result<Client, Failure>, out: &Out) -> Resul
     } else {
         out.line(&text(&answer, "/message"));
     }
-    Ok(Exit::Done)
+    Ok(exit_of(&answer))
+}
+
+/// Findings where a flatten left something open: a script that goes on at 0 takes it for closed.
+fn exit_of(answer: &Value) -> Exit {
+    let is_left = text(answer, "/message").contains("NOT CLOSED");
+    if is_left { Exit::Findings } else { Exit::Done }
 }
 
 /// The way that is left where the daemon does not answer.
@@ -155,7 +162,15 @@ fn row(of: &str, value: &Value) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Exit, Failure, without};
+    use super::{Exit, Failure, exit_of, without};
+    use serde_json::json;
+
+    #[test]
+    fn a_flatten_that_leaves_something_open_is_not_done() {
+        let said = |message: &str| exit_of(&json!({ "outcome": "STORED", "message": message }));
+        assert_eq!(said("flatten now; closing 5 transactions"), Exit::Done);
+        assert_eq!(said("flatten now; NOT CLOSED: account a is down"), Exit::Findings);
+    }
 
     #[test]
     fn where_the_daemon_is_not_reached_the_file_is_named_and_nowhere_else() {
