@@ -144,7 +144,9 @@ pub(crate) fn account() -> AccountDetail {
         max_drawdown_percent: None,
         holding: vec![TransactionId(7)],
         waiting: Vec::new(),
-        foreign_orders: 0,
+        foreign_orders: Vec::new(),
+        differing: Vec::new(),
+        read_as_of: None,
     }
 }
 

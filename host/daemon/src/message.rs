@@ -277,8 +277,13 @@ pub struct AccountDetail {
     pub holding: Vec<TransactionId>,
     /// Transactions whose entry waits.
     pub waiting: Vec<TransactionId>,
-    /// Open orders there that are not ours.
-    pub foreign_orders: usize,
+    /// Open orders there that are not ours, as of the last complete read.
+    pub foreign_orders: Vec<OrderReport>,
+    /// What is held there beyond our transactions, or missing: the symbol, what the book holds, what
+    /// the account held at the last complete read.
+    pub differing: Vec<(Symbol, Decimal, Decimal)>,
+    /// The broker's time of that read.
+    pub read_as_of: Option<Timestamp>,
 }
 
 /// What came of a comparison that somebody asked for.

@@ -13,6 +13,7 @@ use bracketd_core::ids::PolicyName;
 use bracketd_core::metrics::{portfolio, trade_summary};
 use bracketd_core::order::Role;
 use bracketd_core::protection::Protection;
+use bracketd_core::reconcile::differing;
 use bracketd_core::transaction::{EntryGuard, Transaction, TransactionStatus};
 
 use super::alerts;
@@ -184,7 +185,13 @@ impl EngineThread {
                 max_drawdown_percent: account.rules.max_drawdown_percent,
                 holding: own().filter(|tx| !tx.held().is_zero()).map(|tx| tx.id).collect(),
                 waiting: waiting.map(|tx| tx.id).collect(),
-                foreign_orders: account.orphans.len(),
+                foreign_orders: account.orphans.values().cloned().collect(),
+                differing: match account.read_as_of {
+                    // Before the first read all that the book holds would seem to be missing.
+                    None => Vec::new(),
+                    Some(_) => differing(book, &account.name),
+                },
+                read_as_of: account.read_as_of,
             }
         };
         book.accounts.values().map(detail).collect()
