@@ -206,6 +206,7 @@ pub(crate) fn status() -> Status {
         unknown_ops: 0,
         unguarded_entries: Vec::new(),
         policies_refused: 0,
+        policies_unreadable: None,
         activity: ActivityState::default(),
         not_ready: vec!["account paper is not reconciled".to_owned()],
         kill: Kill::default(),

@@ -53,6 +53,11 @@ pub enum ToEngine {
         /// Where the result goes, once it decides.
         reply: Option<Sender<Reloaded>>,
     },
+    /// Whether the directory of the policies can be read.
+    PolicyDirectory {
+        /// Why it cannot.
+        unreadable: Option<String>,
+    },
     /// Somebody wants an account compared with the broker now.
     Compare {
         /// The account.
@@ -123,8 +128,8 @@ pub enum Reply {
     Portfolio(Vec<Holding>),
     /// Latest prices.
     Prices(Vec<(AccountName, Quote)>),
-    /// The policies by name.
-    Policies(Vec<PolicyState>),
+    /// The policies by name, and why their directory cannot be read where it cannot.
+    Policies(Vec<PolicyState>, Option<String>),
     /// Quantities by account and symbol.
     TradeSummary(Vec<(AccountName, BTreeMap<Symbol, SymbolSummary>)>),
     /// The accounts by name.
@@ -219,6 +224,8 @@ pub struct Status {
     pub unguarded_entries: Vec<TransactionId>,
     /// Policies whose newest version was refused.
     pub policies_refused: usize,
+    /// Why the directory of the policies cannot be read, while it cannot.
+    pub policies_unreadable: Option<String>,
     /// The activity writer.
     pub activity: ActivityState,
     /// Why the daemon is not ready; empty when it is.

@@ -57,6 +57,10 @@ fn show(status: &Value, out: &Out) {
         let count = paint(&of("/policies_refused"), Tone::Warning);
         out.line(&format!("policies      {count} refused, older versions go on: policy list"));
     }
+    if of("/policies_unreadable") != "-" {
+        let why = paint(&of("/policies_unreadable"), Tone::Warning);
+        out.line(&format!("policies      {why}; those that were running go on"));
+    }
     let lost = if of("/activity/lost") == "0" { Tone::Good } else { Tone::Bad };
     let lost = paint(&format!("{} lost", of("/activity/lost")), lost);
     out.line(&format!("activity      {} written, {lost}", of("/activity/written")));

@@ -55,7 +55,9 @@ impl EngineThread {
                 });
                 Reply::Prices(prices.collect())
             }
-            Query::Policies => Reply::Policies(self.policy_states()),
+            Query::Policies => {
+                Reply::Policies(self.policy_states(), self.policies.unreadable.clone())
+            }
             Query::Guards => Reply::Guards(self.guarded()),
             Query::TradeSummary => {
                 let names = book.accounts.keys();
@@ -133,6 +135,7 @@ impl EngineThread {
             unknown_ops,
             unguarded_entries,
             policies_refused: self.policies.refused.len(),
+            policies_unreadable: self.policies.unreadable.clone(),
             activity: self.activity_state(),
             kill: book.kill.clone(),
             kill_file: book.kill_file.as_ref().map(|file| file.level),

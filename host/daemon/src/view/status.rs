@@ -30,6 +30,8 @@ pub struct StatusView {
     unknown_ops: usize,
     unguarded_entries: Vec<String>,
     policies_refused: usize,
+    /// Why the directory of the policies cannot be read, while it cannot.
+    policies_unreadable: Option<String>,
     accounts: Vec<AccountView>,
     activity: ActivityView,
     /// What must not be overlooked, one sentence each.
@@ -117,6 +119,7 @@ pub fn view(status: &Status) -> StatusView {
         unknown_ops: status.unknown_ops,
         unguarded_entries: status.unguarded_entries.iter().map(ToString::to_string).collect(),
         policies_refused: status.policies_refused,
+        policies_unreadable: status.policies_unreadable.clone(),
         accounts: status.accounts.iter().map(account_view).collect(),
         activity: ActivityView {
             written: status.activity.written,
