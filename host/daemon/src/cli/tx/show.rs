@@ -115,15 +115,7 @@ pub(super) fn one(id: u64, client: &Client, out: &Out) -> Result<Exit, Failure> 
         of("/entry/guard")
     ));
     out.line(&format!("protection  {}{}", protection(&tx), past_gaps(&tx)));
-    out.line(&format!(
-        "figures     price {}, profit {} ({} %), R {}, at risk {}, realized {}",
-        of("/metrics/price"),
-        of("/metrics/unrealized"),
-        of("/metrics/percent"),
-        of("/metrics/r_multiple"),
-        risk(&tx, "/metrics/risk"),
-        of("/metrics/realized")
-    ));
+    out.line(&format!("figures     {}", figures(&tx)));
     let policies: Vec<_> = list(&tx, "/policies").iter().map(|name| text(name, "")).collect();
     out.line(&format!(
         "policies    {}",
@@ -136,6 +128,23 @@ pub(super) fn one(id: u64, client: &Client, out: &Out) -> Result<Exit, Failure> 
     }
     parts(&tx, out);
     Ok(Exit::Done)
+}
+
+/// What it would bring and what is at risk; of what is not held only what it has brought.
+fn figures(tx: &Value) -> String {
+    let of = |member: &str| text(tx, &format!("/metrics/{member}"));
+    if text(tx, "/held") == "0" {
+        return format!("nothing is held, realized {}", of("realized"));
+    }
+    format!(
+        "price {}, profit {} ({} %), R {}, at risk {}, realized {}",
+        of("price"),
+        of("unrealized"),
+        of("percent"),
+        of("r_multiple"),
+        risk(tx, "/metrics/risk"),
+        of("realized")
+    )
 }
 
 fn protection(tx: &Value) -> String {
