@@ -54,7 +54,9 @@ fn plugin(
         }
     };
     if !bytes.starts_with(&COMPONENT) {
-        let message = format!("{} is not a WebAssembly component", account.plugin.display());
+        let path = account.plugin.display();
+        let message =
+            format!("the plugin {path} of account {} is not a WebAssembly component", account.name);
         out.push(
             Complaint::new("C007", message, written.plugin.span(), "no plugin")
                 .help("name a plugin built as a component, such as plugins/alpaca.wasm"),
