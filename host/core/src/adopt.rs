@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use crate::book::{Account, Book};
 use crate::broker::OrderReport;
 use crate::check::{Context, No, PriceRules, check_quantity, fresh_quote, no_price};
-use crate::ids::{OwnerName, SliceNo, TransactionId};
+use crate::ids::{BrokerOrderId, OwnerName, SliceNo, TransactionId};
 use crate::instrument::Features;
 use crate::intent::Adopt;
 use crate::money::{Price, Quantity};
@@ -102,6 +102,12 @@ fn exits(account: &Account, wish: &Adopt) -> Result<Vec<Order>, No> {
         }
         taken.push(order(report, role));
     }
+    if let Some((ours, linked)) = left_behind(account, wish) {
+        return no(format!(
+            "order {ours} is linked with {linked}: one of them ends the other, so both are adopted or \
+             none; add --order {linked}"
+        ));
+    }
     if let [one, other] = &*taken
         && account.can(&wish.symbol, Features::NATIVE_OCO)
         && (one.group.is_none() || one.group != other.group)
@@ -113,6 +119,20 @@ fn exits(account: &Account, wish: &Adopt) -> Result<Vec<Order>, No> {
         ));
     }
     Ok(taken)
+}
+
+/// An adopted order and one that the broker links with it and the wish leaves out: it would rest on
+/// without anybody who moves it, or end the stop that was adopted.
+fn left_behind<'a>(
+    account: &'a Account,
+    wish: &'a Adopt,
+) -> Option<(&'a BrokerOrderId, &'a BrokerOrderId)> {
+    wish.orders.iter().find_map(|id| {
+        let group = account.orphans.get(id)?.group.as_ref()?;
+        let mut others = account.orphans.iter().filter(|(other, _)| !wish.orders.contains(other));
+        let linked = others.find(|(_, report)| report.group.as_ref() == Some(group))?;
+        Some((id, linked.0))
+    })
 }
 
 fn order(report: &OrderReport, role: Role) -> Order {

@@ -126,6 +126,8 @@ pub struct Account {
     pub balance: Option<Balance>,
     /// Positions as of the last complete read.
     pub positions: Vec<Position>,
+    /// The broker's time of the last complete read.
+    pub read_as_of: Option<Timestamp>,
     /// Open orders of the last complete read that are not ours, by the broker's id.
     pub orphans: BTreeMap<BrokerOrderId, OrderReport>,
     /// What the last complete read left in doubt. Lost at a restart, which reads twice anyway.
@@ -153,6 +155,7 @@ impl Account {
             sessions: BTreeMap::new(),
             balance: None,
             positions: Vec::new(),
+            read_as_of: None,
             orphans: BTreeMap::new(),
             doubts: Doubts::default(),
             up_since: None,

@@ -145,6 +145,11 @@ fn decide_adopt(
         Err(no) => return not_made(request, (&wish.account, &wish.symbol), no, now, out),
     };
     let (id, version) = (tx.id, tx.desired.version);
+    let policies: Vec<String> = tx.policies.iter().map(ToString::to_string).collect();
+    let by = match policies.is_empty() {
+        true => "no policy moves its exits".to_owned(),
+        false => format!("its exits are moved by {}", policies.join(", ")),
+    };
     out.fact(&tx, now, FactKind::Adopted, request.source.clone(), |fact| {
         fact.code = tx.direction.as_str().into();
         fact.quantity = Some(wish.quantity.get());
@@ -159,7 +164,7 @@ fn decide_adopt(
     book.insert(tx);
     Verdict {
         outcome: Outcome::Staged,
-        message: format!("transaction {id} looks after {} {}", wish.quantity, wish.symbol),
+        message: format!("transaction {id} looks after {} {}; {by}", wish.quantity, wish.symbol),
         transaction: Some(id),
         version,
     }

@@ -10,8 +10,9 @@ use rust_decimal::Decimal;
 use crate::book::Book;
 use crate::ids::{AccountName, Symbol, TransactionId};
 use crate::money::{Price, Quantity};
-use crate::order::Direction;
-use crate::transaction::{Transaction, TransactionStatus};
+use crate::order::{Direction, Role};
+use crate::plan::protect::is_covered;
+use crate::transaction::{Slice, Transaction, TransactionStatus};
 
 /// Figures about one transaction at one price.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +29,8 @@ pub struct Metrics {
     pub realized: Decimal,
     /// Unrealized profit in percent of what was paid.
     pub percent: Option<Decimal>,
-    /// Loss if the wanted stop filled at its price; none without a stop.
+    /// Loss if the working stops filled at their prices; none, which is without limit, where they
+    /// do not cover all that is held.
     pub risk: Option<Decimal>,
     /// Profit in units of the first stop's distance.
     pub r_multiple: Option<Decimal>,
@@ -59,9 +61,23 @@ pub fn metrics(tx: &Transaction, price: Option<Price>, multiplier: Decimal) -> M
         unrealized: price.map(|p| money(gain(p), held)),
         realized: realized.round_dp(8),
         percent: price.and_then(|p| ratio(gain(p) * Decimal::ONE_HUNDRED, entry.get())),
-        risk: tx.desired.stop.map(|stop| -money(gain(stop), held)),
+        risk: (tx.slices.iter().filter(|slice| !slice.held.is_zero()))
+            .map(|slice| Some(-money(gain(working_stop(tx, slice)?), slice.held)))
+            .sum(),
         r_multiple: price.and_then(|p| ratio(gain(p), unit_risk?)),
     }
+}
+
+/// The worst price among the slice's working stops, where they cover it: what is wanted and what
+/// rests at the broker may differ for a long time, and only the second one limits a loss.
+fn working_stop(tx: &Transaction, slice: &Slice) -> Option<Price> {
+    let working = tx.exits(slice.no).filter(|o| o.role == Role::Stop && o.is_working_exit());
+    let stops = working.map(|order| order.trigger).collect::<Option<Vec<Price>>>()?;
+    let worst = match tx.direction {
+        Direction::Long => stops.into_iter().min(),
+        Direction::Short => stops.into_iter().max(),
+    };
+    worst.filter(|_| is_covered(tx, slice))
 }
 
 /// What an account holds and risks.
@@ -81,13 +97,14 @@ pub struct Portfolio {
     pub exposure: Decimal,
     /// Sum of unrealized profits; what has no price is left out and counted below.
     pub unrealized: Decimal,
-    /// Loss if every wanted stop filled at its price.
+    /// Loss if every working stop filled at its price; what has none is left out and told below.
     pub risk_at_stops: Decimal,
     /// Largest exposure of one transaction in percent of the equity.
     pub largest_percent: Option<Decimal>,
     /// Transactions that hold something and want a stop that does not work.
     pub unprotected: Vec<TransactionId>,
-    /// Transactions that hold something without any stop wanted.
+    /// Transactions that hold something no working stop covers, wanted or not: their risk has no
+    /// limit.
     pub without_stop: Vec<TransactionId>,
     /// Transactions without a price.
     pub without_price: Vec<TransactionId>,

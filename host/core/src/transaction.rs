@@ -418,6 +418,16 @@ impl Transaction {
             _ => None,
         })
     }
+
+    /// Whether a stop of what is held works at another price than wanted: what is held is covered,
+    /// yet not where somebody believes it is.
+    pub fn stop_differs(&self) -> bool {
+        let is_held = |no| self.slice(no).is_some_and(|slice| !slice.held.is_zero());
+        self.orders
+            .iter()
+            .filter(|o| o.role == Role::Stop && o.is_working_exit() && is_held(o.slice))
+            .any(|o| o.trigger != self.desired.stop)
+    }
 }
 
 fn average(value: Decimal, quantity: Quantity) -> Option<Decimal> {

@@ -171,10 +171,12 @@ fn dispatch(verb: Option<Verb>, common: &Common, out: &Out) -> Result<Next, Fail
         Some(Verb::Policy(verb)) => policy::run(&verb, common, out)?,
         Some(Verb::Activity(verb)) => activity::run(&verb, &client()?, out)?,
         Some(Verb::Account(verb)) => account::run(&verb, &client()?, out)?,
-        Some(Verb::Kill(verb)) => kill::run(&verb, client(), out)?,
+        Some(Verb::Kill(verb)) => {
+            kill::run(&verb, client(), client::data_dir(common).as_deref(), out)?
+        }
         Some(Verb::Db(verb)) => db::run(&verb, common, out)?,
         Some(Verb::Guard(verb)) => guard::run(&verb, common, out)?,
-        Some(Verb::Status) => status::run(&client()?, out)?,
+        Some(Verb::Status) => status::run(&client()?.hurried(out), out)?,
         Some(Verb::Portfolio) => portfolio::run(&client()?, out)?,
         Some(Verb::Sim(verb)) => sim::run(&verb, out)?,
     };

@@ -8,6 +8,7 @@ pub mod disk;
 pub mod file;
 pub mod guards;
 pub mod load;
+pub mod repair;
 pub mod resolve;
 pub mod resolved;
 pub mod shape;

@@ -144,7 +144,9 @@ pub(crate) fn account() -> AccountDetail {
         max_drawdown_percent: None,
         holding: vec![TransactionId(7)],
         waiting: Vec::new(),
-        foreign_orders: 0,
+        foreign_orders: Vec::new(),
+        differing: Vec::new(),
+        read_as_of: None,
     }
 }
 
@@ -194,6 +196,7 @@ pub(crate) fn status() -> Status {
         }],
         transactions: [(TransactionStatus::Opened, 2)].into(),
         protected: 1,
+        stops_elsewhere: vec![TransactionId(8)],
         gaps: vec![Gap {
             transaction: TransactionId(7),
             account: "paper".into(),
@@ -204,6 +207,7 @@ pub(crate) fn status() -> Status {
         unknown_ops: 0,
         unguarded_entries: Vec::new(),
         policies_refused: 0,
+        policies_unreadable: None,
         activity: ActivityState::default(),
         not_ready: vec!["account paper is not reconciled".to_owned()],
         kill: Kill::default(),

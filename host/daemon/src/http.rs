@@ -17,7 +17,7 @@ mod write;
 pub(crate) mod tests;
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -27,6 +27,7 @@ use crossbeam_channel::Sender;
 use tokio::sync::watch;
 
 use crate::message::ToEngine;
+use crate::run::KILL_FILE;
 pub use control::CONFIRM_ALL;
 
 use admit::Admission;
@@ -46,6 +47,8 @@ pub struct Server {
 struct App {
     engine: Engine,
     records: Records,
+    /// The file KILL in the data directory, there or not.
+    kill_file: PathBuf,
 }
 
 impl Server {
@@ -68,7 +71,11 @@ impl Server {
             .max_blocking_threads(serve::CONNECTIONS_MAX)
             .build()?;
         let admission = Arc::new(Admission::new(address, token));
-        let app = App { engine: Engine::new(engine), records: Records::new(data_dir) };
+        let app = App {
+            engine: Engine::new(engine),
+            records: Records::new(data_dir),
+            kill_file: data_dir.join(KILL_FILE),
+        };
         let app = router(app, admission);
         let (stop, stopped) = watch::channel(false);
         let thread = std::thread::Builder::new().name("http".to_owned()).spawn(move || {

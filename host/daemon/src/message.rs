@@ -53,6 +53,11 @@ pub enum ToEngine {
         /// Where the result goes, once it decides.
         reply: Option<Sender<Reloaded>>,
     },
+    /// Whether the directory of the policies can be read.
+    PolicyDirectory {
+        /// Why it cannot.
+        unreadable: Option<String>,
+    },
     /// Somebody wants an account compared with the broker now.
     Compare {
         /// The account.
@@ -123,8 +128,8 @@ pub enum Reply {
     Portfolio(Vec<Holding>),
     /// Latest prices.
     Prices(Vec<(AccountName, Quote)>),
-    /// The policies by name.
-    Policies(Vec<PolicyState>),
+    /// The policies by name, and why their directory cannot be read where it cannot.
+    Policies(Vec<PolicyState>, Option<String>),
     /// Quantities by account and symbol.
     TradeSummary(Vec<(AccountName, BTreeMap<Symbol, SymbolSummary>)>),
     /// The accounts by name.
@@ -209,6 +214,8 @@ pub struct Status {
     pub transactions: BTreeMap<TransactionStatus, usize>,
     /// How many that hold something have their wanted stop, all of it working.
     pub protected: usize,
+    /// Of those that hold something, the ones whose stop works at another price than wanted.
+    pub stops_elsewhere: Vec<TransactionId>,
     /// Transactions that lack it, longest first.
     pub gaps: Vec<Gap>,
     /// Commands whose outcome is unknown.
@@ -217,6 +224,8 @@ pub struct Status {
     pub unguarded_entries: Vec<TransactionId>,
     /// Policies whose newest version was refused.
     pub policies_refused: usize,
+    /// Why the directory of the policies cannot be read, while it cannot.
+    pub policies_unreadable: Option<String>,
     /// The activity writer.
     pub activity: ActivityState,
     /// Why the daemon is not ready; empty when it is.
@@ -280,8 +289,13 @@ pub struct AccountDetail {
     pub holding: Vec<TransactionId>,
     /// Transactions whose entry waits.
     pub waiting: Vec<TransactionId>,
-    /// Open orders there that are not ours.
-    pub foreign_orders: usize,
+    /// Open orders there that are not ours, as of the last complete read.
+    pub foreign_orders: Vec<OrderReport>,
+    /// What is held there beyond our transactions, or missing: the symbol, what the book holds, what
+    /// the account held at the last complete read.
+    pub differing: Vec<(Symbol, Decimal, Decimal)>,
+    /// The broker's time of that read.
+    pub read_as_of: Option<Timestamp>,
 }
 
 /// What came of a comparison that somebody asked for.

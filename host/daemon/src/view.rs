@@ -79,6 +79,11 @@ pub struct HoldingView {
     currency: Option<String>,
     exposure: String,
     unrealized: String,
+    /// Loss at the working stops; absent where it has no limit.
+    risk: Option<String>,
+    /// Why there is no figure for the risk.
+    risk_reason: Option<&'static str>,
+    /// The part of the risk that working stops limit.
     risk_at_stops: String,
     largest_percent: Option<String>,
     opened: Vec<String>,
@@ -114,6 +119,8 @@ fn holding(holding: &Holding) -> HoldingView {
         currency: holding.balance.as_ref().map(|b| b.currency.clone()),
         exposure: decimal(all.exposure),
         unrealized: decimal(all.unrealized),
+        risk: all.without_stop.is_empty().then(|| decimal(all.risk_at_stops)),
+        risk_reason: (!all.without_stop.is_empty()).then_some(transaction::UNLIMITED),
         risk_at_stops: decimal(all.risk_at_stops),
         largest_percent: all.largest_percent.map(decimal),
         opened: all.opened.iter().map(|(id, _)| id.to_string()).collect(),

@@ -45,5 +45,5 @@ pub use run::{Ran, Run, RunBudget, RunOutcome, Unbounded};
 pub use selftest::{TestResult, run_tests};
 pub use set::{BuildReport, Change, PolicySet, Refused};
 pub use shipped::shipped;
-pub use source::{SourceFile, Sources};
+pub use source::{ReadFault, SourceFile, Sources};
 pub use verbs::{UnknownVerb, Verbs};

@@ -103,7 +103,7 @@ impl Policy {
     /// [`PolicySet::restore`](crate::PolicySet::restore) makes it again.
     pub fn bundle(&self) -> String {
         let file = |file: &SourceFile| {
-            let SourceFile { name, path, text } = file;
+            let SourceFile { name, path, text, fault: _ } = file;
             serde_json::json!({ "name": name, "path": path, "text": text })
         };
         let libs: Vec<_> = self.libs.iter().map(file).collect();

@@ -12,14 +12,25 @@ pub struct SourceFile {
     pub name: String,
     /// The path as it is shown to people.
     pub path: String,
-    /// Its whole text.
+    /// Its whole text; what could be read of it where there is a fault.
     pub text: String,
+    /// Why it cannot be taken as it stands, found by who read it.
+    pub fault: Option<ReadFault>,
+}
+
+/// A file that cannot be read as text: it alone is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadFault {
+    /// What is wrong.
+    pub message: String,
+    /// The byte where it goes wrong.
+    pub at: usize,
 }
 
 impl SourceFile {
     /// A file of that name, path and text.
     pub fn new(name: &str, path: &str, text: &str) -> Self {
-        Self { name: name.to_owned(), path: path.to_owned(), text: text.to_owned() }
+        Self { name: name.to_owned(), path: path.to_owned(), text: text.to_owned(), fault: None }
     }
 
     /// The policy of that name.

@@ -4,7 +4,7 @@
 //! Apart from what the levels mean because each act is audited: who, why, from what to what. An
 //! automatic source only ever makes things safer.
 
-use super::unclosed::{held, unclosed};
+use super::unclosed::{flattened, held};
 use super::{Control, Kill, KillFile, KillLevel, equity, touch};
 use crate::apply::Transition;
 use crate::book::{Account, Book};
@@ -175,8 +175,8 @@ fn kill(
     if wish.reset {
         equity::reset(book, wish.scope, request, now, out);
     }
-    let unclosed = match level {
-        KillLevel::Flatten => unclosed(book, wish.scope),
+    let flattened = match level {
+        KillLevel::Flatten => flattened(book, wish.scope),
         KillLevel::Off | KillLevel::Freeze | KillLevel::ProtectOnly | KillLevel::CancelEntries => {
             String::new()
         }
@@ -184,11 +184,11 @@ fn kill(
     if level == before {
         let outcome = if wish.reset { Outcome::Stored } else { Outcome::Unchanged };
         let reset = if wish.reset { "; losses count from now on" } else { "" };
-        return Ok((outcome, format!("{of} is at {} already{reset}{unclosed}", level.as_str())));
+        return Ok((outcome, format!("{of} is at {} already{reset}{flattened}", level.as_str())));
     }
     set(book, wish.scope, level, &request.why, request.source.clone(), now, out);
     let still = still(book, wish, level);
-    Ok((Outcome::Stored, format!("{of} is at {} now{still}{unclosed}", level.as_str())))
+    Ok((Outcome::Stored, format!("{of} is at {} now{still}{flattened}", level.as_str())))
 }
 
 /// What a person who lowers a level has to know: that another one holds, or that it will rise.

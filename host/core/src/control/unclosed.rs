@@ -1,4 +1,5 @@
-//! What flatten leaves open: the accounts where no close can go out now, and what they hold.
+//! What flatten does now: how much is being closed, and the accounts where no close can go out, with
+//! what they hold.
 //!
 //! Apart because whoever says flatten believes that all is being closed. It only makes the words;
 //! what may be sent is decided where everything is sent.
@@ -13,24 +14,40 @@ use crate::ids::{AccountName, Symbol};
 /// Symbols that are named; the rest are counted.
 const NAMED: usize = 8;
 
-/// The accounts concerned that hold something and get no close now, each with why and how much;
-/// empty where everything is being closed.
-pub(super) fn unclosed(book: &Book, scope: Option<&AccountName>) -> String {
+/// How many transactions are being closed, then the accounts concerned that hold something and get
+/// no close now, each with why and how much.
+pub(super) fn flattened(book: &Book, scope: Option<&AccountName>) -> String {
     let concerned = |name: &AccountName| scope.is_none_or(|scope| scope == name);
-    let accounts = book.accounts.values().filter(|account| concerned(&account.name));
-    accounts.filter_map(|account| words(book, account)).collect()
+    let accounts = || book.accounts.values().filter(|account| concerned(&account.name));
+    let closing = accounts().filter(|account| barrier(account).is_none()).flat_map(|account| {
+        let ours = book.transactions.values().filter(|tx| tx.account == account.name);
+        ours.filter(|tx| !tx.status.is_ended() && !tx.held().is_zero())
+    });
+    let unclosed: String = accounts().filter_map(|account| unclosed(book, account)).collect();
+    let closing = match closing.count() {
+        0 if unclosed.is_empty() => "; nothing is held".to_owned(),
+        0 => String::new(),
+        1 => "; closing 1 transaction".to_owned(),
+        count => format!("; closing {count} transactions"),
+    };
+    format!("{closing}{unclosed}")
 }
 
-fn words(book: &Book, account: &Account) -> Option<String> {
-    let (state, later) = if !account.is_armed() {
-        ("disarmed", "arming it while the level stands closes all of it at once")
+/// Why no close can go out at the account now, and when one will.
+fn barrier(account: &Account) -> Option<(&'static str, &'static str)> {
+    if !account.is_armed() {
+        Some(("disarmed", "arming it while the level stands closes all of it at once"))
     } else if !account.is_up {
-        ("down", "it is closed once the broker is reached, as long as the level stands")
+        Some(("down", "it is closed once the broker is reached, as long as the level stands"))
     } else if !account.is_reconciled {
-        ("not compared with the broker yet", "it is closed once it was")
+        Some(("not compared with the broker yet", "it is closed once it was"))
     } else {
-        return None;
-    };
+        None
+    }
+}
+
+fn unclosed(book: &Book, account: &Account) -> Option<String> {
+    let (state, later) = barrier(account)?;
     let held = held(book, &account.name)?;
     Some(format!("; NOT CLOSED: account {} is {state} and holds {held}; {later}", account.name))
 }

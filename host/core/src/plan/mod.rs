@@ -7,7 +7,7 @@
 mod exits;
 mod halt;
 pub(crate) mod id;
-mod protect;
+pub(crate) mod protect;
 mod retry;
 mod task;
 mod timers;

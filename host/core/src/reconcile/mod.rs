@@ -87,6 +87,7 @@ pub fn reconcile(
     if let Some(account) = book.accounts.get_mut(name) {
         account.doubts.recheck_at = None;
         account.positions.clone_from(&picture.positions);
+        account.read_as_of = Some(picture.as_of);
     }
     promises::compare(book, name, picture, now, out);
     let asked = orders::vanished(book, name, picture, out);

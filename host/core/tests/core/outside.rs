@@ -229,6 +229,13 @@ fn i4_two_exits_are_adopted_only_where_one_ends_the_other() {
             ..grouped(stop.clone(), groups.1)
         };
         b.tell(BrokerEvent::Picture(picture(&b, "10", vec![stop, target])));
+        if groups.0.is_some() && groups.0 == groups.1 {
+            for (one, other) in [("s1", "t1"), ("t1", "s1")] {
+                let alone = b.person(adopt("10", &[one]));
+                let names = alone.message.contains(&format!("add --order {other}"));
+                assert!(alone.code() == "NOTHING_TO_ADOPT" && names, "{}", alone.message);
+            }
+        }
         let verdict = b.person(adopt("10", &["s1", "t1"]));
         assert_eq!(verdict.code(), want, "{groups:?}: {}", verdict.message);
     }

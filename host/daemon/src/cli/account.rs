@@ -114,6 +114,11 @@ fn list_all(client: &Client, out: &Out) -> Result<Exit, Failure> {
 }
 
 fn show(account: &Value, out: &Out) {
+    summary(account, out);
+    foreign(account, out);
+}
+
+fn summary(account: &Value, out: &Out) {
     let of = |path: &str| text(account, path);
     let armed = match of("/armed").as_str() {
         "true" => paint("armed", Tone::Good),
@@ -128,13 +133,9 @@ fn show(account: &Value, out: &Out) {
         String::new()
     };
     out.line(&format!("at the broker {now}{other}"));
-    let (level, own) = (of("/kill_level"), of("/kill/level"));
+    let level = of("/kill_level");
     let tone = if level == "off" { Tone::Good } else { Tone::Bad };
-    out.line(&format!(
-        "kill switch   {} (its own: {own} {})",
-        paint(&level, tone),
-        of("/kill/why")
-    ));
+    out.line(&format!("kill switch   {} (its own: {})", paint(&level, tone), own_switch(account)));
     out.line(&format!(
         "equity        {} {}; day from {}, peak {}; limits: day loss {}, drawdown {} %",
         of("/equity"),
@@ -157,6 +158,41 @@ fn show(account: &Value, out: &Out) {
     }
 }
 
+/// How the account's own switch stands; a reason that nobody gave is not shown.
+fn own_switch(account: &Value) -> String {
+    let of = |member: &str| text(account, &format!("/kill/{member}"));
+    match of("why").as_str() {
+        "" | "-" => of("level"),
+        why => format!("{}: {why}", of("level")),
+    }
+}
+
+/// What is at the broker and not ours, as of the read that showed it.
+fn foreign(account: &Value, out: &Out) {
+    let (orders, positions) = ("/foreign_orders", "/foreign_positions");
+    let (orders, positions) = (list(account, orders), list(account, positions));
+    if orders.is_empty() && positions.is_empty() {
+        return;
+    }
+    out.line("");
+    out.line(&format!("not ours      as of {}:", text(account, "/read_as_of")));
+    tables_of(positions, orders, out);
+}
+
+fn tables_of(positions: &[Value], orders: &[Value], out: &Out) {
+    let row = |value: &Value, paths: &[&str]| paths.iter().map(|path| text(value, path)).collect();
+    if !positions.is_empty() {
+        let rows = positions.iter().map(|p| row(p, &["/symbol", "/book", "/account"])).collect();
+        out.table(&["position", "in the book", "at the broker"], rows);
+    }
+    if !orders.is_empty() {
+        let paths = ["/broker_id", "/symbol", "/side", "/quantity", "/limit", "/trigger", "/group"];
+        let titles =
+            ["foreign order", "symbol", "side", "quantity", "limit", "trigger", "linked by"];
+        out.table(&titles, orders.iter().map(|order| row(order, &paths)).collect());
+    }
+}
+
 fn differs(found: &Value) -> bool {
     let is_complete = found["complete"] == true;
     let differing = list(found, "/differences").len() + list(found, "/foreign_orders").len();
@@ -164,7 +200,6 @@ fn differs(found: &Value) -> bool {
 }
 
 fn differences(found: &Value, out: &Out) {
-    let row = |value: &Value, paths: &[&str]| paths.iter().map(|path| text(value, path)).collect();
     let positions = list(found, "/differences");
     let foreign = list(found, "/foreign_orders");
     if found["complete"] != true {
@@ -173,21 +208,7 @@ fn differences(found: &Value, out: &Out) {
     if positions.is_empty() && foreign.is_empty() {
         out.line("nothing differs: positions are as in the book, no foreign orders");
     }
-    if !positions.is_empty() {
-        let paths = ["/symbol", "/book", "/account"];
-        out.table(
-            &["position", "in the book", "at the broker"],
-            positions.iter().map(|p| row(p, &paths)).collect(),
-        );
-    }
-    if !foreign.is_empty() {
-        let paths =
-            ["/broker_id", "/symbol", "/side", "/quantity", "/limit", "/trigger", "/status"];
-        out.table(
-            &["foreign order", "symbol", "side", "quantity", "limit", "trigger", "status"],
-            foreign.iter().map(|order| row(order, &paths)).collect(),
-        );
-    }
+    tables_of(positions, foreign, out);
 }
 
 fn arm(args: &ArmArgs, client: &Client, out: &Out) -> Result<Exit, Failure> {
@@ -195,7 +216,7 @@ fn arm(args: &ArmArgs, client: &Client, out: &Out) -> Result<Exit, Failure> {
     let found = client.post(&path(name, "/reconcile"), &json!({}), None)?;
     let account = client.get(&path(name, ""))?;
     if !out.is_json() {
-        show(&account, out);
+        summary(&account, out);
         out.line("");
         differences(&found, out);
     }

@@ -30,7 +30,8 @@ Examples:
 #[derive(Debug, Args)]
 pub struct TailArgs {
     /// How many
-    #[arg(short = 'n', long = "lines", default_value_t = 20, value_name = "N")]
+    #[arg(short = 'n', long = "lines", default_value_t = 20, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
     lines: u32,
     /// Go on with what happens from now on
     #[arg(short, long)]
@@ -48,6 +49,9 @@ pub fn run(verb: &ActivityVerb, client: &Client, out: &Out) -> Result<Exit, Fail
     let ActivityVerb::Tail(args) = verb;
     let filter = args.tx.map_or_else(String::new, |id| format!("&transaction={id}"));
     let mut answer = client.get(&format!("/api/v1/activity?limit={}{filter}", args.lines))?;
+    if let (Some(id), []) = (args.tx, list(&answer, "/rows")) {
+        known(id, client)?;
+    }
     loop {
         for row in list(&answer, "/rows") {
             if out.is_json() { out.json_line(row) } else { out.line(&line(row)) }
@@ -59,6 +63,17 @@ pub fn run(verb: &ActivityVerb, client: &Client, out: &Out) -> Result<Exit, Fail
         std::thread::sleep(PAUSE);
         answer = client.get(&format!("/api/v1/activity?after={after}&limit=1000{filter}"))?;
     }
+}
+
+/// Nothing happened to a transaction that never was, which is no answer to who asks for it.
+fn known(id: u64, client: &Client) -> Result<(), Failure> {
+    let facts = client.get(&format!("/api/v1/transactions/{id}/facts?limit=1"))?;
+    if !list(&facts, "/facts").is_empty() {
+        return Ok(());
+    }
+    let message = format!("there is no transaction {id}");
+    Err(Failure::new(Exit::Refused, "UNKNOWN_TRANSACTION", message)
+        .hint("`bracketd tx list` lists the transactions"))
 }
 
 /// One entry on one line: time, kind, what it is about, numbers, words, who.

@@ -6,10 +6,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crossbeam_channel::RecvTimeoutError;
 use serde_json::Value;
 
 use super::Common;
 use super::exit::{Exit, Failure};
+use super::output::Out;
 use crate::config;
 use crate::daemon_file::{DaemonFile, NAME};
 
@@ -23,6 +25,11 @@ pub const DATA_DIR: &str = "bracketd-data";
 const ANSWER_MAX: u64 = 64 << 20;
 /// What the daemon itself may take at most, and a little more.
 const PATIENCE: Duration = Duration::from_secs(35);
+/// What somebody in a hurry waits: whoever throws the kill switch must soon know that it took another
+/// way.
+const HURRY: Duration = Duration::from_secs(4);
+/// Silence after which is said what is waited for.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// A running daemon and the way to it.
 #[derive(Debug)]
@@ -34,6 +41,9 @@ pub struct Client {
     /// Whether the token came from there too.
     is_stored: bool,
     agent: ureq::Agent,
+    patience: Duration,
+    /// Whether people are told what is waited for.
+    tells: bool,
 }
 
 impl Client {
@@ -72,7 +82,10 @@ impl Client {
                     .hint("set BRACKETD_TOKEN to the token in the daemon's daemon.json"))
             }
             (None, _) => {
-                let message = format!("no running daemon found (looked for {})", looked.join(", "));
+                let message = match looked.as_slice() {
+                    [] => "no running daemon found: the configuration cannot be read".to_owned(),
+                    looked => format!("no running daemon found (looked for {})", looked.join(", ")),
+                };
                 Err(Failure::new(Exit::NoDaemon, "NO_DAEMON", message)
                     .hint("start one with `bracketd`, or name it with --url or --config"))
             }
@@ -93,7 +106,38 @@ impl Client {
             origin: origin.to_owned(),
             is_stored: false,
             agent: config.into(),
+            patience: PATIENCE,
+            tells: false,
         }
+    }
+
+    /// The same for somebody in a hurry: it waits 4 s, and tells people what for after 1 s.
+    #[must_use]
+    pub fn hurried(self, out: &Out) -> Self {
+        Self { patience: HURRY, tells: !out.is_json(), ..self }
+    }
+
+    /// Does it, and says what is waited for where it takes long.
+    fn watched<T>(&self, what: impl FnOnce() -> T) -> T {
+        if !self.tells {
+            return what();
+        }
+        let (done, waits) = crossbeam_channel::bounded::<()>(0);
+        let words = format!(
+            "waiting for the daemon at {} to answer (at most {} s)",
+            self.url,
+            self.patience.as_secs()
+        );
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                if waits.recv_timeout(SILENCE) == Err(RecvTimeoutError::Timeout) {
+                    Out::new(false).note(&words);
+                }
+            });
+            let result = what();
+            drop(done);
+            result
+        })
     }
 
     /// Reads.
@@ -102,9 +146,9 @@ impl Client {
     /// Where the daemon is not reached or says no.
     pub fn get(&self, path: &str) -> Result<Value, Failure> {
         let request = self.agent.get(format!("{}{path}", self.url));
-        let request = request.config().timeout_global(Some(PATIENCE)).build();
-        let answer = request.header("Authorization", self.bearer()).call();
-        match answer.and_then(read) {
+        let request = request.config().timeout_global(Some(self.patience)).build();
+        let request = request.header("Authorization", self.bearer());
+        match self.watched(|| request.call().and_then(read)) {
             Ok((status, body)) => self.judge(status, body),
             Err(error) => Err(self.not_reached(&error)),
         }
@@ -115,7 +159,7 @@ impl Client {
     /// # Errors
     /// Where the daemon is not reached, says no, or its answer got lost.
     pub fn post(&self, path: &str, body: &Value, wait_s: Option<u64>) -> Result<Value, Failure> {
-        let patience = PATIENCE + Duration::from_secs(wait_s.unwrap_or(0));
+        let patience = self.patience + Duration::from_secs(wait_s.unwrap_or(0));
         let request = self.agent.post(format!("{}{path}", self.url));
         let request = request.config().timeout_global(Some(patience)).build();
         let mut request = request
@@ -125,7 +169,7 @@ impl Client {
         if let Some(seconds) = wait_s {
             request = request.header("Prefer", format!("wait={seconds}"));
         }
-        match request.send(body.to_string()).and_then(read) {
+        match self.watched(|| request.send(body.to_string()).and_then(read)) {
             Ok((status, body)) => self.judge(status, body),
             Err(error) if is_surely_not_sent(&error) => Err(self.not_reached(&error)),
             Err(error) => {
@@ -180,12 +224,31 @@ impl Client {
     }
 
     fn not_reached(&self, error: &ureq::Error) -> Failure {
-        let message = format!("cannot reach the daemon at {}: {error}", self.url);
+        let message = match error {
+            ureq::Error::Timeout(ureq::Timeout::Global) => format!(
+                "the daemon at {} did not answer within {} s: it hangs, or its machine is overloaded",
+                self.url,
+                self.patience.as_secs()
+            ),
+            _ => format!("cannot reach the daemon at {}: {error}", self.url),
+        };
         Failure::new(Exit::NoDaemon, "NO_DAEMON", message).hint(format!(
             "the address came from {}; if the daemon has stopped, start it again",
             self.origin
         ))
     }
+}
+
+/// The data directory of the daemon that is meant, where this machine shows it.
+pub fn data_dir(common: &Common) -> Option<PathBuf> {
+    let dirs = data_dirs(common.config.as_deref());
+    let is_meant = |dir: &PathBuf| match (&common.url, DaemonFile::read(dir)) {
+        (None, _) => dir.is_dir(),
+        (Some(url), Ok(Some(found))) => url.trim_end_matches('/') == found.url,
+        (Some(_), _) => false,
+    };
+    let dir = dirs.into_iter().find(is_meant)?;
+    std::path::absolute(dir).ok()
 }
 
 /// Where a daemon may have left its file, nearest first.

@@ -3,6 +3,8 @@
 //! Apart because this is typed in a hurry: the level is the verb, a reason is always kept, and
 //! where the daemon cannot be reached it says what works without it.
 
+use std::path::Path;
+
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -70,11 +72,18 @@ pub struct ClearArgs {
     reset_baseline: bool,
 }
 
-/// Runs the verb. `status` ends with findings while a switch is thrown.
+/// Runs the verb. `status` ends with findings while a switch is thrown, `flatten` where something
+/// is not being closed.
 ///
 /// # Errors
 /// Where the daemon is not reached, says no, or a flatten is not confirmed.
-pub fn run(verb: &KillVerb, client: Result<Client, Failure>, out: &Out) -> Result<Exit, Failure> {
+pub fn run(
+    verb: &KillVerb,
+    client: Result<Client, Failure>,
+    data_dir: Option<&Path>,
+    out: &Out,
+) -> Result<Exit, Failure> {
+    let client = client.map(|client| client.hurried(out));
     let (level, args, more) = match verb {
         KillVerb::Freeze(args) => ("freeze", args, json!({})),
         KillVerb::ProtectOnly(args) => ("protect-only", args, json!({})),
@@ -99,26 +108,36 @@ pub fn run(verb: &KillVerb, client: Result<Client, Failure>, out: &Out) -> Resul
     if let (Some(body), Some(more)) = (body.as_object_mut(), more.as_object()) {
         body.extend(more.clone());
     }
-    let client = client.map_err(|failure| without(failure, level))?;
-    let answer =
-        client.post("/api/v1/kill", &body, None).map_err(|failure| without(failure, level))?;
+    let no_way = |failure| without(failure, level, data_dir);
+    let client = client.map_err(no_way)?;
+    let answer = client.post("/api/v1/kill", &body, None).map_err(no_way)?;
     if out.is_json() {
         out.json(&answer);
     } else {
         out.line(&text(&answer, "/message"));
     }
-    Ok(Exit::Done)
+    Ok(exit_of(&answer))
+}
+
+/// Findings where a flatten left something open: a script that goes on at 0 takes it for closed.
+fn exit_of(answer: &Value) -> Exit {
+    let is_left = text(answer, "/message").contains("NOT CLOSED");
+    if is_left { Exit::Findings } else { Exit::Done }
 }
 
 /// The way that is left where the daemon does not answer.
-fn without(failure: Failure, level: &str) -> Failure {
+fn without(failure: Failure, level: &str, data_dir: Option<&Path>) -> Failure {
     let is_reached = !matches!(failure.exit, Exit::NoDaemon | Exit::Unknown);
     if is_reached || level == "off" {
         return failure;
     }
+    let file = match data_dir {
+        Some(dir) => format!("'{}'", dir.join(KILL_FILE).display()),
+        None => format!("{KILL_FILE} in the daemon's data directory"),
+    };
     let hint = format!(
-        "without the API: echo '{level} REASON' > {KILL_FILE} in the daemon's data directory; \
-         a daemon that is not running takes it at its start"
+        "without the API: echo '{level} REASON' > {file}; a daemon that hangs or is not running \
+         takes it once it goes on or starts"
     );
     Failure { hint, ..failure }
 }
@@ -157,11 +176,24 @@ fn row(of: &str, value: &Value) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Exit, Failure, without};
+    use super::{Exit, Failure, exit_of, without};
+    use serde_json::json;
+
+    #[test]
+    fn a_flatten_that_leaves_something_open_is_not_done() {
+        let said = |message: &str| exit_of(&json!({ "outcome": "STORED", "message": message }));
+        assert_eq!(said("flatten now; closing 5 transactions"), Exit::Done);
+        assert_eq!(said("flatten now; NOT CLOSED: account a is down"), Exit::Findings);
+    }
 
     #[test]
     fn where_the_daemon_is_not_reached_the_file_is_named_and_nowhere_else() {
-        let hint = |exit, level: &str| without(Failure::new(exit, "X", "x"), level).hint;
+        let said = |exit, level: &str, dir: Option<&str>| {
+            without(Failure::new(exit, "X", "x"), level, dir.map(AsRef::as_ref)).hint
+        };
+        let hint = |exit, level: &str| said(exit, level, None);
+        let full = said(Exit::Unknown, "freeze", Some("/srv/b data"));
+        assert!(full.contains("echo 'freeze REASON' > '/srv/b data/KILL'"), "{full}");
         assert!(hint(Exit::NoDaemon, "flatten").contains("echo 'flatten REASON' > KILL"));
         assert!(hint(Exit::Unknown, "freeze").contains("KILL"));
         assert_eq!(hint(Exit::Refused, "freeze"), "");

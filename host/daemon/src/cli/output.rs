@@ -144,6 +144,14 @@ pub fn text(value: &Value, path: &str) -> String {
     }
 }
 
+/// The risk at a path, which has no limit where it has no figure.
+pub fn risk(value: &Value, path: &str) -> String {
+    match text(value, path).as_str() {
+        "-" => "unlimited".to_owned(),
+        figure => figure.to_owned(),
+    }
+}
+
 /// The list at a path; empty where there is none.
 pub fn list<'a>(value: &'a Value, path: &str) -> &'a [Value] {
     value.pointer(path).and_then(Value::as_array).map_or(&[], Vec::as_slice)

@@ -126,7 +126,9 @@ fn listed(client: &Client, out: &Out) -> Result<Exit, Failure> {
     let answer = client.get("/api/v1/policies")?;
     let policies = list(&answer, "/policies");
     let is_refused = policies.iter().any(|policy| text(policy, "/rendered") != "-");
-    let exit = if is_refused { Exit::Findings } else { Exit::Done };
+    let unreadable = text(&answer, "/unreadable");
+    let is_bad = is_refused || unreadable != "-";
+    let exit = if is_bad { Exit::Findings } else { Exit::Done };
     if out.is_json() {
         out.json(&answer);
         return Ok(exit);
@@ -149,6 +151,10 @@ fn listed(client: &Client, out: &Out) -> Result<Exit, Failure> {
     out.table(&titles, policies.iter().map(row).collect());
     for policy in policies {
         rendered(policy, out);
+    }
+    if unreadable != "-" {
+        out.note("");
+        out.note(&format!("{unreadable}; the policies that were running go on"));
     }
     Ok(exit)
 }

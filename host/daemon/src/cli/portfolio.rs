@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::client::Client;
 use super::exit::{Exit, Failure};
-use super::output::{Out, list, text};
+use super::output::{Out, list, risk, text};
 
 /// Runs the verb.
 ///
@@ -24,7 +24,7 @@ pub fn run(client: &Client, out: &Out) -> Result<Exit, Failure> {
             text(account, "/equity"),
             text(account, "/exposure"),
             text(account, "/unrealized"),
-            text(account, "/risk_at_stops"),
+            risk(account, "/risk"),
             count(account, "/opened"),
             count(account, "/waiting"),
             count(account, "/unprotected"),

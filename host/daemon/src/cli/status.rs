@@ -40,6 +40,11 @@ fn show(status: &Value, out: &Out) {
         out.line(&format!("{}     {}", paint("ATTENTION", Tone::Bad), text(alert, "")));
     }
     out.line(&format!("protection    {}", protection(status)));
+    let elsewhere: Vec<_> =
+        list(status, "/stops_elsewhere").iter().map(|id| text(id, "")).collect();
+    if !elsewhere.is_empty() {
+        out.line(&format!("stops         {}", paint(&works_elsewhere(&elsewhere), Tone::Warning)));
+    }
     let counts = ["WAITING", "OPENED", "CLOSING"]
         .map(|name| format!("{} {name}", of(&format!("/transactions/{name}"))));
     out.line(&format!("transactions  {}", counts.join(" · ")));
@@ -53,6 +58,10 @@ fn show(status: &Value, out: &Out) {
     if of("/policies_refused") != "0" {
         let count = paint(&of("/policies_refused"), Tone::Warning);
         out.line(&format!("policies      {count} refused, older versions go on: policy list"));
+    }
+    if of("/policies_unreadable") != "-" {
+        let why = paint(&of("/policies_unreadable"), Tone::Warning);
+        out.line(&format!("policies      {why}; those that were running go on"));
     }
     let lost = if of("/activity/lost") == "0" { Tone::Good } else { Tone::Bad };
     let lost = paint(&format!("{} lost", of("/activity/lost")), lost);
@@ -78,6 +87,12 @@ fn show(status: &Value, out: &Out) {
         ));
     }
     tables(status, out);
+}
+
+/// How many stops work at another price than wanted, and whose.
+fn works_elsewhere(ids: &[String]) -> String {
+    let verb = if ids.len() == 1 { "stop works" } else { "stops work" };
+    format!("{} {verb} at another price than wanted: {}", ids.len(), ids.join(", "))
 }
 
 /// The message budget of an account, what waits for it, and how often the broker had enough.

@@ -157,7 +157,7 @@ transaction 7  long 10 ACME  OPENED  version 2
 account     paper (book paper)
 entry       limit at 100, 10 of 10 filled, average 100, guard bracket
 protection  protected
-figures     price 102, profit 20 (2 %), R 0.4, at risk 50, realized 0
+figures     price 102, profit 20 (2 %), R 0.4, at risk unlimited, realized 0
 policies    trailing_stop
 
 LEG     WANTED  WORKS  STATE
@@ -174,6 +174,7 @@ fn status_says_first_what_is_not_protected() {
     let wanted = "\
 bracketd 0.1.0  DEMO  since 1970-01-01T00:00:00.000000Z
 protection    1 protected · 0 pending · 1 unprotected · 0 unknown
+stops         1 stop works at another price than wanted: 8
 transactions  0 WAITING · 2 OPENED · 0 CLOSING
 ready         no: account paper is not reconciled
 activity      0 written, 0 lost

@@ -3,11 +3,16 @@
 //! Apart from the file's meaning because the same text may be right here and wrong there. It reads
 //! secrets only to know that they can be read, and keeps nothing of them.
 
+use bracketd_account::SECRET_BYTES_MIN;
+
 use super::file::{At, ConfigFile};
 use super::load::Complaint;
 use super::resolved::{Config, SecretSource};
 use super::shape::nearest;
 use crate::watch::scan;
+
+/// How a component begins: magic, version and layer (WebAssembly component model, "Binary Format").
+const COMPONENT: [u8; 8] = *b"\0asm\x0d\0\x01\0";
 
 /// Compares what the file names with what is there.
 pub fn check(file: &ConfigFile, config: &Config, out: &mut Vec<Complaint>) {
@@ -16,9 +21,14 @@ pub fn check(file: &ConfigFile, config: &Config, out: &mut Vec<Complaint>) {
         plugin(written, account, out);
         for (name, source) in &account.secrets {
             let Some(written) = written.secrets.get(name) else { continue };
-            let Err(error) = source.read() else { continue };
-            let complaint =
-                Complaint::new("C009", error.to_string(), written.span(), "not to be had");
+            let why = match source.read() {
+                Ok(secret) if secret.len() < SECRET_BYTES_MIN => {
+                    format!("the secret `{name}` is shorter than {SECRET_BYTES_MIN} bytes")
+                }
+                Ok(_) => continue,
+                Err(error) => error.to_string(),
+            };
+            let complaint = Complaint::new("C009", why, written.span(), "not to be had");
             // A variable may be set where the daemon runs and not where the file is checked.
             out.push(match source {
                 SecretSource::File(_) => complaint,
@@ -43,6 +53,15 @@ fn plugin(
             );
         }
     };
+    if !bytes.starts_with(&COMPONENT) {
+        let path = account.plugin.display();
+        let message =
+            format!("the plugin {path} of account {} is not a WebAssembly component", account.name);
+        out.push(
+            Complaint::new("C007", message, written.plugin.span(), "no plugin")
+                .help("name a plugin built as a component, such as plugins/alpaca.wasm"),
+        );
+    }
     let found = sha256(&bytes);
     if let (Some(pinned), Some(written)) = (&account.sha256, &written.sha256)
         && *pinned != found
@@ -101,6 +120,11 @@ mod tests {
     /// SHA-256 of "abc", from FIPS 180-2.
     const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
+    #[test]
+    fn a_digest_is_the_one_that_people_compute() {
+        assert_eq!(super::sha256(b"abc"), ABC);
+    }
+
     fn found(config: &str) -> Vec<(&'static str, Severity, String)> {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
@@ -113,7 +137,9 @@ mod tests {
         std::fs::create_dir(dir.path().join("policies")).unwrap();
         put("policies/trailing_stop.rhai", "x");
         put("policies/trailing_stop_test.rhai", "x");
-        put("abc.wasm", "abc");
+        std::fs::write(dir.path().join("abc.wasm"), super::COMPONENT).unwrap();
+        put("random.wasm", "abc");
+        put("short", "ab\n");
         put("key", "secret\n");
         let open = put("open", "secret\n");
         std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o644)).unwrap();
@@ -130,7 +156,8 @@ mod tests {
 
     #[test]
     fn what_is_there_is_not_complained_about() {
-        let pinned = format!("ACCOUNTsha256 = '{ABC}'\npolicies = ['trailing_stop']\n");
+        let digest = super::sha256(&super::COMPONENT);
+        let pinned = format!("ACCOUNTsha256 = '{digest}'\npolicies = ['trailing_stop']\n");
         assert_eq!(found(&pinned), vec![]);
         assert_eq!(found("ACCOUNTsecrets = { k = { file = 'key' } }\n"), vec![]);
         assert_eq!(found("ACCOUNT[policy.trailing_stop]\nverbs = []\n"), vec![]);
@@ -140,9 +167,17 @@ mod tests {
     fn what_is_not_there_is_named() {
         use Severity::{Error, Warning};
         let other = ABC.replace('b', "c");
+        let digest = super::sha256(&super::COMPONENT);
         let rows = [
             ("schema = 1\n[[account]]\nname = 'a'\nplugin = 'x.wasm'\n", "C007", Error, "x.wasm"),
-            (&format!("ACCOUNTsha256 = '{other}'\n"), "C007", Error, ABC),
+            (
+                "schema = 1\n[[account]]\nname = 'a'\nplugin = 'random.wasm'\n",
+                "C007",
+                Error,
+                "component",
+            ),
+            ("ACCOUNTsecrets = { k = { file = 'short' } }\n", "C009", Error, "shorter than 6"),
+            (&format!("ACCOUNTsha256 = '{other}'\n"), "C007", Error, &digest),
             ("ACCOUNTpolicies = ['trailing_stp']\n", "C008", Error, "`trailing_stop`?"),
             ("ACCOUNTpolicies = ['trailing_stop_test']\n", "C008", Error, "no policy"),
             ("ACCOUNT[policy.nothing_alike]\n", "C008", Error, "there are: trailing_stop"),

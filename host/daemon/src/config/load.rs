@@ -7,10 +7,13 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use bracketd_core::diagnostic::{Diagnostic, Severity};
+use serde::Deserialize;
+use toml::Spanned;
 use toml::de::DeTable;
 
 use super::disk;
 use super::file::ConfigFile;
+use super::repair::{NOWHERE, repair};
 use super::resolve::{DATA_DIR, base, resolve};
 use super::resolved::Config;
 use super::shape;
@@ -107,6 +110,8 @@ fn checked(
     mut complaints: Vec<Complaint>,
 ) -> Checked {
     let is_right = complaints.iter().all(|c| c.severity == Severity::Warning);
+    // Nobody wrote what a repair filled in.
+    complaints.retain(|complaint| complaint.span != NOWHERE);
     complaints.sort_by_key(|c| c.span.start);
     let diagnostics: Vec<_> = complaints
         .into_iter()
@@ -149,15 +154,29 @@ fn read(path: &Path, text: &str) -> (Read, Vec<Complaint>) {
             let config = resolve(&file, path, &mut complaints);
             (Some((file, config)), complaints)
         }
-        Err(error) => {
+        Err(error) if broken_before == 0 => {
             // The shape is compared first and says more; this is left for what it cannot see.
-            if broken_before == 0 {
-                let span = error.span().unwrap_or(0..0);
-                complaints.push(Complaint::new("C004", first_line(error.message()), span, "here"));
-            }
+            let span = error.span().unwrap_or(0..0);
+            complaints.push(Complaint::new("C004", first_line(error.message()), span, "here"));
             (None, complaints)
         }
+        Err(_) => {
+            let read = repaired(tree, &complaints).map(|file| {
+                let config = resolve(&file, path, &mut complaints);
+                (file, config)
+            });
+            (read, complaints)
+        }
     }
+}
+
+/// The file without its mistakes of shape, so that those of meaning are told with them.
+fn repaired(mut tree: Spanned<DeTable<'_>>, complaints: &[Complaint]) -> Option<ConfigFile> {
+    // Where a key is missing the complaint's place is the table, which stays.
+    let bad = complaints.iter().filter(|complaint| complaint.code != "C003");
+    let bad: Vec<Range<usize>> = bad.map(|complaint| complaint.span.clone()).collect();
+    repair(tree.get_mut(), &schema(), &bad);
+    ConfigFile::deserialize(toml::de::Deserializer::from(tree)).ok()
 }
 
 fn first_line(message: &str) -> String {

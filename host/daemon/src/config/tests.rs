@@ -113,13 +113,17 @@ on_breached = 'market_closed'
 name = 'a'
 plugin = 'b.wasm'
 ";
-    // The shape has mistakes, so the meaning (the open bind, the unit, the names) waits for it.
+    // Mistakes of shape do not hide those of meaning: the open bind, the unit, the names.
     let found = complaints(text);
     let codes: Vec<_> = found.iter().map(|(line, code, ..)| (*line, *code)).collect();
-    assert_eq!(codes, [(2, "C002"), (7, "C004"), (8, "C003"), (10, "C002"), (12, "C005")]);
+    let shape = [(2, "C002"), (7, "C004"), (8, "C003"), (10, "C002"), (12, "C005")];
+    let meaning = [(5, "C005"), (11, "C005"), (14, "C006")];
+    let mut all: Vec<_> = shape.into_iter().chain(meaning).collect();
+    all.sort_unstable();
+    assert_eq!(codes, all);
     assert_eq!(found[0].3, "did you mean `server`?");
-    assert_eq!(found[3].3, "did you mean `plugin`?");
-    assert_eq!(found[4].3, "did you mean \"market_close\"?");
+    assert_eq!(found[4].3, "did you mean `plugin`?");
+    assert_eq!(found[6].3, "did you mean \"market_close\"?");
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! Apart from the writes about a transaction because these hold for many. Each act is one request
 //! to the gate by a person; only a reason and, for flatten, an explicit word are asked for here.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -22,6 +24,10 @@ use super::write::actor;
 use crate::message::{AccountDetail, Compared, Query, Reply};
 use crate::view;
 
+/// How often a file KILL that is gone is asked for, and the time in between.
+const LOOKS: u32 = 10;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+
 /// What confirms a flatten of the whole daemon; for one account it is the account's name.
 pub const CONFIRM_ALL: &str = "all";
 
@@ -36,12 +42,28 @@ pub(super) async fn kill(State(app): State<App>, headers: HeaderMap, bytes: Byte
         );
         return Err(Problem::bad_value("confirm", detail));
     }
+    if body.account.is_none() && level != KillLevel::Flatten {
+        file_heard(&app).await?;
+    }
     let intent = Intent::Kill {
         account: body.account.as_deref().map(AccountName::new),
         level,
         reset_baseline: body.reset_baseline,
     };
     act(&app, &headers, intent, body.why).await
+}
+
+/// Waits until a file KILL that is gone is known to be gone: it is looked for twice a second, and
+/// a clear right after its removal must not be refused for it.
+async fn file_heard(app: &App) -> Result<(), Problem> {
+    for _ in 0..LOOKS {
+        let Reply::Status(status) = app.engine.query(Query::Status).await? else { break };
+        if status.kill_file.is_none() || app.kill_file.symlink_metadata().is_ok() {
+            break;
+        }
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
+    Ok(())
 }
 
 /// `GET /api/v1/accounts`.

@@ -199,7 +199,9 @@ fn hint_of(refusal: Refusal) -> &'static str {
         Refusal::Busy => "a close or resize is under way; wait for its end",
         Refusal::NotUnknown => "`bracketd tx show ID` lists the commands that are unknown",
         Refusal::NoEvidence => "write what was seen, such as --evidence 'order list of 14:03'",
-        Refusal::NothingToAdopt => "`bracketd status` lists what is at the account and not ours",
+        Refusal::NothingToAdopt => {
+            "`bracketd account show NAME` lists what is at the account and not ours"
+        }
         Refusal::VersionConflict => "read the transaction again, then decide anew",
         Refusal::Locked => "a person locked this leg; unlock it first",
         Refusal::NotReady => "the account is not connected yet; `bracketd status` says why",

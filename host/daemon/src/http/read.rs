@@ -122,8 +122,9 @@ pub(super) async fn guards(State(app): State<App>) -> Answer {
 /// `GET /api/v1/policies`.
 pub(super) async fn policies(State(app): State<App>) -> Answer {
     match app.engine.query(Query::Policies).await? {
-        Reply::Policies(all) => {
-            Ok(Json(json!({ "policies": view::policies(&all) })).into_response())
+        Reply::Policies(all, unreadable) => {
+            let body = json!({ "policies": view::policies(&all), "unreadable": unreadable });
+            Ok(Json(body).into_response())
         }
         other => Err(mismatch(&other)),
     }

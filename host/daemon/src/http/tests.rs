@@ -66,6 +66,7 @@ pub(crate) fn bench(outcome: Outcome, play: Play) -> Bench {
                     reply.send(Compared::Done(Box::new(found))).unwrap();
                 }
                 ToEngine::PoliciesBuilt { .. }
+                | ToEngine::PolicyDirectory { .. }
                 | ToEngine::KillFile(_)
                 | ToEngine::CancelEntries { .. }
                 | ToEngine::TapeStep(_)
@@ -94,7 +95,7 @@ fn answer(query: &Query, play: Play, looks: &AtomicUsize) -> Reply {
         Query::Prices => {
             Reply::Prices(vec![("paper".into(), seen(Arc::new(opened())).quote.unwrap())])
         }
-        Query::Policies => Reply::Policies(Vec::new()),
+        Query::Policies => Reply::Policies(Vec::new(), None),
         Query::TradeSummary => Reply::TradeSummary(Vec::new()),
         Query::Accounts => Reply::Accounts(vec![account()]),
         Query::Guards => Reply::Guards(vec![crate::fixtures::guarded()]),

@@ -13,6 +13,7 @@ use bracketd_core::ids::PolicyName;
 use bracketd_core::metrics::{portfolio, trade_summary};
 use bracketd_core::order::Role;
 use bracketd_core::protection::Protection;
+use bracketd_core::reconcile::differing;
 use bracketd_core::transaction::{EntryGuard, Transaction, TransactionStatus};
 
 use super::alerts;
@@ -54,7 +55,9 @@ impl EngineThread {
                 });
                 Reply::Prices(prices.collect())
             }
-            Query::Policies => Reply::Policies(self.policy_states()),
+            Query::Policies => {
+                Reply::Policies(self.policy_states(), self.policies.unreadable.clone())
+            }
             Query::Guards => Reply::Guards(self.guarded()),
             Query::TradeSummary => {
                 let names = book.accounts.keys();
@@ -98,7 +101,7 @@ impl EngineThread {
         let mut transactions: BTreeMap<TransactionStatus, usize> = BTreeMap::new();
         let (mut protected, mut unknown_ops) = (0, 0);
         let (mut gaps, mut unguarded_entries) = (Vec::new(), Vec::new());
-        let mut unmanaged = Vec::new();
+        let (mut unmanaged, mut stops_elsewhere) = (Vec::new(), Vec::new());
         let is_armed =
             |tx: &Transaction| book.accounts.get(&tx.account).is_some_and(Account::is_armed);
         for tx in book.transactions.values() {
@@ -107,6 +110,9 @@ impl EngineThread {
                 tx.ops.iter().filter(|op| matches!(op.state, OpState::Unknown { .. })).count();
             protected += usize::from(tx.protection == Protection::Protected);
             gaps.extend(gap(tx));
+            if tx.stop_differs() {
+                stops_elsewhere.push(tx.id);
+            }
             if !tx.held().is_zero() && !is_armed(tx) {
                 unmanaged.push(tx.id);
             }
@@ -126,10 +132,12 @@ impl EngineThread {
             accounts,
             transactions,
             protected,
+            stops_elsewhere,
             gaps,
             unknown_ops,
             unguarded_entries,
             policies_refused: self.policies.refused.len(),
+            policies_unreadable: self.policies.unreadable.clone(),
             activity: self.activity_state(),
             kill: book.kill.clone(),
             is_kill_written: !self.engine().unwritten_kills().contains(&None),
@@ -185,7 +193,13 @@ impl EngineThread {
                 max_drawdown_percent: account.rules.max_drawdown_percent,
                 holding: own().filter(|tx| !tx.held().is_zero()).map(|tx| tx.id).collect(),
                 waiting: waiting.map(|tx| tx.id).collect(),
-                foreign_orders: account.orphans.len(),
+                foreign_orders: account.orphans.values().cloned().collect(),
+                differing: match account.read_as_of {
+                    // Before the first read all that the book holds would seem to be missing.
+                    None => Vec::new(),
+                    Some(_) => differing(book, &account.name),
+                },
+                read_as_of: account.read_as_of,
             }
         };
         book.accounts.values().map(detail).collect()

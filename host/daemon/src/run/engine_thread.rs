@@ -272,6 +272,7 @@ impl EngineThread {
                 self.policies.built(&report, reply, now);
                 inputs.push(Input::Policies(report));
             }
+            ToEngine::PolicyDirectory { unreadable } => self.policies.unreadable = unreadable,
             ToEngine::Compare { account, reply } => self.compare(account, reply, inputs),
             ToEngine::KillFile(file) => inputs.push(Input::KillFile(file)),
             ToEngine::CancelEntries { accounts, reply } => {

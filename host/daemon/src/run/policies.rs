@@ -26,6 +26,8 @@ pub struct PolicyBuilder {
     ask: Sender<Sender<Reloaded>>,
     /// What was refused last, for status.
     pub(super) refused: Vec<bracketd_policy::Refused>,
+    /// Why the directory cannot be read, while it cannot.
+    pub(super) unreadable: Option<String>,
     loaded_at: BTreeMap<PolicyName, Timestamp>,
 }
 
@@ -35,7 +37,9 @@ pub fn sources(dir: &Path, snapshot: &Snapshot) -> Sources {
     for (name, text) in &snapshot.files {
         let stem = name.trim_end_matches(".rhai");
         let path = dir.join(name).display().to_string();
-        let file = |stem: &str| SourceFile { name: stem.to_owned(), path, text: text.clone() };
+        let fault = snapshot.faults.get(name).cloned();
+        let file =
+            |stem: &str| SourceFile { name: stem.to_owned(), path, text: text.clone(), fault };
         if let Some(lib) = stem.strip_prefix("lib/") {
             sources.libs.push(file(lib));
         } else if let Some(policy) = stem.strip_suffix("_test") {
@@ -60,11 +64,11 @@ impl PolicyBuilder {
         engine: Sender<ToEngine>,
     ) -> std::io::Result<Self> {
         let (ask, asked) = bounded(ASKED_MAX);
-        let thread = Builder { dir, last: first, digest, engine };
+        let thread = Builder { dir, last: first, digest, engine, is_unreadable: false };
         std::thread::Builder::new()
             .name("policies".to_owned())
             .spawn(move || thread.run(&looks, &asked))?;
-        Ok(Self { ask, refused: Vec::new(), loaded_at: BTreeMap::new() })
+        Ok(Self { ask, refused: Vec::new(), unreadable: None, loaded_at: BTreeMap::new() })
     }
 
     /// Somebody wants the directory read now. Where too many do, the asker is not answered and
@@ -83,6 +87,10 @@ impl PolicyBuilder {
         self.refused.clone_from(&report.refused);
         for change in &report.changed {
             self.loaded_at.insert(change.name.clone(), now);
+        }
+        // At a start nothing changed, and yet everything is loaded.
+        for policy in report.set.iter() {
+            self.loaded_at.entry(policy.name().clone()).or_insert(now);
         }
         if let Some(reply) = reply {
             drop(reply.try_send(reloaded(report)));
@@ -107,6 +115,8 @@ struct Builder {
     last: PolicySet,
     digest: Option<String>,
     engine: Sender<ToEngine>,
+    /// Whether the engine was told so last.
+    is_unreadable: bool,
 }
 
 impl Builder {
@@ -129,6 +139,7 @@ impl Builder {
     }
 
     fn build(&mut self, look: Look, reply: Option<Sender<Reloaded>>) -> Result<(), ()> {
+        self.tell(look.as_ref().err().map(ToString::to_string))?;
         let report = match look {
             Ok(snapshot) if self.digest.as_ref() == Some(&snapshot.digest) && reply.is_none() => {
                 return Ok(());
@@ -148,6 +159,15 @@ impl Builder {
         self.last = report.set.clone();
         let message = ToEngine::PoliciesBuilt { report: Box::new(report), reply };
         self.engine.send(message).map_err(drop)
+    }
+
+    /// Tells the engine that the directory cannot be read, or that it can again.
+    fn tell(&mut self, unreadable: Option<String>) -> Result<(), ()> {
+        if unreadable.is_none() && !self.is_unreadable {
+            return Ok(());
+        }
+        self.is_unreadable = unreadable.is_some();
+        self.engine.send(ToEngine::PolicyDirectory { unreadable }).map_err(drop)
     }
 }
 

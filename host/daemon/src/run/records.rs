@@ -2,6 +2,7 @@
 //!
 //! Apart because both are for people: what proves a change is in the ledger already.
 
+use bracketd_core::control::KillLevel;
 use bracketd_core::fact::{Fact, FactKind};
 use bracketd_core::intent::Source;
 use bracketd_core::time::Timestamp;
@@ -14,6 +15,10 @@ pub(super) fn log(fact: &Fact) {
     let account = fact.account.as_ref().map(|name| name.as_str());
     let (kind, code, text) = (fact.kind.as_str(), &*fact.code, fact.text.as_str());
     match fact.kind {
+        // A switch that is cleared is good news.
+        FactKind::KillChanged if code == KillLevel::Off.as_str() => {
+            tracing::info!(tx, account, code, text, "{kind}");
+        }
         FactKind::Alarm | FactKind::GuardTripped | FactKind::KillChanged | FactKind::Disarmed => {
             tracing::error!(tx, account, code, text, "{kind}")
         }

@@ -422,7 +422,7 @@ fn first_policies(config: &Config, versions: &[PolicyVersion]) -> (BuildReport, 
     let previous = PolicySet::restore(versions.iter().map(|v| v.source.as_str())).set;
     let snapshot = watch::scan(&config.policies_dir).unwrap_or_else(|error| {
         tracing::warn!(%error, "the policies cannot be read; the last good ones run");
-        Snapshot { files: BTreeMap::new(), digest: String::new() }
+        Snapshot { files: BTreeMap::new(), faults: BTreeMap::new(), digest: String::new() }
     });
     let report = PolicySet::build(&sources(&config.policies_dir, &snapshot), Some(&previous));
     (report, Some(snapshot.digest))

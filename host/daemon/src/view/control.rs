@@ -2,8 +2,10 @@
 //!
 //! Apart because `status`, `account` and `kill` show the same, and must not differ.
 
+use bracketd_core::Decimal;
+use bracketd_core::broker::OrderReport;
 use bracketd_core::control::{Baseline, Kill, KillLevel};
-use bracketd_core::ids::TransactionId;
+use bracketd_core::ids::{Symbol, TransactionId};
 use serde::Serialize;
 
 use super::{PositionView, decimal, position_view, price};
@@ -59,7 +61,12 @@ pub struct AccountDetailView {
     positions: Vec<PositionView>,
     holding: Vec<String>,
     waiting: Vec<String>,
-    foreign_orders: usize,
+    /// Open orders there that are not ours.
+    foreign_orders: Vec<ForeignView>,
+    /// Positions there that are not what our transactions hold.
+    foreign_positions: Vec<DifferenceView>,
+    /// The broker's time of the read that shows these.
+    read_as_of: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -97,7 +104,9 @@ pub fn account(detail: &AccountDetail) -> AccountDetailView {
         positions: detail.positions.iter().map(position_view).collect(),
         holding: ids(&detail.holding),
         waiting: ids(&detail.waiting),
-        foreign_orders: detail.foreign_orders,
+        foreign_orders: detail.foreign_orders.iter().map(foreign).collect(),
+        foreign_positions: detail.differing.iter().map(difference).collect(),
+        read_as_of: detail.read_as_of.map(rfc3339),
     }
 }
 
@@ -126,11 +135,22 @@ struct ForeignView {
     limit: Option<String>,
     trigger: Option<String>,
     status: &'static str,
+    /// Orders of one group end each other.
+    group: Option<String>,
 }
 
 /// What came of a comparison.
 pub fn comparison(comparison: &Comparison) -> ComparisonView {
-    let foreign = comparison.foreign.iter().map(|order| ForeignView {
+    ComparisonView {
+        account: comparison.account.to_string(),
+        complete: comparison.is_complete,
+        differences: comparison.positions.iter().map(difference).collect(),
+        foreign_orders: comparison.foreign.iter().map(foreign).collect(),
+    }
+}
+
+fn foreign(order: &OrderReport) -> ForeignView {
+    ForeignView {
         broker_id: order.broker_id.to_string(),
         symbol: order.symbol.to_string(),
         side: match order.side {
@@ -141,18 +161,12 @@ pub fn comparison(comparison: &Comparison) -> ComparisonView {
         limit: price(order.limit),
         trigger: price(order.trigger),
         status: order.status.as_str(),
-    });
-    let differences = comparison.positions.iter().map(|(symbol, ours, theirs)| DifferenceView {
-        symbol: symbol.to_string(),
-        book: decimal(*ours),
-        account: decimal(*theirs),
-    });
-    ComparisonView {
-        account: comparison.account.to_string(),
-        complete: comparison.is_complete,
-        differences: differences.collect(),
-        foreign_orders: foreign.collect(),
+        group: order.group.clone(),
     }
+}
+
+fn difference((symbol, ours, theirs): &(Symbol, Decimal, Decimal)) -> DifferenceView {
+    DifferenceView { symbol: symbol.to_string(), book: decimal(*ours), account: decimal(*theirs) }
 }
 
 /// The level that the file asks for, while it is there.

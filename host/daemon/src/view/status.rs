@@ -23,11 +23,15 @@ pub struct StatusView {
     ready: bool,
     not_ready: Vec<String>,
     protection: ProtectionCounts,
+    /// Transactions whose stop works at another price than wanted.
+    stops_elsewhere: Vec<String>,
     gaps: Vec<GapView>,
     transactions: BTreeMap<&'static str, usize>,
     unknown_ops: usize,
     unguarded_entries: Vec<String>,
     policies_refused: usize,
+    /// Why the directory of the policies cannot be read, while it cannot.
+    policies_unreadable: Option<String>,
     accounts: Vec<AccountView>,
     activity: ActivityView,
     /// What must not be overlooked, one sentence each.
@@ -108,6 +112,7 @@ pub fn view(status: &Status) -> StatusView {
             pending,
             unprotected: status.gaps.len() - pending,
         },
+        stops_elsewhere: status.stops_elsewhere.iter().map(ToString::to_string).collect(),
         gaps: status.gaps.iter().map(|gap| gap_view(gap, status)).collect(),
         transactions: STATUSES
             .iter()
@@ -116,6 +121,7 @@ pub fn view(status: &Status) -> StatusView {
         unknown_ops: status.unknown_ops,
         unguarded_entries: status.unguarded_entries.iter().map(ToString::to_string).collect(),
         policies_refused: status.policies_refused,
+        policies_unreadable: status.policies_unreadable.clone(),
         accounts: status.accounts.iter().map(account_view).collect(),
         activity: ActivityView {
             written: status.activity.written,

@@ -145,3 +145,38 @@ fn a_gap_is_shown_with_its_length_and_reason() {
         })
     );
 }
+
+#[test]
+fn risk_is_that_of_the_stops_that_work_and_without_one_it_has_no_limit() {
+    type Change = fn(&mut bracketd_core::transaction::Transaction);
+    let rows: [(&str, Change, serde_json::Value, bool); 6] = [
+        ("works as wanted", |_| {}, json!("50"), false),
+        ("wanted elsewhere", |tx| tx.desired.stop = price("99"), json!("50"), true),
+        ("no longer wanted", |tx| tx.desired.stop = None, json!("50"), true),
+        ("wanted only", |tx| tx.orders.clear(), json!(null), false),
+        (
+            "works for a part",
+            |tx| tx.orders[0].quantity = crate::fixtures::quantity("9"),
+            json!(null),
+            false,
+        ),
+        (
+            "nothing is held",
+            |tx| {
+                tx.slices.clear();
+                tx.orders.clear();
+            },
+            json!("0"),
+            false,
+        ),
+    ];
+    for (name, change, risk, differs) in rows {
+        let mut tx = opened();
+        change(&mut tx);
+        let value = serde_json::to_value(brief(&seen(Arc::new(tx)))).unwrap();
+        assert_eq!(value["metrics"]["risk"], risk, "{name}");
+        let reason = &value["metrics"]["risk_reason"];
+        assert_eq!(reason.is_null(), !risk.is_null(), "{name}: {reason}");
+        assert_eq!(value["stop_differs"], differs, "{name}");
+    }
+}

@@ -28,6 +28,8 @@ pub struct TransactionView {
     entry: EntryView,
     legs: LegsView,
     protection: ProtectionView,
+    /// Whether a stop of what is held works at another price than wanted.
+    stop_differs: bool,
     /// False while its account is disarmed: nothing is sent for it.
     managed: bool,
     metrics: MetricsView,
@@ -100,7 +102,10 @@ struct MetricsView {
     unrealized: Option<String>,
     realized: String,
     percent: Option<String>,
+    /// Loss at the working stops; absent where it has no limit.
     risk: Option<String>,
+    /// Why there is no figure for the risk.
+    risk_reason: Option<&'static str>,
     r_multiple: Option<String>,
 }
 
@@ -146,6 +151,9 @@ struct OpView {
     planned_at: String,
     evidence: Option<String>,
 }
+
+/// Why a risk has no figure.
+pub(super) const UNLIMITED: &str = "unlimited: no working stop covers all that is held";
 
 /// Where a leg stands, worst slice first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -260,6 +268,7 @@ fn view(seen: &Seen, parts: Option<PartsView>) -> TransactionView {
         entry: entry_view(tx),
         legs: LegsView { stop: leg_view(tx, Leg::Stop), target: leg_view(tx, Leg::Target) },
         protection: protection_view(seen),
+        stop_differs: tx.stop_differs(),
         managed: seen.is_managed || tx.status.is_ended(),
         metrics: metrics_view(&metrics(tx, market, multiplier)),
         policies: tx.policies.iter().map(ToString::to_string).collect(),
@@ -334,6 +343,7 @@ fn metrics_view(figures: &Metrics) -> MetricsView {
         realized: decimal(figures.realized),
         percent: figures.percent.map(decimal),
         risk: figures.risk.map(decimal),
+        risk_reason: figures.risk.is_none().then_some(UNLIMITED),
         r_multiple: figures.r_multiple.map(decimal),
     }
 }

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
+use bracketd_policy::ReadFault;
+
 /// Files of one directory; more are refused rather than read for ever.
 const FILES_MAX: usize = 256;
 /// Bytes of one file.
@@ -17,6 +19,8 @@ const BYTES_MAX: u64 = 1 << 20;
 pub struct Snapshot {
     /// Texts by path within the directory, such as `trailing_stop.rhai` or `lib/risk.rhai`.
     pub files: BTreeMap<String, String>,
+    /// Files that are no text, by the same path; of those `files` has what could be read.
+    pub faults: BTreeMap<String, ReadFault>,
     /// Hash of all names and bytes, in hex.
     pub digest: String,
 }
@@ -32,53 +36,65 @@ pub enum ScanError {
         /// Why.
         why: String,
     },
-    /// A file is too large to be a policy.
-    #[error("{path} has {bytes} bytes; a policy has at most {BYTES_MAX}")]
-    TooLarge {
-        /// Which.
-        path: String,
-        /// Its size.
-        bytes: u64,
-    },
     /// There are too many files.
     #[error("{path} has more than {FILES_MAX} policy files")]
     TooMany {
         /// The directory.
         path: String,
     },
-    /// A file is no text.
-    #[error("{path} is not UTF-8 text")]
-    NotText {
-        /// Which.
-        path: String,
-    },
 }
 
-/// Reads the directory once.
+/// What stands in one file: its bytes, or why they are not to be had.
+type Content = Result<Vec<u8>, String>;
+
+/// Reads the directory once. A file that is no text is part of the snapshot with its fault: the
+/// others are read all the same.
 ///
 /// # Errors
-/// Where it, or a policy file in it, cannot be read as text. Other files are not looked at.
+/// Where the directory, or a policy file in it, cannot be read. Other files are not looked at.
 pub fn scan(dir: &Path) -> Result<Snapshot, ScanError> {
-    let mut files = BTreeMap::new();
-    read_into(dir, "", &mut files)?;
+    let mut contents = BTreeMap::new();
+    read_into(dir, "", &mut contents)?;
     match std::fs::metadata(dir.join("lib")) {
-        Ok(lib) if lib.is_dir() => read_into(&dir.join("lib"), "lib/", &mut files)?,
+        Ok(lib) if lib.is_dir() => read_into(&dir.join("lib"), "lib/", &mut contents)?,
         _ => {}
     }
     let mut hasher = blake3::Hasher::new();
-    for (name, text) in &files {
-        for part in [name, text] {
+    let (mut files, mut faults) = (BTreeMap::new(), BTreeMap::new());
+    for (name, content) in contents {
+        let bytes = content.as_ref().map_or_else(|why| why.as_bytes(), Vec::as_slice);
+        for part in [name.as_bytes(), bytes] {
             hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part.as_bytes());
+            hasher.update(part);
         }
+        let (text, fault) = text(content);
+        faults.extend(fault.map(|fault| (name.clone(), fault)));
+        files.insert(name, text);
     }
-    Ok(Snapshot { files, digest: hasher.finalize().to_hex().to_string() })
+    Ok(Snapshot { files, faults, digest: hasher.finalize().to_hex().to_string() })
+}
+
+/// The text up to where it stops being one.
+fn text(content: Content) -> (String, Option<ReadFault>) {
+    let bytes = match content {
+        Ok(bytes) => bytes,
+        Err(message) => return (String::new(), Some(ReadFault { message, at: 0 })),
+    };
+    String::from_utf8(bytes).map_or_else(
+        |error| {
+            let at = error.utf8_error().valid_up_to();
+            let message = format!("the file is not UTF-8 text: see its byte {at}");
+            let text = String::from_utf8_lossy(error.as_bytes().get(..at).unwrap_or_default());
+            (text.into_owned(), Some(ReadFault { message, at }))
+        },
+        |text| (text, None),
+    )
 }
 
 fn read_into(
     dir: &Path,
     prefix: &str,
-    files: &mut BTreeMap<String, String>,
+    files: &mut BTreeMap<String, Content>,
 ) -> Result<(), ScanError> {
     let unreadable = |path: &Path, error: &io::Error| ScanError::Unreadable {
         path: path.display().to_string(),
@@ -93,17 +109,15 @@ fn read_into(
         if !about.is_file() {
             continue;
         }
-        if about.len() > BYTES_MAX {
-            let path = path.display().to_string();
-            return Err(ScanError::TooLarge { path, bytes: about.len() });
-        }
         if files.len() >= FILES_MAX {
             return Err(ScanError::TooMany { path: dir.display().to_string() });
         }
-        let bytes = std::fs::read(&path).map_err(|e| unreadable(&path, &e))?;
-        let text = String::from_utf8(bytes)
-            .map_err(|_| ScanError::NotText { path: path.display().to_string() })?;
-        files.insert(format!("{prefix}{name}"), text);
+        let content = if about.len() > BYTES_MAX {
+            Err(format!("the file has {} bytes; a policy has at most {BYTES_MAX}", about.len()))
+        } else {
+            Ok(std::fs::read(&path).map_err(|e| unreadable(&path, &e))?)
+        };
+        files.insert(format!("{prefix}{name}"), content);
     }
     Ok(())
 }

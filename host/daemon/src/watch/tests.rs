@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 
-use super::{Look, ScanError, Watch, scan, start};
+use super::{Look, Watch, scan, start};
 
 /// Far longer than anything needs; reached only when something is broken.
 const LONG: Duration = Duration::from_secs(20);
@@ -185,10 +185,22 @@ fn the_digest_tells_names_from_contents() {
 fn what_cannot_be_a_policy_is_refused_by_name() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("p.rhai");
-    fs::write(&path, [0xff, 0xfe]).unwrap();
-    assert!(matches!(scan(dir.path()), Err(ScanError::NotText { .. })));
-    fs::write(&path, vec![b' '; (1 << 20) + 1]).unwrap();
-    assert!(matches!(scan(dir.path()), Err(ScanError::TooLarge { bytes: 1_048_577, .. })));
+    fs::write(dir.path().join("good.rhai"), "x").unwrap();
+    let rows: [(Vec<u8>, usize, &str); 3] = [
+        (b"// ok\n\xff\xfe".to_vec(), 6, "not UTF-8 text: see its byte 6"),
+        (vec![0xff], 0, "byte 0"),
+        (vec![b' '; (1 << 20) + 1], 0, "1048577 bytes"),
+    ];
+    for (bytes, at, words) in rows {
+        fs::write(&path, bytes).unwrap();
+        let found = scan(dir.path()).unwrap();
+        let fault = &found.faults["p.rhai"];
+        assert!(fault.at == at && fault.message.contains(words), "{fault:?}");
+        assert_eq!((found.files["good.rhai"].as_str(), found.faults.len()), ("x", 1));
+    }
+    let one = scan(dir.path()).unwrap().digest;
+    fs::write(&path, [0xfe]).unwrap();
+    assert_ne!(scan(dir.path()).unwrap().digest, one, "what cannot be read has a hash, too");
     let error = scan(Path::new("/nowhere/at/all")).unwrap_err().to_string();
     assert!(error.contains("/nowhere/at/all"), "{error}");
 }

@@ -138,7 +138,7 @@ fn status(kit: &mut Toolkit<'_>) {
     kit.property(P, "unrealized: decimal", "Sum of unrealized profits.", |p: &mut Handle| {
         p.unrealized
     });
-    let doc = "Loss if every wanted stop filled at its price.";
+    let doc = "Loss if every working stop filled at its price.";
     kit.property(P, "risk_at_stops: decimal", doc, |p: &mut Handle| p.risk_at_stops);
     let doc = "Largest exposure of one transaction in percent of the equity.";
     kit.property(P, "largest_percent: decimal", doc, |p: &mut Handle| {
@@ -177,8 +177,8 @@ fn position(kit: &mut Toolkit<'_>) {
         some(p.unrealized, "there is no price")
     });
     kit.property(P, "realized: decimal", "Profit of what has left.", |p: &mut Handle| p.realized);
-    kit.property(P, "risk: decimal", "Loss if the wanted stop filled.", |p: &mut Handle| {
-        some(p.risk, "no stop is wanted")
+    kit.property(P, "risk: decimal", "Loss if the working stop filled.", |p: &mut Handle| {
+        some(p.risk, "no working stop covers all that is held")
     });
     kit.property(P, "r_multiple: decimal", "Profit in R.", |p: &mut Handle| {
         some(p.r_multiple, "there is no price, or has been no stop")

@@ -29,6 +29,10 @@ pub(crate) struct Compiled {
 
 /// Compiles one file.
 pub(crate) fn compile(engine: &mut Engine, file: &SourceFile) -> Result<Compiled, Box<Diagnostic>> {
+    if let Some(fault) = &file.fault {
+        let span = (fault.at, fault.at);
+        return Err(Box::new(span::complain(file, "P001", span, fault.message.clone())));
+    }
     engine.set_optimization_level(OptimizationLevel::None);
     engine.set_strict_variables(false);
     let loose = engine.compile(&file.text);

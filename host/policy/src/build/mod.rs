@@ -93,7 +93,7 @@ pub(crate) fn draft(
     libs: &Libraries,
     previous: Option<&Policy>,
 ) -> Result<Draft, Vec<Diagnostic>> {
-    if file.text.trim().is_empty() {
+    if file.text.trim().is_empty() && file.fault.is_none() {
         return Err(vec![span::complain(file, "P010", (0, 0), "the file is empty")]);
     }
     let compiled = compile(engine, file).map_err(|found| {

@@ -3,7 +3,7 @@
 use bracketd_core::ids::PolicyName;
 
 use super::{HEADER, policy, sources};
-use crate::{BuildReport, PolicySet, SourceFile, Sources};
+use crate::{BuildReport, PolicySet, ReadFault, SourceFile, Sources};
 
 const GOOD: &str = "fn on_tick(t, m, p) { risk::trail(t); }";
 
@@ -62,6 +62,26 @@ fn a_refused_version_leaves_the_last_good_one() {
         assert_eq!(digest(&report), digest(&first));
         assert_eq!(report.changed, []);
     }
+}
+
+/// One file that is no text stops neither the others nor the version of it that runs (I11).
+#[test]
+fn a_file_that_cannot_be_read_is_refused_alone() {
+    let first = PolicySet::build(&with_lib(GOOD, &lib("-2")), None);
+    let mut sources = with_lib(GOOD, &lib("-3"));
+    let mut other = SourceFile::new("other", "policies/other.rhai", GOOD);
+    other.text.truncate(5);
+    other.fault = Some(ReadFault { message: "not UTF-8 text".to_owned(), at: 5 });
+    sources.policies.push(other.clone());
+    let report = PolicySet::build(&sources, Some(&first.set));
+    assert_eq!((report.changed.len(), report.refused.len()), (1, 1), "{:#?}", report.refused);
+    let found = &report.refused[0].diagnostics[0];
+    assert_eq!((found.message.as_str(), found.span), ("not UTF-8 text", (5, 5)));
+    sources.policies.pop();
+    sources.policies[0].fault = other.fault;
+    let report = PolicySet::build(&sources, Some(&first.set));
+    assert_eq!((digest(&report), report.refused.len()), (digest(&first), 1));
+    assert!(report.removed.is_empty());
 }
 
 /// A deleted file does not take its policy away from open transactions.

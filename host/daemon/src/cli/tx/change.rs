@@ -12,14 +12,15 @@ use crate::cli::output::{Out, Tone, paint, text};
 
 /// A new wanted stop, target or both.
 #[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("leg").required(true).multiple(true)))]
 pub struct SetArgs {
     /// The transaction's number
     id: u64,
     /// The stop wanted; "none" takes it away
-    #[arg(long, value_name = "PRICE|none", required_unless_present = "target")]
+    #[arg(long, value_name = "PRICE", group = "leg")]
     stop: Option<String>,
     /// The target wanted; "none" takes it away
-    #[arg(long, value_name = "PRICE|none")]
+    #[arg(long, value_name = "PRICE", group = "leg")]
     target: Option<String>,
     /// Refuse if somebody has changed it since this version
     #[arg(long, value_name = "VERSION")]
@@ -130,13 +131,16 @@ pub(super) fn finish(answer: &Value, wait: Option<u64>, out: &Out) -> Exit {
         return exit;
     }
     let of = |path: &str| text(answer, path);
-    out.line(&format!(
-        "transaction {}: {} ({}, version {})",
-        of("/transaction"),
-        of("/message"),
-        of("/outcome").to_lowercase(),
-        of("/version")
-    ));
+    // What was said before the wait is no news after it.
+    let is_done = wait.is_some() && exit == Exit::Done && of("/outcome") == "STAGED";
+    let message = if is_done { "done at the broker".to_owned() } else { of("/message") };
+    let outcome = if is_done { "done".to_owned() } else { of("/outcome").to_lowercase() };
+    let name = format!("transaction {}", of("/transaction"));
+    let message = match message.starts_with(&name) {
+        true => message,
+        false => format!("{name}: {message}"),
+    };
+    out.line(&format!("{message} ({outcome}, version {})", of("/version")));
     legs(answer, out);
     let id = of("/transaction");
     match exit {

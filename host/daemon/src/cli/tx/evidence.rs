@@ -40,7 +40,7 @@ pub struct AdoptArgs {
     direction: String,
     /// How much of it
     quantity: String,
-    /// An open exit order of it that becomes ours; may be given twice
+    /// An open exit order of it that becomes ours; give both of a linked pair
     #[arg(long = "order", value_name = "BROKER_ID")]
     orders: Vec<String>,
     /// The stop wanted; left out, that of the orders

@@ -8,7 +8,7 @@ use super::StatusWord;
 use crate::cli::activity;
 use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::output::{Out, Tone, list, paint, text};
+use crate::cli::output::{Out, Tone, list, paint, risk, text};
 
 pub(super) fn list_all(
     status: Option<StatusWord>,
@@ -73,10 +73,19 @@ fn row(tx: &Value) -> Vec<String> {
         profit,
     ];
     let mut row: Vec<String> = paths.map(of).into();
+    row[11].push_str(&elsewhere(tx));
     if tx["managed"] == false {
         row[11].push_str(", unmanaged");
     }
     row
+}
+
+/// Where a stop works at another price than wanted; nothing where it works as wanted.
+fn elsewhere(tx: &Value) -> String {
+    if tx["stop_differs"] != true {
+        return String::new();
+    }
+    format!(" at {}", text(tx, "/legs/stop/working"))
 }
 
 pub(super) fn one(id: u64, client: &Client, out: &Out) -> Result<Exit, Failure> {
@@ -106,15 +115,7 @@ pub(super) fn one(id: u64, client: &Client, out: &Out) -> Result<Exit, Failure> 
         of("/entry/guard")
     ));
     out.line(&format!("protection  {}{}", protection(&tx), past_gaps(&tx)));
-    out.line(&format!(
-        "figures     price {}, profit {} ({} %), R {}, at risk {}, realized {}",
-        of("/metrics/price"),
-        of("/metrics/unrealized"),
-        of("/metrics/percent"),
-        of("/metrics/r_multiple"),
-        of("/metrics/risk"),
-        of("/metrics/realized")
-    ));
+    out.line(&format!("figures     {}", figures(&tx)));
     let policies: Vec<_> = list(&tx, "/policies").iter().map(|name| text(name, "")).collect();
     out.line(&format!(
         "policies    {}",
@@ -129,13 +130,30 @@ pub(super) fn one(id: u64, client: &Client, out: &Out) -> Result<Exit, Failure> 
     Ok(Exit::Done)
 }
 
+/// What it would bring and what is at risk; of what is not held only what it has brought.
+fn figures(tx: &Value) -> String {
+    let of = |member: &str| text(tx, &format!("/metrics/{member}"));
+    if text(tx, "/held") == "0" {
+        return format!("nothing is held, realized {}", of("realized"));
+    }
+    format!(
+        "price {}, profit {} ({} %), R {}, at risk {}, realized {}",
+        of("price"),
+        of("unrealized"),
+        of("percent"),
+        of("r_multiple"),
+        risk(tx, "/metrics/risk"),
+        of("realized")
+    )
+}
+
 fn protection(tx: &Value) -> String {
     let unmanaged = if tx["managed"] == false {
         paint("; unmanaged: its account is disarmed", Tone::Bad)
     } else {
         String::new()
     };
-    format!("{}{unmanaged}", protection_state(tx))
+    format!("{}{}{unmanaged}", protection_state(tx), paint(&elsewhere(tx), Tone::Warning))
 }
 
 fn protection_state(tx: &Value) -> String {
