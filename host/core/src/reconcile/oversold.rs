@@ -9,6 +9,7 @@ use rust_decimal::Decimal;
 
 use crate::apply::{Elsewhere, Transition, left_elsewhere};
 use crate::book::Book;
+use crate::command::OpKind;
 use crate::fact::FactKind;
 use crate::ids::{AccountName, Symbol, TransactionId};
 use crate::intent::Source;
@@ -20,7 +21,8 @@ use crate::transaction::Transaction;
 /// What the transaction's exits sold beyond what it held. Only once all of its entry is known: an
 /// exit may be heard of before the fill that it ends.
 fn excess(tx: &Transaction) -> Quantity {
-    let is_over = tx.entry.ended && tx.resting_entry().is_none() && tx.ops.is_empty();
+    let enters = tx.ops.iter().any(|op| matches!(op.kind, OpKind::Submit(_)));
+    let is_over = tx.entry.ended && tx.resting_entry().is_none() && !enters;
     if is_over { tx.exited.minus(tx.entered) } else { Quantity::ZERO }
 }
 
