@@ -500,8 +500,7 @@ fn absent(tx: &mut Transaction, at: usize, now: Timestamp, out: &mut Transition)
     if *absent < limits::ABSENT_LOOKUPS && !bug::is(Bug::M4) {
         return look_again(tx, at, now, out);
     }
-    let is_taken = tx.ops[at].evidence.as_ref().is_some_and(|e| e.starts_with(DUPLICATE_CLIENT_ID));
-    if is_taken {
+    if tx.ops[at].is_duplicate() {
         // Its order was there and is over, and the broker forgot it: the same id never goes again.
         let fault = Fault::new(DUPLICATE_CLIENT_ID, "its id is taken, and nothing of it is left");
         rejected(tx, at, fault, OnBreached::Alert, now, out);
