@@ -17,6 +17,7 @@ use wasmtime::component::{Component, HasSelf, Linker};
 use crate::bindings::{BrokerAccount, BrokerAccountPre};
 use crate::guest::GuestState;
 use crate::host::Host;
+use crate::swap::PluginId;
 
 pub use error::LoadError;
 
@@ -68,6 +69,11 @@ impl Plugin {
     /// SHA-256 of the file, in hex.
     pub fn digest(&self) -> &str {
         &self.inner.digest
+    }
+
+    /// Name and digest, for people.
+    pub fn id(&self) -> PluginId {
+        PluginId { name: self.name().to_owned(), digest: self.digest().to_owned() }
     }
 
     /// The ABI it was built for.
