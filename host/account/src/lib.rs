@@ -42,7 +42,7 @@ pub use grant::{Grant, Scheme};
 pub use guest::kv::KvEntry;
 pub use guest::{LogLevel, LogLine, LogSource};
 pub use host::{Host, HostError};
-pub use plugin::{ABI, LoadError, PLUGIN_BYTES_MAX, Plugin};
+pub use plugin::{ABI, LoadError, PLUGIN_BYTES_MAX, Plugin, digest};
 pub use probe::{CallCost, ProbeError, call_cost};
 pub use secret::{SECRET_BYTES_MIN, Secret};
 pub use swap::{PluginId, SwapRefused, SwapReport, SwapStage, SwapState, Terms};

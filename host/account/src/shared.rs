@@ -24,9 +24,9 @@ use crate::guest::kv::Kv;
 use crate::guest::log::{LogSink, MESSAGE_BYTES_MAX, clean};
 use crate::guest::{LogLevel, LogLine, LogSource};
 use crate::lock::lock;
+use crate::plugin::Plugin;
 use crate::scheduler::Scheduler;
 use crate::secret::Secrets;
-use crate::plugin::Plugin;
 use crate::swap::{Candidate, Running, SwapDesk, Terms, Wanted};
 use crate::wire::flight::Flight;
 use crate::wire::{Client, Senders};
@@ -120,8 +120,7 @@ impl Shared {
     ) -> Self {
         let (secrets, client, senders) = parts;
         let AccountConfig { name, settings, grants, limits, clock, log, .. } = config;
-        let scheduler =
-            Arc::new(Scheduler::new(limits.messages_per_minute, limits.queue, &clock));
+        let scheduler = Arc::new(Scheduler::new(limits.messages_per_minute, limits.queue, &clock));
         Self {
             name,
             settings,

@@ -39,11 +39,7 @@ pub(crate) struct Candidate {
 
 impl Candidate {
     /// One that is described and not connected.
-    pub(crate) fn bare(
-        shared: &Shared,
-        plugin: &Plugin,
-        generation: u64,
-    ) -> Result<Self, String> {
+    pub(crate) fn bare(shared: &Shared, plugin: &Plugin, generation: u64) -> Result<Self, String> {
         let shared = shared.shadow(plugin.clone(), generation);
         let told = Slot::new(shared.clone()).describe();
         let told = told.map_err(|e| format!("it does not describe itself: {e}"))?;
@@ -71,10 +67,7 @@ pub(crate) fn prepare(
 
 /// What the candidate answers otherwise than the plugin that runs; read in turns, since the account
 /// moves meanwhile.
-pub(crate) fn compare(
-    shared: &Shared,
-    candidate: &mut Candidate,
-) -> Result<Vec<String>, String> {
+pub(crate) fn compare(shared: &Shared, candidate: &mut Candidate) -> Result<Vec<String>, String> {
     let mut found = lost_features(&shared.running.info(), &candidate.info);
     let old = shared.shadow(shared.running.plugin(), shared.running.generation());
     let (mut old, mut new) = (slot(&old), slot(&candidate.shared));
@@ -169,7 +162,8 @@ impl View {
         }
         for symbol in keys([&self.positions, &before.positions, &after.positions]) {
             let held = |view: &Self| view.positions.get(&symbol).map(Decimal::normalize);
-            let views = [self, before, after].map(|view| held(view).unwrap_or_default().to_string());
+            let views =
+                [self, before, after].map(|view| held(view).unwrap_or_default().to_string());
             judge(&format!("position in {symbol}"), views);
         }
         let account = |view: &Self| view.account.clone().unwrap_or_default();

@@ -125,7 +125,11 @@ fn summary(account: &Value, out: &Out) {
         _ => paint("DISARMED: no command goes out", Tone::Bad),
     };
     out.line(&format!("account       {}  {armed} (by {})", of("/name"), of("/armed_by")));
-    out.line(&format!("plugin        {}  sha256 {}", of("/plugin"), of("/digest")));
+    out.line(&format!("plugin        {}  sha256 {}", of("/plugin"), of("/plugins/digest")));
+    if let Some(parked) = account["plugins"]["parked"]["digest"].as_str() {
+        let generation = of("/plugins/generation");
+        out.line(&format!("              generation {generation}; before it sha256 {parked}"));
+    }
     let (now, then) = (of("/broker_account"), of("/broker_account_armed"));
     let other = if now != "-" && then != "-" && now != then {
         paint(&format!("  not the one that was armed: {then}"), Tone::Bad)
