@@ -7,6 +7,8 @@
 mod api;
 /// The exchange's own book: what truly happened.
 mod broker_book;
+/// A client that remembers what it was promised.
+mod client;
 /// Random numbers that are the same at every run.
 mod numbers;
 /// A bad network between the daemon and the exchange.
@@ -14,7 +16,8 @@ mod proxy;
 
 pub(crate) use api::{Api, Said, id_of};
 pub(crate) use broker_book::{Ends, difference};
-pub(crate) use numbers::Numbers;
+pub(crate) use client::Client;
+pub(crate) use numbers::{Numbers, wanted};
 pub(crate) use proxy::{Fault, Proxy};
 
 use std::io::{BufRead, BufReader};
