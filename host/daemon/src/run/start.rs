@@ -42,6 +42,7 @@ use crate::effect::point;
 use crate::guards;
 use crate::http::Server;
 use crate::message::{Mode, ToEngine};
+use crate::vital;
 use crate::watch::{self, Snapshot, Watch};
 
 /// Messages that may wait for the engine; one more is refused as busy.
@@ -196,7 +197,7 @@ fn open_ledger(config: &Config, lock: DirLock, replaces_lost: bool) -> anyhow::R
 }
 
 fn spawn_engine(thread: EngineThread, host: Host) -> std::io::Result<JoinHandle<TapeReport>> {
-    std::thread::Builder::new().name("engine".to_owned()).spawn(|| {
+    vital::spawn("engine", || {
         // The host's epoch ticker lives as long as the accounts do.
         let _host = host;
         thread.run()
