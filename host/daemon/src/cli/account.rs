@@ -133,7 +133,8 @@ fn summary(account: &Value, out: &Out) {
         "true" => paint("armed", Tone::Good),
         _ => paint("DISARMED: no command goes out", Tone::Bad),
     };
-    out.line(&format!("account       {}  {armed} (by {})", of("/name"), of("/armed_by")));
+    let by = of("/armed_by");
+    out.line(&format!("account       {}  {armed} ({})", of("/name"), armed_by(&by)));
     out.line(&format!("plugin        {}  sha256 {}", of("/plugin"), of("/digest")));
     if of("/last_error") != "-" {
         out.line(&format!("last error    {}", paint(&of("/last_error"), Tone::Warning)));
@@ -167,6 +168,18 @@ fn summary(account: &Value, out: &Out) {
         let row = |p: &Value| ["/symbol", "/quantity", "/avg_price"].map(|m| text(p, m)).into();
         out.line("");
         out.table(&["position", "quantity", "price"], positions.iter().map(row).collect());
+    }
+}
+
+/// Who armed or disarmed it, for people.
+fn armed_by(word: &str) -> &str {
+    match word {
+        "config" => "as configured",
+        "person" => "by a person",
+        "restore" => "since a backup was restored",
+        "new_ledger" => "since an empty ledger took the place of a lost one",
+        "login" => "since its login opened another account at the broker",
+        other => other,
     }
 }
 

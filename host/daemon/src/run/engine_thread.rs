@@ -24,6 +24,7 @@ use bracketd_store::SpareRoom;
 use bracketd_store::activity::Recorder;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::arming::Arming;
 use super::budget::WallBudget;
 use super::entries::Entries;
 use super::policies::PolicyBuilder;
@@ -83,6 +84,7 @@ pub struct EngineThread {
     pub(super) recorder: Recorder,
     pub(super) policies: PolicyBuilder,
     pub(super) identity: Identity,
+    pub(super) arming: Arming,
     pub(super) started_at: Timestamp,
     pub(super) report: TapeReport,
     pub(super) entries: Entries,
@@ -129,6 +131,8 @@ pub struct Parts {
     pub heard: Receiver<FromAccount>,
     /// The room that is kept for a full disk.
     pub spare_room: Option<SpareRoom>,
+    /// Who armed and disarmed accounts.
+    pub(super) arming: Arming,
 }
 
 impl EngineThread {
@@ -142,6 +146,7 @@ impl EngineThread {
             recorder: parts.recorder,
             policies: parts.policies,
             identity: parts.identity,
+            arming: parts.arming,
             started_at: parts.clock.now(),
             report: TapeReport::default(),
             entries,
@@ -334,6 +339,7 @@ impl EngineThread {
         for (seq, fact) in dispatch.facts {
             self.report.heard(&fact);
             self.count_refusal(&fact);
+            self.arming.heard(&fact);
             records::log(&fact);
             self.recorder.record(bracketd_store::activity::Record::from_fact(&fact, seq));
         }

@@ -6,6 +6,7 @@
 mod account_log;
 mod alerts;
 mod answers;
+mod arming;
 mod budget;
 mod compare;
 mod engine_thread;
@@ -19,6 +20,7 @@ mod start;
 mod tape;
 mod upkeep;
 
+pub use arming::ArmedBy;
 pub use engine_thread::{Clock, EngineThread, Identity};
 pub use entries::{Distances, Entries, EntriesError};
 pub use kill_file::NAME as KILL_FILE;
