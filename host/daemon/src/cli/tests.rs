@@ -218,6 +218,32 @@ fn every_table_fits_a_terminal_of_eighty_columns_and_says_what_it_leaves_out() {
 }
 
 #[test]
+fn a_file_that_is_no_ledger_leads_on_and_never_back_to_the_same_verb() {
+    let dir = tempfile::tempdir().unwrap();
+    let junk = dir.path().join("junk.db");
+    std::fs::write(&junk, "neither a database nor a ledger".repeat(99)).unwrap();
+    let (file, data) = (junk.display(), dir.path().join("data"));
+    std::fs::create_dir(&data).unwrap();
+    std::fs::copy(&junk, data.join("ledger.db")).unwrap();
+    let data = data.display();
+    for line in [
+        format!("bracketd db check {file}"),
+        format!("bracketd db check --dir {data}"),
+        format!("bracketd db restore {file} --dir {data} --yes"),
+        format!("bracketd db restore {file} --dir {data} --yes --json"),
+    ] {
+        let cli = Cli::try_parse_from(line.split_whitespace()).expect(&line);
+        let out = Out::keeping(cli.common.json);
+        let Next::Exit(exit) = super::start_with(cli, &out) else { panic!("{line}") };
+        let shown = out.kept();
+        assert_eq!(exit, Exit::Findings, "{line}: {shown}");
+        for part in ["`bracketd db check FILE` of each backup", "`bracketd run --new-ledger`"] {
+            assert_eq!(shown.matches(part).count(), 1, "{line}: {part:?} in {shown}");
+        }
+    }
+}
+
+#[test]
 fn a_failure_says_what_to_do_next_and_has_a_json_twin() {
     let outcome = Outcome::Refused(Refusal::NotOpened);
     let (_, shown) = ends("bracketd tx close 7", outcome, always_opened);
