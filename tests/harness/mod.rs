@@ -7,6 +7,8 @@
 mod api;
 /// The exchange's own book: what truly happened.
 mod broker_book;
+/// An exchange, a daemon, and a small disk under its data.
+mod desk;
 /// Random numbers that are the same at every run.
 mod numbers;
 /// A bad network between the daemon and the exchange.
@@ -14,6 +16,7 @@ mod proxy;
 
 pub(crate) use api::{Api, Said, id_of};
 pub(crate) use broker_book::{Ends, difference};
+pub(crate) use desk::{Desk, change_until_refused, is_protected};
 pub(crate) use numbers::Numbers;
 pub(crate) use proxy::{Fault, Proxy};
 
@@ -71,7 +74,11 @@ impl Dir {
 
 pub(crate) fn program(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bracketd"));
-    command.current_dir(dir).env_remove("BRACKETD_URL").env_remove("BRACKETD_TOKEN");
+    command
+        .current_dir(dir)
+        .env_remove("BRACKETD_URL")
+        .env_remove("BRACKETD_TOKEN")
+        .env_remove("COLUMNS");
     command
 }
 
