@@ -98,7 +98,7 @@ fn on_a_disk_that_is_full_a_start_after_a_stop_looks_after_the_stops() {
 
 /// Ends the daemon so, fills the disk, and starts another one.
 fn starts_on_a_full_disk(end: impl FnOnce(Daemon)) {
-    let (Desk { dir, exchange, mut daemon, api }, disk) = Desk::on_a_small_disk(&["AAA", "BBB"]);
+    let (Desk { dir, exchange, daemon, api }, disk) = Desk::on_a_small_disk(&["AAA", "BBB"]);
     for symbol in ["AAA", "BBB"] {
         assert!(api.open(symbol, Some("99.90"), "plain").promised().is_some());
     }
@@ -152,7 +152,7 @@ fn a_stop_while_somebody_locks_the_ledger_ends_in_time_and_loses_no_promise() {
 
 #[test]
 fn i3_while_somebody_locks_the_ledger_nothing_is_sent_and_nothing_is_lost() {
-    let Desk { dir, exchange, mut daemon, api } = Desk::of(&["AAA", "BBB"]);
+    let Desk { dir, exchange, daemon, api } = Desk::of(&["AAA", "BBB"]);
     assert!(api.open("AAA", None, "plain").promised().is_some());
     assert!(api.open("BBB", Some("99.90"), "plain").promised().is_some());
     daemon.until("one is protected, the other waits", |_| exchange.open_orders().len() == 3);
@@ -184,7 +184,7 @@ fn i3_while_somebody_locks_the_ledger_nothing_is_sent_and_nothing_is_lost() {
 
 #[test]
 fn g8_a_kill_switch_holds_on_a_full_disk_and_is_written_once_there_is_room() {
-    let (Desk { dir, exchange, mut daemon, api }, disk) = Desk::on_a_small_disk(&["AAA", "BBB"]);
+    let (Desk { dir, exchange, daemon, api }, disk) = Desk::on_a_small_disk(&["AAA", "BBB"]);
     assert!(api.open("AAA", None, "plain").promised().is_some());
     assert!(api.open("BBB", Some("99.90"), "plain").promised().is_some());
     daemon.until("one is protected, the other waits", |_| exchange.open_orders().len() == 3);
@@ -224,8 +224,7 @@ fn g8_a_kill_switch_holds_on_a_full_disk_and_is_written_once_there_is_room() {
 
 #[test]
 fn a_start_that_finds_no_room_for_daemon_json_writes_it_once_there_is() {
-    let (Desk { dir, exchange: _exchange, mut daemon, api }, disk) =
-        Desk::on_a_small_disk(&["AAA"]);
+    let (Desk { dir, exchange: _exchange, daemon, api }, disk) = Desk::on_a_small_disk(&["AAA"]);
     assert!(api.open("AAA", None, "plain").promised().is_some());
     daemon.until("it is protected", |_| api.status()["protection"]["protected"] == 1);
     change_until_refused(&api, || disk.fill());

@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use bracketd_core::broker::FromAccount;
 use bracketd_core::command::{Command, Read, Urgency};
 use bracketd_core::ids::{Symbol, TransactionId};
-use bracketd_core::instrument::{AccountInfo, Features};
+use bracketd_core::instrument::AccountInfo;
 use bracketd_core::pace::PaceStats;
 use bracketd_core::time::Timestamp;
 
@@ -29,6 +29,9 @@ use crate::plugin::Plugin;
 use crate::secret::{SECRET_BYTES_MIN, Secrets};
 use crate::shared::Shared;
 use crate::slot::Slot;
+use crate::swap::{
+    self, PluginId, Running, SwapDesk, SwapOrder, SwapRefused, SwapStage, SwapState, Terms, Wanted,
+};
 use crate::wire::{Client, Senders};
 
 /// Write instances of an account whose plugin allows several writes at once.
@@ -113,11 +116,23 @@ struct Inboxes {
 #[derive(Debug)]
 pub struct AccountHandle {
     shared: Arc<Shared>,
-    info: AccountInfo,
     reads: Sender<(Read, Urgency)>,
     polls: Sender<PollRequest>,
     wake: Sender<()>,
     threads: Vec<JoinHandle<()>>,
+}
+
+/// The plugins of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plugins {
+    /// The one that runs.
+    pub running: PluginId,
+    /// Its generation: the fencing token of its writes.
+    pub generation: u64,
+    /// The one before, to which a roll-back goes.
+    pub parked: Option<PluginId>,
+    /// How a swap stands.
+    pub swap: SwapState,
 }
 
 impl AccountHandle {
@@ -136,35 +151,78 @@ impl AccountHandle {
     ) -> Result<Self, StartError> {
         let poll = config.poll.clone();
         let (nudge, nudged) = bounded(1);
-        let shared = shared(host, config, nudge, events)?;
-        let slot = || Slot::new(plugin.clone(), shared.clone());
+        let (shared, orders) = shared(host, plugin, config, nudge, events)?;
+        let slot = || Slot::new(shared.clone());
         let told = slot().describe().map_err(|e| StartError::Describe(e.to_string()))?;
         let info =
             convert::account_info(&told).map_err(|lie| StartError::Describe(lie.to_string()))?;
-        let concurrent = info.features.has(Features::CONCURRENT_WRITES);
-        let instances = if concurrent { WRITE_INSTANCES } else { 1 };
-        shared.scheduler.writers(instances);
+        shared.running.described(info);
+        shared.scheduler.writers(shared.writers());
         let (reads, reads_in) = bounded(READS_WAITING_MAX);
         let (polls, polls_in) = bounded(16);
         let (wake, wake_in) = bounded(1);
         let threads = Vec::new();
-        let mut handle = Self { shared: shared.clone(), info, reads, polls, wake, threads };
+        let mut handle = Self { shared: shared.clone(), reads, polls, wake, threads };
         handle.spawn_readers(slot, &poll, Inboxes { reads_in, polls_in, nudged, wake_in })?;
-        for number in 0..instances {
+        for number in 0..WRITE_INSTANCES {
             let slot = slot();
-            let limits = &shared.limits;
-            let budget_ms =
-                if concurrent { limits.write_budget_ms } else { limits.single_write_budget_ms };
-            handle.spawn(&format!("write{number}"), move || {
-                writer::run(slot, budget_ms);
-            })?;
+            handle.spawn(&format!("write{number}"), move || writer::run(slot, number))?;
         }
+        let (of, host, drive) = (shared.clone(), host.clone(), poll.drive);
+        handle.spawn("swap", move || swap::run(&of, &host, drive, &orders))?;
         Ok(handle)
     }
 
     /// What the plugin says of itself.
-    pub fn info(&self) -> &AccountInfo {
-        &self.info
+    pub fn info(&self) -> AccountInfo {
+        self.shared.running.info()
+    }
+
+    /// The plugins of the account, and how a swap stands.
+    pub fn plugins(&self) -> Plugins {
+        let running = &self.shared.running;
+        Plugins {
+            running: running.plugin().id(),
+            generation: running.generation(),
+            parked: running.parked().map(|plugin| plugin.id()),
+            swap: self.shared.swap.state(),
+        }
+    }
+
+    /// Lets this plugin take the account over; the answer is the swap's number. It connects and is
+    /// compared in the shadow first, then waits for [`Self::let_swap`].
+    ///
+    /// # Errors
+    /// [`SwapRefused`] when another swap is under way.
+    pub fn swap(&self, plugin: Plugin, terms: Terms) -> Result<u64, SwapRefused> {
+        self.shared.swap.order(Wanted::Plugin(plugin), terms)
+    }
+
+    /// Back to the plugin before.
+    ///
+    /// # Errors
+    /// [`SwapRefused`] when there is none, or another swap is under way.
+    pub fn roll_back(&self) -> Result<u64, SwapRefused> {
+        if self.shared.running.parked().is_none() {
+            return Err(SwapRefused::NothingParked);
+        }
+        self.shared.swap.order(Wanted::Parked { because: None }, Terms::default())
+    }
+
+    /// Whether a candidate waits for [`Self::let_swap`].
+    pub fn swap_waits(&self) -> bool {
+        self.shared.swap.state().stage == SwapStage::Waiting
+    }
+
+    /// The word of the one who knows that nothing of the account lacks its stop now. Commands wait
+    /// from here until the swap is over, half a second at most; what protects or closes does not.
+    pub fn let_swap(&self) {
+        self.shared.swap.word(|| self.shared.scheduler.shut());
+    }
+
+    /// Why the word cannot be given yet, for people.
+    pub fn swap_blocked(&self, why: &str) {
+        self.shared.swap.say(why);
     }
 
     /// Hands over a message without waiting.
@@ -257,7 +315,7 @@ impl AccountHandle {
         inboxes: Inboxes,
     ) -> Result<(), StartError> {
         let Inboxes { reads_in, polls_in, nudged, wake_in } = inboxes;
-        let poller = Poller::new(slot(), self.info.clone(), poll.clone(), polls_in, nudged);
+        let poller = Poller::new(slot(), poll.clone(), polls_in, nudged);
         self.spawn("fills", move || poller.run())?;
         let (reader_slot, reader_poll) = (slot(), poll.clone());
         self.spawn("reads", move || reader::run(reader_slot, &reader_poll, &reads_in))?;
@@ -282,13 +340,15 @@ impl AccountHandle {
     }
 }
 
-/// What the instances of an account share, with its connection pool and sending threads.
+/// What the instances of an account share, with its connection pool and sending threads; and where
+/// its swaps are asked for.
 pub(crate) fn shared(
     host: &Host,
+    plugin: &Plugin,
     config: AccountConfig,
     nudge: Sender<()>,
     events: Sender<FromAccount>,
-) -> Result<Arc<Shared>, StartError> {
+) -> Result<(Arc<Shared>, Receiver<SwapOrder>), StartError> {
     let secrets = Secrets::new(config.secrets.clone()).map_err(StartError::SecretTooShort)?;
     let secrets = Arc::new(secrets);
     let client = Arc::new(Client::new(&config.grants, config.limits.response_bytes));
@@ -301,7 +361,10 @@ pub(crate) fn shared(
     )
     .map_err(|e| StartError::Thread(e.to_string()))?;
     let parts = (secrets, client, senders);
-    Ok(Arc::new(Shared::new(config, parts, nudge, host.next_generation(), events)))
+    let running = Running::new(plugin.clone(), host.next_generation());
+    let (order, orders) = bounded(1);
+    let shared = Shared::new(config, parts, nudge, (running, SwapDesk::new(order)), events);
+    Ok((Arc::new(shared), orders))
 }
 
 impl Drop for AccountHandle {

@@ -64,9 +64,13 @@ pub(crate) struct Budget {
 }
 
 impl Instance {
-    /// Instantiates the plugin; runs its start functions within limits.
-    pub(crate) fn build(plugin: &Plugin, shared: &Arc<Shared>) -> Result<Self, CallError> {
-        let mut store = Store::new(plugin.engine(), GuestState::new(shared.clone()));
+    /// Instantiates the account's plugin; runs its start functions within limits.
+    pub(crate) fn build(
+        plugin: &Plugin,
+        shared: &Arc<Shared>,
+        generation: u64,
+    ) -> Result<Self, CallError> {
+        let mut store = Store::new(plugin.engine(), GuestState::new(shared.clone(), generation));
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(shared.limits.hostcall_bytes);
         store.epoch_deadline_callback(|mut context| Ok(on_epoch(&mut context.data_mut().call)));
@@ -75,6 +79,17 @@ impl Instance {
             Ok(exports) => Ok(Self { store, exports }),
             Err(error) => Err(call_error(&store, &error)),
         }
+    }
+
+    /// The generation it belongs to.
+    pub(crate) fn generation(&self) -> u64 {
+        self.store.data().generation
+    }
+
+    /// From now on it works for this account: it was connected in the shadow.
+    pub(crate) fn taken_over(mut self, shared: &Arc<Shared>) -> Self {
+        self.store.data_mut().shared = shared.clone();
+        self
     }
 
     /// Calls an export within its budget. Takes the instance, since a trap ends it.
@@ -100,7 +115,7 @@ impl Instance {
 
     /// The context of a call; `client_id` is empty in reads.
     pub(crate) fn context(
-        shared: &Shared,
+        generation: u64,
         op: &str,
         client_id: &str,
         attempt: u32,
@@ -111,7 +126,7 @@ impl Instance {
             client_id: client_id.to_owned(),
             attempt,
             budget_ms,
-            generation: shared.generation,
+            generation,
         }
     }
 }

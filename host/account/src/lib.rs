@@ -32,9 +32,10 @@ mod scheduler;
 mod secret;
 mod shared;
 mod slot;
+mod swap;
 mod wire;
 
-pub use account::{AccountHandle, AccountStatus, StartError, ToAccount, WRITE_INSTANCES};
+pub use account::{AccountHandle, AccountStatus, Plugins, StartError, ToAccount, WRITE_INSTANCES};
 pub use actor::poller::{PollRequest, StepRead};
 pub use config::{AccountConfig, ClockSource, Drive, FILLS_MS_MAX, Limits, PollConfig};
 pub use failure::vital;
@@ -42,9 +43,10 @@ pub use grant::{Grant, Scheme};
 pub use guest::kv::KvEntry;
 pub use guest::{LogLevel, LogLine, LogSource};
 pub use host::{Host, HostError};
-pub use plugin::{ABI, LoadError, PLUGIN_BYTES_MAX, Plugin};
+pub use plugin::{ABI, LoadError, PLUGIN_BYTES_MAX, Plugin, digest};
 pub use probe::{CallCost, ProbeError, call_cost};
 pub use secret::{SECRET_BYTES_MIN, Secret};
+pub use swap::{PluginId, SwapRefused, SwapReport, SwapStage, SwapState, Terms};
 
 #[cfg(test)]
 mod tests;

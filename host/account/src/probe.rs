@@ -52,12 +52,12 @@ pub fn call_cost(
     calls: usize,
 ) -> Result<CallCost, ProbeError> {
     let (tell, _events) = crossbeam_channel::bounded(1);
-    let shared = shared(host, config, crossbeam_channel::bounded(1).0, tell)?;
-    let mut slot = Slot::new(plugin.clone(), shared.clone());
+    let shared = shared(host, plugin, config, crossbeam_channel::bounded(1).0, tell)?.0;
+    let mut slot = Slot::new(shared);
     slot.ensure().map_err(|not_ready| ProbeError::Plugin(not_ready.fault))?;
     let (bracket, stop) = sample().ok_or_else(|| failed("no sample"))?;
     let stop = Change::Set(stop);
-    let context = Instance::context(&shared, "op", "client", 1, 1_000);
+    let context = Instance::context(slot.generation(), "op", "client", 1, 1_000);
     let told = |bracket: &Bracket| {
         let tie = |_: &BracketLeg| Tie { group: Some("g".to_owned()), link: abi::Link::Oco };
         convert::bracket(bracket, instrument(), tie)
@@ -82,7 +82,7 @@ pub fn call_cost(
     for _ in 0..calls {
         let began = Instant::now();
         let (told, target) = (told(&bracket), convert::tell_target(stop));
-        let context = Instance::context(&shared, "op", "client", 1, 1_000);
+        let context = Instance::context(slot.generation(), "op", "client", 1, 1_000);
         let (answer, _) =
             slot.call(budget, |guest, store| guest.call_adjust_sl(store, &context, &told, target));
         let answer = answer.map_err(|e| failed(&e.to_string()))?;

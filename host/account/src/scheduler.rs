@@ -69,6 +69,19 @@ struct Desk {
     busy: HashSet<TransactionId>,
     free: usize,
     instances: usize,
+    /// Whether no command is handed out.
+    is_shut: bool,
+}
+
+/// What came of waiting behind the shut gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Drained {
+    /// Nothing is being carried out.
+    Empty,
+    /// Something is, still.
+    Busy,
+    /// What protects or closes came and opened the gate.
+    Hurried,
 }
 
 /// What waits for its turn, for status and for the driver of a tape.
@@ -92,6 +105,7 @@ impl Scheduler {
             busy: HashSet::new(),
             free: 1,
             instances: 1,
+            is_shut: false,
         };
         let pace = Pace::new(PaceRules::of(messages_per_minute));
         let state = State { pace, desk, closed: false };
@@ -119,6 +133,7 @@ impl Scheduler {
         if state.closed || state.desk.commands.len() >= self.capacity + more {
             return Err(command);
         }
+        state.desk.is_shut &= command.urgency > Urgency::Close;
         let ticket = state.pace.admit(self.clock.now(), Message::of(&command));
         state.desk.commands.insert(ticket, command);
         self.pump(state);
@@ -142,8 +157,38 @@ impl Scheduler {
     /// Everything of the transaction is at least so urgent from now on.
     pub(crate) fn raise(&self, transaction: TransactionId, urgency: Urgency) {
         let mut state = sound(&self.state);
+        let waits = state.desk.commands.values().any(|c| c.transaction == transaction);
+        state.desk.is_shut &= !waits || urgency > Urgency::Close;
         state.pace.raise(transaction, urgency);
         self.pump(state);
+    }
+
+    /// No command is handed out until the gate opens; what protects or closes opens it.
+    pub(crate) fn shut(&self) {
+        sound(&self.state).desk.is_shut = true;
+    }
+
+    /// Commands are handed out again.
+    pub(crate) fn open(&self) {
+        let mut state = sound(&self.state);
+        state.desk.is_shut = false;
+        self.pump(state);
+    }
+
+    /// Waits until no command is being carried out, behind the shut gate.
+    pub(crate) fn drained(&self, deadline: Instant) -> Drained {
+        let mut state = sound(&self.state);
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match &state.desk {
+                desk if !desk.is_shut || state.closed => return Drained::Hurried,
+                desk if desk.free == desk.instances && desk.ready.is_empty() => {
+                    return Drained::Empty;
+                }
+                _ if left.is_zero() => return Drained::Busy,
+                _ => state = whole(self.changed.wait_timeout(state, left)).0,
+            }
+        }
     }
 
     /// Takes back commands that wait: those that open, or all. They are answered as not sent.
@@ -315,7 +360,8 @@ impl Desk {
     fn may(&self, ticket: Ticket, message: &Message) -> bool {
         let Some(command) = self.commands.get(&ticket) else { return true };
         let is_last = self.free <= 1 && self.instances > 1;
-        self.free > 0
+        !self.is_shut
+            && self.free > 0
             && !self.busy.contains(&command.transaction)
             && (!is_last || message.urgency <= Urgency::Close)
     }

@@ -6,15 +6,16 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use crossbeam_channel::{SendTimeoutError, Sender, TrySendError};
+use crossbeam_channel::{SendTimeoutError, Sender, TrySendError, bounded};
 
 use bracketd_core::broker::{BrokerEvent, FromAccount};
 use bracketd_core::command::Urgency;
 use bracketd_core::ids::{AccountName, BrokerOrderId, Symbol};
 
+use crate::account::WRITE_INSTANCES;
 use crate::bindings::bracketd::broker::types;
 use crate::config::{AccountConfig, ClockSource, Limits};
 use crate::convert::{Lie, Tie, Ties};
@@ -23,14 +24,19 @@ use crate::guest::kv::Kv;
 use crate::guest::log::{LogSink, MESSAGE_BYTES_MAX, clean};
 use crate::guest::{LogLevel, LogLine, LogSource};
 use crate::lock::lock;
+use crate::plugin::Plugin;
 use crate::scheduler::Scheduler;
 use crate::secret::Secrets;
+use crate::swap::{Candidate, Running, SwapDesk, Terms, Wanted};
+use crate::wire::flight::Flight;
 use crate::wire::{Client, Senders};
 
 /// How often a thread that waits for the daemon looks whether it shall stop.
 const STOP_CHECK: Duration = Duration::from_millis(100);
 /// Most orders that are remembered for the next poll to look after.
 const EXPECTED_MAX: usize = 4_096;
+/// A plugin that took over so short a while ago is taken back when it proves unsound.
+const ROLLBACK_WINDOW: Duration = Duration::from_secs(600);
 /// Longest text of the last error, in bytes.
 const ERROR_BYTES_MAX: usize = 500;
 
@@ -53,7 +59,7 @@ pub(crate) struct Shared {
     /// The threads that send writes.
     pub senders: Senders,
     /// Where every call waits for its turn.
-    pub scheduler: Scheduler,
+    pub scheduler: Arc<Scheduler>,
     /// Whether an order rests at the broker, or one of ours is on its way.
     pub rests: AtomicBool,
     /// Wakes the poll of fills and orders.
@@ -62,8 +68,12 @@ pub(crate) struct Shared {
     pub kv: Kv,
     /// Where log lines go.
     pub log: LogSink,
-    /// Names this set of instances in logs and to the plugin.
-    pub generation: u64,
+    /// What it runs.
+    pub running: Running,
+    /// How its swaps stand.
+    pub swap: SwapDesk,
+    /// Writes on their way.
+    pub flights: Mutex<Vec<Weak<Flight>>>,
     /// Symbols whose prices are read.
     pub watched: Mutex<Vec<Symbol>>,
     /// Rules of the instruments that were read.
@@ -105,12 +115,12 @@ impl Shared {
         config: AccountConfig,
         parts: (Arc<Secrets>, Arc<Client>, Senders),
         nudge: Sender<()>,
-        generation: u64,
+        (running, swap): (Running, SwapDesk),
         events: Sender<FromAccount>,
     ) -> Self {
         let (secrets, client, senders) = parts;
         let AccountConfig { name, settings, grants, limits, clock, log, .. } = config;
-        let scheduler = Scheduler::new(limits.messages_per_minute, limits.queue, &clock);
+        let scheduler = Arc::new(Scheduler::new(limits.messages_per_minute, limits.queue, &clock));
         Self {
             name,
             settings,
@@ -125,7 +135,9 @@ impl Shared {
             kv: Kv::new(limits.kv_keys, limits.kv_bytes),
             log: LogSink::new(log, limits.log_lines_per_second),
             limits,
-            generation,
+            running,
+            swap,
+            flights: Mutex::default(),
             watched: Mutex::default(),
             instruments: Mutex::default(),
             ties: Mutex::default(),
@@ -133,6 +145,72 @@ impl Shared {
             counters: Counters::default(),
             stop: AtomicBool::new(false),
             events,
+        }
+    }
+
+    /// The same account for a plugin that only reads: what it notes and tells goes nowhere, and its
+    /// requests are charged to the account.
+    pub(crate) fn shadow(&self, plugin: Plugin, generation: u64) -> Arc<Self> {
+        Arc::new(Self {
+            name: self.name.clone(),
+            settings: self.settings.clone(),
+            secrets: self.secrets.clone(),
+            grants: self.grants.clone(),
+            limits: self.limits.clone(),
+            clock: self.clock.clone(),
+            client: self.client.clone(),
+            senders: self.senders.clone(),
+            scheduler: self.scheduler.clone(),
+            rests: AtomicBool::new(false),
+            nudge: self.nudge.clone(),
+            kv: self.kv.copied(),
+            log: self.log.beside(),
+            running: Running::new(plugin, generation),
+            swap: SwapDesk::new(bounded(0).0),
+            flights: Mutex::default(),
+            watched: Mutex::default(),
+            instruments: Mutex::default(),
+            ties: Mutex::default(),
+            expected: Mutex::default(),
+            counters: Counters::default(),
+            stop: AtomicBool::new(false),
+            events: bounded(0).0,
+        })
+    }
+
+    /// Another plugin takes over; the gate is shut and nothing is being carried out.
+    pub(crate) fn publish(&self, candidate: Candidate) {
+        let Candidate { plugin, info, generation, instances, .. } = candidate;
+        self.running.replace(plugin, info, generation, instances);
+        self.scheduler.writers(self.writers());
+    }
+
+    /// Instances that carry commands.
+    pub(crate) fn writers(&self) -> usize {
+        if self.running.is_concurrent() { WRITE_INSTANCES } else { 1 }
+    }
+
+    /// A plugin that took over a while ago fails again and again: back to the one before.
+    pub(crate) fn unsound(&self, generation: u64, why: &str) {
+        let is_new = self.running.since().elapsed() < ROLLBACK_WINDOW;
+        if generation == self.running.generation() && is_new && self.running.parked().is_some() {
+            let because = Some(format!("the new one is unsound: {why}"));
+            // Where a swap is under way already, that one decides.
+            let _the_other_decides = self.swap.order(Wanted::Parked { because }, Terms::default());
+        }
+    }
+
+    /// A write is on its way.
+    pub(crate) fn note_flight(&self, flight: &Arc<Flight>) {
+        let mut flights = lock(&self.flights);
+        flights.retain(|known| known.strong_count() > 0);
+        flights.push(Arc::downgrade(flight));
+    }
+
+    /// Guests wait no longer for the answers of their writes.
+    pub(crate) fn detach_writes(&self) {
+        for flight in lock(&self.flights).iter().filter_map(Weak::upgrade) {
+            flight.detach();
         }
     }
 

@@ -19,7 +19,6 @@ use crate::convert::{self, fault_of, plain_fault};
 use crate::failure::caught;
 use crate::guest::{GuestState, Mode, WriteSeen};
 use crate::instance::{Budget, CallError, Instance};
-use crate::plugin::Plugin;
 use crate::scheduler::Caller;
 use crate::shared::Shared;
 
@@ -47,12 +46,12 @@ pub(crate) enum Turn {
 
 /// The place of one instance.
 pub(crate) struct Slot {
-    plugin: Plugin,
     /// What the account's instances share.
     pub shared: Arc<Shared>,
     /// What one of its read calls may take altogether, in milliseconds.
     pub read_budget_ms: u32,
     instance: Option<Instance>,
+    generation: u64,
     turn: Turn,
     /// Requests that were charged ahead and not made yet.
     paid: u32,
@@ -83,10 +82,10 @@ pub(crate) type ReadResult<R> = Result<R, Fault>;
 
 impl Slot {
     /// A slot without an instance.
-    pub(crate) fn new(plugin: Plugin, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self {
-            plugin,
             read_budget_ms: shared.limits.read_budget_ms,
+            generation: shared.running.generation(),
             shared,
             instance: None,
             turn: Turn::Had,
@@ -109,7 +108,8 @@ impl Slot {
 
     /// What the plugin says of itself, from an instance that is thrown away.
     pub(crate) fn describe(&self) -> Result<Info, CallError> {
-        let instance = Instance::build(&self.plugin, &self.shared)?;
+        let plugin = self.shared.running.plugin();
+        let instance = Instance::build(&plugin, &self.shared, self.generation)?;
         let budget = Budget { mode: Mode::Pure, total_ms: self.shared.limits.read_budget_ms };
         let called = instance.call(budget, |guest, store| guest.call_describe(store));
         called.result.map(|(_, info)| info)
@@ -118,6 +118,7 @@ impl Slot {
     /// Builds and connects an instance when there is none and the pause is over. The balance comes
     /// with a fresh connect.
     pub(crate) fn ensure(&mut self) -> Result<Option<Balance>, NotReady> {
+        self.follow();
         if self.instance.is_some() {
             return Ok(None);
         }
@@ -142,6 +143,31 @@ impl Slot {
             }
             Err(fault) => Err(self.rest(fault, CONNECT_PAUSE_MAX)),
         }
+    }
+
+    /// The generation of its instance.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Gives its instance away.
+    pub(crate) fn into_instance(self) -> Option<Instance> {
+        self.instance
+    }
+
+    /// Where another plugin has taken the account over, the instance of the older one goes, and
+    /// what is held against that one is forgotten.
+    fn follow(&mut self) {
+        let now = self.shared.running.generation();
+        if now == self.generation {
+            return;
+        }
+        let ready = self.shared.running.take_ready(now);
+        self.instance = ready.map(|instance| instance.taken_over(&self.shared));
+        self.generation = now;
+        self.costs.clear();
+        self.traps.clear();
+        (self.pause, self.not_before, self.built) = (PAUSE_MIN, None, false);
     }
 
     /// Calls an export. A trap drops the instance.
@@ -200,7 +226,7 @@ impl Slot {
         ) -> wasmtime::Result<Result<R, abi::Fault>>,
     ) -> ReadResult<R> {
         let total_ms = self.read_budget_ms;
-        let context = Instance::context(&self.shared, op, "", 1, total_ms);
+        let context = Instance::context(self.generation, op, "", 1, total_ms);
         let budget = Budget { mode: Mode::Read, total_ms };
         let turn = self.turn;
         if let Turn::Each(caller, urgency) = turn {
@@ -230,7 +256,8 @@ impl Slot {
 
     fn connect(&mut self) -> Result<Balance, Fault> {
         let of = |error: CallError| plain_fault(code(&error), error.to_string());
-        let instance = Instance::build(&self.plugin, &self.shared).map_err(of)?;
+        let plugin = self.shared.running.plugin();
+        let instance = Instance::build(&plugin, &self.shared, self.generation).map_err(of)?;
         if std::mem::replace(&mut self.built, true) {
             self.shared.counters.restarts.fetch_add(1, Ordering::Relaxed);
         }
@@ -269,6 +296,7 @@ impl Slot {
         if self.traps.len() >= TRAPS_MAX {
             self.traps.clear();
             let text = format!("{TRAPS_MAX} calls ended badly within a minute; last: {error}");
+            self.shared.unsound(self.generation, &text);
             self.rest(plain_fault("PLUGIN_UNSOUND", text), PAUSE_MAX);
         }
     }

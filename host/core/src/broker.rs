@@ -244,6 +244,18 @@ pub enum BrokerEvent {
     Up(AccountInfo),
     /// The plugin cannot be reached or run; what was known stays as it was.
     Down(Fault),
+    /// Another plugin runs the account from now on.
+    Swapped {
+        /// What it says of itself.
+        info: AccountInfo,
+        /// Which one, and which one before, for people.
+        text: String,
+    },
+    /// A plugin was not taken; the one that runs goes on.
+    SwapRefused {
+        /// Which one and why, for people.
+        text: String,
+    },
     /// What came of a command.
     Answer {
         /// The outbox row.

@@ -87,11 +87,15 @@ pub enum FactKind {
     BaselineSet,
     /// The ledger was brought back from a backup: a new epoch begins, every account is disarmed.
     Restored,
+    /// Another plugin took an account over; `text` names it.
+    PluginSwapped,
+    /// A plugin was not taken; the one that runs goes on.
+    PluginRefused,
 }
 
 impl FactKind {
     /// All kinds.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 38] = [
         Self::TransactionOpened,
         Self::StatusChanged,
         Self::StopChanged,
@@ -128,6 +132,8 @@ impl FactKind {
         Self::Disarmed,
         Self::BaselineSet,
         Self::Restored,
+        Self::PluginSwapped,
+        Self::PluginRefused,
     ];
 
     /// Its name in the ledger; never changed once released.
@@ -169,6 +175,8 @@ impl FactKind {
             Self::Disarmed => "disarmed",
             Self::BaselineSet => "baseline_set",
             Self::Restored => "restored",
+            Self::PluginSwapped => "plugin_swapped",
+            Self::PluginRefused => "plugin_refused",
         }
     }
 

@@ -127,7 +127,7 @@ impl Instrument {
 }
 
 /// What a plugin says of itself once.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountInfo {
     /// The plugin's name.
     pub name: String,

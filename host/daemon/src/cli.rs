@@ -15,6 +15,7 @@ pub mod guard;
 pub mod init;
 pub mod kill;
 pub mod output;
+pub mod plugin;
 pub mod policy;
 pub mod portfolio;
 pub mod run;
@@ -112,6 +113,9 @@ enum Verb {
     /// Look at accounts, arm and disarm them, compare them with the broker
     #[command(subcommand)]
     Account(account::AccountVerb),
+    /// The components that speak to brokers: swap them while trading goes on
+    #[command(subcommand)]
+    Plugin(plugin::PluginVerb),
     /// Stop trading, in four steps, or let it go on
     #[command(subcommand)]
     Kill(kill::KillVerb),
@@ -172,6 +176,7 @@ fn dispatch(verb: Option<Verb>, common: &Common, out: &Out) -> Result<Next, Fail
         Some(Verb::Policy(verb)) => policy::run(&verb, common, out)?,
         Some(Verb::Activity(verb)) => activity::run(&verb, &client()?, out)?,
         Some(Verb::Account(verb)) => account::run(&verb, &client()?, out)?,
+        Some(Verb::Plugin(verb)) => plugin::run(&verb, common, out)?,
         Some(Verb::Kill(verb)) => {
             kill::run(&verb, client(), client::data_dir(common).as_deref(), out)?
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bracketd_account::{PluginId, Plugins, SwapState};
 use bracketd_core::Decimal;
 use bracketd_core::book::AccountRules;
 use bracketd_core::broker::Quote;
@@ -176,6 +177,12 @@ fn budget() -> PaceStats {
     pace.stats(Timestamp(5_000_000))
 }
 
+/// A plugin that was never swapped.
+fn plugins() -> Plugins {
+    let running = PluginId { name: "alpaca".to_owned(), digest: "00".to_owned() };
+    Plugins { running, generation: 1, parked: None, swap: SwapState::default() }
+}
+
 /// A daemon that is not ready, with one transaction of two unprotected for four seconds.
 pub(crate) fn status() -> Status {
     Status {
@@ -185,7 +192,7 @@ pub(crate) fn status() -> Status {
         accounts: vec![AccountState {
             name: "paper".into(),
             plugin: Some("alpaca 0.1.0".to_owned()),
-            digest: "00".to_owned(),
+            plugins: Some(plugins()),
             is_up: true,
             is_reconciled: false,
             is_armed: true,

@@ -132,7 +132,9 @@ fn router(app: App, admission: Arc<Admission>) -> Router {
         .route("/accounts/{name}", get(control::account))
         .route("/accounts/{name}/arm", post(control::arm))
         .route("/accounts/{name}/disarm", post(control::disarm))
-        .route("/accounts/{name}/reconcile", post(control::reconcile));
+        .route("/accounts/{name}/reconcile", post(control::reconcile))
+        .route("/accounts/{name}/plugin", post(control::plugin))
+        .route("/accounts/{name}/plugin/rollback", post(control::plugin_back));
     Router::new()
         .nest("/api/v1", v1)
         .route("/livez", get(read::livez))

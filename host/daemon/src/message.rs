@@ -4,8 +4,10 @@
 //! no reference to its state ever crosses it.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use bracketd_account::{Plugin, Plugins, Terms};
 use bracketd_core::Decimal;
 use bracketd_core::book::AccountRules;
 use bracketd_core::broker::{Balance, OrderReport, Position, Quote};
@@ -66,6 +68,24 @@ pub enum ToEngine {
         /// Where the result goes, after a complete read.
         reply: Sender<Compared>,
     },
+    /// Somebody wants an account to run another plugin.
+    Plugin {
+        /// The account.
+        account: AccountName,
+        /// Which, and on what terms.
+        wish: PluginWish,
+        /// Where the number of the swap goes, or why there is none.
+        reply: SwapReply,
+    },
+    /// A plugin was read, checked and compiled.
+    PluginStaged(Staged),
+    /// Somebody wants the plugin before back.
+    PluginBack {
+        /// The account.
+        account: AccountName,
+        /// Where the number of the swap goes, or why there is none.
+        reply: SwapReply,
+    },
     /// What the file KILL in the data directory asks for now.
     KillFile(Option<KillFile>),
     /// A tape shows its next prices: read them, act on them, and say when all is done.
@@ -79,6 +99,31 @@ pub enum ToEngine {
         /// Where the verdicts go, one for each entry, as far as there is room.
         reply: Sender<Verdict>,
     },
+}
+
+/// Where the number of a swap goes that began, or why none did.
+pub type SwapReply = Sender<Result<u64, String>>;
+
+/// Which plugin somebody wants.
+#[derive(Clone, Debug)]
+pub struct PluginWish {
+    /// Its file; none = the one that the configuration names now.
+    pub file: Option<PathBuf>,
+    /// What they consent to.
+    pub terms: Terms,
+}
+
+/// A plugin that was read, checked and compiled, or why it was not.
+#[derive(Debug)]
+pub struct Staged {
+    /// For which account.
+    pub account: AccountName,
+    /// The plugin.
+    pub loaded: Result<Plugin, String>,
+    /// What somebody consented to.
+    pub terms: Terms,
+    /// Who waits to hear of it; nobody where a file changed by itself.
+    pub reply: Option<SwapReply>,
 }
 
 /// One step of a tape at full speed.
@@ -251,8 +296,8 @@ pub struct AccountState {
     pub name: AccountName,
     /// Its plugin with version, once connected.
     pub plugin: Option<String>,
-    /// SHA-256 of the plugin's file.
-    pub digest: String,
+    /// Its plugins, and how a swap stands.
+    pub plugins: Option<Plugins>,
     /// Whether it is connected.
     pub is_up: bool,
     /// Whether it was compared with the broker since the start.

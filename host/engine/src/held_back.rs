@@ -105,7 +105,10 @@ impl HeldBack {
                 return;
             }
             BrokerEvent::Picture(picture) => return self.keep_picture(account, picture),
-            BrokerEvent::Answer { .. } | BrokerEvent::LookedUp { .. } => {
+            BrokerEvent::Answer { .. }
+            | BrokerEvent::LookedUp { .. }
+            | BrokerEvent::Swapped { .. }
+            | BrokerEvent::SwapRefused { .. } => {
                 return self.push(Input::Account(FromAccount { account, event }));
             }
             BrokerEvent::Up(_) => About::Up(account.clone()),

@@ -133,7 +133,8 @@ impl Engine {
             _ => None,
         };
         let was_reconciled = self.is_reconciled(&account);
-        let came_up = matches!(from.event, BrokerEvent::Up(_));
+        // Another plugin may see what the one before did not.
+        let came_up = matches!(from.event, BrokerEvent::Up(_) | BrokerEvent::Swapped { .. });
         let read_whole = matches!(from.event, BrokerEvent::Picture(_));
         apply(&mut self.book, from, now, out);
         if came_up {

@@ -17,7 +17,6 @@ use crossbeam_channel::{Receiver, Sender, select};
 use bracketd_core::broker::{BrokerEvent, Fault, Fill, OrderReport};
 use bracketd_core::command::Urgency;
 use bracketd_core::ids::BrokerOrderId;
-use bracketd_core::instrument::AccountInfo;
 
 use crate::actor::pricer::QuoteFilter;
 use crate::actor::reads::{self, Key, PAGES_MAX};
@@ -65,7 +64,6 @@ pub struct StepRead {
 /// The thread that reads fills and orders.
 pub(crate) struct Poller {
     slot: Slot,
-    info: AccountInfo,
     config: PollConfig,
     requests: Receiver<PollRequest>,
     nudged: Receiver<()>,
@@ -83,7 +81,6 @@ impl Poller {
     /// A poller that has read nothing yet.
     pub(crate) fn new(
         mut slot: Slot,
-        info: AccountInfo,
         config: PollConfig,
         requests: Receiver<PollRequest>,
         nudged: Receiver<()>,
@@ -92,7 +89,6 @@ impl Poller {
         let start = slot.shared.clock.now_ns().saturating_sub(START_OVERLAP_MS * 1_000_000);
         Self {
             slot,
-            info,
             config,
             requests,
             nudged,
@@ -303,7 +299,8 @@ impl Poller {
     fn tell_up(&mut self) {
         if self.up.replace(true) != Some(true) {
             self.set_up(true);
-            self.slot.shared.tell(BrokerEvent::Up(self.info.clone()));
+            let info = self.slot.shared.running.info();
+            self.slot.shared.tell(BrokerEvent::Up(info));
         }
     }
 

@@ -32,10 +32,15 @@ enum Told {
 }
 
 /// Runs until the account ends.
-pub(crate) fn run(mut slot: Slot, budget_ms: u32) {
+pub(crate) fn run(mut slot: Slot, number: usize) {
     let shared = Arc::clone(&slot.shared);
     // Connected ahead of the first command; a failure is told with the commands it fails.
-    drop(slot.ensure());
+    let stay_connected = |slot: &mut Slot| {
+        if number == 0 || slot.shared.running.is_concurrent() {
+            drop(slot.ensure());
+        }
+    };
+    stay_connected(&mut slot);
     while let Some(Turned { command, waited_ms }) = shared.scheduler.take() {
         let transaction = command.transaction;
         let owed = Owed::new(&shared, &command);
@@ -49,14 +54,14 @@ pub(crate) fn run(mut slot: Slot, budget_ms: u32) {
         match too_old(&command, waited_ms) {
             Some(too_late) => owed.answer(too_late),
             None => {
-                if let Err(text) = caught(|| carry_out(&mut slot, &command, &owed, budget_ms)) {
+                if let Err(text) = caught(|| carry_out(&mut slot, &command, &owed)) {
                     owed.answer(Answer::Unknown(slot.panicked(&text)));
                 }
             }
         }
         slot.begin(Turn::Had, 0);
         shared.scheduler.done(transaction);
-        drop(slot.ensure());
+        stay_connected(&mut slot);
     }
 }
 
@@ -97,7 +102,7 @@ impl Owed {
     }
 }
 
-fn carry_out(slot: &mut Slot, command: &Command, owed: &Arc<Owed>, budget_ms: u32) {
+fn carry_out(slot: &mut Slot, command: &Command, owed: &Arc<Owed>) {
     point("write.taken");
     if let Err(not_ready) = slot.ensure() {
         let after_ms = u64::try_from(not_ready.after.as_millis()).unwrap_or(u64::MAX).max(1);
@@ -113,7 +118,7 @@ fn carry_out(slot: &mut Slot, command: &Command, owed: &Arc<Owed>, budget_ms: u3
         },
         Call::Submit(_) | Call::Cancel { .. } => None,
     };
-    let (told, write) = call(slot, command, bracket, budget_ms);
+    let (told, write) = call(slot, command, bracket);
     slot.note_limit(match &told {
         Ok(Told::Adjusted(Err(fault)) | Told::Placed(Err(fault))) => Some(fault),
         Ok(Told::Adjusted(Ok(_)) | Told::Placed(Ok(_))) | Err(_) => None,
@@ -139,10 +144,14 @@ fn call(
     slot: &mut Slot,
     command: &Command,
     bracket: Option<abi::Bracket>,
-    budget_ms: u32,
 ) -> (Result<Told, CallError>, Option<WriteSeen>) {
+    let limits = &slot.shared.limits;
+    let budget_ms = match slot.shared.running.is_concurrent() {
+        true => limits.write_budget_ms,
+        false => limits.single_write_budget_ms,
+    };
     let (op, client_id) = (command.op.as_str(), command.client_id.as_str());
-    let context = Instance::context(&slot.shared, op, client_id, command.attempt, budget_ms);
+    let context = Instance::context(slot.generation(), op, client_id, command.attempt, budget_ms);
     let budget = Budget { mode: Mode::Write, total_ms: budget_ms };
     slot.call(budget, |guest, store| {
         Ok(match (&command.call, bracket) {

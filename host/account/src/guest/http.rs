@@ -91,8 +91,16 @@ impl GuestState {
             return Err(denied(format!("{what} would be the second write of this call")));
         }
         let prepared = self.prepare(request, url, granted)?;
-        match self.shared.senders.send(prepared, deadline) {
+        let shared = self.shared.clone();
+        let Some(entered) = shared.running.enter(self.generation) else {
+            self.call.write = Some(WriteSeen::NotSent);
+            return Err(fenced(&what));
+        };
+        let handed = shared.senders.send(prepared, deadline);
+        drop(entered);
+        match handed {
             Ok(flight) => {
+                shared.note_flight(&flight);
                 self.call.requests += 1;
                 self.call.write = Some(WriteSeen::Handed(flight.clone()));
                 flight.wait(deadline).unwrap_or_else(|| {
@@ -198,6 +206,12 @@ fn denied(message: String) -> Failure {
     Failure { why: Why::Denied, sent: Sent::No, message }
 }
 
+/// Another plugin runs the account by now.
+fn fenced(what: &str) -> Failure {
+    let message = format!("{what} is not sent: another plugin has taken the account over");
+    Failure { why: Why::Fenced, sent: Sent::No, message }
+}
+
 fn response(reply: Reply) -> http::Response {
     http::Response { status: reply.status, headers: reply.headers, body: reply.body }
 }
@@ -206,6 +220,7 @@ fn fault(failure: Failure) -> http::HttpFault {
     http::HttpFault {
         why: match failure.why {
             Why::Denied => http::Why::Denied,
+            Why::Fenced => http::Why::Fenced,
             Why::Timeout => http::Why::Timeout,
             Why::Connect => http::Why::Connect,
             Why::Tls => http::Why::Tls,

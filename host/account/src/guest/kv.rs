@@ -59,6 +59,15 @@ impl Kv {
         })
     }
 
+    /// The same memory, for somebody whose puts do not count.
+    pub(crate) fn copied(&self) -> Self {
+        let inner = lock(&self.inner);
+        let (entries, bytes, last_revision) =
+            (inner.entries.clone(), inner.bytes, inner.last_revision);
+        let inner = Inner { entries, bytes, last_revision, dirty: false };
+        Self { inner: Mutex::new(inner), keys_max: self.keys_max, bytes_max: self.bytes_max }
+    }
+
     /// Puts back what an earlier run stored.
     pub(crate) fn restore(&self, entries: Vec<KvEntry>) {
         let mut inner = lock(&self.inner);
@@ -119,12 +128,18 @@ impl kv::Host for GuestState {
         expect: Option<u64>,
     ) -> wasmtime::Result<Result<u64, kv::KvError>> {
         self.enter()?;
-        Ok(self.shared.kv.put(key, value, expect))
+        Ok(match self.shared.running.enter(self.generation) {
+            Some(_entered) => self.shared.kv.put(key, value, expect),
+            None => Err(kv::KvError::Fenced),
+        })
     }
 
     fn delete(&mut self, key: String, expect: u64) -> wasmtime::Result<Result<(), kv::KvError>> {
         self.enter()?;
-        Ok(self.shared.kv.delete(&key, expect))
+        Ok(match self.shared.running.enter(self.generation) {
+            Some(_entered) => self.shared.kv.delete(&key, expect),
+            None => Err(kv::KvError::Fenced),
+        })
     }
 
     fn keys(&mut self, prefix: String, limit: u32) -> wasmtime::Result<Vec<String>> {

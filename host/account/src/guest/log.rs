@@ -100,6 +100,11 @@ impl LogSink {
         Self { out, per_second, plugin: bucket(), host: bucket(), lost: AtomicU64::new(0) }
     }
 
+    /// Another sink to the same place, with a rate of its own.
+    pub(crate) fn beside(&self) -> Self {
+        Self::new(self.out.clone(), self.per_second)
+    }
+
     /// Hands a line over, or counts it.
     pub(crate) fn write(&self, mut line: LogLine) {
         let Some(out) = self.out.as_ref().filter(|_| self.take(line.source)) else {

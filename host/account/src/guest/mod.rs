@@ -106,6 +106,8 @@ impl Call {
 pub(crate) struct GuestState {
     /// What the account's instances share.
     pub shared: Arc<Shared>,
+    /// The generation it belongs to: an older one than the account's may not write.
+    pub generation: u64,
     /// The call that is running.
     pub call: Call,
     /// Memory and tables.
@@ -115,9 +117,9 @@ pub(crate) struct GuestState {
 
 impl GuestState {
     /// The data of a fresh instance.
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, generation: u64) -> Self {
         let limiter = Limiter::new(shared.limits.memory_bytes, shared.limits.table_elements);
-        Self { shared, call: Call::idle(), limiter, started: Instant::now() }
+        Self { shared, generation, call: Call::idle(), limiter, started: Instant::now() }
     }
 
     /// The entry of every import: ends the call when it may not go on.

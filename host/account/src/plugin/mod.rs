@@ -17,6 +17,7 @@ use wasmtime::component::{Component, HasSelf, Linker};
 use crate::bindings::{BrokerAccount, BrokerAccountPre};
 use crate::guest::GuestState;
 use crate::host::Host;
+use crate::swap::PluginId;
 
 pub use error::LoadError;
 
@@ -40,6 +41,11 @@ struct Inner {
     host: Host,
 }
 
+/// SHA-256 of a plugin's file, in hex: what a configuration pins.
+pub fn digest(wasm: &[u8]) -> String {
+    Sha256::digest(wasm).iter().map(|b| format!("{b:02x}")).collect()
+}
+
 impl Plugin {
     pub(crate) fn load(host: &Host, wasm: &[u8], name: &str) -> Result<Self, LoadError> {
         let engine = host.engine();
@@ -55,8 +61,7 @@ impl Plugin {
             .instantiate_pre(&component)
             .map_err(|e| LoadError::ImportType { detail: format!("{e:#}") })?;
         let pre = BrokerAccountPre::new(pre).map_err(compile)?;
-        let digest = Sha256::digest(wasm).iter().map(|b| format!("{b:02x}")).collect();
-        let (name, host) = (name.to_owned(), host.clone());
+        let (name, digest, host) = (name.to_owned(), digest(wasm), host.clone());
         Ok(Self { inner: Arc::new(Inner { name, digest, imports, pre, host }) })
     }
 
@@ -68,6 +73,11 @@ impl Plugin {
     /// SHA-256 of the file, in hex.
     pub fn digest(&self) -> &str {
         &self.inner.digest
+    }
+
+    /// Name and digest, for people.
+    pub fn id(&self) -> PluginId {
+        PluginId { name: self.name().to_owned(), digest: self.digest().to_owned() }
     }
 
     /// The ABI it was built for.

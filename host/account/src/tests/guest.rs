@@ -19,6 +19,8 @@ pub(super) struct Guest {
     pub without: Option<&'static str>,
     /// Whether it declares `concurrent-writes`.
     pub concurrent: bool,
+    /// A text that changes nothing but the file's digest.
+    pub note: &'static str,
     /// Words of the WIT to replace, for another version of the ABI.
     pub edit: Vec<(&'static str, &'static str)>,
 }
@@ -35,7 +37,19 @@ impl Guest {
         let text = self.text(&resolve, world).replacen("(module", &format!("(module {import}"), 1);
         let mut module = wat::parse_str(text).unwrap();
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
-        ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
+        let encoder = ComponentEncoder::default().validate(true);
+        let mut component = encoder.module(&module).unwrap().encode().unwrap();
+        component.extend(self.note_section());
+        component
+    }
+
+    /// A custom section, which every reader passes over.
+    fn note_section(&self) -> Vec<u8> {
+        let text = [b"\x04note".as_slice(), self.note.as_bytes()].concat();
+        match self.note {
+            "" => Vec::new(),
+            _ => [vec![0, u8::try_from(text.len()).unwrap()], text].concat(),
+        }
     }
 
     /// The core module alone.

@@ -9,3 +9,4 @@ mod pictures;
 mod sandbox;
 mod stage;
 mod steps;
+mod swap;

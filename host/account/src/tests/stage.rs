@@ -10,8 +10,8 @@ use crossbeam_channel::{Receiver, bounded};
 use crate::tests::broker::Broker;
 use crate::tests::guest::Guest;
 use crate::{
-    AccountConfig, AccountHandle, ClockSource, Drive, Grant, Host, Limits, PollConfig, PollRequest,
-    Secret, StepRead, ToAccount,
+    AccountConfig, AccountHandle, ClockSource, Drive, Grant, Host, Limits, Plugin, PollConfig,
+    PollRequest, Secret, StepRead, ToAccount,
 };
 
 /// Longest wait for an event; only a failing test waits so long.
@@ -23,6 +23,7 @@ pub(super) const SECRET: &str = "S3CRET-VALUE";
 pub(super) struct Stage {
     pub broker: Broker,
     pub account: AccountHandle,
+    host: Host,
     events: Receiver<FromAccount>,
 }
 
@@ -72,7 +73,34 @@ impl Stage {
         change(&mut config);
         let (tell, events) = bounded(64);
         let account = AccountHandle::start(&host, &plugin, config, tell).unwrap();
-        Self { broker, account, events }
+        Self { broker, account, host, events }
+    }
+
+    /// Another plugin for this account.
+    pub(super) fn plugin(&self, change: impl FnOnce(&mut Guest)) -> Plugin {
+        let url = self.broker.url.clone();
+        let mut guest = Guest { url, note: "another", concurrent: true, ..Guest::default() };
+        change(&mut guest);
+        self.host.load(&guest.build(), "another").unwrap()
+    }
+
+    /// Waits for a candidate and gives the word.
+    pub(super) fn let_swap(&self) {
+        let began = Instant::now();
+        while !self.account.swap_waits() {
+            assert!(began.elapsed() < WAIT, "{:?}", self.account.plugins());
+            std::thread::yield_now();
+        }
+        self.account.let_swap();
+    }
+
+    /// Waits for the end of a swap: which plugin runs, or why the other one goes on.
+    pub(super) fn swapped(&self) -> Result<String, String> {
+        self.wait(|event| match event {
+            BrokerEvent::Swapped { text, .. } => Some(Ok(text)),
+            BrokerEvent::SwapRefused { text } => Some(Err(text)),
+            _ => None,
+        })
     }
 
     /// Calls `cancel-order` with this order, and waits for the answer.

@@ -64,6 +64,8 @@ pub(crate) struct Failure {
 pub(crate) enum Why {
     /// The host refused to send it.
     Denied,
+    /// Another generation may write by now.
+    Fenced,
     /// Out of time.
     Timeout,
     /// No connection, or it broke.

@@ -54,6 +54,7 @@ struct State {
     reply: Option<Result<Reply, Failure>>,
     landed: Option<Landed>,
     on_late: Option<OnLate>,
+    is_detached: bool,
 }
 
 /// One write on its way.
@@ -86,7 +87,7 @@ impl Flight {
                 return Some(reply);
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            if left.is_zero() || state.is_detached {
                 return None;
             }
             state = self
@@ -95,6 +96,12 @@ impl Flight {
                 .unwrap_or_else(std::sync::PoisonError::into_inner)
                 .0;
         }
+    }
+
+    /// The guest waits no longer: whatever comes is told by the sender.
+    pub(crate) fn detach(&self) {
+        lock(&self.state).is_detached = true;
+        self.changed.notify_all();
     }
 
     /// What is known now; while it is still on its way, `tell` is called when it lands.

@@ -22,7 +22,7 @@ struct Job {
 }
 
 /// The sending threads of one account. They end when this is dropped and their request is done.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Senders {
     jobs: Sender<Job>,
     hard: Duration,

@@ -336,6 +336,13 @@ fn account_event(
             account.is_up = true;
             account.up_since.get_or_insert(now);
         }
+        BrokerEvent::Swapped { info, text } => {
+            account_fact(name, FactKind::PluginSwapped, "", text, now, out);
+            account.info = Some(info);
+        }
+        BrokerEvent::SwapRefused { text } => {
+            account_fact(name, FactKind::PluginRefused, "", text, now, out);
+        }
         BrokerEvent::Down(fault) => {
             if account.is_up {
                 let text = fault.message.clone();

@@ -135,7 +135,11 @@ fn summary(account: &Value, out: &Out) {
     };
     let by = of("/armed_by");
     out.line(&format!("account       {}  {armed} ({})", of("/name"), armed_by(&by)));
-    out.line(&format!("plugin        {}  sha256 {}", of("/plugin"), of("/digest")));
+    out.line(&format!("plugin        {}  sha256 {}", of("/plugin"), of("/plugins/digest")));
+    if let Some(parked) = account["plugins"]["parked"]["digest"].as_str() {
+        let generation = of("/plugins/generation");
+        out.line(&format!("              generation {generation}; before it sha256 {parked}"));
+    }
     if of("/last_error") != "-" {
         out.line(&format!("last error    {}", paint(&of("/last_error"), Tone::Warning)));
     }

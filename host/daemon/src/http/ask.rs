@@ -10,13 +10,15 @@ use bracketd_core::intent::{Request, Verdict};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
 use super::problem::Problem;
-use crate::message::{Compared, Query, Reloaded, Reply, Seen, ToEngine};
+use crate::message::{Compared, PluginWish, Query, Reloaded, Reply, Seen, ToEngine};
 
 /// How long the engine thread may take for an answer. It answers within milliseconds; only a disk
 /// that hangs in a commit takes longer.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
 /// How long a reload may take: it compiles and tests every policy.
 const RELOAD_TIME: Duration = Duration::from_secs(30);
+/// How long reading and compiling a plugin may take; a large one is compiled for seconds.
+const PLUGIN_TIME: Duration = Duration::from_secs(30);
 /// How long a complete read of an account may take: several pages of orders and fills.
 const COMPARE_TIME: Duration = Duration::from_secs(30);
 
@@ -59,6 +61,28 @@ impl Engine {
         self.send(ToEngine::Compare { account, reply })?;
         // A comparison sends nothing, so a missing answer leaves nothing in doubt.
         wait(answer, COMPARE_TIME).await.map_err(|_| Problem::busy())
+    }
+
+    /// Asks for another plugin of an account; the answer is the number of the swap, or why none
+    /// began.
+    pub(super) async fn plugin(
+        &self,
+        account: AccountName,
+        wish: PluginWish,
+    ) -> Result<Result<u64, String>, Problem> {
+        let (reply, answer) = bounded(1);
+        self.send(ToEngine::Plugin { account, wish, reply })?;
+        wait(answer, PLUGIN_TIME).await
+    }
+
+    /// Asks for the plugin before.
+    pub(super) async fn plugin_back(
+        &self,
+        account: AccountName,
+    ) -> Result<Result<u64, String>, Problem> {
+        let (reply, answer) = bounded(1);
+        self.send(ToEngine::PluginBack { account, reply })?;
+        wait(answer, ANSWER_TIME).await
     }
 
     /// One transaction, where it is in memory.

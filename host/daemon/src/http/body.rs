@@ -3,6 +3,8 @@
 //! Apart so that the text of a price becomes a price in one place. Unknown fields are refused: a
 //! misspelt `stop` must not be taken for "no stop wanted".
 
+use std::path::PathBuf;
+
 use axum::body::Bytes;
 use axum::http::StatusCode;
 use bracketd_core::Decimal;
@@ -133,6 +135,17 @@ pub(super) struct KillBody {
 #[serde(deny_unknown_fields)]
 pub(super) struct ReasonBody {
     pub(super) why: String,
+}
+
+/// Which plugin an account shall run.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PluginBody {
+    /// Its file on the daemon's machine; left out, the one that the configuration names now.
+    pub(super) file: Option<PathBuf>,
+    /// It may answer otherwise than the one that runs, or do less.
+    #[serde(default)]
+    pub(super) accept_differences: bool,
 }
 
 /// Reads a body as JSON.

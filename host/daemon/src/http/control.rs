@@ -10,6 +10,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
+use bracketd_account::Terms;
 use bracketd_core::control::KillLevel;
 use bracketd_core::ids::AccountName;
 use bracketd_core::intent::{Intent, Outcome, Request, Source};
@@ -18,10 +19,10 @@ use serde_json::json;
 
 use super::App;
 use super::ask::mismatch;
-use super::body::{self, KillBody, ReasonBody};
+use super::body::{self, KillBody, PluginBody, ReasonBody};
 use super::problem::{Answer, Problem};
 use super::write::actor;
-use crate::message::{AccountDetail, Compared, Query, Reply};
+use crate::message::{AccountDetail, Compared, PluginWish, Query, Reply};
 use crate::view;
 
 /// How often a file KILL that is gone is asked for, and the time in between.
@@ -74,11 +75,8 @@ pub(super) async fn accounts(State(app): State<App>) -> Answer {
 
 /// `GET /api/v1/accounts/{name}`.
 pub(super) async fn account(State(app): State<App>, Path(name): Path<String>) -> Answer {
-    let all = details(&app).await?;
-    match all.iter().find(|detail| detail.state.name.as_str() == name) {
-        Some(detail) => Ok(Json(view::control::account(detail)).into_response()),
-        None => Err(no_account(&name)),
-    }
+    let detail = details_of(&app, &name).await?;
+    Ok(Json(view::control::account(&detail)).into_response())
 }
 
 /// `POST /api/v1/accounts/{name}/arm`.
@@ -119,6 +117,34 @@ pub(super) async fn reconcile(State(app): State<App>, Path(name): Path<String>) 
     }
 }
 
+/// `POST /api/v1/accounts/{name}/plugin`: begins a swap; `GET /api/v1/accounts/{name}` tells how it
+/// goes.
+pub(super) async fn plugin(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    bytes: Bytes,
+) -> Answer {
+    let body: PluginBody = body::parse(&bytes)?;
+    let terms = Terms { accept_differences: body.accept_differences };
+    let wish = PluginWish { file: body.file, terms };
+    details_of(&app, &name).await?;
+    swap_begun(app.engine.plugin(AccountName::new(&name), wish).await?)
+}
+
+/// `POST /api/v1/accounts/{name}/plugin/rollback`: the plugin that ran before, at once.
+pub(super) async fn plugin_back(State(app): State<App>, Path(name): Path<String>) -> Answer {
+    details_of(&app, &name).await?;
+    swap_begun(app.engine.plugin_back(AccountName::new(&name)).await?)
+}
+
+fn swap_begun(begun: Result<u64, String>) -> Answer {
+    match begun {
+        Ok(number) => Ok((StatusCode::ACCEPTED, Json(json!({ "swap": number }))).into_response()),
+        Err(why) => Err(Problem::new(StatusCode::CONFLICT, "PLUGIN_REFUSED", why)
+            .hint("the plugin that runs goes on; `bracketd plugin check` looks at a file")),
+    }
+}
+
 async fn act(app: &App, headers: &HeaderMap, intent: Intent, why: String) -> Answer {
     let source = Source::Manual(actor(headers)?);
     let why = body::why(why)?;
@@ -142,6 +168,12 @@ async fn details(app: &App) -> Result<Vec<AccountDetail>, Problem> {
         Reply::Accounts(all) => Ok(all),
         other => Err(mismatch(&other)),
     }
+}
+
+async fn details_of(app: &App, name: &str) -> Result<AccountDetail, Problem> {
+    let all = details(app).await?;
+    let found = all.into_iter().find(|detail| detail.state.name.as_str() == name);
+    found.ok_or_else(|| no_account(name))
 }
 
 fn no_account(name: &str) -> Problem {

@@ -65,7 +65,11 @@ pub(crate) fn bench(outcome: Outcome, play: Play) -> Bench {
                     };
                     reply.send(Compared::Done(Box::new(found))).unwrap();
                 }
+                ToEngine::Plugin { reply, .. } | ToEngine::PluginBack { reply, .. } => {
+                    reply.send(Ok(4)).unwrap();
+                }
                 ToEngine::PoliciesBuilt { .. }
+                | ToEngine::PluginStaged(_)
                 | ToEngine::PolicyDirectory { .. }
                 | ToEngine::KillFile(_)
                 | ToEngine::CancelEntries { .. }

@@ -168,7 +168,7 @@ impl EngineThread {
         AccountState {
             name: account.name.clone(),
             plugin: account.info.as_ref().map(|i| format!("{} {}", i.name, i.version)),
-            digest: self.identity.digests.get(&account.name).cloned().unwrap_or_default(),
+            plugins: self.accounts.get(&account.name).map(AccountHandle::plugins),
             is_up: account.is_up,
             is_reconciled: account.is_reconciled,
             is_armed: account.is_armed(),

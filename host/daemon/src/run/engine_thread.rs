@@ -27,6 +27,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::arming::Arming;
 use super::budget::WallBudget;
 use super::entries::Entries;
+use super::plugins::PluginStager;
 use super::policies::PolicyBuilder;
 use super::records;
 use super::report::TapeReport;
@@ -71,8 +72,6 @@ impl Clock {
 pub struct Identity {
     /// What kind of run this is.
     pub mode: Mode,
-    /// SHA-256 of each account's plugin.
-    pub digests: BTreeMap<AccountName, String>,
     /// The keys of each account's guards that the configuration names.
     pub written: BTreeMap<AccountName, Written>,
 }
@@ -83,6 +82,7 @@ pub struct EngineThread {
     pub(super) accounts: BTreeMap<AccountName, AccountHandle>,
     pub(super) recorder: Recorder,
     pub(super) policies: PolicyBuilder,
+    pub(super) plugins: PluginStager,
     pub(super) identity: Identity,
     pub(super) arming: Arming,
     pub(super) started_at: Timestamp,
@@ -119,6 +119,8 @@ pub struct Parts {
     pub recorder: Recorder,
     /// Who builds policies.
     pub policies: PolicyBuilder,
+    /// Who reads plugins.
+    pub plugins: PluginStager,
     /// What the daemon says of itself.
     pub identity: Identity,
     /// What opens transactions during a tape run.
@@ -145,6 +147,7 @@ impl EngineThread {
             accounts: parts.accounts,
             recorder: parts.recorder,
             policies: parts.policies,
+            plugins: parts.plugins,
             identity: parts.identity,
             arming: parts.arming,
             started_at: parts.clock.now(),
@@ -187,6 +190,7 @@ impl EngineThread {
             effect::applied(heard);
             self.dispatch(dispatch);
             self.compared(&reads);
+            self.look_after_swaps();
             self.tape_turn();
             if self.has_drained() {
                 break;
@@ -279,6 +283,9 @@ impl EngineThread {
             }
             ToEngine::PolicyDirectory { unreadable } => self.policies.unreadable = unreadable,
             ToEngine::Compare { account, reply } => self.compare(account, reply, inputs),
+            ToEngine::Plugin { account, wish, reply } => self.plugin_wanted(account, wish, reply),
+            ToEngine::PluginStaged(staged) => self.plugin_staged(staged, inputs),
+            ToEngine::PluginBack { account, reply } => self.plugin_back(&account, &reply),
             ToEngine::KillFile(file) => inputs.push(Input::KillFile(file)),
             ToEngine::CancelEntries { accounts, reply } => {
                 for request in shutdown::wishes(self.engine.book(), &accounts) {

@@ -12,11 +12,13 @@ mod compare;
 mod engine_thread;
 mod entries;
 mod kill_file;
+mod plugins;
 mod policies;
 mod records;
 mod report;
 mod shutdown;
 mod start;
+mod swaps;
 mod tape;
 mod upkeep;
 

@@ -32,6 +32,7 @@ use super::arming::Arming;
 use super::engine_thread::{Clock, EngineThread, Identity, Parts};
 use super::entries::Entries;
 use super::kill_file::{self, KillWatch};
+use super::plugins::PluginStager;
 use super::policies::{PolicyBuilder, sources};
 use super::report::TapeReport;
 use super::shutdown;
@@ -125,7 +126,7 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
 
     let (inbox, said) = bounded(INBOX);
     let (tell, heard) = bounded::<FromAccount>(HEARD);
-    let (accounts, digests) = start_accounts(&host, &plugins, &config, &clock, &tell)?;
+    let accounts = start_accounts(&host, &plugins, &config, &clock, &tell)?;
     let accounts_of = config.accounts.iter();
     let written = accounts_of.map(|a| (a.name.clone(), a.guards_written.clone())).collect();
     point("start.connecting");
@@ -138,6 +139,7 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
         looks,
         inbox.clone(),
     )?;
+    let stager = PluginStager::start(host.clone(), &config, &plugins, inbox.clone())?;
     let running: Vec<PolicyName> = report.set.iter().map(|p| p.name().clone()).collect();
     let refused = report.refused.clone();
     let thread = EngineThread::new(Parts {
@@ -145,7 +147,8 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
         accounts,
         recorder: activity.recorder(),
         policies,
-        identity: Identity { mode, digests, written },
+        plugins: stager,
+        identity: Identity { mode, written },
         entries,
         clock,
         inbox: said,
@@ -274,28 +277,23 @@ fn cancels_entries(config: &Config) -> Vec<AccountName> {
     config.accounts.iter().filter(wants).map(|account| account.name.clone()).collect()
 }
 
-/// Handles of the running accounts, and the digests of their plugins.
-type Accounts = (BTreeMap<AccountName, AccountHandle>, BTreeMap<AccountName, String>);
-
 fn start_accounts(
     host: &Host,
     plugins: &BTreeMap<AccountName, Plugin>,
     config: &Config,
     clock: &Clock,
     tell: &Sender<FromAccount>,
-) -> anyhow::Result<Accounts> {
+) -> anyhow::Result<BTreeMap<AccountName, AccountHandle>> {
     let mut accounts = BTreeMap::new();
-    let mut digests = BTreeMap::new();
     let log = account_log::start()?;
     for account in &config.accounts {
         let Some(plugin) = plugins.get(&account.name) else { continue };
         let configured = account_config(account, clock, log.clone())?;
         let handle = AccountHandle::start(host, plugin, configured, tell.clone())
             .with_context(|| format!("account {} does not start", account.name))?;
-        digests.insert(account.name.clone(), plugin.digest().to_owned());
         accounts.insert(account.name.clone(), handle);
     }
-    Ok((accounts, digests))
+    Ok(accounts)
 }
 
 impl Running {

@@ -2,6 +2,7 @@
 //!
 //! Apart because `status`, `account` and `kill` show the same, and must not differ.
 
+use bracketd_account::{PluginId, Plugins, SwapReport};
 use bracketd_core::Decimal;
 use bracketd_core::broker::OrderReport;
 use bracketd_core::control::{Baseline, Kill, KillLevel};
@@ -40,7 +41,8 @@ pub fn kill(kill: &Kill, in_ledger: bool) -> KillView {
 pub struct AccountDetailView {
     name: String,
     plugin: Option<String>,
-    digest: String,
+    /// What runs, what a roll-back goes to, and how a swap stands.
+    plugins: Option<PluginsView>,
     up: bool,
     reconciled: bool,
     armed: bool,
@@ -70,6 +72,62 @@ pub struct AccountDetailView {
     read_as_of: Option<String>,
 }
 
+/// The plugins of an account.
+#[derive(Debug, Serialize)]
+pub struct PluginsView {
+    name: String,
+    digest: String,
+    generation: u64,
+    parked: Option<PluginView>,
+    swap: SwapView,
+}
+
+#[derive(Debug, Serialize)]
+struct PluginView {
+    name: String,
+    digest: String,
+}
+
+#[derive(Debug, Serialize)]
+struct SwapView {
+    /// `idle`, `shadow`, `waiting` or `gate`.
+    stage: &'static str,
+    blocked: Option<String>,
+    last: Option<SwapReportView>,
+}
+
+#[derive(Debug, Serialize)]
+struct SwapReportView {
+    number: u64,
+    done: bool,
+    generation: Option<u64>,
+    refused: Option<String>,
+    /// How long no command was handed out.
+    gap_us: u64,
+}
+
+fn plugins(plugins: &Plugins) -> PluginsView {
+    let report = |report: &SwapReport| SwapReportView {
+        number: report.number,
+        done: report.outcome.is_ok(),
+        generation: report.outcome.as_ref().ok().copied(),
+        refused: report.outcome.as_ref().err().cloned(),
+        gap_us: u64::try_from(report.gap.as_micros()).unwrap_or(u64::MAX),
+    };
+    let plugin = |id: &PluginId| PluginView { name: id.name.clone(), digest: id.digest.clone() };
+    PluginsView {
+        name: plugins.running.name.clone(),
+        digest: plugins.running.digest.clone(),
+        generation: plugins.generation,
+        parked: plugins.parked.as_ref().map(plugin),
+        swap: SwapView {
+            stage: plugins.swap.stage.as_str(),
+            blocked: plugins.swap.blocked.clone(),
+            last: plugins.swap.last.as_ref().map(report),
+        },
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct BaselineView {
     day_equity: String,
@@ -87,7 +145,7 @@ pub fn account(detail: &AccountDetail) -> AccountDetailView {
     AccountDetailView {
         name: state.name.to_string(),
         plugin: state.plugin.clone(),
-        digest: state.digest.clone(),
+        plugins: state.plugins.as_ref().map(plugins),
         up: state.is_up,
         reconciled: state.is_reconciled,
         armed: state.is_armed,

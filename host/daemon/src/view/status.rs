@@ -165,7 +165,7 @@ fn account_view(account: &AccountState) -> AccountView {
     AccountView {
         name: account.name.to_string(),
         plugin: account.plugin.clone(),
-        digest: account.digest.clone(),
+        digest: account.plugins.as_ref().map(|p| p.running.digest.clone()).unwrap_or_default(),
         up: account.is_up,
         reconciled: account.is_reconciled,
         armed: account.is_armed,

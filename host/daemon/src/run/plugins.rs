@@ -1,0 +1,169 @@
+//! The thread that reads, checks and compiles plugins: on request, and when a plugin's file changes.
+//!
+//! Apart because compiling takes as long as a compiler takes, and the engine has no such time. It
+//! starts nothing and swaps nothing: what it loaded goes to the engine, which lets the account take
+//! it over when everything there is protected.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use bracketd_account::{Host, Plugin, Terms};
+use bracketd_core::ids::AccountName;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+
+use crate::config::resolved::AccountSettings;
+use crate::config::{Config, check_text};
+use crate::message::{PluginWish, Staged, SwapReply, ToEngine};
+use crate::vital;
+
+/// Wishes that may wait.
+const ASKED_MAX: usize = 8;
+/// How often the plugins' files are looked at. A change counts once two looks see the same.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// A wish and where its answer goes.
+type Asked = (AccountName, PluginWish, SwapReply);
+
+/// The engine thread's side of the stager.
+#[derive(Debug)]
+pub struct PluginStager {
+    ask: Sender<Asked>,
+}
+
+impl PluginStager {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// Where the thread cannot be started.
+    pub fn start(
+        host: Host,
+        config: &Config,
+        running: &BTreeMap<AccountName, Plugin>,
+        engine: Sender<ToEngine>,
+    ) -> std::io::Result<Self> {
+        let (ask, asked) = bounded(ASKED_MAX);
+        let watched = config.accounts.iter().filter_map(|account| {
+            let digest = running.get(&account.name)?.digest().to_owned();
+            let file = account.plugin.clone();
+            Some((account.name.clone(), Watched { seen: Look::at(&file), judged: digest, file }))
+        });
+        let stager = Stager { host, config: config.clone(), watched: watched.collect(), engine };
+        vital::spawn("plugins", move || stager.run(&asked))?;
+        Ok(Self { ask })
+    }
+
+    /// Somebody wants another plugin.
+    pub(super) fn ask(&self, account: AccountName, wish: PluginWish, reply: SwapReply) {
+        if let Err(refused) = self.ask.try_send((account, wish, reply)) {
+            let (_, _, reply) = refused.into_inner();
+            drop(reply.try_send(Err("too many plugins are being read; try again".to_owned())));
+        }
+    }
+}
+
+struct Stager {
+    host: Host,
+    config: Config,
+    watched: BTreeMap<AccountName, Watched>,
+    engine: Sender<ToEngine>,
+}
+
+/// The file of an account's plugin.
+struct Watched {
+    file: PathBuf,
+    seen: Look,
+    /// The digest that was taken or refused last.
+    judged: String,
+}
+
+/// What a file looks like from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Look(Option<(u64, Option<SystemTime>)>);
+
+impl Look {
+    fn at(file: &Path) -> Self {
+        let seen = std::fs::metadata(file).ok();
+        Self(seen.map(|meta| (meta.len(), meta.modified().ok())))
+    }
+}
+
+impl Stager {
+    fn run(mut self, asked: &Receiver<Asked>) {
+        loop {
+            match asked.recv_timeout(LOOK) {
+                Ok((account, wish, reply)) => self.stage(account, wish, Some(reply)),
+                Err(RecvTimeoutError::Timeout) => self.look_at_files(),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// A file that changed and then stayed as it was for one look is a new plugin.
+    fn look_at_files(&mut self) {
+        let mut changed = Vec::new();
+        for (account, watched) in &mut self.watched {
+            let now = Look::at(&watched.file);
+            let is_still = std::mem::replace(&mut watched.seen, now) == now;
+            let Some(bytes) = is_still.then(|| std::fs::read(&watched.file).ok()).flatten() else {
+                continue;
+            };
+            let digest = digest(&bytes);
+            if digest != watched.judged {
+                watched.judged = digest;
+                changed.push((account.clone(), watched.file.clone()));
+            }
+        }
+        for (account, file) in changed {
+            tracing::info!(%account, "the plugin {} changed", file.display());
+            self.stage(account, PluginWish { file: None, terms: Terms::default() }, None);
+        }
+    }
+
+    fn stage(&mut self, account: AccountName, wish: PluginWish, reply: Option<SwapReply>) {
+        let loaded = self.load(&account, wish.file.as_deref());
+        if let (Ok(plugin), Some(watched)) = (&loaded, self.watched.get_mut(&account)) {
+            watched.judged = plugin.digest().to_owned();
+        }
+        let staged = Staged { account, loaded, terms: wish.terms, reply };
+        // An engine that is gone takes no plugin any more.
+        drop(self.engine.send(ToEngine::PluginStaged(staged)));
+    }
+
+    /// Reads and compiles the plugin of an account: the file that the configuration names now, or
+    /// this one. A pin holds in both cases.
+    fn load(&self, account: &AccountName, file: Option<&Path>) -> Result<Plugin, String> {
+        let settings = self.settings(account)?;
+        let file = file.unwrap_or(&settings.plugin);
+        let shown = file.display();
+        let bytes = std::fs::read(file).map_err(|why| format!("cannot read {shown}: {why}"))?;
+        let digest = digest(&bytes);
+        if let Some(pinned) = settings.sha256.as_ref().filter(|pinned| **pinned != digest) {
+            return Err(format!(
+                "{shown} has SHA-256 {digest}, the configuration pins {pinned}; check where the \
+                 file is from, then pin it with `bracketd plugin pin`"
+            ));
+        }
+        let name = file.file_stem().map(|s| s.to_string_lossy()).unwrap_or_default();
+        self.host.load(&bytes, &name).map_err(|why| format!("{shown}: {why}"))
+    }
+
+    /// The account as the configuration describes it now; as it was at the start where the file is
+    /// gone.
+    fn settings(&self, account: &AccountName) -> Result<AccountSettings, String> {
+        let file = &self.config.file;
+        let now = match std::fs::read_to_string(file) {
+            Err(_) => Some(self.config.clone()),
+            Ok(text) => check_text(file, &text).config,
+        };
+        let now = now.ok_or_else(|| {
+            format!("{} has errors; `bracketd config check` names them", file.display())
+        })?;
+        let found = now.accounts.into_iter().find(|settings| settings.name == *account);
+        found.ok_or_else(|| format!("{} has no account {account}", file.display()))
+    }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    bracketd_account::digest(bytes)
+}
