@@ -9,6 +9,8 @@ mod api;
 mod broker_book;
 /// A client that remembers what it was promised.
 mod client;
+/// An exchange, a daemon, and a small disk under its data.
+mod desk;
 /// Random numbers that are the same at every run.
 mod numbers;
 /// A bad network between the daemon and the exchange.
@@ -17,6 +19,7 @@ mod proxy;
 pub(crate) use api::{Api, Said, id_of};
 pub(crate) use broker_book::{Ends, difference};
 pub(crate) use client::Client;
+pub(crate) use desk::{Desk, change_until_refused, is_protected};
 pub(crate) use numbers::{Numbers, wanted};
 pub(crate) use proxy::{Fault, Proxy};
 
@@ -74,7 +77,11 @@ impl Dir {
 
 pub(crate) fn program(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bracketd"));
-    command.current_dir(dir).env_remove("BRACKETD_URL").env_remove("BRACKETD_TOKEN");
+    command
+        .current_dir(dir)
+        .env_remove("BRACKETD_URL")
+        .env_remove("BRACKETD_TOKEN")
+        .env_remove("COLUMNS");
     command
 }
 

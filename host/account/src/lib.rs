@@ -38,6 +38,7 @@ mod wire;
 pub use account::{AccountHandle, AccountStatus, Plugins, StartError, ToAccount, WRITE_INSTANCES};
 pub use actor::poller::{PollRequest, StepRead};
 pub use config::{AccountConfig, ClockSource, Drive, FILLS_MS_MAX, Limits, PollConfig};
+pub use failure::vital;
 pub use grant::{Grant, Scheme};
 pub use guest::kv::KvEntry;
 pub use guest::{LogLevel, LogLine, LogSource};

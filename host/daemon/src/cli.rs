@@ -21,6 +21,7 @@ pub mod portfolio;
 pub mod run;
 pub mod sim;
 pub mod status;
+pub mod table;
 pub mod tx;
 
 #[cfg(test)]

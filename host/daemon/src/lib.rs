@@ -19,4 +19,5 @@ pub mod render;
 pub mod run;
 pub mod serve;
 pub mod view;
+mod vital;
 pub mod watch;

@@ -318,7 +318,6 @@ impl Engine {
             policy_states: states.cloned().collect(),
             policy_versions: self.runs.take_versions(),
             instruments: instruments.collect(),
-            watermarks: Vec::new(),
             controls: controls.collect(),
             kill: out.controls.contains(&None).then_some(&self.book.kill),
         };

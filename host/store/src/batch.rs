@@ -31,8 +31,6 @@ pub struct Batch<'a> {
     pub policy_versions: Vec<PolicyVersion>,
     /// Instruments as they were read.
     pub instruments: Vec<(AccountName, &'a Instrument)>,
-    /// Orders and fills of an account were read completely up to then.
-    pub watermarks: Vec<(AccountName, Timestamp)>,
     /// Accounts whose arming, kill switch or baseline changed.
     pub controls: Vec<(AccountName, &'a Control)>,
     /// The daemon's own kill switch, where it changed.
@@ -50,7 +48,6 @@ impl Batch<'_> {
             policy_states: Vec::new(),
             policy_versions: Vec::new(),
             instruments: Vec::new(),
-            watermarks: Vec::new(),
             controls: Vec::new(),
             kill: None,
         }
@@ -117,8 +114,6 @@ pub struct Loaded {
     pub instruments: Vec<(AccountName, Instrument)>,
     /// The number of the newest fact; 0 before the first.
     pub last_fact_seq: u64,
-    /// Up to when each account's orders and fills were read completely.
-    pub watermarks: Vec<(AccountName, Timestamp)>,
 }
 
 /// How many ended transactions are loaded at the start: late fills and questions about yesterday

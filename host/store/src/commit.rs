@@ -43,9 +43,6 @@ pub(crate) fn write(
     for (account, row) in &batch.instruments {
         instrument::write(sql, account, row)?;
     }
-    for (account, at) in &batch.watermarks {
-        instrument::write_watermark(sql, account, *at)?;
-    }
     for (account, row) in &batch.controls {
         control::write(sql, account, row)?;
     }

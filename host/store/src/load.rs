@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use bracketd_core::command::Op;
 use bracketd_core::control::{Control, Kill};
 use bracketd_core::ids::{AccountName, TransactionId};
-use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::Transaction;
 use rusqlite::{Connection, Params};
 
@@ -54,7 +53,6 @@ pub(crate) fn load(sql: &Connection) -> Result<Loaded, StoreError> {
             instrument::read,
         )?,
         last_fact_seq: last_fact_seq(sql)?,
-        watermarks: accounts.watermarks,
     })
 }
 
@@ -133,16 +131,12 @@ fn with_lists(
 pub(crate) struct Accounts {
     pub(crate) controls: BTreeMap<AccountName, Control>,
     pub(crate) kill: Kill,
-    watermarks: Vec<(AccountName, Timestamp)>,
 }
 
 pub(crate) fn accounts(sql: &Connection) -> Result<Accounts, StoreError> {
     let mut all = Accounts::default();
     let rows = list(sql, &instrument::ACCOUNTS, "ORDER BY name", [], control::read_account)?;
-    for (name, control, read_until) in rows {
-        all.watermarks.extend(read_until.map(|until| (name.clone(), until)));
-        all.controls.insert(name, control);
-    }
+    all.controls.extend(rows);
     for (name, kill) in kills(sql)? {
         match name {
             None => all.kill = kill,

@@ -7,6 +7,7 @@ use bracketd_core::ids::{BrokerOrderId, ClientOrderId, Symbol};
 use crate::bindings::bracketd::broker::types as abi;
 use crate::convert::number::id;
 use crate::convert::{Lie, Tie, leg, report};
+use crate::guest::log;
 
 /// Longest text that is kept of a broker's words, in bytes.
 const TEXT_BYTES_MAX: usize = 500;
@@ -156,6 +157,8 @@ fn code(text: &str) -> String {
 }
 
 fn cut(text: &str) -> String {
-    let text = text.get(..text.floor_char_boundary(TEXT_BYTES_MAX)).unwrap_or(text);
-    text.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect()
+    log::cut(text, TEXT_BYTES_MAX)
+        .chars()
+        .map(|c| if c.is_control() && c != '\n' { ' ' } else { c })
+        .collect()
 }

@@ -24,6 +24,7 @@ use bracketd_store::SpareRoom;
 use bracketd_store::activity::Recorder;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::arming::Arming;
 use super::budget::WallBudget;
 use super::entries::Entries;
 use super::plugins::PluginStager;
@@ -83,6 +84,7 @@ pub struct EngineThread {
     pub(super) policies: PolicyBuilder,
     pub(super) plugins: PluginStager,
     pub(super) identity: Identity,
+    pub(super) arming: Arming,
     pub(super) started_at: Timestamp,
     pub(super) report: TapeReport,
     pub(super) entries: Entries,
@@ -131,6 +133,8 @@ pub struct Parts {
     pub heard: Receiver<FromAccount>,
     /// The room that is kept for a full disk.
     pub spare_room: Option<SpareRoom>,
+    /// Who armed and disarmed accounts.
+    pub(super) arming: Arming,
 }
 
 impl EngineThread {
@@ -145,6 +149,7 @@ impl EngineThread {
             policies: parts.policies,
             plugins: parts.plugins,
             identity: parts.identity,
+            arming: parts.arming,
             started_at: parts.clock.now(),
             report: TapeReport::default(),
             entries,
@@ -346,6 +351,7 @@ impl EngineThread {
         for (seq, fact) in dispatch.facts {
             self.report.heard(&fact);
             self.count_refusal(&fact);
+            self.arming.heard(&fact);
             records::log(&fact);
             self.recorder.record(bracketd_store::activity::Record::from_fact(&fact, seq));
         }

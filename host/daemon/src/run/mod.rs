@@ -6,6 +6,7 @@
 mod account_log;
 mod alerts;
 mod answers;
+mod arming;
 mod budget;
 mod compare;
 mod engine_thread;
@@ -21,6 +22,7 @@ mod swaps;
 mod tape;
 mod upkeep;
 
+pub use arming::ArmedBy;
 pub use engine_thread::{Clock, EngineThread, Identity};
 pub use entries::{Distances, Entries, EntriesError};
 pub use kill_file::NAME as KILL_FILE;

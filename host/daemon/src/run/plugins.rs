@@ -15,6 +15,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use crate::config::resolved::AccountSettings;
 use crate::config::{Config, check_text};
 use crate::message::{PluginWish, Staged, SwapReply, ToEngine};
+use crate::vital;
 
 /// Wishes that may wait.
 const ASKED_MAX: usize = 8;
@@ -48,7 +49,7 @@ impl PluginStager {
             Some((account.name.clone(), Watched { seen: Look::at(&file), judged: digest, file }))
         });
         let stager = Stager { host, config: config.clone(), watched: watched.collect(), engine };
-        std::thread::Builder::new().name("plugins".to_owned()).spawn(move || stager.run(&asked))?;
+        vital::spawn("plugins", move || stager.run(&asked))?;
         Ok(Self { ask })
     }
 

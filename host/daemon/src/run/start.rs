@@ -28,6 +28,7 @@ use bracketd_store::{
 };
 use crossbeam_channel::{Sender, bounded};
 
+use super::arming::Arming;
 use super::engine_thread::{Clock, EngineThread, Identity, Parts};
 use super::entries::Entries;
 use super::kill_file::{self, KillWatch};
@@ -43,6 +44,7 @@ use crate::effect::point;
 use crate::guards;
 use crate::http::Server;
 use crate::message::{Mode, ToEngine};
+use crate::vital;
 use crate::watch::{self, Snapshot, Watch};
 
 /// Messages that may wait for the engine; one more is refused as busy.
@@ -118,7 +120,9 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
         .map_err(|error| not_started(&data_dir, error))?;
     point("start.loaded");
     let kill_file = kill_file::look(&data_dir);
-    let alerts = first_alerts(engine.book(), kill_file.as_ref());
+    let arming = Arming::read(engine.ledger(), engine.book().epoch)
+        .map_err(|error| unusable(&data_dir, error))?;
+    let alerts = first_alerts(engine.book(), &arming, kill_file.as_ref());
 
     let (inbox, said) = bounded(INBOX);
     let (tell, heard) = bounded::<FromAccount>(HEARD);
@@ -150,6 +154,7 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
         inbox: said,
         heard,
         spare_room: spare_room.clone(),
+        arming,
     });
     // Before anything else: no entry leaves while the file stands there.
     inbox.send(ToEngine::KillFile(kill_file.clone())).context("the engine did not start")?;
@@ -199,7 +204,7 @@ fn open_ledger(config: &Config, lock: DirLock, replaces_lost: bool) -> anyhow::R
 }
 
 fn spawn_engine(thread: EngineThread, host: Host) -> std::io::Result<JoinHandle<TapeReport>> {
-    std::thread::Builder::new().name("engine".to_owned()).spawn(|| {
+    vital::spawn("engine", || {
         // The host's epoch ticker lives as long as the accounts do.
         let _host = host;
         thread.run()
@@ -254,7 +259,7 @@ fn identities(plugins: &BTreeMap<AccountName, Plugin>) -> BTreeMap<AccountName, 
     plugins.iter().map(|(name, plugin)| (name.clone(), of(plugin))).collect()
 }
 
-fn first_alerts(book: &Book, file: Option<&KillFile>) -> Vec<String> {
+fn first_alerts(book: &Book, arming: &Arming, file: Option<&KillFile>) -> Vec<String> {
     let mut words = alerts::kills(book, &BTreeSet::new());
     words.extend(file.map(|file| {
         format!(
@@ -263,7 +268,7 @@ fn first_alerts(book: &Book, file: Option<&KillFile>) -> Vec<String> {
             file.level.as_str()
         )
     }));
-    words.extend(alerts::disarmed(book));
+    words.extend(alerts::disarmed(book, arming));
     words
 }
 

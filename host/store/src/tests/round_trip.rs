@@ -120,14 +120,12 @@ proptest! {
             policy_states: vec![state.clone()],
             policy_versions: vec![version("old", old), version("new", new)],
             instruments: vec![(account.clone(), &instrument)],
-            watermarks: vec![(account.clone(), Timestamp(new))],
             ..Batch::new(Timestamp(1))
         };
         ledger.commit(&batch).unwrap();
         let loaded = ledger.load().unwrap();
         prop_assert_eq!(loaded.policy_states, vec![state]);
         prop_assert_eq!(loaded.policy_versions, vec![version("new", new)]);
-        prop_assert_eq!(loaded.instruments, vec![(account.clone(), instrument)]);
-        prop_assert_eq!(loaded.watermarks, vec![(account, Timestamp(new))]);
+        prop_assert_eq!(loaded.instruments, vec![(account, instrument)]);
     }
 }
