@@ -41,7 +41,10 @@ pub use grant::{Grant, Scheme};
 pub use guest::kv::KvEntry;
 pub use guest::{LogLevel, LogLine, LogSource};
 pub use host::{Host, HostError};
-pub use plugin::{ABI, LoadError, PLUGIN_BYTES_MAX, Plugin};
+pub use plugin::{
+    ABI, CACHE_DIR, CACHE_KEY_FILE, Capabilities, CapabilityChange, CompiledCache, Examined,
+    ExportSeen, ImportSeen, LoadError, PLUGIN_BYTES_MAX, Plugin, Section,
+};
 pub use probe::{CallCost, ProbeError, call_cost};
 pub use secret::{SECRET_BYTES_MIN, Secret};
 

@@ -2,6 +2,7 @@
 
 mod broker;
 mod budget;
+mod caching;
 mod guest;
 mod loading;
 mod panics;
