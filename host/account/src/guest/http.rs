@@ -12,8 +12,9 @@ use url::Url;
 use crate::bindings::bracketd::broker::http;
 use crate::config::ms;
 use crate::grant::{Permit, permit};
+use crate::guest::enough::enough;
 use crate::guest::{GuestState, Mode, WriteSeen};
-use crate::secret::Secrets;
+use crate::secret::{Secrets, Unfilled};
 use crate::wire::{Failure, Prepared, Reply, Sent, Why};
 
 /// Most headers of a request.
@@ -22,8 +23,6 @@ const HEADERS_MAX: usize = 48;
 const URL_BYTES_MAX: usize = 8 << 10;
 /// Most requests of one call: no export of a sound plugin needs more, and each costs the budget.
 const REQUESTS_MAX: u32 = 32;
-/// "Too many requests", RFC 6585.
-const TOO_MANY: u16 = 429;
 /// Headers that frame the message or route it: the host's own.
 const HEADERS_OF_THE_HOST: [&str; 10] = [
     "host",
@@ -52,7 +51,11 @@ impl http::Host for GuestState {
         {
             self.shared.warn(&failure.message);
         }
-        self.call.limited |= outcome.as_ref().is_ok_and(|reply| reply.status == TOO_MANY);
+        if let Ok(reply) = &outcome {
+            let now_s = i64::try_from(self.shared.clock.now_ns() / 1_000_000_000);
+            let told = enough(reply.status, &reply.headers, now_s.unwrap_or(i64::MAX));
+            self.call.limited = told.or(self.call.limited);
+        }
         Ok(outcome.map(response).map_err(fault))
     }
 }
@@ -117,6 +120,7 @@ impl GuestState {
         granted: Permit,
     ) -> Result<Prepared, Failure> {
         let secrets = &self.shared.secrets;
+        let host = url.host_str().unwrap_or_default();
         let method = Method::from_bytes(request.method.as_bytes())
             .map_err(|_| denied(format!("{} is not a method", request.method)))?;
         let carries_body = matches!(request.method.as_str(), "POST" | "PUT" | "PATCH");
@@ -131,10 +135,11 @@ impl GuestState {
             Some(bytes) if bytes.len() > self.shared.limits.request_bytes => {
                 return Err(denied(format!("a body of {} bytes is too large", bytes.len())));
             }
-            Some(bytes) if granted.secrets_in_body => Some(fill_body(secrets, bytes)?),
+            Some(bytes) if granted.secrets_in_body => Some(fill_body(secrets, bytes, host)?),
             Some(bytes) => Some(bytes.clone()),
         };
-        let (uri, headers) = (address(secrets, url)?, headers(secrets, &request.headers)?);
+        let uri = address(secrets, url, host)?;
+        let headers = headers(secrets, &request.headers, host)?;
         Ok(Prepared { method, uri, headers, body })
     }
 }
@@ -151,19 +156,23 @@ fn parse(request: &http::Request) -> Result<Url, Failure> {
     Ok(url)
 }
 
-fn address(secrets: &Secrets, url: &Url) -> Result<Uri, Failure> {
+fn address(secrets: &Secrets, url: &Url, host: &str) -> Result<Uri, Failure> {
     let mut url = url.clone();
     if let Some(query) = url.query() {
         let query = query.replace("%7B%7Bsecret:", "{{secret:").replace("%7D%7D", "}}");
         if Secrets::is_named_in(&query) {
-            let filled = secrets.fill_query(&query).map_err(|name| no_secret(&name))?;
+            let filled = secrets.fill_query(&query, host).map_err(unfilled)?;
             url.set_query(Some(&String::from_utf8_lossy(&filled)));
         }
     }
     url.as_str().parse().map_err(|_| denied("not an address".to_owned()))
 }
 
-fn headers(secrets: &Secrets, wanted: &[(String, String)]) -> Result<HeaderMap, Failure> {
+fn headers(
+    secrets: &Secrets,
+    wanted: &[(String, String)],
+    host: &str,
+) -> Result<HeaderMap, Failure> {
     if wanted.len() > HEADERS_MAX {
         return Err(denied(format!("{} headers are too many", wanted.len())));
     }
@@ -175,7 +184,7 @@ fn headers(secrets: &Secrets, wanted: &[(String, String)]) -> Result<HeaderMap, 
         }
         let bad = || denied(format!("header {lower} is malformed"));
         let secret = Secrets::is_named_in(value);
-        let filled = secrets.fill(value).map_err(|name| no_secret(&name))?;
+        let filled = secrets.fill(value, Some(host)).map_err(unfilled)?;
         let mut value = HeaderValue::from_bytes(&filled).map_err(|_| bad())?;
         value.set_sensitive(secret);
         all.append(HeaderName::from_bytes(lower.as_bytes()).map_err(|_| bad())?, value);
@@ -183,15 +192,15 @@ fn headers(secrets: &Secrets, wanted: &[(String, String)]) -> Result<HeaderMap, 
     Ok(all)
 }
 
-fn fill_body(secrets: &Secrets, bytes: &[u8]) -> Result<Vec<u8>, Failure> {
+fn fill_body(secrets: &Secrets, bytes: &[u8], host: &str) -> Result<Vec<u8>, Failure> {
     match std::str::from_utf8(bytes) {
-        Ok(text) => secrets.fill(text).map_err(|name| no_secret(&name)),
+        Ok(text) => secrets.fill(text, Some(host)).map_err(unfilled),
         Err(_) => Ok(bytes.to_vec()),
     }
 }
 
-fn no_secret(name: &str) -> Failure {
-    denied(format!("secret {name} is not configured; to add it:\n[account.secrets]\n{name} = ..."))
+fn unfilled(why: Unfilled) -> Failure {
+    denied(why.to_string())
 }
 
 fn denied(message: String) -> Failure {

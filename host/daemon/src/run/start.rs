@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use bracketd_account::{
-    AccountConfig, AccountHandle, ClockSource, Drive, Grant, Host, Limits, LogLine, Plugin,
-    PollConfig, Scheme, Secret,
+    AccountConfig, AccountHandle, ClockSource, CompiledCache, Drive, Grant, Host, Limits, LogLine,
+    Plugin, PollConfig, Scheme, Secret,
 };
 use bracketd_core::book::{Book, OnShutdown};
 use bracketd_core::broker::FromAccount;
@@ -389,6 +389,7 @@ fn unusable(data_dir: &Path, error: StoreError) -> anyhow::Error {
 fn load_plugins(host: &Host, config: &Config) -> anyhow::Result<BTreeMap<AccountName, Plugin>> {
     let mut by_file: BTreeMap<&Path, Plugin> = BTreeMap::new();
     let mut plugins = BTreeMap::new();
+    let cache = cache(&config.data_dir);
     for account in &config.accounts {
         let path = account.plugin.as_path();
         if !by_file.contains_key(path) {
@@ -396,7 +397,11 @@ fn load_plugins(host: &Host, config: &Config) -> anyhow::Result<BTreeMap<Account
                 format!("account {}: cannot read its plugin {}", account.name, path.display())
             })?;
             let name = path.file_stem().map(|s| s.to_string_lossy()).unwrap_or_default();
-            let plugin = host.load(&bytes, &name).with_context(|| {
+            let loaded = match &cache {
+                Some(cache) => host.load_cached(&bytes, &name, cache),
+                None => host.load(&bytes, &name),
+            };
+            let plugin = loaded.with_context(|| {
                 format!("account {}: its plugin {} is not taken", account.name, path.display())
             })?;
             by_file.insert(path, plugin);
@@ -414,6 +419,15 @@ fn load_plugins(host: &Host, config: &Config) -> anyhow::Result<BTreeMap<Account
         };
     }
     Ok(plugins)
+}
+
+/// The compiled plugins of the data directory. Without them every start compiles.
+fn cache(data_dir: &Path) -> Option<CompiledCache> {
+    CompiledCache::open(data_dir)
+        .inspect_err(|error| {
+            tracing::warn!(%error, "compiled plugins cannot be kept; each start compiles them");
+        })
+        .ok()
 }
 
 /// The first load is a reload like any other: what is broken on disk leaves the last good version
