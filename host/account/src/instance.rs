@@ -69,11 +69,7 @@ pub(crate) struct Budget {
 impl Instance {
     /// Instantiates the plugin; runs its start functions within limits.
     pub(crate) fn build(plugin: &Plugin, shared: &Arc<Shared>) -> Result<Self, CallError> {
-        let mut store = Store::new(plugin.engine(), GuestState::new(shared.clone()));
-        store.limiter(|state| &mut state.limiter);
-        store.set_hostcall_fuel(shared.limits.hostcall_bytes);
-        store.epoch_deadline_callback(|mut context| Ok(on_epoch(&mut context.data_mut().call)));
-        begin(&mut store, Mode::Pure, u32::MAX, START_CPU_MS);
+        let mut store = store(plugin, shared);
         match plugin.pre().instantiate(&mut store) {
             Ok(exports) => Ok(Self { store, exports }),
             Err(error) => Err(call_error(&store, &error)),
@@ -119,7 +115,18 @@ impl Instance {
     }
 }
 
-fn begin(store: &mut Store<GuestState>, mode: Mode, total_ms: u32, cpu_ms: u64) {
+/// A Store within the account's limits, ready for the start functions of the plugin.
+pub(crate) fn store(plugin: &Plugin, shared: &Arc<Shared>) -> Store<GuestState> {
+    let mut store = Store::new(plugin.engine(), GuestState::new(shared.clone()));
+    store.limiter(|state| &mut state.limiter);
+    store.set_hostcall_fuel(shared.limits.hostcall_bytes);
+    store.epoch_deadline_callback(|mut context| Ok(on_epoch(&mut context.data_mut().call)));
+    begin(&mut store, Mode::Pure, u32::MAX, START_CPU_MS);
+    store
+}
+
+/// Gives the next call its budget.
+pub(crate) fn begin(store: &mut Store<GuestState>, mode: Mode, total_ms: u32, cpu_ms: u64) {
     store.data_mut().call = Call {
         mode,
         deadline: Instant::now() + ms(u64::from(total_ms)),
@@ -151,7 +158,8 @@ fn on_epoch(call: &mut Call) -> UpdateDeadline {
     }
 }
 
-fn call_error(store: &Store<GuestState>, error: &wasmtime::Error) -> CallError {
+/// Why a call has no answer, in the host's words.
+pub(crate) fn call_error(store: &Store<GuestState>, error: &wasmtime::Error) -> CallError {
     let state = store.data();
     let cut = state.limiter.refused.or(state.call.cut);
     // The root says what trapped; the frames above it are for the plugin's author.

@@ -17,6 +17,7 @@
 mod account;
 mod actor;
 mod bindings;
+mod by_hand;
 mod config;
 mod convert;
 pub mod effect;
@@ -36,10 +37,11 @@ mod wire;
 
 pub use account::{AccountHandle, AccountStatus, StartError, ToAccount, WRITE_INSTANCES};
 pub use actor::poller::{PollRequest, StepRead};
+pub use by_hand::{ByHandError, CallOutcome, CallReport, READ_EXPORTS, call_by_hand, capabilities};
 pub use config::{AccountConfig, ClockSource, Drive, FILLS_MS_MAX, Limits, PollConfig};
 pub use grant::{Grant, Scheme};
 pub use guest::kv::KvEntry;
-pub use guest::{LogLevel, LogLine, LogSource};
+pub use guest::{LogLevel, LogLine, LogSource, RequestSeen};
 pub use host::{Host, HostError};
 pub use plugin::{
     ABI, CACHE_DIR, CACHE_KEY_FILE, Capabilities, CapabilityChange, CompiledCache, Examined,

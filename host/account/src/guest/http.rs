@@ -39,13 +39,33 @@ const HEADERS_OF_THE_HOST: [&str; 10] = [
 /// Left for the guest to read the answer and return, out of the call's budget.
 const GUEST_SHARE: Duration = Duration::from_millis(25);
 
+/// One request of a plugin, as somebody who looks on sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestSeen {
+    /// Its method.
+    pub method: String,
+    /// Its address, without secrets.
+    pub url: String,
+    /// The broker's answer; none = there is none.
+    pub status: Option<u16>,
+    /// Why there is no answer.
+    pub failure: Option<String>,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+}
+
 impl http::Host for GuestState {
     fn send(
         &mut self,
         request: http::Request,
     ) -> wasmtime::Result<Result<http::Response, http::HttpFault>> {
         let left = self.enter()?;
+        let asked = self.trace.is_some().then(|| (request.method.clone(), request.url.clone()));
+        let began = Instant::now();
         let outcome = self.send_request(request, left);
+        if let Some((method, url)) = asked {
+            self.note_request(method, &url, began.elapsed(), &outcome);
+        }
         if let Err(failure) = &outcome
             && failure.why == Why::Denied
         {
@@ -61,6 +81,24 @@ impl http::Host for GuestState {
 }
 
 impl GuestState {
+    fn note_request(
+        &mut self,
+        method: String,
+        url: &str,
+        took: Duration,
+        outcome: &Result<Reply, Failure>,
+    ) {
+        let seen = RequestSeen {
+            method,
+            // As the plugin wrote it: with placeholders where secrets go.
+            url: self.shared.secrets.scrub_text(url),
+            status: outcome.as_ref().ok().map(|reply| reply.status),
+            failure: outcome.as_ref().err().map(|failure| failure.message.clone()),
+            took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        };
+        self.trace.get_or_insert_default().push(seen);
+    }
+
     fn send_request(&mut self, request: http::Request, left: Duration) -> Result<Reply, Failure> {
         let left = left.checked_sub(GUEST_SHARE).unwrap_or(left / 2);
         let wanted = request.timeout_ms.map_or(left, |t| ms(u64::from(t)).min(left));

@@ -42,6 +42,11 @@ impl Limiter {
         Self { memory, elements, refused: None }
     }
 
+    /// Memory in use, in bytes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.memory.limit - self.memory.left
+    }
+
     fn refuse(&mut self, cut: Cut) -> wasmtime::Result<bool> {
         self.refused = Some(cut);
         Err(wasmtime::Error::new(cut))

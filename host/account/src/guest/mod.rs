@@ -19,6 +19,7 @@ use crate::shared::Shared;
 use crate::wire::flight::Flight;
 
 pub(crate) use enough::Enough;
+pub use http::RequestSeen;
 pub(crate) use limiter::Limiter;
 pub use log::{LogLevel, LogLine, LogSource};
 
@@ -140,6 +141,8 @@ pub(crate) struct GuestState {
     pub call: Call,
     /// Memory and tables.
     pub limiter: Limiter,
+    /// The requests of the instance, where somebody wants to see them.
+    pub trace: Option<Vec<RequestSeen>>,
     started: Instant,
 }
 
@@ -147,7 +150,7 @@ impl GuestState {
     /// The data of a fresh instance.
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let limiter = Limiter::new(shared.limits.memory_bytes, shared.limits.table_elements);
-        Self { shared, call: Call::idle(), limiter, started: Instant::now() }
+        Self { shared, call: Call::idle(), limiter, trace: None, started: Instant::now() }
     }
 
     /// The entry of every import: ends the call when it may not go on.

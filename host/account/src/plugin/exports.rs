@@ -161,7 +161,7 @@ fn interface(name: &str) -> String {
 }
 
 /// The function's line in the WIT.
-fn expected_line(name: &str) -> String {
+pub(crate) fn expected_line(name: &str) -> String {
     let start = format!("{name}: func");
     let line = WIT.lines().map(str::trim).find(|line| line.starts_with(&start));
     line.unwrap_or(name).trim_end_matches(';').to_owned()

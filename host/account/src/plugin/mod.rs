@@ -8,7 +8,7 @@ mod cache;
 mod capabilities;
 mod error;
 mod examine;
-mod exports;
+pub(crate) mod exports;
 mod sections;
 
 use std::fmt;
