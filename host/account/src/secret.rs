@@ -10,6 +10,8 @@ use std::fmt;
 pub const SECRET_BYTES_MIN: usize = 6;
 /// What stands where a secret was.
 const SCRUBBED: &[u8] = b"[secret]";
+/// Most placeholders in one text.
+const FILLS_MAX: usize = 16;
 const OPEN: &str = "{{secret:";
 const CLOSE: &str = "}}";
 
@@ -50,6 +52,9 @@ pub(crate) enum Unfilled {
     /// There is no such secret.
     #[error("secret {0} is not configured; to add it:\n[account.secrets]\n{0} = ...")]
     Unknown(String),
+    /// A guest could have the host put together more than it may hand over itself.
+    #[error("more than {FILLS_MAX} placeholders in one text")]
+    TooMany,
     /// It is for other hosts.
     #[error(
         "secret {name} is for {} only and does not go to {host}; to allow it, name {host} in the \
@@ -122,10 +127,11 @@ impl Secrets {
         form: impl Fn(&Secret) -> Vec<u8>,
     ) -> Result<Vec<u8>, Unfilled> {
         let mut out = Vec::with_capacity(text.len());
-        let mut rest = text;
+        let (mut rest, mut left) = (text, FILLS_MAX);
         while let Some((before, after)) = rest.split_once(OPEN) {
             let Some((name, tail)) = after.split_once(CLOSE) else { break };
             out.extend_from_slice(before.as_bytes());
+            left = left.checked_sub(1).ok_or(Unfilled::TooMany)?;
             let secret = self.get(name).ok_or_else(|| Unfilled::Unknown(name.to_owned()))?;
             if let Some(host) = host.filter(|host| !secret.may_go_to(host)) {
                 let (name, hosts) = (name.to_owned(), secret.hosts.clone());
@@ -246,6 +252,13 @@ mod tests {
         let told = secrets.fill(text, Some("data.broker.example")).unwrap_err().to_string();
         assert!(told.contains("is for api.broker.example only"), "{told}");
         assert!(told.contains("name data.broker.example in the `hosts` of key"), "{told}");
+    }
+
+    #[test]
+    fn a_text_holds_only_so_many_placeholders() {
+        let many = |n: usize| "{{secret:key}}".repeat(n);
+        assert!(secrets().fill(&many(FILLS_MAX), None).is_ok());
+        assert_eq!(secrets().fill(&many(FILLS_MAX + 1), None), Err(Unfilled::TooMany));
     }
 
     #[test]

@@ -23,8 +23,11 @@ const HEADERS_MAX: usize = 48;
 const URL_BYTES_MAX: usize = 8 << 10;
 /// Most requests of one call: no export of a sound plugin needs more, and each costs the budget.
 const REQUESTS_MAX: u32 = 32;
-/// Headers that frame the message or route it: the host's own.
-const HEADERS_OF_THE_HOST: [&str; 10] = [
+/// Longest value of a header in bytes, as the guest writes it.
+const HEADER_BYTES_MAX: usize = 16 << 10;
+/// Headers that frame the message or route it, and those that make another request of it than the
+/// grant was asked about: the host's own.
+const HEADERS_OF_THE_HOST: [&str; 16] = [
     "host",
     "content-length",
     "transfer-encoding",
@@ -35,6 +38,12 @@ const HEADERS_OF_THE_HOST: [&str; 10] = [
     "trailer",
     "upgrade",
     "accept-encoding",
+    "forwarded",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
 ];
 /// Left for the guest to read the answer and return, out of the call's budget.
 const GUEST_SHARE: Duration = Duration::from_millis(25);
@@ -217,8 +226,12 @@ fn headers(
     let mut all = HeaderMap::with_capacity(wanted.len());
     for (name, value) in wanted {
         let lower = name.to_ascii_lowercase();
-        if HEADERS_OF_THE_HOST.contains(&lower.as_str()) || lower.starts_with("proxy-") {
+        let routes = ["proxy-", "x-forwarded-"].iter().any(|start| lower.starts_with(start));
+        if routes || HEADERS_OF_THE_HOST.contains(&lower.as_str()) {
             return Err(denied(format!("header {lower} belongs to the host")));
+        }
+        if value.len() > HEADER_BYTES_MAX {
+            return Err(denied(format!("header {lower} of {} bytes is too long", value.len())));
         }
         let bad = || denied(format!("header {lower} is malformed"));
         let secret = Secrets::is_named_in(value);
@@ -266,5 +279,84 @@ fn fault(failure: Failure) -> http::HttpFault {
             Sent::Whole => http::Sent::Yes,
         },
         message: failure.message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    fn secrets() -> Secrets {
+        let bound = Secret::new("PK-123456").only_for(["api.example".to_owned()]);
+        Secrets::new([("key".to_owned(), bound)].into()).unwrap()
+    }
+
+    fn sent(name: &str, value: &str, host: &str) -> Result<String, String> {
+        let wanted = [(name.to_owned(), value.to_owned())];
+        let all = headers(&secrets(), &wanted, host).map_err(|failure| failure.message)?;
+        let pairs = all
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value.as_bytes())));
+        Ok(pairs.collect())
+    }
+
+    #[test]
+    fn headers_that_would_make_another_request_of_it_belong_to_the_host() {
+        for name in [
+            "Host",
+            "content-length",
+            "Transfer-Encoding",
+            "Connection",
+            "Proxy-Authorization",
+            "X-HTTP-Method-Override",
+            "x-http-method",
+            "X-Method-Override",
+            "X-Original-URL",
+            "X-Rewrite-URL",
+            "X-Forwarded-Host",
+            "Forwarded",
+        ] {
+            let told = sent(name, "DELETE", "api.example").unwrap_err();
+            assert!(told.contains("belongs to the host"), "{name}: {told}");
+        }
+        assert_eq!(sent("Accept", "*/*", "api.example").unwrap(), "accept: */*");
+    }
+
+    #[test]
+    fn a_placeholder_is_filled_in_a_value_for_its_host_and_nowhere_else() {
+        let text = "Bearer {{secret:key}}";
+        assert_eq!(
+            sent("Authorization", text, "api.example").unwrap(),
+            "authorization: Bearer PK-123456"
+        );
+        for (name, value, host, words) in [
+            ("Authorization", text, "evil.example", "is for api.example only"),
+            ("x-{{secret:key}}", "v", "api.example", "malformed"),
+            ("a", "{{secret:other}}", "api.example", "secret other is not configured"),
+            ("a", "x\r\nhost: evil.example", "api.example", "malformed"),
+            ("a", &"x".repeat(HEADER_BYTES_MAX + 1), "api.example", "too long"),
+        ] {
+            let told = sent(name, value, host).unwrap_err();
+            assert!(told.contains(words) && !told.contains("PK-123456"), "{told}");
+        }
+    }
+
+    #[test]
+    fn an_address_holds_a_secret_in_its_query_alone() {
+        let filled = |text: &str, host: &str| {
+            let uri = address(&secrets(), &Url::parse(text).unwrap(), host);
+            uri.map(|uri| uri.to_string()).map_err(|failure| failure.message)
+        };
+        for (text, want) in [
+            ("https://api.example/x?k={{secret:key}}", "https://api.example/x?k=PK-123456"),
+            ("https://api.example/{{secret:key}}", "https://api.example/%7B%7Bsecret:key%7D%7D"),
+        ] {
+            assert_eq!(filled(text, "api.example").unwrap(), want);
+        }
+        let told = filled("https://evil.example/x?k={{secret:key}}", "evil.example").unwrap_err();
+        assert!(told.contains("is for api.example only"), "{told}");
+        // A host or a user made of a secret is no address, or not one that is granted.
+        assert!(Url::parse("https://{{secret:key}}.evil.example/").is_err());
     }
 }

@@ -160,11 +160,13 @@ fn interface(name: &str) -> String {
     }
 }
 
-/// The function's line in the WIT.
+/// The function as the WIT has it, on one line.
 pub(crate) fn expected_line(name: &str) -> String {
-    let start = format!("{name}: func");
-    let line = WIT.lines().map(str::trim).find(|line| line.starts_with(&start));
-    line.unwrap_or(name).trim_end_matches(';').to_owned()
+    let start = format!("  {name}: func");
+    let found = WIT.find(&start).and_then(|at| WIT.get(at..));
+    let declared = found.and_then(|text| text.split(';').next()).unwrap_or(name);
+    let words: Vec<&str> = declared.split_whitespace().collect();
+    words.join(" ").replace("( ", "(").replace(", )", ")")
 }
 
 /// A function type in WIT words.
@@ -221,6 +223,21 @@ fn show_type(ty: &Type) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_function_that_takes_several_lines_in_the_wit_is_shown_on_one() {
+        for (name, want) in [
+            ("describe", "describe: func() -> info"),
+            (
+                "get-fills",
+                "get-fills: func(ctx: call-ctx, since: unix-nanos, cursor: option<string>) -> \
+                 result<fill-page, fault>",
+            ),
+            ("get-nothing", "get-nothing"),
+        ] {
+            assert_eq!(expected_line(name), want);
+        }
+    }
 
     #[test]
     fn every_function_of_the_wit_is_checked_and_none_else() {
