@@ -15,6 +15,7 @@ pub mod guard;
 pub mod init;
 pub mod kill;
 pub mod output;
+pub mod plugin;
 pub mod policy;
 pub mod portfolio;
 pub mod run;
@@ -126,6 +127,9 @@ enum Verb {
     /// What the accounts hold and risk
     #[command(after_help = "Example:\n  bracketd portfolio --json")]
     Portfolio,
+    /// Look at plugins, check a file, call one by hand, pin it
+    #[command(subcommand)]
+    Plugin(plugin::PluginVerb),
     /// Try seeded histories of faults against the engine; needs no daemon
     #[command(subcommand)]
     Sim(sim::SimVerb),
@@ -178,6 +182,7 @@ fn dispatch(verb: Option<Verb>, common: &Common, out: &Out) -> Result<Next, Fail
         Some(Verb::Guard(verb)) => guard::run(&verb, common, out)?,
         Some(Verb::Status) => status::run(&client()?.hurried(out), out)?,
         Some(Verb::Portfolio) => portfolio::run(&client()?, out)?,
+        Some(Verb::Plugin(verb)) => plugin::run(&verb, common, out)?,
         Some(Verb::Sim(verb)) => sim::run(&verb, out)?,
     };
     Ok(Next::Exit(exit))

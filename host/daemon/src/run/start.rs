@@ -42,6 +42,7 @@ use crate::effect::point;
 use crate::guards;
 use crate::http::Server;
 use crate::message::{Mode, ToEngine};
+use crate::plugin_record;
 use crate::watch::{self, Snapshot, Watch};
 
 /// Messages that may wait for the engine; one more is refused as busy.
@@ -284,9 +285,10 @@ fn start_accounts(
     let log = account_log::start()?;
     for account in &config.accounts {
         let Some(plugin) = plugins.get(&account.name) else { continue };
-        let configured = account_config(account, clock, log.clone())?;
+        let configured = account_config(account, clock, Some(log.clone()))?;
         let handle = AccountHandle::start(host, plugin, configured, tell.clone())
             .with_context(|| format!("account {} does not start", account.name))?;
+        plugin_record::keep(&config.data_dir, plugin, handle.info());
         digests.insert(account.name.clone(), plugin.digest().to_owned());
         accounts.insert(account.name.clone(), handle);
     }
@@ -475,15 +477,24 @@ fn policy_settings(config: &Config) -> anyhow::Result<BTreeMap<PolicyName, Polic
     Ok(all)
 }
 
-fn account_config(
+/// What an account runs with, its secrets read.
+///
+/// # Errors
+/// Where a secret is not to be had.
+pub fn account_config(
     account: &AccountSettings,
     clock: &Clock,
-    log: Sender<LogLine>,
+    log: Option<Sender<LogLine>>,
 ) -> anyhow::Result<AccountConfig> {
     let mut secrets = BTreeMap::new();
-    for (name, source) in &account.secrets {
-        let value = source.read().with_context(|| format!("account {}", account.name))?;
-        secrets.insert(name.clone(), Secret::new(value));
+    for (name, settings) in &account.secrets {
+        let value = settings.source.read().with_context(|| format!("account {}", account.name))?;
+        let secret = Secret::new(value);
+        let secret = match &settings.hosts {
+            Some(hosts) => secret.only_for(hosts.clone()),
+            None => secret,
+        };
+        secrets.insert(name.clone(), secret);
     }
     let (drive, clock) = match clock {
         Clock::Wall => (Drive::Timer, ClockSource::Wall),
@@ -506,7 +517,7 @@ fn account_config(
             picture_ms: account.poll_picture_ms,
         },
         clock,
-        log: Some(log),
+        log,
     })
 }
 
