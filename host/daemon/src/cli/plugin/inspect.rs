@@ -2,6 +2,9 @@
 //!
 //! Apart from `check`, which judges: this shows. What a plugin says of itself is its own word.
 
+use std::collections::BTreeMap;
+
+use bracketd_account::Section;
 use serde_json::{Value, json};
 
 use super::super::exit::{Exit, Failure};
@@ -62,13 +65,22 @@ pub(super) fn run(args: &FileArgs, out: &Out) -> Result<Exit, Failure> {
     out.line("");
     out.line(&format!("exports     {}", printable(&examined.exports.join(", "))));
     out.line("");
-    let rows = examined.sections.iter().map(|section| {
-        vec![
-            format!("{}{}", "  ".repeat(section.depth), section.kind),
-            section.name.clone().unwrap_or_default(),
-            section.bytes.to_string(),
-        ]
-    });
-    out.table(&["section", "name", "bytes"], rows.collect());
+    out.table(&["bytes", "sections", "of kind", "name"], weights(&examined.sections));
     Ok(Exit::Done)
+}
+
+/// What takes up the room, the heaviest first. Modules and components are told by what is in them.
+fn weights(sections: &[Section]) -> Vec<Vec<String>> {
+    let mut by_kind: BTreeMap<(&str, &str), (usize, usize)> = BTreeMap::new();
+    for section in sections.iter().filter(|s| !matches!(s.kind, "module" | "component")) {
+        let name = section.name.as_deref().unwrap_or_default();
+        let (bytes, count) = by_kind.entry((section.kind, name)).or_default();
+        (*bytes, *count) = (*bytes + section.bytes, *count + 1);
+    }
+    let mut rows: Vec<_> = by_kind.into_iter().collect();
+    rows.sort_by_key(|(_, (bytes, _))| std::cmp::Reverse(*bytes));
+    let row = |((kind, name), (bytes, count)): ((&str, &str), (usize, usize))| {
+        vec![bytes.to_string(), count.to_string(), kind.to_owned(), name.to_owned()]
+    };
+    rows.into_iter().map(row).collect()
 }
