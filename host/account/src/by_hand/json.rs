@@ -8,6 +8,7 @@ use std::fmt::Display;
 
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
+use wasmtime::component::types::{Case, Field, Variant};
 use wasmtime::component::{Type, Val};
 
 use crate::convert::decimal;
@@ -121,35 +122,37 @@ pub(super) fn to_val(ty: &Type, value: &Value, at: &str) -> Result<Val, String> 
                 let names: Vec<&str> = record.fields().map(|field| field.name).collect();
                 return Err(format!("{at} has no {unknown}; it has {}", names.join(", ")));
             }
-            let field = |f: wasmtime::component::types::Field<'_>| {
+            let field = |f: Field<'_>| {
                 let value = given.get(f.name).unwrap_or(&Value::Null);
                 Ok((f.name.to_owned(), to_val(&f.ty, value, &format!("{at}.{}", f.name))?))
             };
             record.fields().map(field).collect::<Result<_, String>>().map(Val::Record)
         }
-        Type::Variant(variant) => {
-            let (word, inner) = match value {
-                Value::String(word) => (word.as_str(), None),
-                Value::Object(object) if object.len() == 1 => match object.iter().next() {
-                    Some((word, inner)) => (word.as_str(), Some(inner)),
-                    None => ("", None),
-                },
-                _ => ("", None),
-            };
-            match (variant.cases().find(|case| case.name == word).map(|case| case.ty), inner) {
-                (Some(None), None) => Ok(Val::Variant(word.to_owned(), None)),
-                (Some(Some(ty)), Some(inner)) => to_val(&ty, inner, &format!("{at}.{word}"))
-                    .map(|v| Val::Variant(word.to_owned(), Some(Box::new(v)))),
-                _ => wrong(&format!("one of {}", cases(variant))),
-            }
-        }
+        Type::Variant(variant) => to_variant(variant, value, at),
         _ => wrong(&"of a type that can be written here"),
     }
 }
 
+fn to_variant(variant: &Variant, value: &Value, at: &str) -> Result<Val, String> {
+    let (word, inner) = match value {
+        Value::String(word) => (word.as_str(), None),
+        Value::Object(object) if object.len() == 1 => match object.iter().next() {
+            Some((word, inner)) => (word.as_str(), Some(inner)),
+            None => ("", None),
+        },
+        _ => ("", None),
+    };
+    match (variant.cases().find(|case| case.name == word).map(|case| case.ty), inner) {
+        (Some(None), None) => Ok(Val::Variant(word.to_owned(), None)),
+        (Some(Some(ty)), Some(inner)) => to_val(&ty, inner, &format!("{at}.{word}"))
+            .map(|v| Val::Variant(word.to_owned(), Some(Box::new(v)))),
+        _ => Err(format!("{at} is {}, not one of {}", kind(value), cases(variant))),
+    }
+}
+
 /// The cases in the form in which they are written.
-fn cases(variant: &wasmtime::component::types::Variant) -> String {
-    let show = |case: wasmtime::component::types::Case<'_>| match case.ty {
+fn cases(variant: &Variant) -> String {
+    let show = |case: Case<'_>| match case.ty {
         None => format!("\"{}\"", case.name),
         Some(_) => format!("{{\"{}\": ...}}", case.name),
     };

@@ -280,7 +280,7 @@ fn i9_a_flood_of_lines_is_cut_and_counted_and_the_host_is_still_heard() {
     let (host, plugin): (Vec<_>, Vec<_>) = all.iter().partition(|l| l.source == LogSource::Host);
     assert!(plugin.len() <= 50, "{} lines", plugin.len());
     let ended = host.iter().find(|line| line.message.contains("CPU budget")).unwrap();
-    let lost: u64 = all.iter().map(|line| u64::from(line.lost)).sum();
+    let lost: u64 = all.iter().map(|line| line.lost).sum();
     assert!(lost > 0, "{ended:?}");
 }
 
