@@ -51,6 +51,7 @@ fn a_pin_is_one_line_of_the_configuration_and_no_other_file_is_taken() {
     assert_eq!((&listed["running"], &row["plugin"]), (&true.into(), &"alpaca".into()), "{listed}");
     assert_eq!((&row["version"], &row["state"]), (&"0.1.0".into(), &"up".into()), "{listed}");
     assert!(line.contains(row["sha256"].as_str().expect("a digest")));
+    assert_eq!(row["generation"], 1, "{listed}");
     drop(daemon);
 
     rebuild(dir.path());

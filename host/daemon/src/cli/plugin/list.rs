@@ -36,14 +36,17 @@ fn running_row(account: &Value) -> Value {
     let plugin = text(account, "/plugin");
     let (name, version) = plugin.rsplit_once(' ').unwrap_or((&plugin, "-"));
     let state = match (text(account, "/up").as_str(), text(account, "/last_error").as_str()) {
-        ("true", _) => "up".to_owned(),
+        ("true", _) => match text(account, "/plugins/swap/stage").as_str() {
+            "idle" | "-" => "up".to_owned(),
+            stage => format!("up; a swap is at {stage}"),
+        },
         (_, "-") => "connecting".to_owned(),
         (_, why) => format!("down: {why}"),
     };
     json!({
         "account": text(account, "/name"), "plugin": name, "version": version,
-        "sha256": text(account, "/digest"), "abi": ABI,
-        "generation": account.get("generation"), "state": state,
+        "sha256": text(account, "/plugins/digest"), "abi": ABI,
+        "generation": account.pointer("/plugins/generation"), "state": state,
     })
 }
 
