@@ -28,6 +28,8 @@ mod effects;
 mod guards;
 /// Directories, processes and requests that read like a terminal session.
 mod harness;
+/// The plugin in JavaScript, at the same work.
+mod js_plugin;
 /// SIGKILL at random, and what was promised before.
 mod kill;
 /// Backups, their restore, and ledgers that are not taken.
