@@ -40,6 +40,8 @@ mod main_job;
 mod outage;
 /// SIGSTOP and SIGTERM.
 mod pause;
+/// A plugin's project, written and built.
+mod plugin_new;
 /// Policies edited while they decide.
 mod reload;
 /// kill -9, restart, and the same story at both ends.

@@ -41,13 +41,17 @@ struct Built {
     wasm: Vec<u8>,
 }
 
+pub(crate) use javascript::available as has_npm;
+
 /// Builds every plugin and writes `plugins/dist`.
 pub(crate) fn build() -> Result<()> {
     let root = root()?;
     let dist = root.join("plugins/dist");
     fs::create_dir_all(&dist)?;
-    let built = build_all(&root)?;
-    for plugin in &built {
+    let mut built = build_all(&root)?;
+    let known = Manifest::read(&dist).map(|manifest| manifest.plugins).unwrap_or_default();
+    for plugin in &mut built {
+        keep_if_same(plugin, &known, &dist)?;
         let path = dist.join(&plugin.entry.file);
         fs::write(&path, &plugin.wasm).with_context(|| format!("writing {}", path.display()))?;
         println!(
@@ -58,6 +62,18 @@ pub(crate) fn build() -> Result<()> {
         );
     }
     Manifest { plugins: built.into_iter().map(|plugin| plugin.entry).collect() }.write(&dist)
+}
+
+/// A compiler whose bytes differ each time would change the repository for nothing: what is committed
+/// of the same sources stays.
+fn keep_if_same(plugin: &mut Built, known: &[Entry], dist: &Path) -> Result<()> {
+    let Some(old) = known.iter().find(|old| old.name == plugin.entry.name) else { return Ok(()) };
+    let same = Entry { sha256: old.sha256.clone(), ..plugin.entry.clone() } == *old;
+    if same && javascript::is_compiler(&old.compiler) {
+        plugin.wasm = fs::read(dist.join(&old.file))?;
+        plugin.entry.sha256 = sources::sha256(&plugin.wasm);
+    }
+    Ok(())
 }
 
 /// Builds every plugin and compares it, digest by digest, with what is committed.

@@ -15,6 +15,7 @@ pub mod guard;
 pub mod init;
 pub mod kill;
 pub mod output;
+pub mod plugin;
 pub mod policy;
 pub mod portfolio;
 pub mod run;
@@ -105,6 +106,9 @@ enum Verb {
     /// Look at the policies
     #[command(subcommand)]
     Policy(policy::PolicyVerb),
+    /// Write and build plugins
+    #[command(subcommand)]
+    Plugin(plugin::PluginVerb),
     /// Look at what happened
     #[command(subcommand)]
     Activity(activity::ActivityVerb),
@@ -169,6 +173,7 @@ fn dispatch(verb: Option<Verb>, common: &Common, out: &Out) -> Result<Next, Fail
         Some(Verb::Exchange(args)) => exchange::run(&args, out)?,
         Some(Verb::Tx(verb)) => tx::run(&verb, &client()?, out)?,
         Some(Verb::Policy(verb)) => policy::run(&verb, common, out)?,
+        Some(Verb::Plugin(verb)) => plugin::run(&verb, out)?,
         Some(Verb::Activity(verb)) => activity::run(&verb, &client()?, out)?,
         Some(Verb::Account(verb)) => account::run(&verb, &client()?, out)?,
         Some(Verb::Kill(verb)) => {

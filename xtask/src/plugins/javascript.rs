@@ -32,7 +32,8 @@ pub(crate) fn build(root: &Path, name: &str) -> Result<Option<(Vec<u8>, String)>
     Ok(Some((wasm, tool(&folder)?)))
 }
 
-fn available() -> bool {
+/// Whether npm runs here.
+pub(crate) fn available() -> bool {
     let asked = Command::new("npm").arg("--version").stdout(Stdio::null()).status();
     asked.is_ok_and(|status| status.success())
 }
