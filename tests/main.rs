@@ -30,6 +30,8 @@ mod effects;
 mod guards;
 /// Directories, processes and requests that read like a terminal session.
 mod harness;
+/// The plugin in JavaScript, at the same work.
+mod js_plugin;
 /// SIGKILL at random, and what was promised before.
 mod kill;
 /// Backups, their restore, and ledgers that are not taken.
@@ -42,6 +44,8 @@ mod outage;
 mod pause;
 /// Plugins listed, checked, called and pinned.
 mod plugin_cli;
+/// A plugin's project, written and built.
+mod plugin_new;
 /// Policies edited while they decide.
 mod reload;
 /// kill -9, restart, and the same story at both ends.

@@ -237,6 +237,12 @@ impl Daemon {
         Self::again(dir)
     }
 
+    /// The same without policies, through that plugin of `plugins/dist`.
+    pub(crate) fn through(plugin: &str, dir: &Dir, exchange: &Exchange) -> Self {
+        configure_through(plugin, dir, &exchange.url, &[]);
+        Self::again(dir)
+    }
+
     /// Starts the daemon with the configuration that is there, and waits until it is ready.
     pub(crate) fn again(dir: &Dir) -> Self {
         let daemon = Self::spawn(dir, None);
@@ -300,6 +306,10 @@ impl Daemon {
 
 /// Writes a configuration with one account at the exchange behind that address.
 pub(crate) fn configure(dir: &Dir, url: &str, policies: &[(&str, &str)]) {
+    configure_through("alpaca", dir, url, policies);
+}
+
+fn configure_through(plugin: &str, dir: &Dir, url: &str, policies: &[(&str, &str)]) {
     let port = url.rsplit(':').next().expect("a port");
     dir.write_private("secrets/key", KEY);
     dir.write_private("secrets/secret", SECRET);
@@ -307,7 +317,8 @@ pub(crate) fn configure(dir: &Dir, url: &str, policies: &[(&str, &str)]) {
     for (name, text) in policies {
         dir.write(&format!("policies/{name}.rhai"), text);
     }
-    let wasm = concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins/dist/alpaca.wasm");
+    let dist = concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins/dist");
+    let wasm = format!("{dist}/{plugin}.wasm");
     let names: Vec<String> = policies.iter().map(|(name, _)| format!("\"{name}\"")).collect();
     dir.write(
         "bracketd.toml",

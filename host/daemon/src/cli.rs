@@ -128,7 +128,7 @@ enum Verb {
     /// What the accounts hold and risk
     #[command(after_help = "Example:\n  bracketd portfolio --json")]
     Portfolio,
-    /// The components that speak to brokers: check, call, pin and swap them
+    /// The components that speak to brokers: write, check, call, pin and swap them
     #[command(subcommand)]
     Plugin(plugin::PluginVerb),
     /// Try seeded histories of faults against the engine; needs no daemon

@@ -4,13 +4,18 @@
 //! Apart because an integrator and an operator meet here. Nothing here sends an order: `call` runs
 //! the exports that read, in an instance of its own in which writes are denied.
 
+mod build;
 mod call;
 mod check;
+#[cfg(test)]
+mod docs;
 mod inspect;
 mod list;
+mod new;
 mod pin;
 mod swap;
 mod target;
+mod toolchain;
 
 use clap::Subcommand;
 
@@ -22,6 +27,12 @@ use super::output::Out;
 /// Verbs about plugins.
 #[derive(Debug, Subcommand)]
 pub enum PluginVerb {
+    /// Write a new plugin's project: a complete one, to be made your broker's
+    #[command(after_help = new::EXAMPLE)]
+    New(new::NewArgs),
+    /// Build a project's component, in Rust or JavaScript, and check it
+    #[command(after_help = build::EXAMPLE)]
+    Build(build::BuildArgs),
     /// List the accounts with the plugin that serves each
     #[command(after_help = "Example:\n  bracketd plugin list")]
     List,
@@ -54,6 +65,8 @@ pub enum PluginVerb {
 pub fn run(verb: &PluginVerb, common: &Common, out: &Out) -> Result<Exit, Failure> {
     let client = || Client::find(common);
     match verb {
+        PluginVerb::New(args) => new::run(args, out),
+        PluginVerb::Build(args) => build::run(args, out),
         PluginVerb::List => list::run(common, out),
         PluginVerb::Check(args) => check::run(args, out),
         PluginVerb::Inspect(args) => inspect::run(args, out),
