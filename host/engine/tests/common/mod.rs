@@ -58,7 +58,7 @@ pub(crate) fn instrument() -> Instrument {
 
 /// The set of that one script.
 pub(crate) fn policies(name: &str, script: &str) -> PolicySet {
-    let file = SourceFile::new(name, format!("{name}.rhai"), script);
+    let file = SourceFile::new(name, &format!("{name}.rhai"), script);
     let sources = Sources { policies: vec![file], ..Sources::default() };
     let report = PolicySet::build(&sources, None);
     assert!(report.refused.is_empty(), "{:#?}", report.refused);
