@@ -42,5 +42,7 @@ mod pause;
 mod reload;
 /// kill -9, restart, and the same story at both ends.
 mod restart;
+/// Plugins that take an account over while trading goes on.
+mod swap;
 /// Recorded prices in step with the daemon.
 mod tape;

@@ -7,6 +7,8 @@
 mod api;
 /// The exchange's own book: what truly happened.
 mod broker_book;
+/// A client that remembers what it was promised.
+mod client;
 /// An exchange, a daemon, and a small disk under its data.
 mod desk;
 /// Random numbers that are the same at every run.
@@ -16,8 +18,9 @@ mod proxy;
 
 pub(crate) use api::{Api, Said, id_of};
 pub(crate) use broker_book::{Ends, difference};
+pub(crate) use client::Client;
 pub(crate) use desk::{Desk, change_until_refused, is_protected};
-pub(crate) use numbers::Numbers;
+pub(crate) use numbers::{Numbers, wanted};
 pub(crate) use proxy::{Fault, Proxy};
 
 use std::io::{BufRead, BufReader};

@@ -19,3 +19,11 @@ impl Numbers {
         (z ^ (z >> 31)) % end
     }
 }
+
+/// A number from the environment: how long somebody wants a proof to run.
+pub(crate) fn wanted(name: &str, default: u64) -> u64 {
+    match std::env::var(name) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")),
+        Err(_) => default,
+    }
+}

@@ -56,6 +56,9 @@ pub enum ToAccount {
         /// All, not only what opens.
         all: bool,
     },
+    /// What waits here of the transaction and does not only cancel was overtaken by a fill: it is not
+    /// to be sent, and answered so.
+    TakeBack(TransactionId),
     /// Everything of the transaction that waits here is at least so urgent from now on.
     Raise(TransactionId, Urgency),
     /// The symbols whose prices are read from now on.
@@ -254,6 +257,10 @@ impl AccountHandle {
             }
             ToAccount::Recall { all } => {
                 self.shared.scheduler.recall(all);
+                Ok(())
+            }
+            ToAccount::TakeBack(transaction) => {
+                self.shared.scheduler.take_back(transaction);
                 Ok(())
             }
             ToAccount::Watch(symbols) => {

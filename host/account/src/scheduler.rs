@@ -193,9 +193,20 @@ impl Scheduler {
 
     /// Takes back commands that wait: those that open, or all. They are answered as not sent.
     pub(crate) fn recall(&self, all: bool) {
+        self.withdraw(|command| all || is_entry(command));
+    }
+
+    /// Takes back what waits of a transaction, but for cancels.
+    pub(crate) fn take_back(&self, transaction: TransactionId) {
+        self.withdraw(|command| {
+            command.transaction == transaction && !matches!(command.call, Call::Cancel { .. })
+        });
+    }
+
+    fn withdraw(&self, is_meant: impl Fn(&Command) -> bool) {
         let mut state = sound(&self.state);
         let State { pace, desk, .. } = &mut *state;
-        let meant = desk.commands.iter().filter(|(_, command)| all || is_entry(command));
+        let meant = desk.commands.iter().filter(|(_, command)| is_meant(command));
         let mut tickets: Vec<Ticket> = meant.map(|(ticket, _)| *ticket).collect();
         tickets.sort();
         for ticket in tickets {

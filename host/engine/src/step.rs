@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bracketd_core::apply::{NoticeKind, Transition, apply};
 use bracketd_core::broker::{BrokerEvent, Fault, FromAccount};
 use bracketd_core::bug::{self, Bug};
-use bracketd_core::command::{Answer, Command, Read, Urgency};
+use bracketd_core::command::{Answer, Command, Op, OpState, Read, Urgency};
 use bracketd_core::control::file_seen;
 use bracketd_core::decide::decide;
 use bracketd_core::fact::{Fact, FactKind};
@@ -358,6 +358,7 @@ impl Engine {
 
     fn finish(&mut self, now: Timestamp, out: Transition, mut sent: Dispatch) -> Dispatch {
         sent.raised = self.raised(&out);
+        sent.overtaken = self.overtaken(&out);
         sent.commands = out.commands;
         sent.reads = out.reads;
         sent.watch = self.watch_changed(&mut sent.reads, now);
@@ -385,6 +386,19 @@ impl Engine {
             Some((account, *id, raised(&self.book, *id)?))
         };
         touched.filter_map(with_account).collect()
+    }
+
+    /// Transactions of which an exit filled while something of them is on its way (S3).
+    fn overtaken(&self, out: &Transition) -> Vec<(AccountName, TransactionId)> {
+        let is_new = |op: &Op| out.commands.iter().any(|command| command.op == op.id);
+        let exits = out.facts.iter().filter(|fact| fact.kind == FactKind::ExitFilled);
+        let sold: BTreeSet<TransactionId> = exits.filter_map(|fact| fact.transaction).collect();
+        let waits = |op: &Op| matches!(op.state, OpState::InFlight { .. }) && !is_new(op);
+        let of = |id: TransactionId| {
+            let tx = self.book.transactions.get(&id)?;
+            tx.ops.iter().any(waits).then(|| (tx.account.clone(), id))
+        };
+        sold.into_iter().filter_map(of).collect()
     }
 
     fn forget(&mut self, id: TransactionId) {

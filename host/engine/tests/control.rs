@@ -13,9 +13,9 @@ use bracketd_core::control::{KillFile, KillLevel};
 use bracketd_core::fact::FactKind;
 use bracketd_core::ids::{AccountName, PolicyName, Symbol, TransactionId};
 use bracketd_core::instrument::Features;
-use bracketd_core::intent::{Intent, Verdict};
+use bracketd_core::intent::{Intent, Verdict, Wish};
 use bracketd_core::money::Quantity;
-use bracketd_core::order::{OrderStatus, Role};
+use bracketd_core::order::{OrderStatus, Role, TimeInForce};
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::TransactionStatus;
 use bracketd_engine::{Dispatch, Engine, Input, Settings};
@@ -145,6 +145,34 @@ impl World {
             memo: vec![],
         };
         self.tell(BrokerEvent::Answer { op: stop.op.clone(), answer });
+    }
+
+    /// Its stop, all of it, fills.
+    fn sold(&mut self) -> Dispatch {
+        let orders = &self.engine.book().transactions[&ID].orders;
+        let stop = orders.iter().find(|order| order.role == Role::Stop).expect("a stop").clone();
+        let sold = OrderReport {
+            broker_id: stop.broker_id,
+            client_id: stop.client_id,
+            group: None,
+            parent: None,
+            replaces: None,
+            replaced_by: None,
+            role: Some(Role::Stop),
+            symbol: Symbol::new("S"),
+            side: stop.side,
+            kind: stop.kind,
+            time_in_force: TimeInForce::Gtc,
+            status: OrderStatus::Filled,
+            quantity: stop.quantity,
+            filled: stop.quantity,
+            avg_price: stop.trigger,
+            limit: None,
+            trigger: stop.trigger,
+            reject: None,
+            updated_at: self.now,
+        };
+        self.tell(BrokerEvent::Polled { orders: vec![sold], fills: vec![] })
     }
 
     fn status(&self) -> TransactionStatus {
@@ -283,6 +311,20 @@ fn g8_the_file_freezes_and_a_policy_that_asks_on_is_refused_once() {
     world.step(vec![Input::KillFile(None)]);
     world.kill(KillLevel::Off);
     assert_eq!(world.quote(121).commands.len(), 1, "and goes on once it is cleared");
+}
+
+#[test]
+fn s3_what_was_decided_for_a_quantity_that_is_held_no_more_is_taken_back() {
+    let mut w = fresh();
+    w.opened();
+    let stop = Wish::Set(price(97).expect("a price"));
+    let protect = Intent::Protect { transaction: ID, stop, target: Wish::Keep };
+    let (verdict, done) = w.ask(protect);
+    assert!(verdict.accepted() && done.commands.len() == 1, "{verdict:?}");
+    assert_eq!(done.overtaken, [], "it waits for its turn at the account");
+    let done = w.sold();
+    assert_eq!(done.overtaken, [(AccountName::new("a"), ID)]);
+    assert_eq!(w.status(), TransactionStatus::Closed);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use bracketd_core::broker::BrokerEvent;
 use bracketd_core::command::{Answer, Call, NewOrder, Read, Urgency};
+use bracketd_core::ids::TransactionId;
 use bracketd_core::money::Quantity;
 use bracketd_core::order::{OrderKind, Side, TimeInForce};
 
@@ -153,6 +154,25 @@ fn g8_what_waits_is_taken_back_when_nothing_may_go_out_any_more() {
     stage.send(901, Urgency::Close, "P/last");
     stage.answer_to("901");
     assert_eq!(stage.broker.lines().len(), 24 + 1, "nothing else was sent");
+}
+
+#[test]
+fn s3_what_waits_of_a_transaction_that_was_sold_is_taken_back_but_for_its_cancels() {
+    let clock = Clock::new();
+    let stage = stage(&clock, 200);
+    for transaction in 1..=60 {
+        stage.send(transaction, Urgency::Tighten, "P/trail");
+    }
+    until_held(&stage, 60 - 24);
+    stage.send_call(900, Urgency::Routine, entry());
+    stage.send(901, Urgency::Routine, "P/cancel");
+    until_held(&stage, 62 - 24);
+    for transaction in [900, 901] {
+        stage.account.try_send(ToAccount::TakeBack(TransactionId(transaction))).unwrap();
+    }
+    let Answer::NotSent { fault, .. } = stage.answer_to("900") else { panic!("it was sent") };
+    assert_eq!(fault.code, "TAKEN_BACK");
+    until_held(&stage, 61 - 24);
 }
 
 #[test]

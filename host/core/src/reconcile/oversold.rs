@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 
 use crate::apply::{Elsewhere, Transition, left_elsewhere};
 use crate::book::Book;
-use crate::command::OpKind;
+use crate::command::{NewOrder, OpKind};
 use crate::fact::FactKind;
 use crate::ids::{AccountName, Symbol, TransactionId};
 use crate::intent::Source;
@@ -19,9 +19,10 @@ use crate::time::Timestamp;
 use crate::transaction::Transaction;
 
 /// What the transaction's exits sold beyond what it held. Only once all of its entry is known: an
-/// exit may be heard of before the fill that it ends.
+/// exit that the entry carries may be heard of before the fill that it ends.
 fn excess(tx: &Transaction) -> Quantity {
-    let enters = tx.ops.iter().any(|op| matches!(op.kind, OpKind::Submit(_)));
+    let carries = |new: &NewOrder| new.stop_loss.is_some() || new.take_profit.is_some();
+    let enters = tx.ops.iter().any(|op| matches!(&op.kind, OpKind::Submit(new) if carries(new)));
     let is_over = tx.entry.ended && tx.resting_entry().is_none() && !enters;
     if is_over { tx.exited.minus(tx.entered) } else { Quantity::ZERO }
 }

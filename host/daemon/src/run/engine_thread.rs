@@ -326,6 +326,11 @@ impl EngineThread {
                 drop(handle.try_send(ToAccount::Raise(transaction, urgency)));
             }
         }
+        for (account, transaction) in dispatch.overtaken {
+            if let Some(handle) = self.accounts.get(&account) {
+                drop(handle.try_send(ToAccount::TakeBack(transaction)));
+            }
+        }
         self.unsent_reads.extend(dispatch.reads);
         self.send_reads();
         if let Some(watch) = dispatch.watch {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bracketd_core::book::{AccountRules, OnBreached};
 use bracketd_core::broker::{BrokerEvent, Fault as Word};
-use bracketd_core::command::{Command, Read, Urgency};
+use bracketd_core::command::{Answer, Call, Command, Read, Urgency};
 use bracketd_core::ids::{AccountName, TransactionId};
 use bracketd_core::pace::{Message, Pace, PaceRules, Ticket};
 use bracketd_core::time::Timestamp;
@@ -227,6 +227,29 @@ impl World<'_> {
         for (account, id, urgency) in raised {
             if let Some(account) = self.accounts.iter_mut().find(|a| a.name == *account) {
                 account.pace.raise(*id, *urgency);
+            }
+        }
+    }
+
+    /// What was decided for a quantity that is held no more is not sent, and told so.
+    pub(super) fn take_back(&mut self, overtaken: &[(AccountName, TransactionId)]) {
+        for (name, id) in overtaken {
+            let Some(no) = self.accounts.iter().position(|a| a.name == *name) else { continue };
+            let account = &self.accounts[no];
+            let is_meant = |errand: &Errand| match &errand.body {
+                Body::Write(c) => c.transaction == *id && !matches!(c.call, Call::Cancel { .. }),
+                Body::Read(_) | Body::Poll => false,
+            };
+            let meant = account.errands.iter().filter(|(_, errand)| is_meant(errand));
+            let tickets: Vec<Ticket> = meant.map(|(ticket, _)| *ticket).collect();
+            for ticket in tickets {
+                self.accounts[no].pace.withdraw(ticket);
+                let errand = self.accounts[no].errands.remove(&ticket);
+                let Some(Body::Write(command)) = errand.map(|errand| errand.body) else { continue };
+                let fault = Word::new("TAKEN_BACK", "it was taken back before it was sent");
+                let (op, answer) = (command.op, Answer::NotSent { fault, after_ms: 1 });
+                self.trace.note(self.now, "taken", || op.to_string());
+                self.tell(no, 0, BrokerEvent::Answer { op, answer });
             }
         }
     }

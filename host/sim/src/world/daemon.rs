@@ -181,7 +181,7 @@ impl World<'_> {
         if self.oracle.has_failed() {
             return true;
         }
-        let Dispatch { commands, reads, next_timer, has_more, raised, .. } = dispatch;
+        let Dispatch { commands, reads, next_timer, has_more, raised, overtaken, .. } = dispatch;
         for (_, command) in (0..sent).zip(commands) {
             self.oracle.sends(&command, self.now);
             if let Some(no) = self.number_of(&command.account) {
@@ -198,6 +198,7 @@ impl World<'_> {
             }
         }
         self.raise(&raised);
+        self.take_back(&overtaken);
         self.daemon.rings |= has_more;
         self.set_timer(next_timer);
         if let Some(engine) = &self.daemon.engine {
