@@ -12,6 +12,8 @@
 
 /// What is said about wrong input, and that nothing is lost by it.
 mod bad_input;
+/// A secret that appears nowhere.
+mod canary;
 /// Kill switch, arming and the loss halt, down to the exchange.
 mod control;
 /// Bytes flipped, a log cut: refused by name or harmless.
@@ -38,6 +40,8 @@ mod main_job;
 mod outage;
 /// SIGSTOP and SIGTERM.
 mod pause;
+/// Plugins listed, checked, called and pinned.
+mod plugin_cli;
 /// Policies edited while they decide.
 mod reload;
 /// kill -9, restart, and the same story at both ends.

@@ -7,6 +7,9 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
+/// So often a path is decoded at most before it is given up.
+const DECODINGS_MAX: usize = 4;
+
 /// The scheme of a grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
@@ -110,6 +113,12 @@ pub(crate) struct Permit {
 /// Finds the grant of a request, or says which lines would allow it.
 pub(crate) fn permit(grants: &[Grant], method: &str, url: &Url) -> Result<Permit, String> {
     let path = url.path();
+    if is_ambiguous(path) {
+        return Err(format!(
+            "{method} {path}: a path that a server could take for another one (an encoded `..`, a \
+             control character); write the path that is meant"
+        ));
+    }
     let found = grants.iter().find(|g| g.is_origin_of(url) && g.covers(method, path));
     let Some(grant) = found else { return Err(denial(method, url, false)) };
     let read = matches!(method, "GET" | "HEAD")
@@ -175,6 +184,43 @@ pub(crate) fn is_private(ip: IpAddr) -> bool {
     }
 }
 
+/// Whether a server that decodes more, or more often, than a URL does would see another path: then a
+/// prefix says nothing of it. A slash inside of a symbol (`BTC%2FUSD`) is not meant.
+fn is_ambiguous(path: &str) -> bool {
+    let mut seen = path.as_bytes().to_vec();
+    for _ in 0..DECODINGS_MAX {
+        let decoded: Vec<u8> = percent_decoded(&seen);
+        if decoded == seen {
+            let mut segments = seen.split(|b| matches!(b, b'/' | b'\\'));
+            let climbs = |segment: &[u8]| {
+                // Some servers drop what follows a semicolon before they look for dots.
+                matches!(segment.split(|b| *b == b';').next(), Some(b"." | b".."))
+            };
+            return segments.any(climbs) || seen.iter().any(u8::is_ascii_control);
+        }
+        seen = decoded;
+    }
+    true
+}
+
+fn percent_decoded(bytes: &[u8]) -> Vec<u8> {
+    let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        if let (b'%', [high, low, behind @ ..]) = (first, after)
+            && let (Some(high), Some(low)) = (digit(high), digit(low))
+        {
+            out.push(high << 4 | low);
+            rest = behind;
+        } else {
+            out.push(*first);
+        }
+    }
+    out
+}
+
 fn is_under(path: &str, prefix: &str) -> bool {
     let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
     path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -214,6 +260,32 @@ mod tests {
         ] {
             let got = permit(&grants(), method, &Url::parse(url).unwrap());
             assert_eq!(got.as_ref().ok().map(|p| p.write), want, "{method} {url}: {got:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_another_reader_could_take_for_another_one_is_denied() {
+        for (method, path, want) in [
+            // A symbol with a slash in it, as Alpaca writes it.
+            ("GET", "/v2/assets/BTC%2FUSD", Some(false)),
+            ("GET", "/v2/assets/BRK.B", Some(false)),
+            ("GET", "/v2/a..b", Some(false)),
+            ("POST", "/v2/search/..%2Forders", None),
+            ("POST", "/v2/search/..%2forders", None),
+            ("POST", "/v2/search/..%5Corders", None),
+            ("POST", "/v2/search/%252e%252e/orders", None),
+            ("POST", "/v2/search/%252e%252e%252forders", None),
+            ("POST", "/v2/search/..;/orders", None),
+            ("POST", "/v2/search/..;x=1/orders", None),
+            ("GET", "/v2/..%2F..%2Fadmin", None),
+            ("GET", "/v2/%25252525252525252e%2e/x", None),
+            ("GET", "/v2/x%00y", None),
+            // What a path prefix covers is not known where segments are empty.
+            ("POST", "/v2//search", Some(true)),
+        ] {
+            let url = Url::parse(&format!("https://api.broker.example{path}")).unwrap();
+            let got = permit(&grants(), method, &url);
+            assert_eq!(got.as_ref().ok().map(|p| p.write), want, "{method} {path}: {got:?}");
         }
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use wasmtime::{Config, Engine, OptLevel, RegallocAlgorithm};
 
 use crate::failure::vital;
-use crate::plugin::{LoadError, Plugin};
+use crate::plugin::{CompiledCache, Examined, LoadError, Plugin};
 
 /// The length of an epoch in milliseconds: the resolution of CPU budgets.
 pub(crate) const EPOCH_MS: u64 = 5;
@@ -88,7 +88,27 @@ impl Host {
     /// # Errors
     /// [`LoadError`] says what was expected, what was found and what to do next.
     pub fn load(&self, wasm: &[u8], name: &str) -> Result<Plugin, LoadError> {
-        Plugin::load(self, wasm, name)
+        Plugin::load(self, wasm, name, None)
+    }
+
+    /// As [`Self::load`], without the compiler where the cache has the plugin. What is compiled is
+    /// kept there.
+    ///
+    /// # Errors
+    /// [`LoadError`], as in [`Self::load`]; never because of the cache.
+    pub fn load_cached(
+        &self,
+        wasm: &[u8],
+        name: &str,
+        cache: &CompiledCache,
+    ) -> Result<Plugin, LoadError> {
+        Plugin::load(self, wasm, name, Some(cache))
+    }
+
+    /// Everything there is to say about a file before it is loaded, every mistake at once. Runs
+    /// nothing of it; compiles it.
+    pub fn examine(&self, wasm: &[u8]) -> Examined {
+        Examined::of(self, wasm)
     }
 
     /// The engine.

@@ -14,13 +14,16 @@ use crate::bindings::bracketd::broker::types as abi;
 use crate::bindings::exports::bracketd::broker::account::Guest;
 use crate::config::ms;
 use crate::failure::caught;
-use crate::guest::{Call, Cut, GuestState, Mode, WriteSeen};
+use crate::guest::{Call, Cut, Enough, GuestState, Mode, WriteSeen};
 use crate::host::EPOCH_MS;
 use crate::plugin::Plugin;
 use crate::shared::Shared;
 
 /// CPU time of building an instance: its start functions, in milliseconds.
 const START_CPU_MS: u64 = 500;
+
+/// How wasmtime's error begins that has no type outside of it.
+const TOO_MUCH_DATA: &str = "too much data is being copied between the host and the guest";
 
 /// One running instance.
 pub(crate) struct Instance {
@@ -50,8 +53,8 @@ pub(crate) struct Called<R> {
     pub write: Option<WriteSeen>,
     /// Requests to the broker that it took.
     pub requests: u32,
-    /// Whether the broker answered one of them with "too many".
-    pub limited: bool,
+    /// Whether the broker had enough, by what it answered one of them.
+    pub limited: Option<Enough>,
 }
 
 /// The arguments of one call that are not the plugin's business to know.
@@ -70,11 +73,7 @@ impl Instance {
         shared: &Arc<Shared>,
         generation: u64,
     ) -> Result<Self, CallError> {
-        let mut store = Store::new(plugin.engine(), GuestState::new(shared.clone(), generation));
-        store.limiter(|state| &mut state.limiter);
-        store.set_hostcall_fuel(shared.limits.hostcall_bytes);
-        store.epoch_deadline_callback(|mut context| Ok(on_epoch(&mut context.data_mut().call)));
-        begin(&mut store, Mode::Pure, u32::MAX, START_CPU_MS);
+        let mut store = store(plugin, shared, generation);
         match plugin.pre().instantiate(&mut store) {
             Ok(exports) => Ok(Self { store, exports }),
             Err(error) => Err(call_error(&store, &error)),
@@ -131,13 +130,26 @@ impl Instance {
     }
 }
 
-fn begin(store: &mut Store<GuestState>, mode: Mode, total_ms: u32, cpu_ms: u64) {
+/// A Store within the account's limits, ready for the start functions of the plugin.
+pub(crate) fn store(plugin: &Plugin, shared: &Arc<Shared>, generation: u64) -> Store<GuestState> {
+    let mut store = Store::new(plugin.engine(), GuestState::new(shared.clone(), generation));
+    store.limiter(|state| &mut state.limiter);
+    store.set_hostcall_fuel(shared.limits.hostcall_bytes);
+    store.epoch_deadline_callback(|mut context| Ok(on_epoch(&mut context.data_mut().call)));
+    begin(&mut store, Mode::Pure, u32::MAX, START_CPU_MS);
+    store
+}
+
+/// Gives the next call its budget.
+pub(crate) fn begin(store: &mut Store<GuestState>, mode: Mode, total_ms: u32, cpu_ms: u64) {
     store.data_mut().call = Call {
         mode,
         deadline: Instant::now() + ms(u64::from(total_ms)),
+        budget_ms: total_ms,
+        cpu_ms,
         ticks_left: cpu_ms.div_ceil(EPOCH_MS),
         requests: 0,
-        limited: false,
+        limited: None,
         write: None,
         cut: None,
     };
@@ -155,18 +167,23 @@ fn on_epoch(call: &mut Call) -> UpdateDeadline {
             UpdateDeadline::Continue(1)
         }
         None => {
-            call.cut = Some(Cut::Cpu);
+            call.cut = Some(Cut::Cpu { budget_ms: call.cpu_ms });
             UpdateDeadline::Interrupt
         }
     }
 }
 
-fn call_error(store: &Store<GuestState>, error: &wasmtime::Error) -> CallError {
+/// Why a call has no answer, in the host's words.
+pub(crate) fn call_error(store: &Store<GuestState>, error: &wasmtime::Error) -> CallError {
     let state = store.data();
-    let cut = if state.limiter.refused { Some(Cut::Memory) } else { state.call.cut };
+    let cut = state.limiter.refused.or(state.call.cut);
+    // The root says what trapped; the frames above it are for the plugin's author.
+    let root = error.root_cause().to_string();
     match cut {
         Some(cut) => CallError::Cut(cut),
-        // The root says what trapped; the frames above it are for the plugin's author.
-        None => CallError::Trap(state.shared.secrets.scrub_text(&error.root_cause().to_string())),
+        None if root.starts_with(TOO_MUCH_DATA) => {
+            CallError::Cut(Cut::Handed { limit_bytes: state.shared.limits.hostcall_bytes })
+        }
+        None => CallError::Trap(state.shared.secrets.scrub_text(&root)),
     }
 }

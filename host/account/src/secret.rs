@@ -10,23 +10,65 @@ use std::fmt;
 pub const SECRET_BYTES_MIN: usize = 6;
 /// What stands where a secret was.
 const SCRUBBED: &[u8] = b"[secret]";
+/// Most placeholders in one text.
+const FILLS_MAX: usize = 16;
 const OPEN: &str = "{{secret:";
 const CLOSE: &str = "}}";
 
-/// One secret value.
+/// One secret value, and where it may go.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Vec<u8>);
+pub struct Secret {
+    bytes: Vec<u8>,
+    /// Lower case; empty = every host that the account's grants name.
+    hosts: Vec<String>,
+}
 
 impl Secret {
     /// Wraps the bytes; for `sign`, a key in the form the algorithm asks for.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
-        Self(bytes.into())
+        Self { bytes: bytes.into(), hosts: Vec::new() }
+    }
+
+    /// The same, for requests to these hosts only.
+    #[must_use]
+    pub fn only_for(mut self, hosts: impl IntoIterator<Item = String>) -> Self {
+        self.hosts = hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect();
+        self
+    }
+
+    fn may_go_to(&self, host: &str) -> bool {
+        self.hosts.is_empty() || self.hosts.iter().any(|known| known.eq_ignore_ascii_case(host))
     }
 
     /// The bytes; only the code that sends or signs may ask.
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.0
+        &self.bytes
     }
+}
+
+/// Why a placeholder is not filled.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unfilled {
+    /// There is no such secret.
+    #[error("secret {0} is not configured; to add it:\n[account.secrets]\n{0} = ...")]
+    Unknown(String),
+    /// A guest could have the host put together more than it may hand over itself.
+    #[error("more than {FILLS_MAX} placeholders in one text")]
+    TooMany,
+    /// It is for other hosts.
+    #[error(
+        "secret {name} is for {} only and does not go to {host}; to allow it, name {host} in the \
+         `hosts` of {name} in [account.secrets]",
+        .hosts.join(", ")
+    )]
+    Bound {
+        /// The secret.
+        name: String,
+        /// The hosts it is for.
+        hosts: Vec<String>,
+        /// The host of the request.
+        host: String,
+    },
 }
 
 impl fmt::Debug for Secret {
@@ -53,7 +95,7 @@ impl Secrets {
             }
             for form in [secret.bytes().to_vec(), percent(secret.bytes()), json(secret.bytes())] {
                 if !needles.iter().any(|n| n.bytes() == form) {
-                    needles.push(Secret(form));
+                    needles.push(Secret::new(form));
                 }
             }
         }
@@ -67,23 +109,34 @@ impl Secrets {
         self.by_name.get(name)
     }
 
-    /// Replaces each placeholder; the first unknown name is the error.
-    pub(crate) fn fill(&self, text: &str) -> Result<Vec<u8>, String> {
-        self.fill_with(text, |secret| secret.bytes().to_vec())
+    /// Replaces each placeholder in something that goes to `host`; none: it is signed and goes
+    /// nowhere. The first one that cannot be filled is the error.
+    pub(crate) fn fill(&self, text: &str, host: Option<&str>) -> Result<Vec<u8>, Unfilled> {
+        self.fill_with(text, host, |secret| secret.bytes().to_vec())
     }
 
     /// As [`Self::fill`], for a URL's query: the value is percent-encoded.
-    pub(crate) fn fill_query(&self, text: &str) -> Result<Vec<u8>, String> {
-        self.fill_with(text, |secret| percent(secret.bytes()))
+    pub(crate) fn fill_query(&self, text: &str, host: &str) -> Result<Vec<u8>, Unfilled> {
+        self.fill_with(text, Some(host), |secret| percent(secret.bytes()))
     }
 
-    fn fill_with(&self, text: &str, form: impl Fn(&Secret) -> Vec<u8>) -> Result<Vec<u8>, String> {
+    fn fill_with(
+        &self,
+        text: &str,
+        host: Option<&str>,
+        form: impl Fn(&Secret) -> Vec<u8>,
+    ) -> Result<Vec<u8>, Unfilled> {
         let mut out = Vec::with_capacity(text.len());
-        let mut rest = text;
+        let (mut rest, mut left) = (text, FILLS_MAX);
         while let Some((before, after)) = rest.split_once(OPEN) {
             let Some((name, tail)) = after.split_once(CLOSE) else { break };
             out.extend_from_slice(before.as_bytes());
-            let secret = self.get(name).ok_or_else(|| name.to_owned())?;
+            left = left.checked_sub(1).ok_or(Unfilled::TooMany)?;
+            let secret = self.get(name).ok_or_else(|| Unfilled::Unknown(name.to_owned()))?;
+            if let Some(host) = host.filter(|host| !secret.may_go_to(host)) {
+                let (name, hosts) = (name.to_owned(), secret.hosts.clone());
+                return Err(Unfilled::Bound { name, hosts, host: host.to_owned() });
+            }
             out.extend_from_slice(&form(secret));
             rest = tail;
         }
@@ -170,13 +223,42 @@ mod tests {
             ("{{secret:key}}", Ok("PK-123456")),
             ("Bearer {{secret:key}}!", Ok("Bearer PK-123456!")),
             ("{{secret:key}}{{secret:key}}", Ok("PK-123456PK-123456")),
-            ("{{secret:none}}", Err("none")),
+            ("{{secret:none}}", Err(Unfilled::Unknown("none".to_owned()))),
             ("{{secret:key", Ok("{{secret:key")),
             ("plain", Ok("plain")),
         ] {
-            let got = secrets().fill(text).map(|b| String::from_utf8(b).unwrap());
-            assert_eq!(got.as_deref().map_err(String::as_str), want, "{text}");
+            let got = secrets().fill(text, Some("h")).map(|b| String::from_utf8(b).unwrap());
+            assert_eq!(got, want.map(str::to_owned), "{text}");
         }
+    }
+
+    #[test]
+    fn a_secret_goes_to_its_hosts_and_nowhere_else() {
+        let bound = Secret::new("PK-123456").only_for(["API.broker.example".to_owned()]);
+        let secrets = Secrets::new([("key".to_owned(), bound)].into()).unwrap();
+        let text = "{{secret:key}}";
+        for (host, goes) in [
+            (Some("api.broker.example"), true),
+            (Some("API.BROKER.EXAMPLE"), true),
+            (Some("data.broker.example"), false),
+            (Some("api.broker.example.evil.example"), false),
+            (Some(""), false),
+            (None, true),
+        ] {
+            assert_eq!(secrets.fill(text, host).is_ok(), goes, "{host:?}");
+            let query = host.map(|host| secrets.fill_query(text, host).is_ok());
+            assert_eq!(query, host.map(|_| goes), "{host:?}");
+        }
+        let told = secrets.fill(text, Some("data.broker.example")).unwrap_err().to_string();
+        assert!(told.contains("is for api.broker.example only"), "{told}");
+        assert!(told.contains("name data.broker.example in the `hosts` of key"), "{told}");
+    }
+
+    #[test]
+    fn a_text_holds_only_so_many_placeholders() {
+        let many = |n: usize| "{{secret:key}}".repeat(n);
+        assert!(secrets().fill(&many(FILLS_MAX), None).is_ok());
+        assert_eq!(secrets().fill(&many(FILLS_MAX + 1), None), Err(Unfilled::TooMany));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::bindings::bracketd::broker::types as abi;
 use crate::bindings::exports::bracketd::broker::account::{Guest, Info};
 use crate::convert::{self, fault_of, plain_fault};
 use crate::failure::caught;
-use crate::guest::{GuestState, Mode, WriteSeen};
+use crate::guest::{Cut, Enough, GuestState, Mode, WriteSeen};
 use crate::instance::{Budget, CallError, Instance};
 use crate::scheduler::Caller;
 use crate::shared::Shared;
@@ -59,8 +59,8 @@ pub(crate) struct Slot {
     costs: HashMap<&'static str, u32>,
     /// Requests of the last call.
     made: u32,
-    /// Whether the last call was answered with "too many".
-    limited: bool,
+    /// Whether the broker had enough, by what it answered the last call.
+    limited: Option<Enough>,
     built: bool,
     traps: VecDeque<Instant>,
     pause: Duration,
@@ -92,7 +92,7 @@ impl Slot {
             paid: 0,
             costs: HashMap::new(),
             made: 0,
-            limited: false,
+            limited: None,
             built: false,
             traps: VecDeque::new(),
             pause: PAUSE_MIN,
@@ -209,9 +209,15 @@ impl Slot {
     /// Tells the scheduler when the broker had enough: a call just ended with this fault, if any.
     pub(crate) fn note_limit(&self, told: Option<&abi::Fault>) {
         match told {
-            Some(abi::Fault::RateLimited(wait)) => self.shared.scheduler.limited(wait.after_ms),
-            _ if self.limited => self.shared.scheduler.limited(None),
-            _ => {}
+            Some(abi::Fault::RateLimited(wait)) => {
+                let seen = self.limited.and_then(|enough| enough.after_ms);
+                self.shared.scheduler.limited(wait.after_ms.or(seen));
+            }
+            _ => {
+                if let Some(enough) = self.limited {
+                    self.shared.scheduler.limited(enough.after_ms);
+                }
+            }
         }
     }
 
@@ -314,10 +320,12 @@ impl Slot {
 /// The neutral word for a call without an answer.
 pub(crate) fn code(error: &CallError) -> &'static str {
     match error {
-        CallError::Cut(crate::guest::Cut::Cpu) => "PLUGIN_CPU",
-        CallError::Cut(crate::guest::Cut::Deadline) => "DEADLINE",
-        CallError::Cut(crate::guest::Cut::Memory) => "PLUGIN_MEMORY",
-        CallError::Cut(crate::guest::Cut::Pure) | CallError::Trap(_) => "PLUGIN_TRAP",
+        CallError::Cut(Cut::Cpu { .. }) => "PLUGIN_CPU",
+        CallError::Cut(Cut::Deadline { .. }) => "DEADLINE",
+        CallError::Cut(Cut::Memory { .. } | Cut::Tables { .. } | Cut::Handed { .. }) => {
+            "PLUGIN_MEMORY"
+        }
+        CallError::Cut(Cut::Pure) | CallError::Trap(_) => "PLUGIN_TRAP",
         CallError::Panic(_) => "HOST_PANIC",
     }
 }

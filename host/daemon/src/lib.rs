@@ -15,6 +15,7 @@ pub mod guards;
 pub mod http;
 pub mod log;
 pub mod message;
+pub mod plugin_record;
 pub mod render;
 pub mod run;
 pub mod serve;

@@ -41,7 +41,7 @@ pub(crate) fn run(mut slot: Slot, number: usize) {
         }
     };
     stay_connected(&mut slot);
-    while let Some(Turned { command, waited_ms }) = shared.scheduler.take() {
+    while let Some(Turned { command, waited_ms }) = shared.scheduler.take(number) {
         let transaction = command.transaction;
         let owed = Owed::new(&shared, &command);
         let Some(waited_ms) = waited_ms else {

@@ -100,6 +100,11 @@ fn fault(detail: &abi::Detail) -> Fault {
     }
 }
 
+/// A broker's words about an order that it rejected, bounded.
+pub(crate) fn words(detail: &abi::Detail) -> String {
+    format!("{}: {}", code(&detail.code), cut(&detail.message))
+}
+
 /// A fault that the host found.
 pub(crate) fn plain_fault(code: &str, message: impl AsRef<str>) -> Fault {
     Fault::new(code, cut(message.as_ref()))

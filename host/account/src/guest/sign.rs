@@ -23,9 +23,9 @@ impl sign::Host for GuestState {
             return Ok(Err(format!("secret {secret} is not configured")));
         };
         let data = match std::str::from_utf8(&data) {
-            Ok(text) => match secrets.fill(text) {
+            Ok(text) => match secrets.fill(text, None) {
                 Ok(filled) => filled,
-                Err(name) => return Ok(Err(format!("secret {name} is not configured"))),
+                Err(unfilled) => return Ok(Err(unfilled.to_string())),
             },
             Err(_) => data,
         };

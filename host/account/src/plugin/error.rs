@@ -14,6 +14,12 @@ pub enum LoadError {
         /// The first bytes in hex.
         found: String,
     },
+    /// The file is code that some wasmtime compiled.
+    #[error(
+        "code that wasmtime compiled (.cwasm), expected the .wasm component that it was made from: \
+         nobody can check what compiled code does; name the .wasm file"
+    )]
+    Precompiled,
     /// The file is a core module, not a component.
     #[error(
         "a core WebAssembly module (version {version}), expected a component; turn it into one \

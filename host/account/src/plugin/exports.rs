@@ -13,6 +13,7 @@ use wasmtime::component::{Component, ComponentNamedList, Lift, Lower};
 
 use crate::bindings::bracketd::broker::types as abi;
 use crate::bindings::exports::bracketd::broker::account;
+use crate::plugin::examine::{ExportSeen, ImportSeen};
 use crate::plugin::{ABI, LoadError};
 
 const WIT: &str = include_str!("../../../../plugins/wit/v1/account.wit");
@@ -59,31 +60,77 @@ const FUNCTIONS: [(&str, Check); 19] = [
     ("get-balance", is::<(Ctx,), Result<account::Balance, abi::Fault>>),
 ];
 
-/// Checks everything and answers the names of the imports.
-pub(crate) fn check(engine: &Engine, component: &Component) -> Result<Vec<String>, LoadError> {
+/// What a component imports and exports, and everything that is wrong with it.
+pub(crate) struct Look {
+    /// Names of the imported interfaces.
+    pub imports: Vec<String>,
+    /// Names of the exported interfaces.
+    pub exports: Vec<String>,
+    /// The imports, one by one.
+    pub imports_seen: Vec<ImportSeen>,
+    /// The functions of the `account` interface, one by one; none where it has no such interface.
+    pub exports_seen: Vec<ExportSeen>,
+    /// Everything that is wrong, the first thing to see to first.
+    pub problems: Vec<LoadError>,
+}
+
+/// Looks at everything.
+pub(crate) fn look(engine: &Engine, component: &Component) -> Look {
     let ty = component.component_type();
-    let account = abi_instance(engine, component)?;
     let offered: Vec<String> = OFFERED.iter().map(|name| interface(name)).collect();
-    let mut imports = Vec::new();
-    for (name, _) in ty.imports(engine) {
-        if !offered.iter().any(|o| o == name) {
-            return Err(LoadError::UnknownImport { name: name.to_owned(), offered });
+    let mut problems = Vec::new();
+    let account = abi_instance(engine, component).map_err(|error| problems.push(error)).ok();
+    let mut imports_seen = Vec::new();
+    for (name, item) in ty.imports(engine) {
+        let is_offered = offered.iter().any(|o| o == name);
+        let name = name.to_owned();
+        if !is_offered {
+            let offered = offered.clone();
+            problems.push(LoadError::UnknownImport { name: name.clone(), offered });
         }
-        imports.push(name.to_owned());
+        imports_seen.push(ImportSeen {
+            name,
+            functions: functions_of(engine, &item.ty),
+            is_offered,
+        });
     }
     let cx = ty.instance_type();
-    for (name, matches) in FUNCTIONS {
-        let expected = expected_line(name);
-        let name = (*name).to_owned();
-        match account.get_export(engine, &name).map(|export| export.ty) {
-            Some(ComponentItem::ComponentFunc(func)) if matches(&func, &cx) => {}
-            Some(ComponentItem::ComponentFunc(func)) => {
-                return Err(LoadError::WrongSignature { name, expected, found: show(&func) });
-            }
-            Some(_) | None => return Err(LoadError::MissingExport { name, expected }),
+    let mut exports_seen = Vec::new();
+    for (name, matches) in account.iter().flat_map(|_| FUNCTIONS) {
+        let (expected, name) = (expected_line(name), (*name).to_owned());
+        let export = account.as_ref().and_then(|account| account.get_export(engine, &name));
+        let (found, fits) = match export.map(|export| export.ty) {
+            Some(ComponentItem::ComponentFunc(func)) => (Some(show(&func)), matches(&func, &cx)),
+            Some(_) | None => (None, false),
+        };
+        match &found {
+            Some(_) if fits => {}
+            Some(found) => problems.push(LoadError::WrongSignature {
+                name: name.clone(),
+                expected: expected.clone(),
+                found: found.clone(),
+            }),
+            None => problems
+                .push(LoadError::MissingExport { name: name.clone(), expected: expected.clone() }),
         }
+        exports_seen.push(ExportSeen { name, expected, found, fits });
     }
-    Ok(imports)
+    Look {
+        imports: imports_seen.iter().map(|seen| seen.name.clone()).collect(),
+        exports: ty.exports(engine).map(|(name, _)| name.to_owned()).collect(),
+        imports_seen,
+        exports_seen,
+        problems,
+    }
+}
+
+fn functions_of(engine: &Engine, item: &ComponentItem) -> Vec<String> {
+    let ComponentItem::ComponentInstance(instance) = item else { return Vec::new() };
+    let functions = instance.exports(engine).filter_map(|(name, item)| match item.ty {
+        ComponentItem::ComponentFunc(func) => Some(format!("{name}: {}", show(&func))),
+        _ => None,
+    });
+    functions.collect()
 }
 
 fn abi_instance(engine: &Engine, component: &Component) -> Result<ComponentInstance, LoadError> {
@@ -113,11 +160,13 @@ fn interface(name: &str) -> String {
     }
 }
 
-/// The function's line in the WIT.
-fn expected_line(name: &str) -> String {
-    let start = format!("{name}: func");
-    let line = WIT.lines().map(str::trim).find(|line| line.starts_with(&start));
-    line.unwrap_or(name).trim_end_matches(';').to_owned()
+/// The function as the WIT has it, on one line.
+pub(crate) fn expected_line(name: &str) -> String {
+    let start = format!("  {name}: func");
+    let found = WIT.find(&start).and_then(|at| WIT.get(at..));
+    let declared = found.and_then(|text| text.split(';').next()).unwrap_or(name);
+    let words: Vec<&str> = declared.split_whitespace().collect();
+    words.join(" ").replace("( ", "(").replace(", )", ")")
 }
 
 /// A function type in WIT words.
@@ -174,6 +223,21 @@ fn show_type(ty: &Type) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_function_that_takes_several_lines_in_the_wit_is_shown_on_one() {
+        for (name, want) in [
+            ("describe", "describe: func() -> info"),
+            (
+                "get-fills",
+                "get-fills: func(ctx: call-ctx, since: unix-nanos, cursor: option<string>) -> \
+                 result<fill-page, fault>",
+            ),
+            ("get-nothing", "get-nothing"),
+        ] {
+            assert_eq!(expected_line(name), want);
+        }
+    }
 
     #[test]
     fn every_function_of_the_wit_is_checked_and_none_else() {

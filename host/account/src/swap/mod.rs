@@ -74,6 +74,13 @@ fn swap(
         Err(why) => return Err(why),
     };
     if !is_back {
+        let more = shadow::more(shared, &candidate);
+        if !more.is_empty() && !order.terms.accept_more {
+            return Err(format!(
+                "it can do more than the one that runs ({}); pin it, or say --accept-more",
+                more.join(", ")
+            ));
+        }
         let found = shadow::compare(shared, &mut candidate)?;
         if !found.is_empty() && !order.terms.accept_differences {
             return Err(format!("it answers differently: {}", found.join("; ")));

@@ -202,6 +202,22 @@ fn g5_too_many_is_heard_even_where_the_plugin_makes_something_else_of_it() {
 }
 
 #[test]
+fn g5_the_headers_of_an_answer_say_how_long_nothing_is_sent() {
+    for (order, ms, limited) in [("G/limited/for-7-s", 7_000, 1), ("G/last", 4_000, 1)] {
+        let clock = Clock::new();
+        let stage = stage(&clock, 200);
+        stage.look_up(order);
+        stage.send(1, Urgency::Unprotected, "P/orders");
+        clock.pass_ms(ms - 1);
+        until_held(&stage, 1);
+        assert_eq!(stage.broker.lines().len(), 1, "{order}");
+        clock.pass_ms(1);
+        assert_eq!(stage.answer().0, "1");
+        assert_eq!(stage.account.status().budget.limited, limited, "{order}");
+    }
+}
+
+#[test]
 fn a_call_that_asks_the_broker_nothing_costs_nothing() {
     let clock = Clock::new();
     let stage = stage(&clock, 60);

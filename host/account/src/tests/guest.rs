@@ -21,6 +21,9 @@ pub(super) struct Guest {
     pub concurrent: bool,
     /// A text that changes nothing but the file's digest.
     pub note: &'static str,
+    /// Fields of a module that take the place of what the guest has under their export names; its
+    /// imports come first.
+    pub hostile: String,
     /// Words of the WIT to replace, for another version of the ABI.
     pub edit: Vec<(&'static str, &'static str)>,
 }
@@ -93,6 +96,15 @@ impl Guest {
             .find(|(_, i)| i.name.as_deref() == Some("account"))
             .unwrap()
             .1;
+        let (imports, fields) = split(&self.hostile);
+        let (mut body, fields) = (strip(BODY), fields.replace("ACCOUNT", &interface("account")));
+        let name_of = |field: &str| field.split('"').nth(1).unwrap_or_default().to_owned();
+        let taken: Vec<String> =
+            fields.split("(func (export").skip(1).map(|f| name_of(&format!("({f}"))).collect();
+        body = body.replace("ACCOUNT", &interface("account"));
+        for name in &taken {
+            body = without(&body, &format!("(func (export \"{name}\")"));
+        }
         let mut stubs = String::new();
         for (func, decl) in &account.functions {
             let custom = [
@@ -106,7 +118,8 @@ impl Guest {
                 "get-balance",
                 "get-prices",
             ];
-            if custom.contains(&func.as_str()) {
+            let full = format!("{}#{func}", interface("account"));
+            if custom.contains(&func.as_str()) || taken.contains(&full) {
                 continue;
             }
             let signature = resolve.wasm_signature(AbiVariant::GuestExport, decl);
@@ -126,13 +139,44 @@ impl Guest {
             )
             .unwrap();
         }
-        BODY.replace("ACCOUNT", &interface("account"))
+        body.replacen("(module", &format!("(module {imports}"), 1)
+            .replace("STUBS", &format!("{stubs}{fields}"))
             .replace("HTTP", &interface("http"))
-            .replace("STUBS", &stubs)
+            .replace("HOST/", &format!("{name}/"))
+            .replace("@ABI", &format!("@{}", version.trim_end_matches('/')))
             .replace("FEATURES", if self.concurrent { "1" } else { "0" })
             .replace("URL_LENGTH", &self.url.len().to_string())
             .replace("URL", &self.url)
     }
+}
+
+/// The text without its comments, which may hold parentheses.
+fn strip(text: &str) -> String {
+    let lines = text.lines().map(|line| line.split(";;").next().unwrap_or_default());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The imports of a text, one a line, and the rest.
+fn split(text: &str) -> (String, String) {
+    let text = strip(text);
+    let (imports, rest): (Vec<&str>, Vec<&str>) =
+        text.lines().partition(|line| line.starts_with("(import"));
+    (imports.join("\n"), rest.join("\n"))
+}
+
+/// The text without the field that begins so, where it has it.
+fn without(text: &str, start: &str) -> String {
+    let Some(at) = text.find(start) else { return text.to_owned() };
+    let mut depth = 0;
+    let length = text[at..].find(|c| {
+        depth += match c {
+            '(' => 1,
+            ')' => -1,
+            _ => 0,
+        };
+        depth == 0
+    });
+    format!("{}{}", &text[..at], &text[at + length.unwrap() + 1..])
 }
 
 fn wasm_type(ty: WasmType) -> &'static str {

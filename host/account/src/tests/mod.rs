@@ -2,7 +2,10 @@
 
 mod broker;
 mod budget;
+mod by_hand;
+mod caching;
 mod guest;
+mod hostile;
 mod loading;
 mod panics;
 mod pictures;

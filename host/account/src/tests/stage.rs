@@ -11,13 +11,27 @@ use crate::tests::broker::Broker;
 use crate::tests::guest::Guest;
 use crate::{
     AccountConfig, AccountHandle, ClockSource, Drive, Grant, Host, Limits, Plugin, PollConfig,
-    PollRequest, Secret, StepRead, ToAccount,
+    PollRequest, Secret, StartError, StepRead, ToAccount,
 };
 
 /// Longest wait for an event; only a failing test waits so long.
 pub(super) const WAIT: Duration = Duration::from_secs(30);
 /// The secret of every test account.
 pub(super) const SECRET: &str = "S3CRET-VALUE";
+
+/// The configuration of an account that may reach the broker.
+pub(super) fn config(broker: &Broker) -> AccountConfig {
+    AccountConfig {
+        name: "a".into(),
+        settings: Vec::new(),
+        secrets: [("key".to_owned(), Secret::new(SECRET))].into(),
+        grants: vec![Grant::origin(&broker.url).unwrap().with_private()],
+        limits: Limits { cpu_ms: 50, single_write_budget_ms: 5_000, ..Limits::default() },
+        poll: PollConfig { drive: Drive::Steps, ..PollConfig::default() },
+        clock: ClockSource::Wall,
+        log: None,
+    }
+}
 
 /// An account under test.
 pub(super) struct Stage {
@@ -58,22 +72,22 @@ impl Stage {
     }
 
     fn at(broker: Broker, guest: Guest, change: impl FnOnce(&mut AccountConfig)) -> Self {
-        let host = Host::new().unwrap();
+        Self::on(&Host::new().unwrap(), broker, &guest, change).unwrap()
+    }
+
+    /// An account of a host that has others.
+    pub(super) fn on(
+        host: &Host,
+        broker: Broker,
+        guest: &Guest,
+        change: impl FnOnce(&mut AccountConfig),
+    ) -> Result<Self, StartError> {
         let plugin = host.load(&guest.build(), "hostile").unwrap();
-        let mut config = AccountConfig {
-            name: "a".into(),
-            settings: Vec::new(),
-            secrets: [("key".to_owned(), Secret::new(SECRET))].into(),
-            grants: vec![Grant::origin(&broker.url).unwrap().with_private()],
-            limits: Limits { cpu_ms: 50, single_write_budget_ms: 5_000, ..Limits::default() },
-            poll: PollConfig { drive: Drive::Steps, ..PollConfig::default() },
-            clock: ClockSource::Wall,
-            log: None,
-        };
+        let mut config = config(&broker);
         change(&mut config);
         let (tell, events) = bounded(64);
-        let account = AccountHandle::start(&host, &plugin, config, tell).unwrap();
-        Self { broker, account, host, events }
+        let account = AccountHandle::start(host, &plugin, config, tell)?;
+        Ok(Self { broker, account, host: host.clone(), events })
     }
 
     /// Another plugin for this account.

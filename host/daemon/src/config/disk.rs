@@ -28,7 +28,8 @@ pub fn check(file: &ConfigFile, config: &Config, host: Option<&Host>, out: &mut 
     let mut compiled = Compiled::new();
     for (written, account) in file.account.iter().zip(&config.accounts) {
         plugin(written, account, host, &mut compiled, out);
-        for (name, source) in &account.secrets {
+        for (name, secret) in &account.secrets {
+            let source = &secret.source;
             let Some(written) = written.secrets.get(name) else { continue };
             let why = match source.read() {
                 Ok(secret) if secret.len() < SECRET_BYTES_MIN => {

@@ -178,7 +178,7 @@ pub struct AccountTable {
     pub guards: GuardsTable,
 }
 
-/// Where a secret comes from; exactly one of the two.
+/// Where a secret comes from, exactly one of file and env, and where it may go.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecretTable {
@@ -186,6 +186,8 @@ pub struct SecretTable {
     pub file: Option<String>,
     /// An environment variable.
     pub env: Option<String>,
+    /// Hosts that it may be sent to, each one of the account's grants; left out, all of these.
+    pub hosts: Option<Vec<At<String>>>,
 }
 
 /// `[[account.grant]]`.

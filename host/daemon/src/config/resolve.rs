@@ -21,7 +21,7 @@ use super::file::{
 };
 use super::load::Complaint;
 use super::resolved::{
-    AccountSettings, Config, GrantSettings, PolicySettings, SecretSource, VERBS,
+    AccountSettings, Config, GrantSettings, PolicySettings, SecretSettings, SecretSource, VERBS,
 };
 use super::shape::nearest;
 use super::units::{amount, percent, show_ms, span_ms};
@@ -169,7 +169,11 @@ impl Resolver<'_> {
             secrets: table
                 .secrets
                 .iter()
-                .filter_map(|(name, secret)| Some((name.clone(), self.secret(name, secret)?)))
+                .filter_map(|(name, secret)| {
+                    let hosts = self.secret_hosts(name, secret, &table.grant);
+                    let source = self.secret(name, secret)?;
+                    Some((name.clone(), SecretSettings { source, hosts }))
+                })
                 .collect(),
             grants: table.grant.iter().map(|grant| self.grant(grant)).collect(),
             rules: self.rules(table),
@@ -327,6 +331,36 @@ impl Resolver<'_> {
                 None
             }
         }
+    }
+
+    /// A host that no grant names would never be asked, so a secret for it is a slip of the pen.
+    fn secret_hosts(
+        &mut self,
+        name: &str,
+        written: &At<super::file::SecretTable>,
+        grants: &[GrantTable],
+    ) -> Option<Vec<String>> {
+        let hosts = written.get().hosts.as_ref()?;
+        if hosts.is_empty() {
+            let message = format!("the secret `{name}` is for no host, so it could not be used");
+            self.complain(
+                Complaint::new("C006", message, written.span(), "empty")
+                    .help("leave `hosts` out to allow every host of the account's grants"),
+            );
+        }
+        let granted: Vec<String> =
+            grants.iter().map(|grant| grant.host.get().to_ascii_lowercase()).collect();
+        let is_granted = |host: &str| granted.iter().any(|known| known.eq_ignore_ascii_case(host));
+        for host in hosts.iter().filter(|host| !is_granted(host.get())) {
+            let message =
+                format!("the secret `{name}` is for {}, which no grant names", host.get());
+            let help = match nearest(host.get(), granted.iter().map(String::as_str)) {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => format!("the granted hosts are: {}", granted.join(", ")),
+            };
+            self.complain(Complaint::new("C006", message, host.span(), "not granted").help(help));
+        }
+        Some(hosts.iter().map(|host| host.get().to_ascii_lowercase()).collect())
     }
 
     fn grant(&mut self, table: &GrantTable) -> GrantSettings {

@@ -64,8 +64,8 @@ pub struct AccountSettings {
     pub sha256: Option<String>,
     /// What the plugin is told at connect.
     pub settings: Vec<(String, String)>,
-    /// Where its secrets come from.
-    pub secrets: BTreeMap<String, SecretSource>,
+    /// Where its secrets come from, and where they may go.
+    pub secrets: BTreeMap<String, SecretSettings>,
     /// What it may reach.
     pub grants: Vec<GrantSettings>,
     /// What the core is told of it.
@@ -99,6 +99,15 @@ pub struct GrantSettings {
     pub read: bool,
     /// Whether the host may be private or this machine.
     pub private: bool,
+}
+
+/// Where a secret comes from, and where it may go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretSettings {
+    /// Where it is.
+    pub source: SecretSource,
+    /// The hosts it may be sent to; none = every host of the account's grants.
+    pub hosts: Option<Vec<String>>,
 }
 
 /// Where a secret comes from.

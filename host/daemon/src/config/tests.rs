@@ -23,7 +23,7 @@ plugin = "plugins/alpaca.wasm"
 sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
 policies = ["trailing_stop"]
 settings = { base_url = "https://paper-api.alpaca.markets" }
-secrets = { key_id = { file = "secrets/key" }, key = { env = "ALPACA_KEY" } }
+secrets = { key_id = { file = "secrets/key" }, key = { env = "ALPACA_KEY", hosts = ["paper-api.alpaca.markets"] } }
 armed = true
 protection_deadline = "2500ms"
 on_breached = "market_close"
@@ -84,6 +84,11 @@ fn a_good_file_becomes_a_configuration_without_units() {
     assert_eq!(account.rules.max_day_loss.unwrap().to_string(), "500");
     assert_eq!(account.rules.max_drawdown_percent.unwrap().to_string(), "12.5");
     assert_eq!(account.rules.on_shutdown, OnShutdown::CancelEntries);
+    assert_eq!(account.secrets["key_id"].hosts, None);
+    assert_eq!(
+        account.secrets["key"].hosts.as_deref(),
+        Some(&["paper-api.alpaca.markets".to_owned()][..])
+    );
     assert_eq!((account.grants[0].scheme, account.grants[0].port), ("https", 443));
 }
 
@@ -138,6 +143,14 @@ fn each_wrong_meaning_is_told_with_what_to_write_instead() {
         ("schema = 1\nACCOUNTcollar = '50'\n", 5, "not a percentage", "\"50%\""),
         ("schema = 1\nACCOUNTsha256 = 'abc'\n", 5, "64 hexadecimal", "sha256sum"),
         ("schema = 1\nACCOUNTsecrets = { k = {} }\n", 5, "secret `k`", "file = "),
+        ("schema = 1\nACCOUNTsecrets = { k = { env = 'K', hosts = [] } }\n", 5, "no host", "leave"),
+        (
+            "schema = 1\nACCOUNTgrant = [{ host = 'a.example' }]\n\
+             secrets = { k = { env = 'K', hosts = ['b.example'] } }\n",
+            6,
+            "is for b.example, which no grant names",
+            "did you mean \"a.example\"?",
+        ),
         ("schema = 1\nACCOUNTgrant = [{ host = 'https://x' }]\n", 5, "not one host", "name only"),
         ("schema = 1\nACCOUNTACCOUNT", 6, "two accounts are named", ""),
         ("schema = 1\nACCOUNTpoll_fills = '5s'\n", 5, "between 200ms and 2s", "\"1s\""),

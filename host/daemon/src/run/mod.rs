@@ -28,5 +28,5 @@ pub use entries::{Distances, Entries, EntriesError};
 pub use kill_file::NAME as KILL_FILE;
 pub use policies::{PolicyBuilder, sources};
 pub use report::TapeReport;
-pub use start::{Plan, Running, hold, start};
+pub use start::{Plan, Running, account_config, hold, start};
 pub use tape::{TapeDriver, TapeError};

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use bracketd_account::{
-    AccountConfig, AccountHandle, ClockSource, Drive, Grant, Host, Limits, LogLine, Plugin,
-    PollConfig, Scheme, Secret,
+    AccountConfig, AccountHandle, ClockSource, CompiledCache, Drive, Grant, Host, Limits, LogLine,
+    Plugin, PollConfig, Scheme, Secret,
 };
 use bracketd_core::book::{Book, OnShutdown};
 use bracketd_core::broker::FromAccount;
@@ -44,6 +44,7 @@ use crate::effect::point;
 use crate::guards;
 use crate::http::Server;
 use crate::message::{Mode, ToEngine};
+use crate::plugin_record;
 use crate::vital;
 use crate::watch::{self, Snapshot, Watch};
 
@@ -302,9 +303,10 @@ fn start_accounts(
     let log = account_log::start()?;
     for account in &config.accounts {
         let Some(plugin) = plugins.get(&account.name) else { continue };
-        let configured = account_config(account, clock, log.clone())?;
+        let configured = account_config(account, clock, Some(log.clone()))?;
         let handle = AccountHandle::start(host, plugin, configured, tell.clone())
             .with_context(|| format!("account {} does not start", account.name))?;
+        plugin_record::keep(&config.data_dir, plugin, &handle.info());
         accounts.insert(account.name.clone(), handle);
     }
     Ok(accounts)
@@ -406,6 +408,7 @@ fn unusable(data_dir: &Path, error: StoreError) -> anyhow::Error {
 fn load_plugins(host: &Host, config: &Config) -> anyhow::Result<BTreeMap<AccountName, Plugin>> {
     let mut by_file: BTreeMap<&Path, Plugin> = BTreeMap::new();
     let mut plugins = BTreeMap::new();
+    let cache = cache(&config.data_dir);
     for account in &config.accounts {
         let path = account.plugin.as_path();
         if !by_file.contains_key(path) {
@@ -413,7 +416,11 @@ fn load_plugins(host: &Host, config: &Config) -> anyhow::Result<BTreeMap<Account
                 format!("account {}: cannot read its plugin {}", account.name, path.display())
             })?;
             let name = path.file_stem().map(|s| s.to_string_lossy()).unwrap_or_default();
-            let plugin = host.load(&bytes, &name).with_context(|| {
+            let loaded = match &cache {
+                Some(cache) => host.load_cached(&bytes, &name, cache),
+                None => host.load(&bytes, &name),
+            };
+            let plugin = loaded.with_context(|| {
                 format!("account {}: its plugin {} is not taken", account.name, path.display())
             })?;
             by_file.insert(path, plugin);
@@ -431,6 +438,15 @@ fn load_plugins(host: &Host, config: &Config) -> anyhow::Result<BTreeMap<Account
         };
     }
     Ok(plugins)
+}
+
+/// The compiled plugins of the data directory. Without them every start compiles.
+pub(super) fn cache(data_dir: &Path) -> Option<CompiledCache> {
+    CompiledCache::open(data_dir)
+        .inspect_err(|error| {
+            tracing::warn!(%error, "compiled plugins cannot be kept; each start compiles them");
+        })
+        .ok()
 }
 
 /// The first load is a reload like any other: what is broken on disk leaves the last good version
@@ -478,15 +494,24 @@ fn policy_settings(config: &Config) -> anyhow::Result<BTreeMap<PolicyName, Polic
     Ok(all)
 }
 
-fn account_config(
+/// What an account runs with, its secrets read.
+///
+/// # Errors
+/// Where a secret is not to be had.
+pub fn account_config(
     account: &AccountSettings,
     clock: &Clock,
-    log: Sender<LogLine>,
+    log: Option<Sender<LogLine>>,
 ) -> anyhow::Result<AccountConfig> {
     let mut secrets = BTreeMap::new();
-    for (name, source) in &account.secrets {
-        let value = source.read().with_context(|| format!("account {}", account.name))?;
-        secrets.insert(name.clone(), Secret::new(value));
+    for (name, settings) in &account.secrets {
+        let value = settings.source.read().with_context(|| format!("account {}", account.name))?;
+        let secret = Secret::new(value);
+        let secret = match &settings.hosts {
+            Some(hosts) => secret.only_for(hosts.clone()),
+            None => secret,
+        };
+        secrets.insert(name.clone(), secret);
     }
     let (drive, clock) = match clock {
         Clock::Wall => (Drive::Timer, ClockSource::Wall),
@@ -509,7 +534,7 @@ fn account_config(
             picture_ms: account.poll_picture_ms,
         },
         clock,
-        log: Some(log),
+        log,
     })
 }
 
