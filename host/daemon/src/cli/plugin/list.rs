@@ -42,8 +42,8 @@ fn running_row(account: &Value) -> Value {
     };
     json!({
         "account": text(account, "/name"), "plugin": name, "version": version,
-        "sha256": text(account, "/digest"), "abi": ABI,
-        "generation": account.get("generation"), "state": state,
+        "sha256": text(account, "/plugins/digest"), "abi": ABI,
+        "generation": account.pointer("/plugins/generation"), "state": state,
     })
 }
 
