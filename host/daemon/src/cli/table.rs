@@ -179,12 +179,29 @@ mod tests {
             ),
             (
                 Some(43),
-                "ID  KIND  WHY                        PRICE\n7   stop  the broker has rejected…   183.96",
+                "ID  KIND  WHY                       PRICE\n\
+                 7   stop  the broker has rejected…  183.96",
             ),
-            (Some(34), "ID  KIND  WHY               PRICE\n7   stop  the broker has r…  183.96"),
-            (Some(33), "ID  WHY               PRICE   …\n7   the broker has r…  183.96"),
-            (Some(24), "ID  WHY                …\n7   the broker has re…"),
-            (Some(5), "ID  WHY               …\n7   the broker has r…"),
+            (
+                Some(34),
+                "ID  KIND  WHY              PRICE\n\
+                 7   stop  the broker has…  183.96",
+            ),
+            (
+                Some(33),
+                "ID  WHY                 PRICE   …\n\
+                 7   the broker has re…  183.96",
+            ),
+            (
+                Some(24),
+                "ID  WHY                …\n\
+                 7   the broker has r…",
+            ),
+            (
+                Some(5),
+                "ID  WHY              …\n\
+                 7   the broker has…",
+            ),
         ];
         for (width, wanted) in shown {
             assert_eq!(table(&columns, all(), width), wanted, "{width:?}");

@@ -194,9 +194,9 @@ ID  ACCOUNT  SYMBOL  STATE        GAP MS  WHY
 #[test]
 fn every_table_fits_a_terminal_of_eighty_columns_and_says_what_it_leaves_out() {
     let rows = [
-        ("bracketd tx list", "ID  SYMBOL  SIDE   STATUS  HELD"),
-        ("bracketd tx show 7", "ROLE    SIDE  KIND"),
-        ("bracketd guard show", "GUARD  KEY"),
+        ("bracketd tx list", "ID  SYMBOL  SIDE  STATUS"),
+        ("bracketd tx show 7", "ROLE  "),
+        ("bracketd guard show", "GUARD  "),
         ("bracketd guard test", "GUARD  "),
         ("bracketd status", "ACCOUNT  "),
         ("bracketd portfolio", "ACCOUNT  "),

@@ -122,15 +122,11 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
         .map_err(|error| not_started(&data_dir, error))?;
     point("start.loaded");
     let kill_file = kill_file::look(&data_dir);
-    let arming = Arming::read(engine.ledger(), engine.book().epoch)
-        .map_err(|error| unusable(&data_dir, error))?;
-    let alerts = first_alerts(engine.book(), &arming, kill_file.as_ref());
+    let (arming, alerts) = first_look(&engine, &data_dir, kill_file.as_ref())?;
 
     let (inbox, said) = bounded(INBOX);
     let (tell, heard) = bounded::<FromAccount>(HEARD);
     let accounts = start_accounts(&host, &plugins, &config, &clock, (loaded.kv, &tell))?;
-    let accounts_of = config.accounts.iter();
-    let written = accounts_of.map(|a| (a.name.clone(), a.guards_written.clone())).collect();
     point("start.connecting");
     let poll = Duration::from_millis(config.policies_poll_ms);
     let (watching, looks) = watch::start(&config.policies_dir, poll)?;
@@ -150,7 +146,7 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
         recorder: activity.recorder(),
         policies,
         plugins: stager,
-        identity: Identity { mode, written },
+        identity: identity(mode, &config),
         entries,
         clock,
         inbox: said,
@@ -259,6 +255,24 @@ fn identities(plugins: &BTreeMap<AccountName, Plugin>) -> BTreeMap<AccountName, 
     let version = env!("CARGO_PKG_VERSION");
     let of = |plugin: &Plugin| format!("bracketd {version}, plugin sha256 {}", plugin.digest());
     plugins.iter().map(|(name, plugin)| (name.clone(), of(plugin))).collect()
+}
+
+/// What the daemon says of itself.
+fn identity(mode: Mode, config: &Config) -> Identity {
+    let written = config.accounts.iter().map(|a| (a.name.clone(), a.guards_written.clone()));
+    Identity { mode, written: written.collect() }
+}
+
+/// Who armed and disarmed the accounts, and what must not be overlooked.
+fn first_look(
+    engine: &Engine,
+    data_dir: &Path,
+    file: Option<&KillFile>,
+) -> anyhow::Result<(Arming, Vec<String>)> {
+    let arming = Arming::read(engine.ledger(), engine.book().epoch)
+        .map_err(|error| unusable(data_dir, error))?;
+    let alerts = first_alerts(engine.book(), &arming, file);
+    Ok((arming, alerts))
 }
 
 fn first_alerts(book: &Book, arming: &Arming, file: Option<&KillFile>) -> Vec<String> {
