@@ -29,6 +29,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         grants: vec![Grant::origin(&url)?.with_private()],
         limits: Limits { cpu_ms: 60_000, ..Limits::default() },
         poll: PollConfig::default(),
+        kv: Vec::new(),
         clock: ClockSource::Wall,
         log: None,
     };

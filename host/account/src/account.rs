@@ -305,14 +305,10 @@ impl AccountHandle {
         }
     }
 
-    /// The plugin's `kv` memory, when it changed since the last call: for the ledger.
+    /// The plugin's `kv` memory, when it changed since the last call: for the ledger, and back in
+    /// [`AccountConfig::kv`] at the next start.
     pub fn kv_dirty(&self) -> Option<Vec<KvEntry>> {
         self.shared.kv.changed()
-    }
-
-    /// Puts back the `kv` memory of an earlier run.
-    pub fn kv_restore(&self, entries: Vec<KvEntry>) {
-        self.shared.kv.restore(entries);
     }
 
     fn spawn_readers(

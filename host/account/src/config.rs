@@ -14,6 +14,7 @@ use bracketd_core::ids::AccountName;
 
 use crate::grant::Grant;
 use crate::guest::LogLine;
+use crate::guest::kv::KvEntry;
 use crate::secret::Secret;
 
 /// Everything an account needs to start.
@@ -31,6 +32,8 @@ pub struct AccountConfig {
     pub limits: Limits,
     /// How often the account reads on its own.
     pub poll: PollConfig,
+    /// What its plugin remembers from an earlier run.
+    pub kv: Vec<KvEntry>,
     /// What `clock.now` answers.
     pub clock: ClockSource,
     /// Where the lines of the plugin and of its host go; none = they are counted and dropped.

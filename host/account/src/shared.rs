@@ -119,7 +119,7 @@ impl Shared {
         events: Sender<FromAccount>,
     ) -> Self {
         let (secrets, client, senders) = parts;
-        let AccountConfig { name, settings, grants, limits, clock, log, .. } = config;
+        let AccountConfig { name, settings, grants, limits, kv, clock, log, .. } = config;
         let scheduler = Arc::new(Scheduler::new(limits.messages_per_minute, limits.queue, &clock));
         Self {
             name,
@@ -132,7 +132,7 @@ impl Shared {
             scheduler,
             rests: AtomicBool::new(false),
             nudge,
-            kv: Kv::new(limits.kv_keys, limits.kv_bytes),
+            kv: Kv::new(limits.kv_keys, limits.kv_bytes).holding(kv),
             log: LogSink::new(log, limits.log_lines_per_second),
             limits,
             running,

@@ -35,6 +35,8 @@ pub struct Batch<'a> {
     pub controls: Vec<(AccountName, &'a Control)>,
     /// The daemon's own kill switch, where it changed.
     pub kill: Option<&'a Kill>,
+    /// Accounts whose plugin remembers something else, with all that it remembers.
+    pub kv: Vec<(AccountName, &'a [KvEntry])>,
 }
 
 impl Batch<'_> {
@@ -50,6 +52,7 @@ impl Batch<'_> {
             instruments: Vec::new(),
             controls: Vec::new(),
             kill: None,
+            kv: Vec::new(),
         }
     }
 }
@@ -73,6 +76,17 @@ pub struct PolicyState {
     pub state_json: String,
     /// Content hash of the version that wrote it.
     pub digest: String,
+}
+
+/// Something that an account's plugin remembers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KvEntry {
+    /// Its key.
+    pub key: String,
+    /// Its bytes.
+    pub value: Vec<u8>,
+    /// Rises with each put.
+    pub revision: u64,
 }
 
 /// One version of a policy with its whole source, so that it can run again without its file.
@@ -112,6 +126,8 @@ pub struct Loaded {
     pub policy_versions: Vec<PolicyVersion>,
     /// Instruments as they were last read.
     pub instruments: Vec<(AccountName, Instrument)>,
+    /// What each account's plugin remembers.
+    pub kv: BTreeMap<AccountName, Vec<KvEntry>>,
     /// The number of the newest fact; 0 before the first.
     pub last_fact_seq: u64,
 }

@@ -11,10 +11,10 @@ use bracketd_core::ids::{AccountName, TransactionId};
 use bracketd_core::transaction::Transaction;
 use rusqlite::{Connection, Params};
 
-use crate::batch::{ENDED_KEPT, Loaded, PolicyState, PolicyVersion};
+use crate::batch::{ENDED_KEPT, KvEntry, Loaded, PolicyState, PolicyVersion};
 use crate::error::StoreError;
 use crate::rows::cells::Cells;
-use crate::rows::{Table, control, instrument, int, op, order, policy, slice, transaction};
+use crate::rows::{Table, control, instrument, int, kv, op, order, policy, slice, transaction};
 
 const LIVE: &str = "WHERE status NOT IN ('CLOSED', 'FAILED') ORDER BY id";
 const ENDED: &str = "WHERE status IN ('CLOSED', 'FAILED') \
@@ -52,8 +52,17 @@ pub(crate) fn load(sql: &Connection) -> Result<Loaded, StoreError> {
             [],
             instrument::read,
         )?,
+        kv: remembered(sql)?,
         last_fact_seq: last_fact_seq(sql)?,
     })
+}
+
+fn remembered(sql: &Connection) -> Result<BTreeMap<AccountName, Vec<KvEntry>>, StoreError> {
+    let mut all: BTreeMap<AccountName, Vec<KvEntry>> = BTreeMap::new();
+    for (account, entry) in list(sql, &kv::KV, "ORDER BY account, key", [], kv::read)? {
+        all.entry(account).or_default().push(entry);
+    }
+    Ok(all)
 }
 
 /// Ended transactions, the last to end first, that ended before that one.

@@ -28,6 +28,7 @@ pub(super) fn config(broker: &Broker) -> AccountConfig {
         grants: vec![Grant::origin(&broker.url).unwrap().with_private()],
         limits: Limits { cpu_ms: 50, single_write_budget_ms: 5_000, ..Limits::default() },
         poll: PollConfig { drive: Drive::Steps, ..PollConfig::default() },
+        kv: Vec::new(),
         clock: ClockSource::Wall,
         log: None,
     }

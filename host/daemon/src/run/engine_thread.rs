@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use bracketd_account::{AccountHandle, AccountStatus, PollRequest, StepRead, ToAccount};
+use bracketd_account::{AccountHandle, AccountStatus, KvEntry, PollRequest, StepRead, ToAccount};
 use bracketd_core::broker::{BrokerEvent, FromAccount};
 use bracketd_core::command::{Command, OpState, Read};
 use bracketd_core::control::KillLevel;
@@ -20,8 +20,8 @@ use bracketd_core::protection::Protection;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{EntryKind, Transaction, TransactionStatus};
 use bracketd_engine::{Dispatch, Engine, Input, Ticket};
-use bracketd_store::SpareRoom;
 use bracketd_store::activity::Recorder;
+use bracketd_store::{KvEntry as Stored, SpareRoom};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::arming::Arming;
@@ -184,6 +184,7 @@ impl EngineThread {
                 // Without prices no policy decides any more.
                 inputs.retain(|input| !is_price(input));
             }
+            self.plugin_memories(&mut inputs);
             let heard = effect::heard(&inputs, self.is_ready());
             let reads = self.reads_awaited(&inputs);
             let dispatch = self.engine.step(self.clock.now(), inputs, &WallBudget::new());
@@ -300,6 +301,15 @@ impl EngineThread {
             }
         }
         std::ops::ControlFlow::Continue(())
+    }
+
+    /// What plugins put into their memory since the last step.
+    fn plugin_memories(&self, inputs: &mut Vec<Input>) {
+        for (name, handle) in &self.accounts {
+            let stored = |KvEntry { key, value, revision }| Stored { key, value, revision };
+            let changed = handle.kv_dirty().map(|all| all.into_iter().map(stored).collect());
+            inputs.extend(changed.map(|all| Input::Remembers(name.clone(), all)));
+        }
     }
 
     pub(super) fn ticket(&mut self) -> Ticket {
@@ -493,7 +503,8 @@ fn is_price(input: &Input) -> bool {
         | Input::NotTaken { .. }
         | Input::Policies(_)
         | Input::KillFile(_)
-        | Input::Compare(_) => false,
+        | Input::Compare(_)
+        | Input::Remembers(..) => false,
     }
 }
 

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use bracketd_account::{
-    AccountConfig, AccountHandle, ClockSource, CompiledCache, Drive, Grant, Host, Limits, LogLine,
-    Plugin, PollConfig, Scheme, Secret,
+    AccountConfig, AccountHandle, ClockSource, CompiledCache, Drive, Grant, Host, KvEntry, Limits,
+    LogLine, Plugin, PollConfig, Scheme, Secret,
 };
 use bracketd_core::book::{Book, OnShutdown};
 use bracketd_core::broker::FromAccount;
@@ -24,7 +24,8 @@ use bracketd_engine::{Engine, PolicySettings, Settings, StartError};
 use bracketd_policy::{BuildReport, Params, PolicySet, Verbs};
 use bracketd_store::activity::{ActivityLog, ActivityOptions};
 use bracketd_store::{
-    DirLock, LEDGER_FILE, Ledger, OpenOptions, PolicyVersion, SpareRoom, StoreError,
+    DirLock, KvEntry as Stored, LEDGER_FILE, Ledger, OpenOptions, PolicyVersion, SpareRoom,
+    StoreError,
 };
 use crossbeam_channel::{Sender, bounded};
 
@@ -127,7 +128,7 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
 
     let (inbox, said) = bounded(INBOX);
     let (tell, heard) = bounded::<FromAccount>(HEARD);
-    let accounts = start_accounts(&host, &plugins, &config, &clock, &tell)?;
+    let accounts = start_accounts(&host, &plugins, &config, &clock, (loaded.kv, &tell))?;
     let accounts_of = config.accounts.iter();
     let written = accounts_of.map(|a| (a.name.clone(), a.guards_written.clone())).collect();
     point("start.connecting");
@@ -283,13 +284,16 @@ fn start_accounts(
     plugins: &BTreeMap<AccountName, Plugin>,
     config: &Config,
     clock: &Clock,
-    tell: &Sender<FromAccount>,
+    (mut memories, tell): (BTreeMap<AccountName, Vec<Stored>>, &Sender<FromAccount>),
 ) -> anyhow::Result<BTreeMap<AccountName, AccountHandle>> {
     let mut accounts = BTreeMap::new();
     let log = account_log::start()?;
     for account in &config.accounts {
         let Some(plugin) = plugins.get(&account.name) else { continue };
-        let configured = account_config(account, clock, Some(log.clone()))?;
+        let mut configured = account_config(account, clock, Some(log.clone()))?;
+        let remembered = memories.remove(&account.name).unwrap_or_default().into_iter();
+        let put_back = |Stored { key, value, revision }| KvEntry { key, value, revision };
+        configured.kv = remembered.map(put_back).collect();
         let handle = AccountHandle::start(host, plugin, configured, tell.clone())
             .with_context(|| format!("account {} does not start", account.name))?;
         plugin_record::keep(&config.data_dir, plugin, &handle.info());
@@ -519,6 +523,7 @@ pub fn account_config(
             prices_ms: account.poll_prices_ms,
             picture_ms: account.poll_picture_ms,
         },
+        kv: Vec::new(),
         clock,
         log,
     })

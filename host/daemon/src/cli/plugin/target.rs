@@ -54,6 +54,7 @@ pub(super) fn bare() -> AccountConfig {
         grants: Vec::new(),
         limits: Limits::default(),
         poll: PollConfig::default(),
+        kv: Vec::new(),
         clock: ClockSource::Wall,
         log: None,
     }
