@@ -57,7 +57,11 @@ impl Host {
             .wasm_relaxed_simd(false)
             .cranelift_nan_canonicalization(true)
             .max_wasm_stack(STACK_BYTES)
-            .parallel_compilation(true);
+            .parallel_compilation(true)
+            // Tables for native debuggers and for offsets in backtraces, which nobody here reads;
+            // with them, loading compiled code takes twice as long.
+            .native_unwind_info(false)
+            .generate_address_map(false);
         if cfg!(debug_assertions) {
             // Tests start hundreds of daemons: there the compiler's time counts, not the guest's.
             config

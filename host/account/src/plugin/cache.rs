@@ -21,7 +21,7 @@ use wasmtime::component::Component;
 pub const CACHE_DIR: &str = "cache";
 /// The installation's key, in the data directory: whoever has it can have code run as the daemon.
 pub const CACHE_KEY_FILE: &str = "cache.key";
-/// So many files stay, those that were used last; Alpaca's is 2.4 MB.
+/// So many files stay, those that were used last; Alpaca's is 1.8 MB.
 const FILES_MAX: usize = 8;
 const KEY_BYTES: usize = blake3::KEY_LEN;
 const MAC_BYTES: usize = blake3::OUT_LEN;

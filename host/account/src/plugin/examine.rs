@@ -8,6 +8,7 @@ use wasmtime::component::{Component, HasSelf, Linker};
 use crate::bindings::BrokerAccount;
 use crate::guest::GuestState;
 use crate::host::Host;
+use crate::plugin::exports::Words;
 use crate::plugin::sections::{Section, sections};
 use crate::plugin::{LoadError, binary, compile, digest, exports};
 
@@ -77,7 +78,7 @@ impl Examined {
                 return examined;
             }
         };
-        let found = exports::look(engine, &component);
+        let found = exports::look(engine, &component, Words::All);
         examined.exports = found.exports;
         examined.imports_seen = found.imports_seen;
         examined.exports_seen = found.exports_seen;

@@ -74,15 +74,28 @@ pub(crate) struct Look {
     pub problems: Vec<LoadError>,
 }
 
+/// How much is put into words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Words {
+    /// Only what is wrong: a load has no time for more.
+    Problems,
+    /// Everything.
+    All,
+}
+
 /// Looks at everything.
-pub(crate) fn look(engine: &Engine, component: &Component) -> Look {
+pub(crate) fn look(engine: &Engine, component: &Component, words: Words) -> Look {
     let ty = component.component_type();
     let offered: Vec<String> = OFFERED.iter().map(|name| interface(name)).collect();
     let mut problems = Vec::new();
     let account = abi_instance(engine, component).map_err(|error| problems.push(error)).ok();
-    let mut imports_seen = Vec::new();
+    let (mut imports, mut imports_seen) = (Vec::new(), Vec::new());
     for (name, item) in ty.imports(engine) {
         let is_offered = offered.iter().any(|o| o == name);
+        imports.push(name.to_owned());
+        if is_offered && words == Words::Problems {
+            continue;
+        }
         let name = name.to_owned();
         if !is_offered {
             let offered = offered.clone();
@@ -97,12 +110,17 @@ pub(crate) fn look(engine: &Engine, component: &Component) -> Look {
     let cx = ty.instance_type();
     let mut exports_seen = Vec::new();
     for (name, matches) in account.iter().flat_map(|_| FUNCTIONS) {
-        let (expected, name) = (expected_line(name), (*name).to_owned());
-        let export = account.as_ref().and_then(|account| account.get_export(engine, &name));
-        let (found, fits) = match export.map(|export| export.ty) {
-            Some(ComponentItem::ComponentFunc(func)) => (Some(show(&func)), matches(&func, &cx)),
-            Some(_) | None => (None, false),
+        let export = account.as_ref().and_then(|account| account.get_export(engine, name));
+        let func = match export.map(|export| export.ty) {
+            Some(ComponentItem::ComponentFunc(func)) => Some(func),
+            Some(_) | None => None,
         };
+        let fits = func.as_ref().is_some_and(|func| matches(func, &cx));
+        if fits && words == Words::Problems {
+            continue;
+        }
+        let (name, expected, found) =
+            (name.to_owned(), expected_line(name), func.as_ref().map(show));
         match &found {
             Some(_) if fits => {}
             Some(found) => problems.push(LoadError::WrongSignature {
@@ -116,7 +134,7 @@ pub(crate) fn look(engine: &Engine, component: &Component) -> Look {
         exports_seen.push(ExportSeen { name, expected, found, fits });
     }
     Look {
-        imports: imports_seen.iter().map(|seen| seen.name.clone()).collect(),
+        imports,
         exports: ty.exports(engine).map(|(name, _)| name.to_owned()).collect(),
         imports_seen,
         exports_seen,

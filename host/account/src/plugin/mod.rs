@@ -70,7 +70,7 @@ impl Plugin {
         let is_from_cache = kept.is_some();
         let component = kept.map_or_else(|| compile(engine, wasm), Ok)?;
         // Also what comes from the cache: it may have been put there by a host of another ABI.
-        let found = exports::look(engine, &component);
+        let found = exports::look(engine, &component, exports::Words::Problems);
         if let Some(problem) = found.problems.into_iter().next() {
             return Err(problem);
         }
