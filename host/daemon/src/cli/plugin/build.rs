@@ -93,6 +93,7 @@ fn compile(dir: &Path, compiler: &Compiler) -> Result<PathBuf, Failure> {
     let mut command = compiler.cargo();
     command.current_dir(dir).args(["build", "--release", "--lib", "--target", TARGET]);
     command.arg("--message-format=json-render-diagnostics");
+    toolchain::hide_paths(&mut command, dir);
     // What cargo has to say goes to the terminal; what it made comes as JSON.
     let output = command
         .stderr(Stdio::inherit())

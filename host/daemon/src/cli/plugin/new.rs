@@ -92,6 +92,10 @@ fn project(lang: Language, name: &str) -> Vec<(String, String)> {
             let text = match path {
                 // It names its package, which is the only thing of ours in it.
                 "package-lock.json" => text.replace("\"bracketd-alpaca-js\"", &quoted),
+                "Cargo.toml" => {
+                    let own = text.replace("\"bracketd-alpaca\"", &quoted);
+                    own.replace("\"../sdk\"", "\"bracketd/sdk\"") + files::WORKSPACE
+                }
                 vendored if vendored.starts_with("bracketd/") => text.to_owned(),
                 _ => own(text),
             };

@@ -88,6 +88,23 @@ impl Compiler {
     }
 }
 
+/// No path of this machine may end up in a component: it is given away, and another machine should
+/// make the same bytes. Flags that a person has set stay.
+pub(super) fn hide_paths(command: &mut Command, dir: &Path) {
+    if ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"].iter().any(|name| std::env::var_os(name).is_some())
+    {
+        return;
+    }
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
+    let dir = dir.canonicalize().ok();
+    let known = [(dir, "/plugin"), (home, "/cargo")].into_iter();
+    let flags = known
+        .filter_map(|(from, to)| Some(format!("--remap-path-prefix={}={to}", from?.display())));
+    let flags: Vec<String> = flags.collect();
+    command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

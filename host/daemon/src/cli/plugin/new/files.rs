@@ -11,7 +11,7 @@ macro_rules! file {
 
 /// A project in Rust.
 pub(super) const RUST: &[(&str, &str)] = &[
-    file!("Cargo.toml", "template/rust/Cargo.toml.in"),
+    file!("Cargo.toml", "alpaca/Cargo.toml"),
     file!("README.md", "template/rust/README.md.in"),
     file!("src/adjust.rs", "alpaca/src/adjust.rs"),
     file!("src/client.rs", "alpaca/src/client.rs"),
@@ -80,3 +80,9 @@ pub(super) const BOTH: &[(&str, &str)] = &[
     file!("bracketd/wit/v1/account.wit", "wit/v1/account.wit"),
     file!("bracketd/wit/v1/host.wit", "wit/v1/host.wit"),
 ];
+
+/// What follows our plugin's `Cargo.toml`: the workspace that a project is by itself.
+pub(super) const WORKSPACE: &str = include_str!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../plugins/template/rust/workspace.toml.in"
+));

@@ -50,6 +50,22 @@ fn a_project_has_its_own_name_and_no_placeholder() {
     }
 }
 
+/// The crate of a project is ours, in a workspace of its own.
+#[test]
+fn a_crate_stands_alone() {
+    let files = project(Language::Rust, "acme");
+    let manifest = &files.iter().find(|(path, _)| path == "Cargo.toml").unwrap().1;
+    let read: toml::Table = toml::from_str(manifest).unwrap();
+    let sdk = &read["dependencies"]["bracketd-plugin-sdk"];
+    assert_eq!(sdk["path"].as_str(), Some("bracketd/sdk"));
+    assert_eq!(read["package"]["name"].as_str(), Some("acme"));
+    let shared = &read["workspace"]["package"];
+    for (key, value) in read["package"].as_table().unwrap() {
+        let is_shared = value.get("workspace").is_some();
+        assert!(!is_shared || shared.get(key).is_some(), "{key} is not in workspace.toml.in");
+    }
+}
+
 /// The version of the tool stands in three files; the lock file of ours serves the project.
 #[test]
 fn the_tool_of_a_project_is_the_one_that_is_locked() {
