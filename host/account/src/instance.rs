@@ -12,6 +12,7 @@ use wasmtime::{Store, UpdateDeadline};
 use crate::bindings::BrokerAccount;
 use crate::bindings::bracketd::broker::types as abi;
 use crate::bindings::exports::bracketd::broker::account::Guest;
+use crate::bindings::streaming::Streaming;
 use crate::config::ms;
 use crate::failure::caught;
 use crate::guest::{Call, Cut, GuestState, Mode, WriteSeen};
@@ -25,7 +26,15 @@ const START_CPU_MS: u64 = 500;
 /// One running instance.
 pub(crate) struct Instance {
     store: Store<GuestState>,
-    exports: BrokerAccount,
+    exports: Exports,
+}
+
+/// What a plugin exports.
+pub(crate) struct Exports {
+    /// What every plugin has.
+    pub account: BrokerAccount,
+    /// What some have.
+    pub streams: Option<Streaming>,
 }
 
 /// Why a call has no answer.
@@ -71,7 +80,7 @@ impl Instance {
         store.set_hostcall_fuel(shared.limits.hostcall_bytes);
         store.epoch_deadline_callback(|mut context| Ok(on_epoch(&mut context.data_mut().call)));
         begin(&mut store, Mode::Pure, u32::MAX, START_CPU_MS);
-        match plugin.pre().instantiate(&mut store) {
+        match exports(plugin, &mut store) {
             Ok(exports) => Ok(Self { store, exports }),
             Err(error) => Err(call_error(&store, &error)),
         }
@@ -79,15 +88,26 @@ impl Instance {
 
     /// Calls an export within its budget. Takes the instance, since a trap ends it.
     pub(crate) fn call<R>(
-        mut self,
+        self,
         budget: Budget,
         export: impl FnOnce(&Guest, &mut Store<GuestState>) -> wasmtime::Result<R>,
+    ) -> Called<R> {
+        self.call_any(budget, |exports, store| {
+            export(exports.account.bracketd_broker_account(), store)
+        })
+    }
+
+    /// The same of an export of any interface.
+    pub(crate) fn call_any<R>(
+        mut self,
+        budget: Budget,
+        export: impl FnOnce(&Exports, &mut Store<GuestState>) -> wasmtime::Result<R>,
     ) -> Called<R> {
         let limits = &self.store.data().shared.limits;
         let cpu_ms = limits.cpu_ms;
         begin(&mut self.store, budget.mode, budget.total_ms, cpu_ms);
         self.store.data().shared.counters.calls.fetch_add(1, Ordering::Relaxed);
-        let outcome = caught(|| export(self.exports.bracketd_broker_account(), &mut self.store));
+        let outcome = caught(|| export(&self.exports, &mut self.store));
         let call = &mut self.store.data_mut().call;
         let (write, requests, limited) = (call.write.take(), call.requests, call.limited);
         let result = match outcome {
@@ -114,6 +134,15 @@ impl Instance {
             generation: shared.generation,
         }
     }
+}
+
+fn exports(plugin: &Plugin, store: &mut Store<GuestState>) -> wasmtime::Result<Exports> {
+    let instance = plugin.pre().instance_pre().instantiate(&mut *store)?;
+    let (account, streams) = plugin.indices();
+    Ok(Exports {
+        account: account.load(&mut *store, &instance)?,
+        streams: streams.map(|streams| streams.load(&mut *store, &instance)).transpose()?,
+    })
 }
 
 fn begin(store: &mut Store<GuestState>, mode: Mode, total_ms: u32, cpu_ms: u64) {

@@ -77,6 +77,11 @@ impl Secrets {
         self.fill_with(text, |secret| percent(secret.bytes()))
     }
 
+    /// As [`Self::fill`], for a JSON text: the value is written as inside of a JSON string.
+    pub(crate) fn fill_json(&self, text: &str) -> Result<Vec<u8>, String> {
+        self.fill_with(text, |secret| json(secret.bytes()))
+    }
+
     fn fill_with(&self, text: &str, form: impl Fn(&Secret) -> Vec<u8>) -> Result<Vec<u8>, String> {
         let mut out = Vec::with_capacity(text.len());
         let mut rest = text;
@@ -146,10 +151,14 @@ fn percent(bytes: &[u8]) -> Vec<u8> {
 fn json(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     for &byte in bytes {
-        if matches!(byte, b'"' | b'\\') {
-            out.push(b'\\');
+        match byte {
+            b'"' | b'\\' => out.extend([b'\\', byte]),
+            b'\n' => out.extend(b"\\n"),
+            b'\r' => out.extend(b"\\r"),
+            b'\t' => out.extend(b"\\t"),
+            0..0x20 => out.extend(format!("\\u{byte:04x}").bytes()),
+            _ => out.push(byte),
         }
-        out.push(byte);
     }
     out
 }

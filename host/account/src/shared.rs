@@ -97,6 +97,10 @@ pub(crate) struct Counters {
     pub in_flight: AtomicUsize,
     /// The last thing that went wrong.
     pub last_error: Mutex<Option<String>>,
+    /// Sockets that the plugin wants.
+    pub sockets: AtomicUsize,
+    /// Those of them that are open.
+    pub sockets_open: AtomicUsize,
 }
 
 impl Shared {

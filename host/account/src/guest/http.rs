@@ -37,6 +37,8 @@ const HEADERS_OF_THE_HOST: [&str; 10] = [
     "upgrade",
     "accept-encoding",
 ];
+/// The same of whole families.
+const HEADER_PREFIXES_OF_THE_HOST: [&str; 2] = ["proxy-", "sec-websocket-"];
 /// Left for the guest to read the answer and return, out of the call's budget.
 const GUEST_SHARE: Duration = Duration::from_millis(25);
 
@@ -65,7 +67,7 @@ impl GuestState {
         if self.call.requests >= REQUESTS_MAX {
             return Err(denied(format!("more than {REQUESTS_MAX} requests in one call")));
         }
-        let url = parse(&request)?;
+        let url = parse(&request.url)?;
         let granted = permit(&self.shared.grants, &request.method, &url).map_err(denied)?;
         if granted.write || request.effect == http::Effect::Write {
             self.send_write(&request, &url, granted, deadline)
@@ -139,11 +141,12 @@ impl GuestState {
     }
 }
 
-fn parse(request: &http::Request) -> Result<Url, Failure> {
-    if request.url.len() > URL_BYTES_MAX {
-        return Err(denied(format!("an address of {} bytes is too long", request.url.len())));
+/// The address that a guest wrote.
+pub(crate) fn parse(text: &str) -> Result<Url, Failure> {
+    if text.len() > URL_BYTES_MAX {
+        return Err(denied(format!("an address of {} bytes is too long", text.len())));
     }
-    let mut url = Url::parse(&request.url).map_err(|e| denied(format!("not an address: {e}")))?;
+    let mut url = Url::parse(text).map_err(|e| denied(format!("not an address: {e}")))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(denied("an address may not hold a user or password".to_owned()));
     }
@@ -151,7 +154,8 @@ fn parse(request: &http::Request) -> Result<Url, Failure> {
     Ok(url)
 }
 
-fn address(secrets: &Secrets, url: &Url) -> Result<Uri, Failure> {
+/// The address with the secrets of its query filled in.
+pub(crate) fn address(secrets: &Secrets, url: &Url) -> Result<Uri, Failure> {
     let mut url = url.clone();
     if let Some(query) = url.query() {
         let query = query.replace("%7B%7Bsecret:", "{{secret:").replace("%7D%7D", "}}");
@@ -163,14 +167,20 @@ fn address(secrets: &Secrets, url: &Url) -> Result<Uri, Failure> {
     url.as_str().parse().map_err(|_| denied("not an address".to_owned()))
 }
 
-fn headers(secrets: &Secrets, wanted: &[(String, String)]) -> Result<HeaderMap, Failure> {
+/// The headers that a guest wrote, with their secrets filled in.
+pub(crate) fn headers(
+    secrets: &Secrets,
+    wanted: &[(String, String)],
+) -> Result<HeaderMap, Failure> {
     if wanted.len() > HEADERS_MAX {
         return Err(denied(format!("{} headers are too many", wanted.len())));
     }
     let mut all = HeaderMap::with_capacity(wanted.len());
     for (name, value) in wanted {
         let lower = name.to_ascii_lowercase();
-        if HEADERS_OF_THE_HOST.contains(&lower.as_str()) || lower.starts_with("proxy-") {
+        if HEADERS_OF_THE_HOST.contains(&lower.as_str())
+            || HEADER_PREFIXES_OF_THE_HOST.iter().any(|p| lower.starts_with(p))
+        {
             return Err(denied(format!("header {lower} belongs to the host")));
         }
         let bad = || denied(format!("header {lower} is malformed"));

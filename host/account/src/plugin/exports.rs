@@ -13,6 +13,7 @@ use wasmtime::component::{Component, ComponentNamedList, Lift, Lower};
 
 use crate::bindings::bracketd::broker::types as abi;
 use crate::bindings::exports::bracketd::broker::account;
+use crate::bindings::streaming::exports::bracketd::broker::streams;
 use crate::plugin::{ABI, LoadError};
 
 const WIT: &str = include_str!("../../../../plugins/wit/v1/account.wit");
@@ -59,8 +60,18 @@ const FUNCTIONS: [(&str, Check); 19] = [
     ("get-balance", is::<(Ctx,), Result<account::Balance, abi::Fault>>),
 ];
 
-/// Checks everything and answers the names of the imports.
-pub(crate) fn check(engine: &Engine, component: &Component) -> Result<Vec<String>, LoadError> {
+/// The same of the optional `streams` interface.
+const STREAM_FUNCTIONS: [(&str, Check); 3] = [
+    ("open", is::<(Ctx, Vec<String>), Result<Vec<streams::Socket>, abi::Fault>>),
+    ("on-frame", is::<(Ctx, String, streams::Frame), Result<streams::Step, abi::Fault>>),
+    ("on-tick", is::<(Ctx, String), Result<streams::Step, abi::Fault>>),
+];
+
+/// Checks everything; answers the names of the imports, and whether it can stream.
+pub(crate) fn check(
+    engine: &Engine,
+    component: &Component,
+) -> Result<(Vec<String>, bool), LoadError> {
     let ty = component.component_type();
     let account = abi_instance(engine, component)?;
     let offered: Vec<String> = OFFERED.iter().map(|name| interface(name)).collect();
@@ -72,18 +83,34 @@ pub(crate) fn check(engine: &Engine, component: &Component) -> Result<Vec<String
         imports.push(name.to_owned());
     }
     let cx = ty.instance_type();
-    for (name, matches) in FUNCTIONS {
+    functions(engine, &account, "account", &FUNCTIONS, &cx)?;
+    let wanted = interface("streams");
+    let streams = ty.exports(engine).find(|(name, _)| *name == wanted).map(|(_, item)| item.ty);
+    if let Some(ComponentItem::ComponentInstance(streams)) = &streams {
+        functions(engine, streams, "streams", &STREAM_FUNCTIONS, &cx)?;
+    }
+    Ok((imports, streams.is_some()))
+}
+
+fn functions(
+    engine: &Engine,
+    instance: &ComponentInstance,
+    interface: &'static str,
+    wanted: &[(&str, Check)],
+    cx: &InstanceType<'_>,
+) -> Result<(), LoadError> {
+    for (name, matches) in wanted {
         let expected = expected_line(name);
         let name = (*name).to_owned();
-        match account.get_export(engine, &name).map(|export| export.ty) {
-            Some(ComponentItem::ComponentFunc(func)) if matches(&func, &cx) => {}
+        match instance.get_export(engine, &name).map(|export| export.ty) {
+            Some(ComponentItem::ComponentFunc(func)) if matches(&func, cx) => {}
             Some(ComponentItem::ComponentFunc(func)) => {
                 return Err(LoadError::WrongSignature { name, expected, found: show(&func) });
             }
-            Some(_) | None => return Err(LoadError::MissingExport { name, expected }),
+            Some(_) | None => return Err(LoadError::MissingExport { name, expected, interface }),
         }
     }
-    Ok(imports)
+    Ok(())
 }
 
 fn abi_instance(engine: &Engine, component: &Component) -> Result<ComponentInstance, LoadError> {
@@ -177,16 +204,20 @@ mod tests {
 
     #[test]
     fn every_function_of_the_wit_is_checked_and_none_else() {
-        let interface = WIT.split("interface account {").nth(1).unwrap();
-        let interface = interface.split("\n}").next().unwrap();
-        let mut in_wit: Vec<&str> = interface
-            .lines()
-            .filter_map(|line| line.trim().split_once(": func"))
-            .map(|(name, _)| name)
-            .collect();
-        let mut checked: Vec<&str> = FUNCTIONS.iter().map(|(name, _)| *name).collect();
-        in_wit.sort_unstable();
-        checked.sort_unstable();
-        assert_eq!(checked, in_wit);
+        for (start, functions) in
+            [("interface account {", &FUNCTIONS[..]), ("interface streams {", &STREAM_FUNCTIONS)]
+        {
+            let interface = WIT.split(start).nth(1).unwrap();
+            let interface = interface.split("\n}").next().unwrap();
+            let mut in_wit: Vec<&str> = interface
+                .lines()
+                .filter_map(|line| line.trim().split_once(": func"))
+                .map(|(name, _)| name)
+                .collect();
+            let mut checked: Vec<&str> = functions.iter().map(|(name, _)| *name).collect();
+            in_wit.sort_unstable();
+            checked.sort_unstable();
+            assert_eq!(checked, in_wit);
+        }
     }
 }

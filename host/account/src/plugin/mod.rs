@@ -14,7 +14,8 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, Linker};
 
-use crate::bindings::{BrokerAccount, BrokerAccountPre};
+use crate::bindings::streaming::StreamingIndices;
+use crate::bindings::{BrokerAccount, BrokerAccountIndices, BrokerAccountPre};
 use crate::guest::GuestState;
 use crate::host::Host;
 
@@ -36,6 +37,9 @@ struct Inner {
     digest: String,
     imports: Vec<String>,
     pre: BrokerAccountPre<GuestState>,
+    account: BrokerAccountIndices,
+    /// Where its `streams` are, if it has them.
+    streams: Option<StreamingIndices>,
     /// Kept: without its epoch thread no budget of CPU time would ever end.
     host: Host,
 }
@@ -46,7 +50,7 @@ impl Plugin {
         binary::check(wasm)?;
         let component = Component::from_binary(engine, wasm)
             .map_err(|e| LoadError::Compile { detail: format!("{e:#}") })?;
-        let imports = exports::check(engine, &component)?;
+        let (imports, can_stream) = exports::check(engine, &component)?;
         let mut linker = Linker::<GuestState>::new(engine);
         let compile = |e: wasmtime::Error| LoadError::Compile { detail: format!("{e:#}") };
         BrokerAccount::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)
@@ -54,10 +58,13 @@ impl Plugin {
         let pre = linker
             .instantiate_pre(&component)
             .map_err(|e| LoadError::ImportType { detail: format!("{e:#}") })?;
+        let account = BrokerAccountIndices::new(&pre).map_err(compile)?;
+        let streams =
+            can_stream.then(|| StreamingIndices::new(&pre)).transpose().map_err(compile)?;
         let pre = BrokerAccountPre::new(pre).map_err(compile)?;
         let digest = Sha256::digest(wasm).iter().map(|b| format!("{b:02x}")).collect();
         let (name, host) = (name.to_owned(), host.clone());
-        Ok(Self { inner: Arc::new(Inner { name, digest, imports, pre, host }) })
+        Ok(Self { inner: Arc::new(Inner { name, digest, imports, pre, account, streams, host }) })
     }
 
     /// The name it was loaded under.
@@ -78,6 +85,16 @@ impl Plugin {
     /// The interfaces it imports, all of which the host offers.
     pub fn imports(&self) -> &[String] {
         &self.inner.imports
+    }
+
+    /// Whether it has the optional `streams` interface.
+    pub fn can_stream(&self) -> bool {
+        self.inner.streams.is_some()
+    }
+
+    /// Where its exports are.
+    pub(crate) fn indices(&self) -> (&BrokerAccountIndices, Option<&StreamingIndices>) {
+        (&self.inner.account, self.inner.streams.as_ref())
     }
 
     pub(crate) fn pre(&self) -> &BrokerAccountPre<GuestState> {
