@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+pub(crate) use sources::sha256;
+
 use manifest::{Entry, Manifest};
 
 /// The plugins we ship: crate, folder under `plugins/`, name.
@@ -101,7 +103,8 @@ fn build_all(root: &Path) -> Result<Vec<Built>> {
     Ok(built)
 }
 
-fn root() -> Result<PathBuf> {
+/// The repository.
+pub(crate) fn root() -> Result<PathBuf> {
     let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
     xtask.parent().map(Path::to_path_buf).context("xtask has no parent directory")
 }

@@ -35,6 +35,9 @@ pub struct AccountConfig {
     pub clock: ClockSource,
     /// Where the lines of the plugin and of its host go; none = they are counted and dropped.
     pub log: Option<Sender<LogLine>>,
+    /// Codes of questions a broker asks before it takes an order, which are answered with yes; any
+    /// other question counts as its no.
+    pub confirm: Vec<String>,
 }
 
 /// Limits of one plugin instance, of one call into it, and of what the account says in all.

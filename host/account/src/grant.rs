@@ -33,6 +33,14 @@ impl Scheme {
         }
     }
 
+    /// The port where none is named.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Https | Self::Wss => 443,
+            Self::Http | Self::Ws => 80,
+        }
+    }
+
     /// Whether it is a socket's.
     pub fn is_socket(self) -> bool {
         matches!(self, Self::Wss | Self::Ws)
@@ -101,13 +109,10 @@ impl Grant {
     }
 
     fn is_origin_of(&self, url: &Url) -> bool {
-        let port = self.port.or(match self.scheme {
-            Scheme::Https | Scheme::Wss => Some(443),
-            Scheme::Http | Scheme::Ws => Some(80),
-        });
+        let port = self.port.unwrap_or(self.scheme.default_port());
         url.scheme() == self.scheme.as_str()
             && url.host_str().is_some_and(|h| h.eq_ignore_ascii_case(&self.host))
-            && url.port_or_known_default() == port
+            && url.port_or_known_default() == Some(port)
     }
 
     fn covers(&self, method: &str, path: &str) -> bool {

@@ -75,6 +75,8 @@ pub(crate) struct Shared {
     pub expected: Mutex<HashMap<BrokerOrderId, Urgency>>,
     /// Counters for people.
     pub counters: Counters,
+    /// Codes of a broker's questions that are answered with yes.
+    pub confirm: Vec<String>,
     /// Whether the account shall end.
     pub stop: AtomicBool,
     events: Sender<FromAccount>,
@@ -113,7 +115,7 @@ impl Shared {
         events: Sender<FromAccount>,
     ) -> Self {
         let (secrets, client, senders) = parts;
-        let AccountConfig { name, settings, grants, limits, clock, log, .. } = config;
+        let AccountConfig { name, settings, grants, limits, clock, log, confirm, .. } = config;
         let scheduler = Scheduler::new(limits.messages_per_minute, limits.queue, &clock);
         Self {
             name,
@@ -135,6 +137,7 @@ impl Shared {
             ties: Mutex::default(),
             expected: Mutex::default(),
             counters: Counters::default(),
+            confirm,
             stop: AtomicBool::new(false),
             events,
         }

@@ -18,6 +18,9 @@ use crate::shared::Shared;
 const POLL_MIN: Duration = Duration::from_secs(1);
 /// Shortest time between two pictures that streams ask for.
 const PICTURE_MIN: Duration = Duration::from_secs(15);
+/// A socket that is open again has so long to say when it begins to tell: one picture then does for
+/// both.
+const SOON: Duration = Duration::from_secs(1);
 
 /// What streams want read again.
 pub(crate) struct Gap {
@@ -32,21 +35,26 @@ pub(crate) struct Gap {
 /// A wish that is granted at most so often.
 struct Wish {
     pause: Duration,
-    is_open: bool,
+    /// From when on it is wanted.
+    wanted: Option<Instant>,
     granted: Option<Instant>,
 }
 
 impl Wish {
     fn new(pause: Duration) -> Self {
-        Self { pause, is_open: false, granted: None }
+        Self { pause, wanted: None, granted: None }
+    }
+
+    fn want(&mut self, from: Instant) {
+        self.wanted = Some(self.wanted.map_or(from, |known| known.min(from)));
     }
 
     /// Whether it is to be granted now.
     fn take(&mut self, now: Instant) -> bool {
         let may = self.granted.is_none_or(|at| now.duration_since(at) >= self.pause);
-        let take = may && std::mem::take(&mut self.is_open);
+        let take = may && self.wanted.is_some_and(|from| from <= now);
         if take {
-            self.granted = Some(now);
+            (self.wanted, self.granted) = (None, Some(now));
         }
         take
     }
@@ -66,15 +74,20 @@ impl Gap {
 
     /// Something may be news: orders and fills shall be polled.
     pub(crate) fn poll(&mut self) {
-        self.poll.is_open = true;
+        self.poll.want(Instant::now());
         self.look();
     }
 
     /// Something was missed: everything shall be read.
     pub(crate) fn reconcile(&mut self) {
-        self.poll.is_open = true;
-        self.picture.is_open = true;
-        self.look();
+        self.picture.want(Instant::now());
+        self.poll();
+    }
+
+    /// The same of a socket that is open again, and may say itself when it begins to tell.
+    pub(crate) fn reconcile_soon(&mut self) {
+        self.picture.want(Instant::now() + SOON);
+        self.poll();
     }
 
     /// Grants what is due.
@@ -109,17 +122,24 @@ mod tests {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let mut wish = Wish::new(Duration::from_millis(100));
-        for (ms, wished, want) in [
-            (0, false, false),
-            (1, true, true),
-            (2, true, false),
-            (50, false, false),
-            (101, false, true),
-            (102, false, false),
-            (300, true, true),
+        for (ms, wanted_from, granted) in [
+            (0, None, false),
+            (1, Some(1), true),
+            (2, Some(2), false),
+            (50, None, false),
+            (101, None, true),
+            (102, None, false),
+            (300, Some(400), false),
+            (350, Some(350), true),
+            (450, None, false),
+            (500, Some(550), false),
+            (549, None, false),
+            (550, None, true),
         ] {
-            wish.is_open |= wished;
-            assert_eq!(wish.take(at(ms)), want, "{ms}");
+            if let Some(from) = wanted_from {
+                wish.want(at(from));
+            }
+            assert_eq!(wish.take(at(ms)), granted, "{ms}");
         }
     }
 }

@@ -4,7 +4,7 @@
 //! can read, a guest that traps) costs a poll and a picture, and the socket is opened again after a
 //! pause. It must never be what a fact depends on (I9).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -67,6 +67,8 @@ pub(crate) struct Streamer {
     heard: Receiver<(u64, Heard)>,
     tell: Sender<(u64, Heard)>,
     lines: BTreeMap<String, Line>,
+    /// Sockets that were open once: opened again, they have missed something.
+    known: BTreeSet<String>,
     /// What the guest was told to stream; none = it was not asked yet.
     symbols: Option<Vec<Symbol>>,
     ask_at: Instant,
@@ -87,6 +89,7 @@ impl Streamer {
             heard,
             tell,
             lines: BTreeMap::new(),
+            known: BTreeSet::new(),
             symbols: None,
             ask_at: Instant::now(),
             ask_pause: first,
@@ -251,8 +254,9 @@ impl Streamer {
                         *opened = Some(Instant::now());
                     }
                 }
-                // What happened between the last poll and now was told to nobody.
-                self.gap.reconcile();
+                if !self.known.insert(name) {
+                    self.gap.reconcile_soon();
+                }
             }
             Heard::Frame(frame) => self.frame(&name, frame),
             Heard::Ended(why) => self.ended(&name, &why),

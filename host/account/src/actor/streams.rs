@@ -126,7 +126,7 @@ pub(crate) fn news(shared: &Shared, name: &str, events: Vec<abi_streams::Event>)
     }
     for event in events.into_iter().take(EVENTS_MAX) {
         let taken = match event {
-            abi_streams::Event::OrderUpdate(order) => take_order(shared, &mut news, &order),
+            abi_streams::Event::OrderUpdate(order) => take_order(&mut news, &order),
             abi_streams::Event::Fill(fill) => {
                 convert::fill(&fill).map(|fill| news.fills.push(fill))
             }
@@ -145,9 +145,9 @@ pub(crate) fn news(shared: &Shared, name: &str, events: Vec<abi_streams::Event>)
     news
 }
 
-fn take_order(shared: &Shared, news: &mut News, order: &abi::Order) -> Result<(), Lie> {
-    let (report, tie) = convert::report(order)?;
-    shared.note_ties(vec![(report.broker_id.clone(), tie)]);
+fn take_order(news: &mut News, order: &abi::Order) -> Result<(), Lie> {
+    // How it is tied is left to reads, which show its family; a single order may not.
+    let (report, _tie) = convert::report(order)?;
     news.orders.push(report);
     Ok(())
 }

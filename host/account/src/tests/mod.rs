@@ -2,6 +2,8 @@
 
 mod broker;
 mod budget;
+mod confirming;
+mod feed_server;
 mod guest;
 mod loading;
 mod panics;
@@ -9,3 +11,4 @@ mod pictures;
 mod sandbox;
 mod stage;
 mod steps;
+mod streaming;

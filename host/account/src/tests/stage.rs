@@ -10,8 +10,8 @@ use crossbeam_channel::{Receiver, bounded};
 use crate::tests::broker::Broker;
 use crate::tests::guest::Guest;
 use crate::{
-    AccountConfig, AccountHandle, ClockSource, Drive, Grant, Host, Limits, PollConfig, PollRequest,
-    Secret, StepRead, ToAccount,
+    AccountConfig, AccountHandle, ClockSource, Drive, FrameRule, Grant, Host, Limits, LogLine,
+    PollConfig, PollRequest, Secret, StepRead, ToAccount,
 };
 
 /// Longest wait for an event; only a failing test waits so long.
@@ -24,6 +24,7 @@ pub(super) struct Stage {
     pub broker: Broker,
     pub account: AccountHandle,
     events: Receiver<FromAccount>,
+    lines: Receiver<LogLine>,
 }
 
 impl Stage {
@@ -56,8 +57,30 @@ impl Stage {
         Self::at(Broker::start(), Guest { url: url.to_owned(), ..Guest::default() }, change)
     }
 
+    /// A guest that streams from that server and greets it with this, under the account's own
+    /// clock. What the server may be sent is `frames`.
+    pub(super) fn streaming(
+        url: &str,
+        hello: &str,
+        frames: &[FrameRule],
+        change: impl FnOnce(&mut AccountConfig),
+    ) -> Self {
+        let broker = Broker::start();
+        let stream = Some((format!("{url}/stream"), hello.to_owned()));
+        let guest = Guest { url: broker.url.clone(), stream, ..Guest::default() };
+        Self::at(broker, guest, |config| {
+            let socket = Grant::origin(url).unwrap().with_private();
+            config.grants.push(Grant { frames: frames.to_vec(), ..socket });
+            config.poll = PollConfig { fills_ms: 2_000, ..PollConfig::default() };
+            config.limits.messages_per_minute = 100_000;
+            config.limits.reopen_ms = 10;
+            change(config);
+        })
+    }
+
     fn at(broker: Broker, guest: Guest, change: impl FnOnce(&mut AccountConfig)) -> Self {
         let host = Host::new().unwrap();
+        let (log, lines) = bounded(1_024);
         let plugin = host.load(&guest.build(), "hostile").unwrap();
         let mut config = AccountConfig {
             name: "a".into(),
@@ -67,12 +90,26 @@ impl Stage {
             limits: Limits { cpu_ms: 50, single_write_budget_ms: 5_000, ..Limits::default() },
             poll: PollConfig { drive: Drive::Steps, ..PollConfig::default() },
             clock: ClockSource::Wall,
-            log: None,
+            log: Some(log),
+            confirm: Vec::new(),
         };
         change(&mut config);
         let (tell, events) = bounded(64);
         let account = AccountHandle::start(&host, &plugin, config, tell).unwrap();
-        Self { broker, account, events }
+        Self { broker, account, events, lines }
+    }
+
+    /// Waits for a line of the log with these words.
+    pub(super) fn line(&self, words: &str) -> String {
+        let mut seen = Vec::new();
+        let deadline = Instant::now() + WAIT;
+        while let Ok(line) = self.lines.recv_deadline(deadline) {
+            if line.message.contains(words) {
+                return line.message;
+            }
+            seen.push(line.message);
+        }
+        panic!("no line with {words:?}: {seen:#?}");
     }
 
     /// Calls `cancel-order` with this order, and waits for the answer.

@@ -467,9 +467,10 @@ fn account_config(
     log: Sender<LogLine>,
 ) -> anyhow::Result<AccountConfig> {
     let mut secrets = BTreeMap::new();
-    for (name, source) in &account.secrets {
-        let value = source.read().with_context(|| format!("account {}", account.name))?;
-        secrets.insert(name.clone(), Secret::new(value));
+    for (name, settings) in &account.secrets {
+        let read = settings.read();
+        let secret = read.with_context(|| format!("account {}, secret {name}", account.name))?;
+        secrets.insert(name.clone(), secret);
     }
     let (drive, clock) = match clock {
         Clock::Wall => (Drive::Timer, ClockSource::Wall),
@@ -493,19 +494,22 @@ fn account_config(
         },
         clock,
         log: Some(log),
+        confirm: account.confirm.clone(),
     })
 }
 
 fn grant(settings: &GrantSettings) -> Grant {
     let paths = settings.paths.clone();
+    let all = || if paths.is_empty() { vec!["/".to_owned()] } else { paths.clone() };
     Grant {
-        scheme: if settings.scheme == "https" { Scheme::Https } else { Scheme::Http },
+        scheme: settings.scheme,
         host: settings.host.clone(),
         port: Some(settings.port),
-        methods: settings.methods.clone(),
-        reads: if settings.read { paths.clone() } else { Vec::new() },
+        methods: if settings.scheme.is_socket() { Vec::new() } else { settings.methods.clone() },
+        reads: if settings.read { all() } else { Vec::new() },
         paths,
         private: settings.private,
-        secrets_in_body: false,
+        secrets_in_body: settings.secrets_in_body,
+        frames: settings.frames.clone(),
     }
 }
