@@ -283,7 +283,7 @@ mod tests {
         assert_eq!(secrets.fill("{{secret:key}}").unwrap(), b"a2V5LXRoYXQtc2lnbnM=");
         let seen = secrets.scrub_text("a2V5LXRoYXQtc2lnbnM= key-that-signs");
         assert_eq!(seen, "[secret] [secret]");
-        assert_eq!(Secret::base64("no base64"), None);
+        assert_eq!(Secret::base64("no base64!"), None);
     }
 
     #[test]

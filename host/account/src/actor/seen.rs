@@ -32,6 +32,8 @@ pub(crate) struct Seen {
     streamed: BTreeSet<BrokerOrderId>,
     /// Orders whose end a look-up showed, the newest last.
     ended: VecDeque<BrokerOrderId>,
+    /// What was told last of orders that are gone from the list and were not looked up yet.
+    gone: BTreeMap<BrokerOrderId, OrderReport>,
 }
 
 impl Seen {
@@ -45,6 +47,7 @@ impl Seen {
             pending: BTreeMap::new(),
             streamed: BTreeSet::new(),
             ended: VecDeque::new(),
+            gone: BTreeMap::new(),
         }
     }
 
@@ -144,9 +147,9 @@ impl Seen {
             .cloned()
             .collect();
         if complete {
-            let gone = self.open.keys().filter(|id| !now.contains_key(*id));
-            for id in gone {
+            for (id, told) in self.open.iter().filter(|(id, _)| !now.contains_key(*id)) {
                 self.pending.entry(id.clone()).or_default();
+                self.gone.insert(id.clone(), told.clone());
             }
             self.open = now;
         } else {
@@ -177,12 +180,16 @@ impl Seen {
         if !self.streamed.contains(id) {
             self.pending.remove(id);
         }
+        if reports.is_empty() {
+            self.gone.remove(id);
+        }
         let mut changed = Vec::new();
         for report in reports {
             if self.streamed.contains(&report.broker_id) {
                 continue;
             }
-            let known = self.open.get(&report.broker_id) == Some(&report);
+            let told = self.gone.remove(&report.broker_id);
+            let known = self.open.get(&report.broker_id).or(told.as_ref()) == Some(&report);
             if report.status.is_terminal() {
                 self.open.remove(&report.broker_id);
                 self.pending.remove(&report.broker_id);
@@ -208,6 +215,7 @@ impl Seen {
         let over = *tries >= LOOKUP_TRIES_MAX;
         if over {
             self.pending.remove(id);
+            self.gone.remove(id);
         }
         over
     }

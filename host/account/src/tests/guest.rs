@@ -23,6 +23,8 @@ pub(super) struct Guest {
     pub edit: Vec<(&'static str, &'static str)>,
     /// The socket that it wants: where it goes, and its hello; none = it cannot stream.
     pub stream: Option<(String, String)>,
+    /// Whether its socket ticks, and each tick sends `s`.
+    pub ticks: bool,
 }
 
 impl Guest {
@@ -81,6 +83,7 @@ impl Guest {
             .replace("HELLO", &data(hello))
             .replace("SOCKET_LENGTH", &url.len().to_string())
             .replace("SOCKET", &data(url))
+            .replace("TICKS", if self.ticks { "1" } else { "0" })
     }
 
     fn text(&self, resolve: &Resolve, world: WorldId) -> String {
@@ -349,7 +352,7 @@ const STREAMS: &str = r#"
     (i32.store (i32.const 6152) (i32.const 7000))
     (i32.store (i32.const 6156) (i32.const SOCKET_LENGTH))
     (i32.store (i32.const 6168) (i32.const 6208)) (i32.store (i32.const 6172) (i32.const 1))
-    (i32.store8 (i32.const 6176) (i32.const 1)) (i32.store (i32.const 6180) (i32.const 1000))
+    (i32.store8 (i32.const 6176) (i32.const TICKS)) (i32.store (i32.const 6180) (i32.const 1000))
     (i32.store (i32.const 6212) (i32.const 7400))
     (i32.store (i32.const 6216) (i32.const HELLO_LENGTH))
     (i32.store (i32.const 6280) (i32.const 6144)) (i32.store (i32.const 6284) (i32.const 1))

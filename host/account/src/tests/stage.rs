@@ -58,7 +58,7 @@ impl Stage {
     }
 
     /// A guest that streams from that server and greets it with this, under the account's own
-    /// clock. What the server may be sent is `frames`.
+    /// clock. What the server may be sent is `frames`; with `s` among them the socket ticks.
     pub(super) fn streaming(
         url: &str,
         hello: &str,
@@ -67,7 +67,8 @@ impl Stage {
     ) -> Self {
         let broker = Broker::start();
         let stream = Some((format!("{url}/stream"), hello.to_owned()));
-        let guest = Guest { url: broker.url.clone(), stream, ..Guest::default() };
+        let ticks = frames.contains(&FrameRule::Text("s".to_owned()));
+        let guest = Guest { url: broker.url.clone(), stream, ticks, ..Guest::default() };
         Self::at(broker, guest, |config| {
             let socket = Grant::origin(url).unwrap().with_private();
             config.grants.push(Grant { frames: frames.to_vec(), ..socket });
