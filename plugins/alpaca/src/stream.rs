@@ -6,6 +6,7 @@
 use bracketd_plugin_sdk::fault::detail;
 use bracketd_plugin_sdk::streams::{Event, Frame, Socket, Step};
 use bracketd_plugin_sdk::types::{Fault, Link, Order, OrderState};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::client::{KEY_ID, SECRET_KEY};
@@ -19,10 +20,17 @@ const UPDATES: &str = "trade_updates";
 /// Longest part of a message that is shown, in characters.
 const SHOWN_MAX: usize = 120;
 
+/// The data stays text until its stream is known: numbers in it are read from their digits.
 #[derive(serde::Deserialize)]
-struct Message {
+struct Message<'a> {
     stream: String,
-    data: Value,
+    #[serde(borrow)]
+    data: &'a RawValue,
+}
+
+#[derive(serde::Deserialize)]
+struct Update {
+    order: wire::Order,
 }
 
 /// The socket of an account.
@@ -49,9 +57,16 @@ pub const fn nothing() -> Step {
 /// # Errors
 /// `auth` when the broker does not know the key, `rejected` when it does not stream.
 pub fn step(message: &[u8]) -> Result<Step, Fault> {
-    let Ok(Message { stream, data }) = serde_json::from_slice::<Message>(message) else {
+    let Ok(Message { stream, data }) = serde_json::from_slice::<Message<'_>>(message) else {
         return Ok(unread(message));
     };
+    if stream == UPDATES {
+        return Ok(match serde_json::from_str::<Update>(data.get()) {
+            Ok(update) => Step { events: events(&update.order), ..nothing() },
+            Err(_) => unread(message),
+        });
+    }
+    let data: Value = serde_json::from_str(data.get()).unwrap_or_default();
     match stream.as_str() {
         "authorization" if data["status"] == "authorized" => {
             let listen = json!({"action": "listen", "data": {"streams": [UPDATES]}});
@@ -66,17 +81,13 @@ pub fn step(message: &[u8]) -> Result<Step, Fault> {
                 false => Err(Fault::Rejected(detail("NOT_STREAMED", said(&data)))),
             }
         }
-        UPDATES => Ok(match serde_json::from_value::<wire::Order>(data["order"].clone()) {
-            Ok(order) => Step { events: update(&order), ..nothing() },
-            Err(_) => unread(message),
-        }),
         _ => Ok(unread(message)),
     }
 }
 
 /// The order of an update, where it can be told without its family: one that is over, or has
 /// traded, or has no entry above it. The next poll tells the others.
-fn update(order: &wire::Order) -> Vec<Event> {
+fn events(order: &wire::Order) -> Vec<Event> {
     let told = family(order).into_iter().filter(is_plain);
     told.map(Event::OrderUpdate).collect()
 }
