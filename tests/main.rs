@@ -42,5 +42,7 @@ mod pause;
 mod reload;
 /// kill -9, restart, and the same story at both ends.
 mod restart;
+/// Trade updates over a socket.
+mod streams;
 /// Recorded prices in step with the daemon.
 mod tape;

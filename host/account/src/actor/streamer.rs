@@ -111,7 +111,12 @@ impl Streamer {
     fn turn(&mut self) {
         self.gap.look();
         let wait = match self.slot.ensure() {
-            Ok(_) => {
+            Ok(fresh) => {
+                if fresh.is_some() {
+                    // It knows nothing of the sockets of the one before.
+                    self.lines.clear();
+                    self.symbols = None;
+                }
                 self.look_after_sockets();
                 WAIT_MAX
             }
@@ -172,6 +177,7 @@ impl Streamer {
                 let is_new = self.symbols.as_ref() != Some(&watched);
                 self.symbols = Some(watched);
                 self.ask_pause = self.first_pause();
+                self.ask_at = Instant::now() + self.ask_pause;
                 self.want(wanted, is_new);
             }
             Err(fault) => {

@@ -28,13 +28,15 @@ pub(super) enum Do {
 pub(super) enum Greeting {
     /// As the protocol wants it.
     Handshake,
+    /// The same under TLS.
+    Tls,
     /// With this answer instead.
     Answer(&'static str),
 }
 
 /// A server on loopback.
 pub(super) struct FeedServer {
-    /// `ws://127.0.0.1:PORT`.
+    /// `ws://127.0.0.1:PORT`, or `wss`.
     pub url: String,
     script: Sender<Do>,
     seen: Receiver<String>,
@@ -44,7 +46,8 @@ impl FeedServer {
     /// Listens on a free port.
     pub(super) fn start(greeting: Greeting) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("ws://{}", listener.local_addr().unwrap());
+        let scheme = if greeting == Greeting::Tls { "wss" } else { "ws" };
+        let url = format!("{scheme}://{}", listener.local_addr().unwrap());
         let (script, orders) = bounded(64);
         let (tell, seen) = bounded(1_024);
         thread::spawn(move || {
@@ -53,6 +56,7 @@ impl FeedServer {
                 let _ = tell.send("connected".to_owned());
                 match greeting {
                     Greeting::Handshake => serve(stream, &orders, &tell),
+                    Greeting::Tls => serve(tls(stream), &orders, &tell),
                     Greeting::Answer(text) => answer(stream, text),
                 }
             }
@@ -90,20 +94,55 @@ fn answer(mut stream: TcpStream, text: &str) {
     stream.write_all(text.as_bytes()).unwrap();
 }
 
-fn serve(stream: TcpStream, script: &Receiver<Do>, tell: &Sender<String>) {
+/// A connection, with or without TLS.
+trait Link: Read + Write {
+    /// The connection itself.
+    fn tcp(&mut self) -> &mut TcpStream;
+}
+
+impl Link for TcpStream {
+    fn tcp(&mut self) -> &mut TcpStream {
+        self
+    }
+}
+
+type Tls = rustls::StreamOwned<rustls::ServerConnection, TcpStream>;
+
+impl Link for Tls {
+    fn tcp(&mut self) -> &mut TcpStream {
+        &mut self.sock
+    }
+}
+
+fn tls(stream: TcpStream) -> Tls {
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    let chain = vec![CertificateDer::from(include_bytes!("tls/leaf.der").as_slice())];
+    let key = PrivateKeyDer::try_from(include_bytes!("tls/leaf.key.der").as_slice()).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let connection = rustls::ServerConnection::new(std::sync::Arc::new(config)).unwrap();
+    rustls::StreamOwned::new(connection, stream)
+}
+
+fn serve<L: Link>(stream: L, script: &Receiver<Do>, tell: &Sender<String>) {
     let Ok(mut socket) = tungstenite::accept(stream) else { return };
-    socket.get_mut().set_read_timeout(Some(Duration::from_millis(5))).unwrap();
+    socket.get_mut().tcp().set_read_timeout(Some(Duration::from_millis(5))).unwrap();
     loop {
         match script.try_recv() {
             Ok(Do::Send(text)) => socket.send(Message::text(text)).unwrap(),
-            Ok(Do::Raw(bytes)) => socket.get_mut().write_all(&bytes).unwrap(),
+            Ok(Do::Raw(bytes)) => socket.get_mut().tcp().write_all(&bytes).unwrap(),
             Ok(Do::Close) => {
                 socket.close(None).unwrap();
                 return drain(&mut socket);
             }
             Ok(Do::Freeze) => {
                 // Until the other side has had enough: its ping is read and not answered.
-                while is_open(&socket) {
+                while is_open(socket.get_mut().tcp()) {
                     thread::sleep(Duration::from_millis(5));
                 }
                 return;
@@ -123,14 +162,14 @@ fn serve(stream: TcpStream, script: &Receiver<Do>, tell: &Sender<String>) {
     }
 }
 
-fn is_open(socket: &WebSocket<TcpStream>) -> bool {
-    match socket.get_ref().read(&mut [0; 4_096]) {
+fn is_open(tcp: &mut TcpStream) -> bool {
+    match tcp.read(&mut [0; 4_096]) {
         Ok(count) => count > 0,
         Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
     }
 }
 
-fn drain(socket: &mut WebSocket<TcpStream>) {
+fn drain<L: Link>(socket: &mut WebSocket<L>) {
     loop {
         match socket.read() {
             Err(tungstenite::Error::Io(error))

@@ -12,3 +12,8 @@ mod sandbox;
 mod stage;
 mod steps;
 mod streaming;
+
+/// The root that only tests trust.
+pub(crate) fn tls_root() -> rustls::pki_types::CertificateDer<'static> {
+    rustls::pki_types::CertificateDer::from(include_bytes!("tls/root.der").as_slice())
+}

@@ -59,6 +59,26 @@ fn an_order_update_is_told_that_no_poll_has_shown() {
 }
 
 #[test]
+fn a_socket_under_tls_tells_too() {
+    let server = FeedServer::start(Greeting::Tls);
+    let stage = stage(&server);
+    server.send("Oo1");
+    assert_eq!(orders(&stage).len(), 1);
+    server.act(Do::Raw(b"no TLS record".repeat(40)));
+    stage.line("polling goes on");
+    greeted(&server);
+}
+
+#[test]
+fn a_certificate_for_another_host_is_refused() {
+    let server = FeedServer::start(Greeting::Tls);
+    let url = server.url.replace("127.0.0.1", "localhost");
+    let stage = Stage::streaming(&url, AUTH, &rules(), |_| {});
+    let line = stage.line("polling goes on");
+    assert!(line.contains("certificate"), "{line}");
+}
+
+#[test]
 fn the_same_update_is_told_once_and_one_after_the_end_never() {
     let server = server();
     let stage = stage(&server);

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use bracketd_account::{
     AccountConfig, AccountHandle, ClockSource, Drive, Grant, Host, Limits, LogLine, Plugin,
-    PollConfig, Scheme, Secret,
+    PollConfig,
 };
 use bracketd_core::book::{Book, OnShutdown};
 use bracketd_core::broker::FromAccount;
