@@ -33,8 +33,8 @@ fn waiting(dir: &Dir, exchange: &Exchange) -> (Daemon, Api) {
 
 /// The requests of a poll. Other reads pass: they are made for a write.
 fn polls(method: &str, path: &str) -> bool {
-    let is_list = path.starts_with("/v2/orders?") || path.starts_with("/v2/account/activities");
-    method == "GET" && is_list
+    let polled = ["/v2/orders?status=open&", "/v2/account/activities/"];
+    method == "GET" && polled.iter().any(|start| path.starts_with(start))
 }
 
 #[test]
@@ -44,6 +44,8 @@ fn i5_a_fill_that_no_poll_can_read_is_protected_all_the_same() {
     let proxy = Proxy::before(&exchange.url);
     configured(&dir, &exchange, &proxy, &format!("{AUTH}, {LISTEN}"));
     let (daemon, _api) = waiting(&dir, &exchange);
+    // Once updates are told, everything is read a second time.
+    daemon.until("the stream tells", |_| proxy.count("GET /v2/positions") >= 2);
     proxy.fail(|method, path| polls(method, path).then_some(Fault::Hang));
     exchange.price("AAA", "99.80", "99.85");
     daemon.until("what filled has its pair", |_| {

@@ -195,6 +195,11 @@ impl Shared {
         self.counters.in_flight.fetch_sub(1, Ordering::AcqRel);
     }
 
+    /// Something an operator may want to know, in the log.
+    pub(crate) fn inform(&self, text: &str) {
+        self.write(LogLevel::Info, text);
+    }
+
     /// Notes something for the operator, in status and in the log.
     pub(crate) fn warn(&self, text: &str) {
         self.note(LogLevel::Warn, text);
@@ -207,6 +212,10 @@ impl Shared {
 
     fn note(&self, level: LogLevel, text: &str) {
         self.note_error(text);
+        self.write(level, text);
+    }
+
+    fn write(&self, level: LogLevel, text: &str) {
         self.log.write(LogLine {
             account: self.name.clone(),
             level,

@@ -260,6 +260,7 @@ impl Streamer {
                         *opened = Some(Instant::now());
                     }
                 }
+                self.slot.shared.inform(&format!("socket {name} is open"));
                 if !self.known.insert(name) {
                     self.gap.reconcile_soon();
                 }
