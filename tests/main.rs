@@ -50,6 +50,8 @@ mod plugin_new;
 mod reload;
 /// kill -9, restart, and the same story at both ends.
 mod restart;
+/// Trade updates over a socket.
+mod streams;
 /// Plugins that take an account over while trading goes on.
 mod swap;
 /// Recorded prices in step with the daemon.

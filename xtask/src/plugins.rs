@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
+pub(crate) use sources::sha256;
+
 use manifest::{Entry, Manifest};
 
 /// The plugins we ship.
@@ -157,7 +159,8 @@ fn committed(root: &Path, plugin: &Plugin) -> Result<Built> {
     Ok(Built { entry, wasm })
 }
 
-fn root() -> Result<PathBuf> {
+/// The repository.
+pub(crate) fn root() -> Result<PathBuf> {
     let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
     xtask.parent().map(Path::to_path_buf).context("xtask has no parent directory")
 }

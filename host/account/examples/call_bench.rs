@@ -32,6 +32,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         kv: Vec::new(),
         clock: ClockSource::Wall,
         log: None,
+        confirm: Vec::new(),
     };
     for _ in 0..3 {
         let cost = call_cost(&host, &plugin, config.clone(), CALLS)?;

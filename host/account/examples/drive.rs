@@ -59,6 +59,7 @@ fn config(url: &str) -> Result<AccountConfig, Failure> {
         kv: Vec::new(),
         clock: ClockSource::Wall,
         log: None,
+        confirm: Vec::new(),
     })
 }
 

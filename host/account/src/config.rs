@@ -38,6 +38,9 @@ pub struct AccountConfig {
     pub clock: ClockSource,
     /// Where the lines of the plugin and of its host go; none = they are counted and dropped.
     pub log: Option<Sender<LogLine>>,
+    /// Codes of questions a broker asks before it takes an order, which are answered with yes; any
+    /// other question counts as its no.
+    pub confirm: Vec<String>,
 }
 
 /// Limits of one plugin instance, of one call into it, and of what the account says in all.
@@ -77,6 +80,14 @@ pub struct Limits {
     pub kv_keys: usize,
     /// `kv`: keys and values together, in bytes.
     pub kv_bytes: usize,
+    /// Largest message on a socket, in bytes, either way.
+    pub frame_bytes: usize,
+    /// A socket on which nothing came for so long is pinged; after twice the time it counts as
+    /// dead. In milliseconds.
+    pub socket_idle_ms: u64,
+    /// First pause before a socket that ended is opened again, in milliseconds; it doubles up to
+    /// thirty times as much.
+    pub reopen_ms: u64,
 }
 
 impl Default for Limits {
@@ -98,6 +109,9 @@ impl Default for Limits {
             log_lines_per_second: 50,
             kv_keys: 256,
             kv_bytes: 256 << 10,
+            frame_bytes: 1 << 20,
+            socket_idle_ms: 15_000,
+            reopen_ms: 1_000,
         }
     }
 }

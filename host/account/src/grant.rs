@@ -7,6 +7,8 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
+use crate::frame::FrameRule;
+
 /// So often a path is decoded at most before it is given up.
 const DECODINGS_MAX: usize = 4;
 
@@ -17,6 +19,10 @@ pub enum Scheme {
     Https,
     /// `http`: for a broker on this machine.
     Http,
+    /// `wss`: a socket with TLS.
+    Wss,
+    /// `ws`: a socket to a broker on this machine.
+    Ws,
 }
 
 impl Scheme {
@@ -25,14 +31,29 @@ impl Scheme {
         match self {
             Self::Https => "https",
             Self::Http => "http",
+            Self::Wss => "wss",
+            Self::Ws => "ws",
         }
+    }
+
+    /// The port where none is named.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Https | Self::Wss => 443,
+            Self::Http | Self::Ws => 80,
+        }
+    }
+
+    /// Whether it is a socket's.
+    pub fn is_socket(self) -> bool {
+        matches!(self, Self::Wss | Self::Ws)
     }
 }
 
 /// One place a plugin may send requests to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
-    /// `https` or `http`.
+    /// What it is for: requests (`https`, `http`) or sockets (`wss`, `ws`).
     pub scheme: Scheme,
     /// Exact host name or address, lower case; there is no wildcard.
     pub host: String,
@@ -49,19 +70,25 @@ pub struct Grant {
     pub private: bool,
     /// Whether `{{secret:NAME}}` is also filled in bodies.
     pub secrets_in_body: bool,
+    /// Frames of a socket that are reads; every other one is a write, which no stream may make.
+    pub frames: Vec<FrameRule>,
 }
 
 impl Grant {
     /// Everything at an origin, public addresses only.
     ///
     /// # Errors
-    /// The text, when it is not `http(s)://host[:port]`.
+    /// The text, when it is not `http(s)://host[:port]` or `ws(s)://host[:port]`.
     pub fn origin(text: &str) -> Result<Self, String> {
         let url = Url::parse(text).map_err(|e| format!("{text}: {e}"))?;
         let scheme = match url.scheme() {
             "https" => Scheme::Https,
             "http" => Scheme::Http,
-            other => return Err(format!("{text}: scheme {other}, expected https or http")),
+            "wss" => Scheme::Wss,
+            "ws" => Scheme::Ws,
+            other => {
+                return Err(format!("{text}: scheme {other}, expected https, http, wss or ws"));
+            }
         };
         let host = url.host_str().ok_or_else(|| format!("{text}: no host"))?.to_owned();
         Ok(Self {
@@ -73,6 +100,7 @@ impl Grant {
             reads: Vec::new(),
             private: false,
             secrets_in_body: false,
+            frames: Vec::new(),
         })
     }
 
@@ -84,13 +112,10 @@ impl Grant {
     }
 
     fn is_origin_of(&self, url: &Url) -> bool {
-        let port = self.port.or(match self.scheme {
-            Scheme::Https => Some(443),
-            Scheme::Http => Some(80),
-        });
+        let port = self.port.unwrap_or(self.scheme.default_port());
         url.scheme() == self.scheme.as_str()
             && url.host_str().is_some_and(|h| h.eq_ignore_ascii_case(&self.host))
-            && url.port_or_known_default() == port
+            && url.port_or_known_default() == Some(port)
     }
 
     fn covers(&self, method: &str, path: &str) -> bool {
@@ -119,33 +144,64 @@ pub(crate) fn permit(grants: &[Grant], method: &str, url: &Url) -> Result<Permit
              control character); write the path that is meant"
         ));
     }
-    let found = grants.iter().find(|g| g.is_origin_of(url) && g.covers(method, path));
+    let mut requests = grants.iter().filter(|g| !g.scheme.is_socket());
+    let found = requests.find(|g| g.is_origin_of(url) && g.covers(method, path));
     let Some(grant) = found else { return Err(denial(method, url, false)) };
     let read = matches!(method, "GET" | "HEAD")
         || (method == "POST" && grant.reads.iter().any(|p| is_under(path, p)));
-    let literal = match url.host() {
-        Some(Host::Ipv4(ip)) => Some(IpAddr::V4(ip)),
-        Some(Host::Ipv6(ip)) => Some(IpAddr::V6(ip)),
-        Some(Host::Domain(_)) | None => None,
-    };
-    if !grant.private && literal.is_some_and(is_private) {
+    if !grant.private && literal(url).is_some_and(is_private) {
         return Err(denial(method, url, true));
     }
     Ok(Permit { write: !read, private: grant.private, secrets_in_body: grant.secrets_in_body })
 }
 
+/// Finds the grant of a socket, or says which lines would allow it.
+pub(crate) fn permit_socket<'a>(grants: &'a [Grant], url: &Url) -> Result<&'a Grant, String> {
+    if !matches!(url.scheme(), "ws" | "wss") {
+        return Err(format!("a socket's scheme is wss or ws, not {}", url.scheme()));
+    }
+    let mut sockets = grants.iter().filter(|g| g.scheme.is_socket());
+    let covers = |g: &&Grant| g.is_origin_of(url) && g.covers("GET", url.path());
+    let grant = sockets.find(covers).ok_or_else(|| socket_denial(url, false))?;
+    if !grant.private && literal(url).is_some_and(is_private) {
+        return Err(socket_denial(url, true));
+    }
+    Ok(grant)
+}
+
+fn literal(url: &Url) -> Option<IpAddr> {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => Some(IpAddr::V4(ip)),
+        Some(Host::Ipv6(ip)) => Some(IpAddr::V6(ip)),
+        Some(Host::Domain(_)) | None => None,
+    }
+}
+
 /// The text of a denial, with the configuration that would lift it.
-pub(crate) fn denial(method: &str, url: &Url, private: bool) -> String {
-    let host = url.host_str().unwrap_or("?");
-    let port = url.port().map(|p| format!("\nport = {p}")).unwrap_or_default();
-    let (what, extra) =
+fn denial(method: &str, url: &Url, private: bool) -> String {
+    denied(&format!("{method} "), url, &format!("\nmethods = [\"{method}\"]"), private)
+}
+
+/// The same of a socket, which has no method.
+fn socket_denial(url: &Url, private: bool) -> String {
+    denied("the socket ", url, "", private)
+}
+
+fn denied(what: &str, url: &Url, methods: &str, private: bool) -> String {
+    let (why, extra) =
         if private { ("is a private address", "\nprivate = true") } else { ("is not granted", "") };
+    let (scheme, host) = (url.scheme(), url.host_str().unwrap_or("?"));
+    let (table, path) = (grant_table(url, methods), url.path());
+    format!("{what}{scheme}://{host}{path} {why}; to allow it:\n{table}{extra}")
+}
+
+/// The table of a grant for this address; `methods` is its line for them.
+pub(crate) fn grant_table(url: &Url, methods: &str) -> String {
+    let (scheme, host, path) = (url.scheme(), url.host_str().unwrap_or("?"), url.path());
+    let port = url.port().map(|p| format!("\nport = {p}")).unwrap_or_default();
     format!(
-        "{method} {scheme}://{host}{path} {what}; to allow it:\n[[account.grant]]\nscheme = \
-         \"{scheme}\"\nhost = \"{host}\"{port}\nmethods = [\"{method}\"]\npaths = \
-         [\"{path}\"]{extra}",
-        scheme = url.scheme(),
-        path = url.path(),
+        "[[account.grant]]\nscheme = \"{scheme}\"\nhost = \"{host}\"{port}{methods}\npaths = \
+         [\"{path}\"]"
     )
 }
 
@@ -304,6 +360,31 @@ mod tests {
         }
         let loopback = Url::parse("http://127.0.0.1:9/").unwrap();
         assert!(permit(&grants(), "GET", &loopback).unwrap_err().contains("private = true"));
+    }
+
+    #[test]
+    fn a_socket_needs_a_grant_of_its_own_and_a_request_finds_none_in_it() {
+        let mut stream = Grant::origin("wss://stream.broker.example").unwrap();
+        stream.paths = vec!["/stream".to_owned()];
+        let grants = [grants(), vec![stream, Grant::origin("ws://127.0.0.1:9").unwrap()]].concat();
+        for (url, words) in [
+            ("wss://stream.broker.example/stream", None),
+            ("wss://stream.broker.example/orders", Some("paths = [\"/orders\"]")),
+            ("ws://stream.broker.example/stream", Some("scheme = \"ws\"")),
+            ("wss://api.broker.example/v2", Some("host = \"api.broker.example\"")),
+            ("https://api.broker.example/v2", Some("a socket's scheme is wss or ws")),
+            ("ws://127.0.0.1:9/x", Some("private = true")),
+        ] {
+            let got = permit_socket(&grants, &Url::parse(url).unwrap()).map(|_| ());
+            let fits = match (&got, words) {
+                (Ok(()), None) => true,
+                (Err(text), Some(words)) => text.contains(words),
+                _ => false,
+            };
+            assert!(fits, "{url}: {got:?}");
+        }
+        let request = Url::parse("wss://stream.broker.example/stream").unwrap();
+        assert!(permit(&grants, "GET", &request).is_err(), "a socket's grant is none for requests");
     }
 
     #[test]

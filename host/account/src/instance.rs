@@ -12,6 +12,7 @@ use wasmtime::{Store, UpdateDeadline};
 use crate::bindings::BrokerAccount;
 use crate::bindings::bracketd::broker::types as abi;
 use crate::bindings::exports::bracketd::broker::account::Guest;
+use crate::bindings::streaming::Streaming;
 use crate::config::ms;
 use crate::failure::caught;
 use crate::guest::{Call, Cut, Enough, GuestState, Mode, WriteSeen};
@@ -28,7 +29,15 @@ const TOO_MUCH_DATA: &str = "too much data is being copied between the host and 
 /// One running instance.
 pub(crate) struct Instance {
     store: Store<GuestState>,
-    exports: BrokerAccount,
+    exports: Exports,
+}
+
+/// What a plugin exports.
+pub(crate) struct Exports {
+    /// What every plugin has.
+    pub account: BrokerAccount,
+    /// What some have.
+    pub streams: Option<Streaming>,
 }
 
 /// Why a call has no answer.
@@ -74,7 +83,7 @@ impl Instance {
         generation: u64,
     ) -> Result<Self, CallError> {
         let mut store = store(plugin, shared, generation);
-        match plugin.pre().instantiate(&mut store) {
+        match exports(plugin, &mut store) {
             Ok(exports) => Ok(Self { store, exports }),
             Err(error) => Err(call_error(&store, &error)),
         }
@@ -93,15 +102,26 @@ impl Instance {
 
     /// Calls an export within its budget. Takes the instance, since a trap ends it.
     pub(crate) fn call<R>(
-        mut self,
+        self,
         budget: Budget,
         export: impl FnOnce(&Guest, &mut Store<GuestState>) -> wasmtime::Result<R>,
+    ) -> Called<R> {
+        self.call_any(budget, |exports, store| {
+            export(exports.account.bracketd_broker_account(), store)
+        })
+    }
+
+    /// The same of an export of any interface.
+    pub(crate) fn call_any<R>(
+        mut self,
+        budget: Budget,
+        export: impl FnOnce(&Exports, &mut Store<GuestState>) -> wasmtime::Result<R>,
     ) -> Called<R> {
         let limits = &self.store.data().shared.limits;
         let cpu_ms = limits.cpu_ms;
         begin(&mut self.store, budget.mode, budget.total_ms, cpu_ms);
         self.store.data().shared.counters.calls.fetch_add(1, Ordering::Relaxed);
-        let outcome = caught(|| export(self.exports.bracketd_broker_account(), &mut self.store));
+        let outcome = caught(|| export(&self.exports, &mut self.store));
         let call = &mut self.store.data_mut().call;
         let (write, requests, limited) = (call.write.take(), call.requests, call.limited);
         let result = match outcome {
@@ -138,6 +158,15 @@ pub(crate) fn store(plugin: &Plugin, shared: &Arc<Shared>, generation: u64) -> S
     store.epoch_deadline_callback(|mut context| Ok(on_epoch(&mut context.data_mut().call)));
     begin(&mut store, Mode::Pure, u32::MAX, START_CPU_MS);
     store
+}
+
+fn exports(plugin: &Plugin, store: &mut Store<GuestState>) -> wasmtime::Result<Exports> {
+    let instance = plugin.pre().instance_pre().instantiate(&mut *store)?;
+    let (account, streams) = plugin.indices();
+    Ok(Exports {
+        account: account.load(&mut *store, &instance)?,
+        streams: streams.map(|streams| streams.load(&mut *store, &instance)).transpose()?,
+    })
 }
 
 /// Gives the next call its budget.

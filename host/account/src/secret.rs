@@ -18,7 +18,10 @@ const CLOSE: &str = "}}";
 /// One secret value, and where it may go.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret {
-    bytes: Vec<u8>,
+    /// As the broker issued it: what is sent, and looked for in answers.
+    issued: Vec<u8>,
+    /// What it stands for, where that is something else: what signs.
+    key: Option<Vec<u8>>,
     /// Lower case; empty = every host that the account's grants name.
     hosts: Vec<String>,
 }
@@ -26,7 +29,7 @@ pub struct Secret {
 impl Secret {
     /// Wraps the bytes; for `sign`, a key in the form the algorithm asks for.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
-        Self { bytes: bytes.into(), hosts: Vec::new() }
+        Self { issued: bytes.into(), key: None, hosts: Vec::new() }
     }
 
     /// The same, for requests to these hosts only.
@@ -40,9 +43,21 @@ impl Secret {
         self.hosts.is_empty() || self.hosts.iter().any(|known| known.eq_ignore_ascii_case(host))
     }
 
-    /// The bytes; only the code that sends or signs may ask.
+    /// A secret that is issued as base64 of the key that signs (Kraken's, for one). None when it is
+    /// not base64.
+    pub fn base64(text: &str) -> Option<Self> {
+        let key = base64(text).filter(|key| !key.is_empty())?;
+        Some(Self { issued: text.as_bytes().to_vec(), key: Some(key), hosts: Vec::new() })
+    }
+
+    /// The bytes as issued; only the code that sends may ask.
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.issued
+    }
+
+    /// The key; only the code that signs may ask.
+    pub(crate) fn key(&self) -> &[u8] {
+        self.key.as_deref().unwrap_or(&self.issued)
     }
 }
 
@@ -93,7 +108,9 @@ impl Secrets {
             if secret.bytes().len() < SECRET_BYTES_MIN {
                 return Err(name.clone());
             }
-            for form in [secret.bytes().to_vec(), percent(secret.bytes()), json(secret.bytes())] {
+            let forms = |of: &[u8]| [of.to_vec(), percent(of), json(of)];
+            let key = (secret.key().len() >= SECRET_BYTES_MIN).then(|| forms(secret.key()));
+            for form in forms(secret.bytes()).into_iter().chain(key.into_iter().flatten()) {
                 if !needles.iter().any(|n| n.bytes() == form) {
                     needles.push(Secret::new(form));
                 }
@@ -118,6 +135,11 @@ impl Secrets {
     /// As [`Self::fill`], for a URL's query: the value is percent-encoded.
     pub(crate) fn fill_query(&self, text: &str, host: &str) -> Result<Vec<u8>, Unfilled> {
         self.fill_with(text, Some(host), |secret| percent(secret.bytes()))
+    }
+
+    /// As [`Self::fill`], for a JSON text: the value is written as inside of a JSON string.
+    pub(crate) fn fill_json(&self, text: &str, host: &str) -> Result<Vec<u8>, Unfilled> {
+        self.fill_with(text, Some(host), |secret| json(secret.bytes()))
     }
 
     fn fill_with(
@@ -166,6 +188,37 @@ impl Secrets {
     }
 }
 
+/// The bytes of a base64 text (RFC 4648, section 4); white space does not count.
+pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(text.len() * 3 / 4);
+    let (mut bits, mut count, mut padding) = (0_u32, 0_u32, 0_u32);
+    for byte in text.bytes().filter(|b| !b.is_ascii_whitespace()) {
+        let six = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            b'=' => {
+                padding += 1;
+                continue;
+            }
+            _ => return None,
+        };
+        if padding > 0 {
+            return None;
+        }
+        bits = (bits << 6 | u32::from(six)) & 0xff_ffff;
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            out.push(u8::try_from(bits >> count & 0xff).ok()?);
+        }
+    }
+    // One digit alone is no byte.
+    (padding <= 2 && count < 6).then_some(out)
+}
+
 fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
     let first = *needle.first()?;
     let mut from = 0;
@@ -199,10 +252,14 @@ fn percent(bytes: &[u8]) -> Vec<u8> {
 fn json(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     for &byte in bytes {
-        if matches!(byte, b'"' | b'\\') {
-            out.push(b'\\');
+        match byte {
+            b'"' | b'\\' => out.extend([b'\\', byte]),
+            b'\n' => out.extend(b"\\n"),
+            b'\r' => out.extend(b"\\r"),
+            b'\t' => out.extend(b"\\t"),
+            0..0x20 => out.extend(format!("\\u{byte:04x}").bytes()),
+            _ => out.push(byte),
         }
-        out.push(byte);
     }
     out
 }
@@ -278,6 +335,44 @@ mod tests {
     fn a_secret_too_short_to_scrub_is_refused_by_name() {
         let map = [("pin".to_owned(), Secret::new(*b"12345"))].into();
         assert_eq!(Secrets::new(map).unwrap_err(), "pin");
+    }
+
+    #[test]
+    fn base64_is_read_whole_or_not_at_all() {
+        for (text, want) in [
+            ("Zm9v", Some("foo")),
+            ("Zm9vYg==", Some("foob")),
+            ("Zm9vYmE=", Some("fooba")),
+            ("Zm9v\nYg", Some("foob")),
+            ("", Some("")),
+            ("Z!", None),
+            ("Zm9vY", None),
+            ("Zm9vYg==Zm9v", None),
+            ("Zg===", None),
+            ("Zm9v_-", None),
+        ] {
+            assert_eq!(base64(text).as_deref(), want.map(str::as_bytes), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_base64_secret_is_sent_as_issued_and_scrubbed_in_both_forms() {
+        let secret = Secret::base64("a2V5LXRoYXQtc2lnbnM=").unwrap();
+        assert_eq!(secret.key(), b"key-that-signs");
+        let secrets = Secrets::new([("key".to_owned(), secret)].into()).unwrap();
+        assert_eq!(secrets.fill("{{secret:key}}", None).unwrap(), b"a2V5LXRoYXQtc2lnbnM=");
+        let seen = secrets.scrub_text("a2V5LXRoYXQtc2lnbnM= key-that-signs");
+        assert_eq!(seen, "[secret] [secret]");
+        assert_eq!(Secret::base64("no base64!"), None);
+    }
+
+    #[test]
+    fn what_is_filled_into_json_stays_inside_of_its_string() {
+        let map = [("k".to_owned(), Secret::new(*b"a\"},\n\x01"))].into();
+        let secrets = Secrets::new(map).unwrap();
+        let filled = secrets.fill_json(r#"{"key":"{{secret:k}}"}"#, "h").unwrap();
+        assert_eq!(filled, br#"{"key":"a\"},\n\u0001"}"#);
+        assert_eq!(secrets.scrub(filled), br#"{"key":"[secret]"}"#);
     }
 
     #[test]

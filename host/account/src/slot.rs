@@ -18,7 +18,7 @@ use crate::bindings::exports::bracketd::broker::account::{Guest, Info};
 use crate::convert::{self, fault_of, plain_fault};
 use crate::failure::caught;
 use crate::guest::{Cut, Enough, GuestState, Mode, WriteSeen};
-use crate::instance::{Budget, CallError, Instance};
+use crate::instance::{Budget, CallError, Exports, Instance};
 use crate::scheduler::Caller;
 use crate::shared::Shared;
 
@@ -101,6 +101,11 @@ impl Slot {
         }
     }
 
+    /// Whether its plugin has the optional `streams` interface.
+    pub(crate) fn can_stream(&self) -> bool {
+        self.shared.running.plugin().can_stream()
+    }
+
     /// Whether an instance stands ready.
     pub(crate) fn is_ready(&self) -> bool {
         self.instance.is_some()
@@ -176,10 +181,21 @@ impl Slot {
         budget: Budget,
         export: impl FnOnce(&Guest, &mut Store<GuestState>) -> wasmtime::Result<R>,
     ) -> (Result<R, CallError>, Option<WriteSeen>) {
+        self.call_any(budget, |exports, store| {
+            export(exports.account.bracketd_broker_account(), store)
+        })
+    }
+
+    /// The same of an export of any interface.
+    pub(crate) fn call_any<R>(
+        &mut self,
+        budget: Budget,
+        export: impl FnOnce(&Exports, &mut Store<GuestState>) -> wasmtime::Result<R>,
+    ) -> (Result<R, CallError>, Option<WriteSeen>) {
         let Some(instance) = self.instance.take() else {
             return (Err(CallError::Trap("there is no instance".to_owned())), None);
         };
-        let called = instance.call(budget, export);
+        let called = instance.call_any(budget, export);
         let result = match called.result {
             Ok((instance, answer)) => {
                 self.instance = Some(instance);
@@ -231,6 +247,21 @@ impl Slot {
             &abi::CallCtx,
         ) -> wasmtime::Result<Result<R, abi::Fault>>,
     ) -> ReadResult<R> {
+        self.read_any(op, |exports, store, context| {
+            export(exports.account.bracketd_broker_account(), store, context)
+        })
+    }
+
+    /// The same of an export of any interface.
+    pub(crate) fn read_any<R>(
+        &mut self,
+        op: &'static str,
+        export: impl FnOnce(
+            &Exports,
+            &mut Store<GuestState>,
+            &abi::CallCtx,
+        ) -> wasmtime::Result<Result<R, abi::Fault>>,
+    ) -> ReadResult<R> {
         let total_ms = self.read_budget_ms;
         let context = Instance::context(self.generation, op, "", 1, total_ms);
         let budget = Budget { mode: Mode::Read, total_ms };
@@ -242,7 +273,7 @@ impl Slot {
             }
             self.paid = requests;
         }
-        let called = self.call(budget, |guest, store| export(guest, store, &context)).0;
+        let called = self.call_any(budget, |exports, store| export(exports, store, &context)).0;
         self.costs.insert(op, self.made);
         if let Turn::Each(..) = turn {
             self.begin(turn, 0);

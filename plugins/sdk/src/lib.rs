@@ -111,4 +111,8 @@ pub use bindings::bracketd::broker::types;
 /// What a plugin implements and answers: the `account` interface.
 pub use bindings::exports::bracketd::broker::account;
 
+/// What a plugin that streams implements and answers: the `streams` interface.
+#[cfg(feature = "streams")]
+pub use bindings::streaming::exports::bracketd::broker::streams;
+
 pub use decimal::Dec;

@@ -28,7 +28,7 @@ fn a_foreign_import_is_refused() {
     let wasm = fs::read(root().unwrap().join("plugins/dist/alpaca.wasm")).unwrap();
     let (imports, exports) = component::surface(&wasm).unwrap();
     assert!(imports.iter().any(|name| name == "bracketd:broker/http@0.9.0"), "{imports:?}");
-    assert_eq!(exports, ["bracketd:broker/account@0.9.0"]);
+    assert_eq!(exports, ["bracketd:broker/account@0.9.0", "bracketd:broker/streams@0.9.0"]);
     let foreign = |from: &[u8], to: &[u8]| {
         let mut bytes = wasm.clone();
         let at = bytes.windows(from.len()).position(|window| window == from).unwrap();

@@ -140,6 +140,14 @@ fn progress(told: &abi::Progress) -> Result<Progress, Lie> {
     })
 }
 
+/// The question a broker asks first: its id, and its neutral code.
+pub(crate) fn challenge(told: &abi::Progress) -> Option<(&str, String)> {
+    match told {
+        abi::Progress::Challenge(challenge) => Some((&challenge.id, code(&challenge.code))),
+        abi::Progress::Confirmed | abi::Progress::Accepted | abi::Progress::WaitingFor(_) => None,
+    }
+}
+
 fn memo(told: &[(String, String)]) -> Result<Memo, Lie> {
     bounded("adjusted.memo", told.len())?;
     match told.iter().find(|(k, v)| k.len() > MEMO_BYTES_MAX || v.len() > MEMO_BYTES_MAX) {

@@ -45,6 +45,8 @@ const HEADERS_OF_THE_HOST: [&str; 16] = [
     "x-original-url",
     "x-rewrite-url",
 ];
+/// The same of whole families.
+const HEADER_PREFIXES_OF_THE_HOST: [&str; 3] = ["proxy-", "sec-websocket-", "x-forwarded-"];
 /// Left for the guest to read the answer and return, out of the call's budget.
 const GUEST_SHARE: Duration = Duration::from_millis(25);
 
@@ -115,7 +117,7 @@ impl GuestState {
         if self.call.requests >= REQUESTS_MAX {
             return Err(denied(format!("more than {REQUESTS_MAX} requests in one call")));
         }
-        let url = parse(&request)?;
+        let url = parse(&request.url)?;
         let granted = permit(&self.shared.grants, &request.method, &url).map_err(denied)?;
         if granted.write || request.effect == http::Effect::Write {
             self.send_write(&request, &url, granted, deadline)
@@ -199,11 +201,12 @@ impl GuestState {
     }
 }
 
-fn parse(request: &http::Request) -> Result<Url, Failure> {
-    if request.url.len() > URL_BYTES_MAX {
-        return Err(denied(format!("an address of {} bytes is too long", request.url.len())));
+/// The address that a guest wrote.
+pub(crate) fn parse(text: &str) -> Result<Url, Failure> {
+    if text.len() > URL_BYTES_MAX {
+        return Err(denied(format!("an address of {} bytes is too long", text.len())));
     }
-    let mut url = Url::parse(&request.url).map_err(|e| denied(format!("not an address: {e}")))?;
+    let mut url = Url::parse(text).map_err(|e| denied(format!("not an address: {e}")))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(denied("an address may not hold a user or password".to_owned()));
     }
@@ -211,7 +214,8 @@ fn parse(request: &http::Request) -> Result<Url, Failure> {
     Ok(url)
 }
 
-fn address(secrets: &Secrets, url: &Url, host: &str) -> Result<Uri, Failure> {
+/// The address with the secrets of its query filled in.
+pub(crate) fn address(secrets: &Secrets, url: &Url, host: &str) -> Result<Uri, Failure> {
     let mut url = url.clone();
     if let Some(query) = url.query() {
         let query = query.replace("%7B%7Bsecret:", "{{secret:").replace("%7D%7D", "}}");
@@ -223,7 +227,8 @@ fn address(secrets: &Secrets, url: &Url, host: &str) -> Result<Uri, Failure> {
     url.as_str().parse().map_err(|_| denied("not an address".to_owned()))
 }
 
-fn headers(
+/// The headers that a guest wrote, with their secrets filled in.
+pub(crate) fn headers(
     secrets: &Secrets,
     wanted: &[(String, String)],
     host: &str,
@@ -234,8 +239,8 @@ fn headers(
     let mut all = HeaderMap::with_capacity(wanted.len());
     for (name, value) in wanted {
         let lower = name.to_ascii_lowercase();
-        let routes = ["proxy-", "x-forwarded-"].iter().any(|start| lower.starts_with(start));
-        if routes || HEADERS_OF_THE_HOST.contains(&lower.as_str()) {
+        let is_family = HEADER_PREFIXES_OF_THE_HOST.iter().any(|start| lower.starts_with(start));
+        if is_family || HEADERS_OF_THE_HOST.contains(&lower.as_str()) {
             return Err(denied(format!("header {lower} belongs to the host")));
         }
         if value.len() > HEADER_BYTES_MAX {

@@ -51,12 +51,14 @@ pub enum LoadError {
         found: String,
     },
     /// An export of the ABI is missing.
-    #[error("export {name} is missing; expected `{expected}` in {ABI}/account")]
+    #[error("export {name} is missing; expected `{expected}` in {ABI}/{interface}")]
     MissingExport {
         /// The function.
         name: String,
         /// Its line in the WIT.
         expected: String,
+        /// The interface it belongs to.
+        interface: &'static str,
     },
     /// An export has other parameters or results than the ABI.
     #[error("export {name} is `{found}`, expected `{expected}`; rebuild it with the WIT of {ABI}")]

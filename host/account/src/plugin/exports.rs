@@ -13,6 +13,7 @@ use wasmtime::component::{Component, ComponentNamedList, Lift, Lower};
 
 use crate::bindings::bracketd::broker::types as abi;
 use crate::bindings::exports::bracketd::broker::account;
+use crate::bindings::streaming::exports::bracketd::broker::streams;
 use crate::plugin::examine::{ExportSeen, ImportSeen};
 use crate::plugin::{ABI, LoadError};
 
@@ -60,6 +61,13 @@ const FUNCTIONS: [(&str, Check); 19] = [
     ("get-balance", is::<(Ctx,), Result<account::Balance, abi::Fault>>),
 ];
 
+/// The same of the optional `streams` interface.
+const STREAM_FUNCTIONS: [(&str, Check); 3] = [
+    ("open", is::<(Ctx, Vec<String>), Result<Vec<streams::Socket>, abi::Fault>>),
+    ("on-frame", is::<(Ctx, String, streams::Frame), Result<streams::Step, abi::Fault>>),
+    ("on-tick", is::<(Ctx, String), Result<streams::Step, abi::Fault>>),
+];
+
 /// What a component imports and exports, and everything that is wrong with it.
 pub(crate) struct Look {
     /// Names of the imported interfaces.
@@ -68,8 +76,10 @@ pub(crate) struct Look {
     pub exports: Vec<String>,
     /// The imports, one by one.
     pub imports_seen: Vec<ImportSeen>,
-    /// The functions of the `account` interface, one by one; none where it has no such interface.
+    /// The functions of the `account` interface and of optional ones that it has, one by one.
     pub exports_seen: Vec<ExportSeen>,
+    /// Whether it has the optional `streams` interface.
+    pub can_stream: bool,
     /// Everything that is wrong, the first thing to see to first.
     pub problems: Vec<LoadError>,
 }
@@ -108,10 +118,20 @@ pub(crate) fn look(engine: &Engine, component: &Component, words: Words) -> Look
         });
     }
     let cx = ty.instance_type();
+    let exported = |wanted: &str| {
+        let found = ty.exports(engine).find(|(name, _)| *name == wanted).map(|(_, item)| item.ty);
+        match found {
+            Some(ComponentItem::ComponentInstance(instance)) => Some(instance),
+            _ => None,
+        }
+    };
+    let streams = exported(&interface("streams"));
+    let can_stream = streams.is_some();
+    let interfaces: [(&str, _, &[(&str, Check)]); 2] =
+        [("account", account, &FUNCTIONS), ("streams", streams, &STREAM_FUNCTIONS)];
     let mut exports_seen = Vec::new();
-    for (name, matches) in account.iter().flat_map(|_| FUNCTIONS) {
-        let export = account.as_ref().and_then(|account| account.get_export(engine, name));
-        let func = match export.map(|export| export.ty) {
+    for (of, name, matches, instance) in wanted_of(&interfaces) {
+        let func = match instance.get_export(engine, name).map(|export| export.ty) {
             Some(ComponentItem::ComponentFunc(func)) => Some(func),
             Some(_) | None => None,
         };
@@ -128,8 +148,11 @@ pub(crate) fn look(engine: &Engine, component: &Component, words: Words) -> Look
                 expected: expected.clone(),
                 found: found.clone(),
             }),
-            None => problems
-                .push(LoadError::MissingExport { name: name.clone(), expected: expected.clone() }),
+            None => problems.push(LoadError::MissingExport {
+                name: name.clone(),
+                expected: expected.clone(),
+                interface: of,
+            }),
         }
         exports_seen.push(ExportSeen { name, expected, found, fits });
     }
@@ -138,8 +161,21 @@ pub(crate) fn look(engine: &Engine, component: &Component, words: Words) -> Look
         exports: ty.exports(engine).map(|(name, _)| name.to_owned()).collect(),
         imports_seen,
         exports_seen,
+        can_stream,
         problems,
     }
+}
+
+/// Every function that an interface which is there must have.
+fn wanted_of<'a>(
+    interfaces: &'a [(&'static str, Option<ComponentInstance>, &'static [(&'static str, Check)])],
+) -> impl Iterator<Item = (&'static str, &'static str, Check, &'a ComponentInstance)> {
+    interfaces.iter().flat_map(|(of, instance, functions)| {
+        let each = move |(name, matches): &(&'static str, Check)| {
+            instance.as_ref().map(|instance| (*of, *name, *matches, instance))
+        };
+        functions.iter().filter_map(each)
+    })
 }
 
 fn functions_of(engine: &Engine, item: &ComponentItem) -> Vec<String> {
@@ -259,16 +295,20 @@ mod tests {
 
     #[test]
     fn every_function_of_the_wit_is_checked_and_none_else() {
-        let interface = WIT.split("interface account {").nth(1).unwrap();
-        let interface = interface.split("\n}").next().unwrap();
-        let mut in_wit: Vec<&str> = interface
-            .lines()
-            .filter_map(|line| line.trim().split_once(": func"))
-            .map(|(name, _)| name)
-            .collect();
-        let mut checked: Vec<&str> = FUNCTIONS.iter().map(|(name, _)| *name).collect();
-        in_wit.sort_unstable();
-        checked.sort_unstable();
-        assert_eq!(checked, in_wit);
+        for (start, functions) in
+            [("interface account {", &FUNCTIONS[..]), ("interface streams {", &STREAM_FUNCTIONS)]
+        {
+            let interface = WIT.split(start).nth(1).unwrap();
+            let interface = interface.split("\n}").next().unwrap();
+            let mut in_wit: Vec<&str> = interface
+                .lines()
+                .filter_map(|line| line.trim().split_once(": func"))
+                .map(|(name, _)| name)
+                .collect();
+            let mut checked: Vec<&str> = functions.iter().map(|(name, _)| *name).collect();
+            in_wit.sort_unstable();
+            checked.sort_unstable();
+            assert_eq!(checked, in_wit);
+        }
     }
 }

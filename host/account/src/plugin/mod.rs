@@ -18,7 +18,8 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, Linker};
 
-use crate::bindings::{BrokerAccount, BrokerAccountPre};
+use crate::bindings::streaming::StreamingIndices;
+use crate::bindings::{BrokerAccount, BrokerAccountIndices, BrokerAccountPre};
 use crate::guest::GuestState;
 use crate::host::Host;
 use crate::swap::PluginId;
@@ -47,6 +48,9 @@ struct Inner {
     exports: Vec<String>,
     is_from_cache: bool,
     pre: BrokerAccountPre<GuestState>,
+    account: BrokerAccountIndices,
+    /// Where its `streams` are, if it has them.
+    streams: Option<StreamingIndices>,
     /// Kept: without its epoch thread no budget of CPU time would ever end.
     host: Host,
 }
@@ -81,14 +85,28 @@ impl Plugin {
         let pre = linker
             .instantiate_pre(&component)
             .map_err(|e| LoadError::ImportType { detail: format!("{e:#}") })?;
+        let account = BrokerAccountIndices::new(&pre).map_err(refused)?;
+        let streams =
+            found.can_stream.then(|| StreamingIndices::new(&pre)).transpose().map_err(refused)?;
         let pre = BrokerAccountPre::new(pre).map_err(refused)?;
         if let Some(cache) = cache.filter(|_| !is_from_cache) {
             cache.put(engine, &digest, &component);
         }
         let (name, host) = (name.to_owned(), host.clone());
         let (imports, exports) = (found.imports, found.exports);
-        let inner = Inner { name, digest, imports, exports, is_from_cache, pre, host };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                name,
+                digest,
+                imports,
+                exports,
+                is_from_cache,
+                pre,
+                account,
+                streams,
+                host,
+            }),
+        })
     }
 
     /// The name it was loaded under.
@@ -124,6 +142,16 @@ impl Plugin {
     /// Whether it was compiled before and only read back.
     pub fn is_from_cache(&self) -> bool {
         self.inner.is_from_cache
+    }
+
+    /// Whether it has the optional `streams` interface.
+    pub fn can_stream(&self) -> bool {
+        self.inner.streams.is_some()
+    }
+
+    /// Where its exports are.
+    pub(crate) fn indices(&self) -> (&BrokerAccountIndices, Option<&StreamingIndices>) {
+        (&self.inner.account, self.inner.streams.as_ref())
     }
 
     pub(crate) fn pre(&self) -> &BrokerAccountPre<GuestState> {

@@ -102,7 +102,8 @@ fn swap(
 /// Instances that are connected ahead: one for each thread.
 fn instances(drive: Drive) -> impl Fn(bool) -> usize {
     move |concurrent| {
-        let readers = if drive == Drive::Timer { 3 } else { 2 };
+        // Fills, reads, prices, streams.
+        let readers = if drive == Drive::Timer { 4 } else { 2 };
         readers + if concurrent { crate::account::WRITE_INSTANCES } else { 1 }
     }
 }

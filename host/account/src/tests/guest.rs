@@ -26,6 +26,10 @@ pub(super) struct Guest {
     pub hostile: String,
     /// Words of the WIT to replace, for another version of the ABI.
     pub edit: Vec<(&'static str, &'static str)>,
+    /// The socket that it wants: where it goes, and its hello; none = it cannot stream.
+    pub stream: Option<(String, String)>,
+    /// Whether its socket ticks, and each tick sends `s`.
+    pub ticks: bool,
 }
 
 impl Guest {
@@ -80,8 +84,23 @@ impl Guest {
         }
         let mut resolve = Resolve::default();
         let package = resolve.push_str("broker.wit", &both).unwrap();
-        let world = resolve.select_world(&[package], Some("broker-account")).unwrap();
+        let world = resolve.select_world(&[package], Some(self.world())).unwrap();
         (resolve, world)
+    }
+
+    fn world(&self) -> &'static str {
+        if self.stream.is_some() { "broker-account-streaming" } else { "broker-account" }
+    }
+
+    fn streams(&self) -> String {
+        let Some((url, hello)) = &self.stream else { return String::new() };
+        let data = |text: &str| text.replace('"', "\\22");
+        STREAMS
+            .replace("HELLO_LENGTH", &hello.len().to_string())
+            .replace("HELLO", &data(hello))
+            .replace("SOCKET_LENGTH", &url.len().to_string())
+            .replace("SOCKET", &data(url))
+            .replace("TICKS", if self.ticks { "1" } else { "0" })
     }
 
     fn text(&self, resolve: &Resolve, world: WorldId) -> String {
@@ -111,6 +130,7 @@ impl Guest {
                 "describe",
                 "connect",
                 "cancel-order",
+                "confirm",
                 "get-order",
                 "get-orders",
                 "get-fills",
@@ -141,6 +161,9 @@ impl Guest {
         }
         body.replacen("(module", &format!("(module {imports}"), 1)
             .replace("STUBS", &format!("{stubs}{fields}"))
+            .replace("STREAMS", &self.streams())
+            .replace("STREAM#", &format!("{}#", interface("streams")))
+            .replace("ACCOUNT", &interface("account"))
             .replace("HTTP", &interface("http"))
             .replace("HOST/", &format!("{name}/"))
             .replace("@ABI", &format!("@{}", version.trim_end_matches('/')))
@@ -204,6 +227,8 @@ const BODY: &str = r#"(module
   (data (i32.const 1136) "Bearer {{secret:key}}")
   (data (i32.const 1168) "TOLD")
   (data (i32.const 1216) "concurrent-writes")
+  (data (i32.const 1256) "/reply")
+  (data (i32.const 1264) "ASKED")
   (data (i32.const 2048) "URL")
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
     (local $at i32)
@@ -304,6 +329,16 @@ const BODY: &str = r#"(module
         (i32.store8 (i32.const 4432) (i32.const 1))
         (i64.store (i32.const 4440) (i64.const 3000))
         (return (i32.const 4352))))
+    ;; Q: writes, and the broker asks first
+    (if (i32.eq (local.get $what) (i32.const 81))
+      (then
+        (call $request (i32.const 1112) (i32.const 4) (local.get $path) (local.get $path_len))
+        (memory.fill (i32.const 4352) (i32.const 0) (i32.const 128))
+        (i32.store8 (i32.const 4368) (i32.const 3))
+        (i32.store (i32.const 4372) (i32.const 1256)) (i32.store (i32.const 4376) (i32.const 6))
+        (i32.store (i32.const 4380) (i32.const 1264)) (i32.store (i32.const 4384) (i32.const 5))
+        (i32.store (i32.const 4388) (i32.const 1264)) (i32.store (i32.const 4392) (i32.const 5))
+        (return (i32.const 4352))))
     ;; everything else: done
     (memory.fill (i32.const 4352) (i32.const 0) (i32.const 128))
     (i32.const 4352))
@@ -311,6 +346,14 @@ const BODY: &str = r#"(module
   (func (export "ACCOUNT#cancel-order")
     (param i32 i32 i32 i32 i32 i32 i64 i32 i32) (result i32)
     (call $act (local.get 7) (local.get 8)))
+
+  ;; Writes to the question's id; then it is done.
+  (func (export "ACCOUNT#confirm")
+    (param i32 i32 i32 i32 i32 i32 i64 i32 i32 i32) (result i32)
+    (call $request (i32.const 1112) (i32.const 4) (local.get 7) (local.get 8))
+    (memory.fill (i32.const 4352) (i32.const 0) (i32.const 128))
+    (i32.store8 (i32.const 4360) (i32.const 1))
+    (i32.const 4352))
 
   (func (export "ACCOUNT#get-order")
     (param i32 i32 i32 i32 i32 i32 i64 i32 i32 i32) (result i32)
@@ -350,4 +393,77 @@ const BODY: &str = r#"(module
     (i64.store (i32.const 4568) (i64.const 5))
     (i64.store (i32.const 4584) (i64.const 1000))
     (i32.const 4352))
+STREAMS
 STUBS)"#;
+
+/// What a guest that streams has beside: 6144 the socket, 6208 its hello, 6272 the answer of
+/// `open`; 6400 a step, 6464 the frame it sends, 6528 its event; 7000 and 7400 texts. What it makes
+/// of a frame is the first letter of it, about the rest.
+const STREAMS: &str = r#"
+  (data (i32.const 6000) "s")
+  (data (i32.const 6008) "a")
+  (data (i32.const 7000) "SOCKET")
+  (data (i32.const 7400) "HELLO")
+  (func (export "STREAM#open")
+    (param i32 i32 i32 i32 i32 i32 i64 i32 i32) (result i32)
+    (memory.fill (i32.const 6144) (i32.const 0) (i32.const 256))
+    (i32.store (i32.const 6144) (i32.const 6000)) (i32.store (i32.const 6148) (i32.const 1))
+    (i32.store (i32.const 6152) (i32.const 7000))
+    (i32.store (i32.const 6156) (i32.const SOCKET_LENGTH))
+    (i32.store (i32.const 6168) (i32.const 6208)) (i32.store (i32.const 6172) (i32.const 1))
+    (i32.store8 (i32.const 6176) (i32.const TICKS)) (i32.store (i32.const 6180) (i32.const 1000))
+    (i32.store (i32.const 6212) (i32.const 7400))
+    (i32.store (i32.const 6216) (i32.const HELLO_LENGTH))
+    (i32.store (i32.const 6280) (i32.const 6144)) (i32.store (i32.const 6284) (i32.const 1))
+    (i32.const 6272))
+
+  (func (export "STREAM#on-frame")
+    (param i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i32 i32) (result i32)
+    (local $what i32) (local $rest i32) (local $len i32)
+    (local.set $what (i32.load8_u (local.get 10)))
+    (local.set $rest (i32.add (local.get 10) (i32.const 1)))
+    (local.set $len (i32.sub (local.get 11) (i32.const 1)))
+    (memory.fill (i32.const 6400) (i32.const 0) (i32.const 480))
+    ;; T: traps
+    (if (i32.eq (local.get $what) (i32.const 84)) (then (unreachable)))
+    ;; R: something was missed
+    (if (i32.eq (local.get $what) (i32.const 82))
+      (then (i32.store8 (i32.const 6424) (i32.const 1))))
+    ;; S: sends the rest
+    (if (i32.eq (local.get $what) (i32.const 83))
+      (then
+        (i32.store (i32.const 6416) (i32.const 6464)) (i32.store (i32.const 6420) (i32.const 1))
+        (i32.store (i32.const 6468) (local.get $rest))
+        (i32.store (i32.const 6472) (local.get $len))))
+    ;; O: an order with that id works, one of `a`; F: it is filled
+    (if (i32.or (i32.eq (local.get $what) (i32.const 79)) (i32.eq (local.get $what) (i32.const 70)))
+      (then
+        (i32.store (i32.const 6408) (i32.const 6528)) (i32.store (i32.const 6412) (i32.const 1))
+        (i32.store (i32.const 6536) (local.get $rest))
+        (i32.store (i32.const 6540) (local.get $len))
+        (i32.store (i32.const 6608) (i32.const 6008)) (i32.store (i32.const 6612) (i32.const 1))
+        (i32.store8 (i32.const 6619) (i32.const 3))
+        (i32.store (i32.const 6620) (i32.const 6008)) (i32.store (i32.const 6624) (i32.const 1))
+        (i64.store (i32.const 6640) (i64.const 1))
+        (if (i32.eq (local.get $what) (i32.const 70))
+          (then
+            (i32.store8 (i32.const 6619) (i32.const 8))
+            (i64.store (i32.const 6664) (i64.const 1))))
+        (i64.store (i32.const 6856) (i64.const 1000000))))
+    ;; U: cannot be read
+    (if (i32.eq (local.get $what) (i32.const 85))
+      (then
+        (i32.store (i32.const 6408) (i32.const 6528)) (i32.store (i32.const 6412) (i32.const 1))
+        (i32.store8 (i32.const 6528) (i32.const 3))
+        (i32.store (i32.const 6536) (local.get $rest))
+        (i32.store (i32.const 6540) (local.get $len))))
+    (i32.const 6400))
+
+  ;; Sends its own name.
+  (func (export "STREAM#on-tick")
+    (param i32 i32 i32 i32 i32 i32 i64 i32 i32) (result i32)
+    (memory.fill (i32.const 6400) (i32.const 0) (i32.const 480))
+    (i32.store (i32.const 6416) (i32.const 6464)) (i32.store (i32.const 6420) (i32.const 1))
+    (i32.store (i32.const 6468) (i32.const 6000)) (i32.store (i32.const 6472) (i32.const 1))
+    (i32.const 6400))
+"#;

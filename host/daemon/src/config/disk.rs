@@ -7,11 +7,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use bracketd_account::{Host, SECRET_BYTES_MIN};
+use bracketd_account::Host;
 
 use super::file::{At, ConfigFile};
 use super::load::Complaint;
-use super::resolved::{Config, SecretSource};
+use super::resolved::{Config, SecretError, SecretSource};
 use super::shape::nearest;
 use crate::watch::scan;
 
@@ -28,19 +28,18 @@ pub fn check(file: &ConfigFile, config: &Config, host: Option<&Host>, out: &mut 
     let mut compiled = Compiled::new();
     for (written, account) in file.account.iter().zip(&config.accounts) {
         plugin(written, account, host, &mut compiled, out);
-        for (name, secret) in &account.secrets {
-            let source = &secret.source;
+        for (name, settings) in &account.secrets {
             let Some(written) = written.secrets.get(name) else { continue };
-            let why = match source.read() {
-                Ok(secret) if secret.len() < SECRET_BYTES_MIN => {
-                    format!("the secret `{name}` is shorter than {SECRET_BYTES_MIN} bytes")
-                }
+            let why = match settings.read() {
                 Ok(_) => continue,
+                Err(error @ (SecretError::TooShort | SecretError::NotBase64)) => {
+                    format!("the secret `{name}`: {error}")
+                }
                 Err(error) => error.to_string(),
             };
             let complaint = Complaint::new("C009", why, written.span(), "not to be had");
             // A variable may be set where the daemon runs and not where the file is checked.
-            out.push(match source {
+            out.push(match settings.source {
                 SecretSource::File(_) => complaint,
                 SecretSource::Env(_) => complaint.warning(),
             });

@@ -89,7 +89,7 @@ fn a_good_file_becomes_a_configuration_without_units() {
         account.secrets["key"].hosts.as_deref(),
         Some(&["paper-api.alpaca.markets".to_owned()][..])
     );
-    assert_eq!((account.grants[0].scheme, account.grants[0].port), ("https", 443));
+    assert_eq!((account.grants[0].scheme.as_str(), account.grants[0].port), ("https", 443));
 }
 
 #[test]
@@ -152,6 +152,30 @@ fn each_wrong_meaning_is_told_with_what_to_write_instead() {
             "did you mean \"a.example\"?",
         ),
         ("schema = 1\nACCOUNTgrant = [{ host = 'https://x' }]\n", 5, "not one host", "name only"),
+        (
+            "schema = 1\nACCOUNTgrant = [{ host = 'x', frames = [{ text = 'ping' }] }]\n",
+            5,
+            "scheme \"https\"",
+            "for wss or ws",
+        ),
+        (
+            "schema = 1\nACCOUNTgrant = [{ scheme = 'ws', host = 'x', read = true }]\n",
+            5,
+            "scheme \"ws\"",
+            "list its `frames`",
+        ),
+        (
+            "schema = 1\nACCOUNTgrant = [{ scheme = 'wss', host = 'x', methods = ['GET'] }]\n",
+            5,
+            "scheme \"wss\"",
+            "no methods",
+        ),
+        (
+            "schema = 1\nACCOUNTgrant = [{ scheme = 'wss', host = 'x', frames = [{ key = 'a' }] }]\n",
+            5,
+            "a key and a value",
+            "action",
+        ),
         ("schema = 1\nACCOUNTACCOUNT", 6, "two accounts are named", ""),
         ("schema = 1\nACCOUNTpoll_fills = '5s'\n", 5, "between 200ms and 2s", "\"1s\""),
         (
@@ -238,6 +262,9 @@ fn a_typo_in_any_key_is_found_and_the_key_named() {
         let table = match path.as_str() {
             "" => format!("schema = 1\n{typo} = 1\n"),
             "account[].secrets.*" => wrap(&format!("secrets = {{ k = {{ {typo} = 'x' }} }}")),
+            "account[].grant[].frames[]" => {
+                wrap(&format!("grant = [{{ host = 'h', frames = [{{ {typo} = 'x' }}] }}]"))
+            }
             "account[].grant[]" => wrap(&format!("grant = [{{ {typo} = 'x' }}]")),
             "account[].guards" => wrap(&format!("guards = {{ {typo} = 'x' }}")),
             "account[].guards.symbol.*" => wrap(&format!("guards.symbol.A = {{ {typo} = 'x' }}")),

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use bracketd_account::{
     AccountConfig, AccountHandle, ClockSource, CompiledCache, Drive, Grant, Host, KvEntry, Limits,
-    LogLine, Plugin, PollConfig, Scheme, Secret,
+    LogLine, Plugin, PollConfig,
 };
 use bracketd_core::book::{Book, OnShutdown};
 use bracketd_core::broker::FromAccount;
@@ -509,12 +509,8 @@ pub fn account_config(
 ) -> anyhow::Result<AccountConfig> {
     let mut secrets = BTreeMap::new();
     for (name, settings) in &account.secrets {
-        let value = settings.source.read().with_context(|| format!("account {}", account.name))?;
-        let secret = Secret::new(value);
-        let secret = match &settings.hosts {
-            Some(hosts) => secret.only_for(hosts.clone()),
-            None => secret,
-        };
+        let read = settings.read();
+        let secret = read.with_context(|| format!("account {}, secret {name}", account.name))?;
         secrets.insert(name.clone(), secret);
     }
     let (drive, clock) = match clock {
@@ -540,19 +536,22 @@ pub fn account_config(
         kv: Vec::new(),
         clock,
         log,
+        confirm: account.confirm.clone(),
     })
 }
 
 fn grant(settings: &GrantSettings) -> Grant {
     let paths = settings.paths.clone();
+    let all = || if paths.is_empty() { vec!["/".to_owned()] } else { paths.clone() };
     Grant {
-        scheme: if settings.scheme == "https" { Scheme::Https } else { Scheme::Http },
+        scheme: settings.scheme,
         host: settings.host.clone(),
         port: Some(settings.port),
-        methods: settings.methods.clone(),
-        reads: if settings.read { paths.clone() } else { Vec::new() },
+        methods: if settings.scheme.is_socket() { Vec::new() } else { settings.methods.clone() },
+        reads: if settings.read { all() } else { Vec::new() },
         paths,
         private: settings.private,
-        secrets_in_body: false,
+        secrets_in_body: settings.secrets_in_body,
+        frames: settings.frames.clone(),
     }
 }

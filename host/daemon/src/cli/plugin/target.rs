@@ -57,6 +57,7 @@ pub(super) fn bare() -> AccountConfig {
         kv: Vec::new(),
         clock: ClockSource::Wall,
         log: None,
+        confirm: Vec::new(),
     }
 }
 
