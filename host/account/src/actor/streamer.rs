@@ -52,11 +52,32 @@ struct Line {
 
 enum State {
     /// Its thread runs.
-    Running { feed: Feed, grant: Grant, url: url::Url, opened: Option<Instant> },
+    Running(Box<Running>),
     /// It ended; opened again then.
     Waits(Instant),
     /// No grant covers it: until the guest wants another.
     Denied,
+}
+
+struct Running {
+    feed: Feed,
+    grant: Grant,
+    url: url::Url,
+    /// Since when it is open.
+    opened: Option<Instant>,
+}
+
+impl Line {
+    fn running(&self) -> Option<&Running> {
+        match &self.state {
+            State::Running(running) => Some(running),
+            State::Waits(_) | State::Denied => None,
+        }
+    }
+
+    fn opened(&self) -> Option<Instant> {
+        self.running().and_then(|running| running.opened)
+    }
 }
 
 /// The thread that owns the streaming instance.
@@ -154,8 +175,7 @@ impl Streamer {
         }
         let ticks = |line: &Line| {
             let every = line.wanted.tick_ms.map(|t| ms(u64::from(t.max(TICK_MS_MIN))));
-            let is_open = matches!(line.state, State::Running { opened: Some(_), .. });
-            is_open && every.is_some_and(|every| line.ticked.elapsed() >= every)
+            line.opened().is_some() && every.is_some_and(|every| line.ticked.elapsed() >= every)
         };
         let due: Vec<String> = self
             .lines
@@ -251,7 +271,7 @@ impl Streamer {
         let hello = streams::outgoing(&shared, name, (&grant, &url), hello);
         self.feeds += 1;
         line.state = match Feed::start(&shared, self.feeds, target, hello, self.tell.clone()) {
-            Ok(feed) => State::Running { feed, grant, url, opened: None },
+            Ok(feed) => State::Running(Box::new(Running { feed, grant, url, opened: None })),
             Err(error) => {
                 shared.warn(&format!("socket {name}: a thread does not start: {error}"));
                 State::Waits(Instant::now() + line.pause)
@@ -260,7 +280,7 @@ impl Streamer {
     }
 
     fn hear(&mut self, number: u64, heard: Heard) {
-        let is_of = |line: &Line| matches!(&line.state, State::Running { feed, .. } if feed.number == number);
+        let is_of = |line: &Line| line.running().is_some_and(|r| r.feed.number == number);
         let Some(name) = self.lines.iter().find(|(_, l)| is_of(l)).map(|(name, _)| name.clone())
         else {
             return;
@@ -269,8 +289,8 @@ impl Streamer {
             Heard::Opened => {
                 if let Some(line) = self.lines.get_mut(&name) {
                     line.ticked = Instant::now();
-                    if let State::Running { opened, .. } = &mut line.state {
-                        *opened = Some(Instant::now());
+                    if let State::Running(running) = &mut line.state {
+                        running.opened = Some(Instant::now());
                     }
                 }
                 self.slot.shared.inform(&format!("socket {name} is open"));
@@ -287,9 +307,7 @@ impl Streamer {
     fn ended(&mut self, name: &str, why: &str) {
         let (first, longest) = (self.first_pause(), self.longest_pause());
         let Some(line) = self.lines.get_mut(name) else { return };
-        let was_sound = matches!(line.state, State::Running { opened: Some(at), .. }
-            if at.elapsed() >= first * SOUND_AFTER);
-        if was_sound {
+        if line.opened().is_some_and(|at| at.elapsed() >= first * SOUND_AFTER) {
             line.pause = first;
         }
         self.slot.shared.warn(&format!(
@@ -332,8 +350,7 @@ impl Streamer {
     }
 
     fn send(&mut self, name: &str, frames: Vec<abi_streams::Frame>) {
-        let Some(Line { state: State::Running { feed, grant, url, .. }, .. }) =
-            self.lines.get(name)
+        let Some(Running { feed, grant, url, .. }) = self.lines.get(name).and_then(Line::running)
         else {
             return;
         };
@@ -376,7 +393,7 @@ impl Streamer {
     }
 
     fn count(&self) {
-        let is_open = |line: &&Line| matches!(line.state, State::Running { opened: Some(_), .. });
+        let is_open = |line: &&Line| line.opened().is_some();
         let counters = &self.slot.shared.counters;
         counters.sockets.store(self.lines.len(), Ordering::Relaxed);
         let open = self.lines.values().filter(is_open).count();

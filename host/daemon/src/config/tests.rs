@@ -152,30 +152,6 @@ fn each_wrong_meaning_is_told_with_what_to_write_instead() {
             "did you mean \"a.example\"?",
         ),
         ("schema = 1\nACCOUNTgrant = [{ host = 'https://x' }]\n", 5, "not one host", "name only"),
-        (
-            "schema = 1\nACCOUNTgrant = [{ host = 'x', frames = [{ text = 'ping' }] }]\n",
-            5,
-            "scheme \"https\"",
-            "for wss or ws",
-        ),
-        (
-            "schema = 1\nACCOUNTgrant = [{ scheme = 'ws', host = 'x', read = true }]\n",
-            5,
-            "scheme \"ws\"",
-            "list its `frames`",
-        ),
-        (
-            "schema = 1\nACCOUNTgrant = [{ scheme = 'wss', host = 'x', methods = ['GET'] }]\n",
-            5,
-            "scheme \"wss\"",
-            "no methods",
-        ),
-        (
-            "schema = 1\nACCOUNTgrant = [{ scheme = 'wss', host = 'x', frames = [{ key = 'a' }] }]\n",
-            5,
-            "a key and a value",
-            "action",
-        ),
         ("schema = 1\nACCOUNTACCOUNT", 6, "two accounts are named", ""),
         ("schema = 1\nACCOUNTpoll_fills = '5s'\n", 5, "between 200ms and 2s", "\"1s\""),
         (
@@ -219,11 +195,48 @@ fn each_wrong_meaning_is_told_with_what_to_write_instead() {
         ("schema = 1\nACCOUNTmax_drawdown = '100%'\n", 5, "below 100%", "\"10%\""),
         ("schema = 1\nACCOUNTon_shutdown = 'cancel'\n", 5, "`account.on_shutdown`", ""),
     ];
+    told_with_help(&rows, account);
+}
+
+#[test]
+fn what_does_not_go_with_a_grant_for_a_socket_is_told_with_what_does() {
+    let account = "[[account]]\nname = 'a'\nplugin = 'a.wasm'\n";
+    let rows = [
+        (
+            "schema = 1\nACCOUNTgrant = [{ host = 'x', frames = [{ text = 'ping' }] }]\n",
+            5,
+            "scheme \"https\"",
+            "for wss or ws",
+        ),
+        (
+            "schema = 1\nACCOUNTgrant = [{ scheme = 'ws', host = 'x', read = true }]\n",
+            5,
+            "scheme \"ws\"",
+            "list its `frames`",
+        ),
+        (
+            "schema = 1\nACCOUNTgrant = [{ scheme = 'wss', host = 'x', methods = ['GET'] }]\n",
+            5,
+            "scheme \"wss\"",
+            "no methods",
+        ),
+        (
+            "schema = 1\nACCOUNTgrant = [{ scheme = 'wss', host = 'x', frames = [{ key = 'a' }] }]\n",
+            5,
+            "a key and a value",
+            "action",
+        ),
+    ];
+    told_with_help(&rows, account);
+}
+
+/// Each text with the line, the words and the help of its only complaint.
+fn told_with_help(rows: &[(&str, usize, &str, &str)], account: &str) {
     for (text, line, message, help) in rows {
         let text = text.replace("ACCOUNT", account);
         let found = complaints(&text);
         assert_eq!(found.len(), 1, "{text}\n{found:?}");
-        assert_eq!(found[0].0, line, "{text}");
+        assert_eq!(found[0].0, *line, "{text}");
         assert!(found[0].2.contains(message), "{:?} lacks {message:?}", found[0].2);
         assert!(found[0].3.contains(help), "{:?} lacks {help:?}", found[0].3);
     }
