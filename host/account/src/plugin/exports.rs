@@ -93,68 +93,34 @@ pub(crate) enum Words {
     All,
 }
 
+/// An interface of the ABI: what a component has of it, and what it must have.
+struct Interface {
+    name: &'static str,
+    instance: Option<ComponentInstance>,
+    functions: &'static [(&'static str, Check)],
+}
+
 /// Looks at everything.
 pub(crate) fn look(engine: &Engine, component: &Component, words: Words) -> Look {
     let ty = component.component_type();
-    let offered: Vec<String> = OFFERED.iter().map(|name| interface(name)).collect();
     let mut problems = Vec::new();
     let account = abi_instance(engine, component).map_err(|error| problems.push(error)).ok();
-    let (mut imports, mut imports_seen) = (Vec::new(), Vec::new());
-    for (name, item) in ty.imports(engine) {
-        let is_offered = offered.iter().any(|o| o == name);
-        imports.push(name.to_owned());
-        if is_offered && words == Words::Problems {
-            continue;
-        }
-        let name = name.to_owned();
-        if !is_offered {
-            let offered = offered.clone();
-            problems.push(LoadError::UnknownImport { name: name.clone(), offered });
-        }
-        imports_seen.push(ImportSeen {
-            name,
-            functions: functions_of(engine, &item.ty),
-            is_offered,
-        });
-    }
-    let cx = ty.instance_type();
-    let exported = |wanted: &str| {
-        let found = ty.exports(engine).find(|(name, _)| *name == wanted).map(|(_, item)| item.ty);
-        match found {
-            Some(ComponentItem::ComponentInstance(instance)) => Some(instance),
-            _ => None,
-        }
+    let (imports, imports_seen) = look_at_imports(engine, component, words, &mut problems);
+    let wanted = interface("streams");
+    let streams = ty.exports(engine).find(|(name, _)| *name == wanted).map(|(_, item)| item.ty);
+    let streams = match streams {
+        Some(ComponentItem::ComponentInstance(instance)) => Some(instance),
+        Some(_) | None => None,
     };
-    let streams = exported(&interface("streams"));
     let can_stream = streams.is_some();
-    let interfaces: [(&str, _, &[(&str, Check)]); 2] =
-        [("account", account, &FUNCTIONS), ("streams", streams, &STREAM_FUNCTIONS)];
+    let interfaces = [
+        Interface { name: "account", instance: account, functions: &FUNCTIONS },
+        Interface { name: "streams", instance: streams, functions: &STREAM_FUNCTIONS },
+    ];
     let mut exports_seen = Vec::new();
-    for (of, name, matches, instance) in wanted_of(&interfaces) {
-        let func = match instance.get_export(engine, name).map(|export| export.ty) {
-            Some(ComponentItem::ComponentFunc(func)) => Some(func),
-            Some(_) | None => None,
-        };
-        let fits = func.as_ref().is_some_and(|func| matches(func, &cx));
-        if fits && words == Words::Problems {
-            continue;
-        }
-        let (name, expected, found) =
-            (name.to_owned(), expected_line(name), func.as_ref().map(show));
-        match &found {
-            Some(_) if fits => {}
-            Some(found) => problems.push(LoadError::WrongSignature {
-                name: name.clone(),
-                expected: expected.clone(),
-                found: found.clone(),
-            }),
-            None => problems.push(LoadError::MissingExport {
-                name: name.clone(),
-                expected: expected.clone(),
-                interface: of,
-            }),
-        }
-        exports_seen.push(ExportSeen { name, expected, found, fits });
+    for interface in &interfaces {
+        let cx = ty.instance_type();
+        exports_seen.extend(look_at_exports(engine, interface, &cx, words, &mut problems));
     }
     Look {
         imports,
@@ -166,16 +132,66 @@ pub(crate) fn look(engine: &Engine, component: &Component, words: Words) -> Look
     }
 }
 
-/// Every function that an interface which is there must have.
-fn wanted_of<'a>(
-    interfaces: &'a [(&'static str, Option<ComponentInstance>, &'static [(&'static str, Check)])],
-) -> impl Iterator<Item = (&'static str, &'static str, Check, &'a ComponentInstance)> {
-    interfaces.iter().flat_map(|(of, instance, functions)| {
-        let each = move |(name, matches): &(&'static str, Check)| {
-            instance.as_ref().map(|instance| (*of, *name, *matches, instance))
+fn look_at_imports(
+    engine: &Engine,
+    component: &Component,
+    words: Words,
+    problems: &mut Vec<LoadError>,
+) -> (Vec<String>, Vec<ImportSeen>) {
+    let offered: Vec<String> = OFFERED.iter().map(|name| interface(name)).collect();
+    let (mut imports, mut seen) = (Vec::new(), Vec::new());
+    for (name, item) in component.component_type().imports(engine) {
+        let is_offered = offered.iter().any(|o| o == name);
+        imports.push(name.to_owned());
+        if is_offered && words == Words::Problems {
+            continue;
+        }
+        let name = name.to_owned();
+        if !is_offered {
+            let offered = offered.clone();
+            problems.push(LoadError::UnknownImport { name: name.clone(), offered });
+        }
+        seen.push(ImportSeen { name, functions: functions_of(engine, &item.ty), is_offered });
+    }
+    (imports, seen)
+}
+
+/// The functions of an interface that is there.
+fn look_at_exports(
+    engine: &Engine,
+    interface: &Interface,
+    cx: &InstanceType<'_>,
+    words: Words,
+    problems: &mut Vec<LoadError>,
+) -> Vec<ExportSeen> {
+    let mut seen = Vec::new();
+    for (name, matches) in interface.instance.iter().flat_map(|_| interface.functions) {
+        let export = interface.instance.as_ref().and_then(|of| of.get_export(engine, name));
+        let func = match export.map(|export| export.ty) {
+            Some(ComponentItem::ComponentFunc(func)) => Some(func),
+            Some(_) | None => None,
         };
-        functions.iter().filter_map(each)
-    })
+        let fits = func.as_ref().is_some_and(|func| matches(func, cx));
+        if fits && words == Words::Problems {
+            continue;
+        }
+        let (name, expected, found) =
+            ((*name).to_owned(), expected_line(name), func.as_ref().map(show));
+        let (of, wrong) = (interface.name, (name.clone(), expected.clone()));
+        match &found {
+            Some(_) if fits => {}
+            Some(found) => {
+                let (name, expected) = wrong;
+                problems.push(LoadError::WrongSignature { name, expected, found: found.clone() });
+            }
+            None => {
+                let (name, expected) = wrong;
+                problems.push(LoadError::MissingExport { name, expected, interface: of });
+            }
+        }
+        seen.push(ExportSeen { name, expected, found, fits });
+    }
+    seen
 }
 
 fn functions_of(engine: &Engine, item: &ComponentItem) -> Vec<String> {

@@ -128,15 +128,7 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
     let (tell, heard) = bounded::<FromAccount>(HEARD);
     let accounts = start_accounts(&host, &plugins, &config, &clock, (loaded.kv, &tell))?;
     point("start.connecting");
-    let poll = Duration::from_millis(config.policies_poll_ms);
-    let (watching, looks) = watch::start(&config.policies_dir, poll)?;
-    let policies = PolicyBuilder::start(
-        config.policies_dir.clone(),
-        report.set.clone(),
-        digest,
-        looks,
-        inbox.clone(),
-    )?;
+    let (watching, policies) = watch_policies(&config, &report, digest, &inbox)?;
     let stager = PluginStager::start(host.clone(), &config, &plugins, inbox.clone())?;
     let running: Vec<PolicyName> = report.set.iter().map(|p| p.name().clone()).collect();
     let refused = report.refused.clone();
@@ -178,6 +170,20 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
         watch: Some(watching),
         activity: Some(activity),
     })
+}
+
+/// Looks at the policies' directory from now on, and builds what changes there.
+fn watch_policies(
+    config: &Config,
+    first: &BuildReport,
+    digest: Option<String>,
+    inbox: &Sender<ToEngine>,
+) -> anyhow::Result<(Watch, PolicyBuilder)> {
+    let (dir, poll) = (&config.policies_dir, Duration::from_millis(config.policies_poll_ms));
+    let (watching, looks) = watch::start(dir, poll)?;
+    let (set, inbox) = (first.set.clone(), inbox.clone());
+    let policies = PolicyBuilder::start(dir.clone(), set, digest, looks, inbox)?;
+    Ok((watching, policies))
 }
 
 /// Makes the data directory where it is missing, and takes its lock: before anything in it is made,
