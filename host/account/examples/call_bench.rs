@@ -31,6 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         poll: PollConfig::default(),
         clock: ClockSource::Wall,
         log: None,
+        hook: None,
     };
     for _ in 0..3 {
         let cost = call_cost(&host, &plugin, config.clone(), CALLS)?;

@@ -58,6 +58,7 @@ fn config(url: &str) -> Result<AccountConfig, Failure> {
         poll: PollConfig { fills_ms: 200, prices_ms: 200, ..PollConfig::default() },
         clock: ClockSource::Wall,
         log: None,
+        hook: None,
     })
 }
 

@@ -14,6 +14,7 @@ use bracketd_core::ids::AccountName;
 
 use crate::grant::Grant;
 use crate::guest::LogLine;
+use crate::hook::Hook;
 use crate::secret::Secret;
 
 /// Everything an account needs to start.
@@ -35,6 +36,8 @@ pub struct AccountConfig {
     pub clock: ClockSource,
     /// Where the lines of the plugin and of its host go; none = they are counted and dropped.
     pub log: Option<Sender<LogLine>>,
+    /// Is told every moment of every call into the plugin; a daemon has none.
+    pub hook: Option<Hook>,
 }
 
 /// Limits of one plugin instance, of one call into it, and of what the account says in all.

@@ -15,6 +15,7 @@ use crate::bindings::exports::bracketd::broker::account::Guest;
 use crate::config::ms;
 use crate::failure::caught;
 use crate::guest::{Call, Cut, GuestState, Mode, WriteSeen};
+use crate::hook::Moment;
 use crate::host::EPOCH_MS;
 use crate::plugin::Plugin;
 use crate::shared::Shared;
@@ -57,6 +58,8 @@ pub(crate) struct Called<R> {
 /// The arguments of one call that are not the plugin's business to know.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Budget {
+    /// Which export, as the WIT names it.
+    pub export: &'static str,
     /// What the export may do.
     pub mode: Mode,
     /// What it may take altogether, in milliseconds.
@@ -101,6 +104,8 @@ impl Instance {
         let limits = &self.store.data().shared.limits;
         let cpu_ms = limits.cpu_ms;
         begin(&mut self.store, budget.mode, budget.total_ms, cpu_ms);
+        self.store.data_mut().call.export = budget.export;
+        self.store.data().told(Moment::Begun);
         self.store.data().shared.counters.calls.fetch_add(1, Ordering::Relaxed);
         let outcome = caught(|| export(self.exports.bracketd_broker_account(), &mut self.store));
         let call = &mut self.store.data_mut().call;
@@ -133,6 +138,7 @@ impl Instance {
 
 fn begin(store: &mut Store<GuestState>, mode: Mode, total_ms: u32, cpu_ms: u64) {
     store.data_mut().call = Call {
+        export: "",
         mode,
         deadline: Instant::now() + ms(u64::from(total_ms)),
         ticks_left: cpu_ms.div_ceil(EPOCH_MS),

@@ -23,6 +23,7 @@ pub mod effect;
 mod failure;
 mod grant;
 mod guest;
+mod hook;
 mod host;
 mod instance;
 mod lock;
@@ -33,6 +34,7 @@ mod secret;
 mod shared;
 mod slot;
 mod swap;
+mod trial;
 mod wire;
 
 pub use account::{AccountHandle, AccountStatus, Plugins, StartError, ToAccount, WRITE_INSTANCES};
@@ -41,11 +43,13 @@ pub use config::{AccountConfig, ClockSource, Drive, FILLS_MS_MAX, Limits, PollCo
 pub use grant::{Grant, Scheme};
 pub use guest::kv::KvEntry;
 pub use guest::{LogLevel, LogLine, LogSource};
+pub use hook::{Hook, HostCall, Moment, Spoken, Verdict, Word};
 pub use host::{Host, HostError};
 pub use plugin::{ABI, LoadError, PLUGIN_BYTES_MAX, Plugin, digest};
 pub use probe::{CallCost, ProbeError, call_cost};
 pub use secret::{SECRET_BYTES_MIN, Secret};
 pub use swap::{PluginId, SwapRefused, SwapReport, SwapStage, SwapState, Terms};
+pub use trial::{Replacement, Trial};
 
 #[cfg(test)]
 mod tests;

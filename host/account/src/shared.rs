@@ -23,6 +23,7 @@ use crate::grant::Grant;
 use crate::guest::kv::Kv;
 use crate::guest::log::{LogSink, MESSAGE_BYTES_MAX, clean};
 use crate::guest::{LogLevel, LogLine, LogSource};
+use crate::hook::Hook;
 use crate::lock::lock;
 use crate::plugin::Plugin;
 use crate::scheduler::Scheduler;
@@ -87,6 +88,8 @@ pub(crate) struct Shared {
     pub counters: Counters,
     /// Whether the account shall end.
     pub stop: AtomicBool,
+    /// Is told every moment of every call; a daemon has none.
+    pub hook: Option<Hook>,
     events: Sender<FromAccount>,
 }
 
@@ -119,7 +122,7 @@ impl Shared {
         events: Sender<FromAccount>,
     ) -> Self {
         let (secrets, client, senders) = parts;
-        let AccountConfig { name, settings, grants, limits, clock, log, .. } = config;
+        let AccountConfig { name, settings, grants, limits, clock, log, hook, .. } = config;
         let scheduler = Arc::new(Scheduler::new(limits.messages_per_minute, limits.queue, &clock));
         Self {
             name,
@@ -144,6 +147,7 @@ impl Shared {
             expected: Mutex::default(),
             counters: Counters::default(),
             stop: AtomicBool::new(false),
+            hook,
             events,
         }
     }
@@ -174,6 +178,7 @@ impl Shared {
             expected: Mutex::default(),
             counters: Counters::default(),
             stop: AtomicBool::new(false),
+            hook: self.hook.clone(),
             events: bounded(0).0,
         })
     }

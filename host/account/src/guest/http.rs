@@ -45,7 +45,7 @@ impl http::Host for GuestState {
         &mut self,
         request: http::Request,
     ) -> wasmtime::Result<Result<http::Response, http::HttpFault>> {
-        let left = self.enter()?;
+        let left = self.enter("http.send")?;
         let outcome = self.send_request(request, left);
         if let Err(failure) = &outcome
             && failure.why == Why::Denied
@@ -53,6 +53,7 @@ impl http::Host for GuestState {
             self.shared.warn(&failure.message);
         }
         self.call.limited |= outcome.as_ref().is_ok_and(|reply| reply.status == TOO_MANY);
+        self.leave("http.send")?;
         Ok(outcome.map(response).map_err(fault))
     }
 }

@@ -3,6 +3,7 @@
 mod broker;
 mod budget;
 mod guest;
+mod hooks;
 mod loading;
 mod panics;
 mod pictures;

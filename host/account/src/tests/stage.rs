@@ -69,6 +69,7 @@ impl Stage {
             poll: PollConfig { drive: Drive::Steps, ..PollConfig::default() },
             clock: ClockSource::Wall,
             log: None,
+            hook: None,
         };
         change(&mut config);
         let (tell, events) = bounded(64);

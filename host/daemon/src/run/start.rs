@@ -491,6 +491,7 @@ fn account_config(
         },
         clock,
         log: Some(log),
+        hook: None,
     })
 }
 
