@@ -14,7 +14,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{}", report.text());
     let mut slow: Vec<_> = report.rows.iter().collect();
     slow.sort_by_key(|row| std::cmp::Reverse(row.took));
-    for row in slow.iter().take(8) {
+    for row in slow.iter().take(400) {
         println!("{:?} {}", row.took, row.id());
     }
     Ok(())

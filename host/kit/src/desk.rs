@@ -2,8 +2,8 @@
 //!
 //! Apart because every row has one of its own: what one row breaks, no other row sees.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use bracketd_account::{
@@ -17,12 +17,12 @@ use bracketd_core::ids::{ClientOrderId, Symbol, TransactionId};
 use bracketd_core::instrument::{AccountInfo, Features};
 use crossbeam_channel::{Receiver, bounded};
 
-use crate::Kit;
 use crate::book::Book;
 use crate::broker::Broker;
 use crate::network::Network;
 use crate::row::Stop;
-use crate::watch::{Aim, Heard, Watch};
+use crate::watch::{Aim, Heard, Watch, With};
+use crate::{Kit, Retired, Told};
 
 /// What a call may take; the rows with a broker that hangs wait so long.
 pub(crate) const BUDGET_MS: u32 = 600;
@@ -43,6 +43,8 @@ pub(crate) struct Desk {
     pub(crate) symbol: Symbol,
     /// Added to the machine's clock, in milliseconds: what only waits for time does not wait.
     pub(crate) ahead_ms: Arc<AtomicU64>,
+    pub(crate) told_of: Arc<Told>,
+    retired: Retired,
     ids: Ids,
 }
 
@@ -78,6 +80,7 @@ impl Desk {
 
     /// The same while `connect` meets a fault.
     pub(crate) fn start(kit: &Kit, aim: Option<Aim>) -> Result<Self, Stop> {
+        kit.bury();
         let broker = Broker::fresh(kit.broker.as_deref())?;
         let symbol = Symbol::new(&kit.symbol);
         broker.price(symbol.as_str(), "100.00", "100.02")?;
@@ -86,7 +89,11 @@ impl Desk {
         let network = Arc::new(network);
         let watch = Watch::new(kit.costs.clone(), kit.reads.clone());
         watch.over(&network);
-        watch.aim(aim);
+        match aim {
+            // Before the first instance connects, so that none finds somebody.
+            Some(aim) if aim.with == With::Down => network.go_down(),
+            aim => watch.aim(aim),
+        }
         let ahead_ms = Arc::new(AtomicU64::new(0));
         let config = config(kit, &network, &watch, &ahead_ms)?;
         let (tell, events) = bounded(EVENTS);
@@ -97,7 +104,19 @@ impl Desk {
         kit.told.info.get_or_init(|| account.info());
         let ids = Ids::of(&account.info(), kit.next_row());
         let broker = Arc::new(broker);
-        Ok(Self { broker, network, account, watch, events, symbol, ahead_ms, ids })
+        let (told_of, retired) = (kit.told.clone(), kit.retired.clone());
+        Ok(Self {
+            told_of,
+            retired,
+            broker,
+            network,
+            account,
+            watch,
+            events,
+            symbol,
+            ahead_ms,
+            ids,
+        })
     }
 
     /// An id that was never used.
@@ -278,10 +297,10 @@ impl Desk {
 
 impl Drop for Desk {
     fn drop(&mut self) {
-        // Hanging up is never refused. Its threads end while the next row runs.
+        // Hanging up is never refused. Its threads end while later rows run.
         drop(self.account.try_send(ToAccount::Shutdown));
-        let account = Arc::clone(&self.account);
-        std::thread::spawn(move || drop(account));
+        let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        retired.push(Arc::clone(&self.account));
     }
 }
 

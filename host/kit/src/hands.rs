@@ -183,7 +183,10 @@ impl Desk {
         let mut said = "nothing".to_owned();
         for event in told {
             match event {
-                BrokerEvent::Instrument(instrument) => return Ok(*instrument),
+                BrokerEvent::Instrument(instrument) => {
+                    self.told_of.instrument.get_or_init(|| (*instrument).clone());
+                    return Ok(*instrument);
+                }
                 BrokerEvent::NoInstrument { fault, .. } => {
                     said = format!("{}: {}", fault.code, fault.message);
                 }

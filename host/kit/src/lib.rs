@@ -27,10 +27,10 @@ mod truth;
 mod watch;
 mod writes;
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use bracketd_account::{ClockSource, Host, HostError, LoadError, Plugin};
+use bracketd_account::{AccountHandle, ClockSource, Host, HostError, LoadError, Plugin};
 use bracketd_core::instrument::{AccountInfo, Instrument};
 
 use watch::Costs;
@@ -85,9 +85,13 @@ pub struct Kit {
     symbol: String,
     reads: Vec<String>,
     costs: Costs,
-    told: Told,
+    told: Arc<Told>,
+    retired: Retired,
     rows: AtomicU64,
 }
+
+/// Accounts whose rows have ended; they end while later rows run.
+type Retired = Arc<Mutex<Vec<Arc<AccountHandle>>>>;
 
 /// What the plugin said of itself and of the symbol, the first time it was asked.
 #[derive(Debug, Default)]
@@ -125,10 +129,19 @@ impl Kit {
             symbol: setup.symbol.unwrap_or_else(|| "KIT".to_owned()),
             reads: setup.reads,
             costs: Costs::default(),
-            told: Told::default(),
+            told: Arc::default(),
+            retired: Retired::default(),
             // No id of ours is used twice at a broker that remembers them for ever.
             rows: AtomicU64::new(ClockSource::Wall.now_ns() / 1_000_000),
         })
+    }
+
+    /// Lets accounts end whose rows have ended; nobody waits for their threads.
+    fn bury(&self) {
+        let all = std::mem::take(&mut *self.retired.lock().unwrap_or_else(PoisonError::into_inner));
+        if !all.is_empty() {
+            std::thread::spawn(move || drop(all));
+        }
     }
 
     fn next_row(&self) -> u64 {

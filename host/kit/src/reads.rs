@@ -13,8 +13,8 @@ use bracketd_core::time::Timestamp;
 use crate::Kit;
 use crate::desk::Desk;
 use crate::row::{Stop, Tried};
-use crate::trouble::{ELSEWHERE, PAUSE_MS, Trouble, words};
-use crate::watch::{Aim, Heard, With};
+use crate::trouble::{ELSEWHERE, FRONT_DOOR, PAUSE_MS, Trouble, words};
+use crate::watch::{Aim, EVERY, Heard, With};
 
 /// Requests of one read that are each met once.
 const REQUESTS_MAX: u32 = 6;
@@ -178,6 +178,12 @@ fn judge(desk: &Desk, scene: Scene, trouble: &Trouble, told: &[BrokerEvent], at:
         return Ok(());
     }
     judge_word(trouble, heard, at)?;
+    // That the broker has no such thing is the broker's to say: an order or a symbol that a front
+    // door does not find is there for all we know.
+    let is_decisive = scene.may_be_absent() || scene == Scene::GetInstrument;
+    if trouble.name == FRONT_DOOR && is_decisive && heard.word == Word::NotFound {
+        return Err(Stop::fails("a fault that says nothing of the broker", heard.shown(), at));
+    }
     for event in told {
         let wrong = match event {
             BrokerEvent::LookedUp { found: Found::Failed(_), .. } => None,
@@ -200,7 +206,7 @@ fn judge(desk: &Desk, scene: Scene, trouble: &Trouble, told: &[BrokerEvent], at:
 fn judge_word(trouble: &Trouble, heard: &Heard, at: &str) -> Tried {
     let expected = || format!("the plugin says {}", words(trouble.of_read));
     if !trouble.of_read.contains(&heard.word) {
-        return Err(Stop::fails(expected(), heard.shown(), at));
+        return Err(Stop::said(expected(), heard, at));
     }
     if heard.word == Word::RateLimited && heard.after_ms != Some(PAUSE_MS) {
         let expected = format!("{}, after {PAUSE_MS} ms as the broker says", expected());
@@ -211,11 +217,15 @@ fn judge_word(trouble: &Trouble, heard: &Heard, at: &str) -> Tried {
 
 /// `connect` fails with a word that fits, and the account is told to be down.
 fn connecting(kit: &Kit, trouble: &Trouble, with: With) -> Tried {
-    let aim = Aim { export: "connect", request: 1, only_writes: false, with };
+    // Every instance connects, some at the same time: each request of each meets it.
+    let aim = Aim { export: "connect", request: EVERY, only_writes: false, with };
     let desk = Desk::start(kit, Some(aim))?;
     desk.until("connect is called", || desk.watch.count("connect") > 0)?;
     let heard = desk.heard("connect");
-    let at = desk.watch.hit().unwrap_or_default();
+    let at = match with {
+        With::Down => "nobody listens".to_owned(),
+        With::Fault(_) => desk.watch.hit().unwrap_or_default(),
+    };
     if at.is_empty() {
         return Err(Stop::fails(
             "connect asks the broker who the account is",
@@ -223,7 +233,7 @@ fn connecting(kit: &Kit, trouble: &Trouble, with: With) -> Tried {
             "",
         ));
     }
-    if let Some(heard) = heard.first() {
+    for heard in &heard {
         judge_word(trouble, heard, &at)?;
     }
     desk.wait("the account is told to be down", |event| {
@@ -252,10 +262,6 @@ fn sound(kit: &Kit, scene: Scene) -> Tried {
             return Err(Stop::broken(format!("{} was not called", scene.export())));
         }
         None => {}
-    }
-    if scene == Scene::GetInstrument {
-        let rules = desk.instrument()?;
-        kit.told.instrument.get_or_init(|| rules);
     }
     crate::truth::check(&desk, scene, &told)
 }

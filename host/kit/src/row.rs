@@ -5,6 +5,10 @@
 
 use std::time::Duration;
 
+use bracketd_account::Word;
+
+use crate::watch::Heard;
+
 /// How a row ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -75,6 +79,9 @@ impl Row {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
     Fails(Finding),
+    /// The host ended a call at its deadline where the broker had used the time up: on a busy machine
+    /// that is the machine's doing, so the row is tried again.
+    Late(Finding),
     NotOffered(String),
 }
 
@@ -87,6 +94,16 @@ impl Stop {
     ) -> Self {
         let (expected, happened, at) = (expected.into(), happened.into(), at.into());
         Self::Fails(Finding { expected, happened, at })
+    }
+
+    /// The plugin said the wrong word.
+    pub(crate) fn said(expected: String, heard: &Heard, at: &str) -> Self {
+        let (happened, at) = (heard.shown(), at.to_owned());
+        let finding = Finding { expected, happened, at };
+        match heard.word == Word::Ended && heard.code == "DEADLINE" {
+            true => Self::Late(finding),
+            false => Self::Fails(finding),
+        }
     }
 
     /// What surrounds the plugin does not work, so nothing can be said of it.
@@ -102,7 +119,7 @@ pub(crate) type Tried = Result<(), Stop>;
 pub(crate) fn outcome(tried: Tried) -> Outcome {
     match tried {
         Ok(()) => Outcome::Pass,
-        Err(Stop::Fails(finding)) => Outcome::Fail(finding),
+        Err(Stop::Fails(finding) | Stop::Late(finding)) => Outcome::Fail(finding),
         Err(Stop::NotOffered(why)) => Outcome::NotOffered(why),
     }
 }

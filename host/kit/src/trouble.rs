@@ -16,6 +16,8 @@ const HTML: &str = "<!DOCTYPE html><html><body><h1>Something went wrong</h1></bo
 const LIMITED: &str = "retry-after: 7\r\ncontent-type: application/json\r\n";
 /// What the broker with enough of us names as the pause, in milliseconds.
 pub(crate) const PAUSE_MS: u64 = 7_000;
+/// The trouble in which somebody else than the broker says that there is no such thing.
+pub(crate) const FRONT_DOOR: &str = "404 of a front door";
 /// Where a redirect points: somewhere that must never be asked.
 pub(crate) const ELSEWHERE: &str = "/elsewhere";
 
@@ -108,11 +110,10 @@ pub(crate) const TROUBLES: &[Trouble] = &[
         &[W::NotFound, W::Rejected, W::Retryable],
     ),
     refusal(
-        "404 of a front door",
+        FRONT_DOOR,
         Fault::Answer(404, HTML),
         &[W::NotFound, W::Rejected],
-        // That the broker has no such thing is the broker's to say.
-        &[W::Rejected, W::Retryable, W::UnknownOutcome],
+        &[W::NotFound, W::Rejected, W::Retryable, W::UnknownOutcome],
     ),
     Trouble {
         name: "429",
@@ -133,7 +134,7 @@ pub(crate) const TROUBLES: &[Trouble] = &[
     doubt("half a JSON, done", true, Fault::ShortAfter),
     doubt("HTML with 200", false, Fault::Answer(200, HTML)),
     doubt("HTML with 200, done", true, Fault::AnswerAfter(200, HTML)),
-    doubt("another JSON with 200", false, Fault::Answer(200, "{\"status\":\"ok\"}")),
+    doubt("other JSON with 200", false, Fault::Answer(200, "{\"unexpected\":true}")),
     Trouble {
         name: "redirect",
         with: fault(Fault::AnswerWith(302, "location: /elsewhere\r\n", "")),

@@ -13,12 +13,16 @@ use bracketd_account::{AccountHandle, Hook, HostCall, Moment, Spoken, Verdict, W
 
 use crate::network::{Fault, Network};
 
+/// Every request of every call.
+pub(crate) const EVERY: u32 = 0;
+
 /// What a fault is aimed at.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Aim {
     /// The export whose request it meets.
     pub(crate) export: &'static str,
-    /// Which request of a call, from 1; of those that could write, where only these count.
+    /// Which request of a call, from 1, or [`EVERY`]; of those that could write, where only these
+    /// count.
     pub(crate) request: u32,
     pub(crate) only_writes: bool,
     pub(crate) with: With,
@@ -207,7 +211,7 @@ impl Watch {
         }
         state.aimed = Some(seen + 1);
         match aim.with {
-            With::Fault(fault) if seen + 1 == aim.request => {
+            With::Fault(fault) if aim.request == EVERY || seen + 1 == aim.request => {
                 state.hit = Some(format!("{method} {path}, request {}", seen + 1));
                 Some(fault)
             }
@@ -242,7 +246,7 @@ impl Watch {
             state.skip = left;
             return;
         }
-        state.aimed = Some(0);
+        state.aimed.get_or_insert(0);
         if aim.with == With::Down {
             state.hit = Some("nobody listens".to_owned());
             drop(state);
@@ -296,7 +300,7 @@ impl Watch {
         let code = code.to_owned();
         state.heard.push(Heard { export, word, code, after_ms, lookups, requests });
         let aimed = state.aim.filter(|aim| aim.export == export);
-        if aimed.is_some() {
+        if aimed.is_some_and(|aim| aim.request != EVERY) {
             state.aimed = None;
         }
         drop(state);

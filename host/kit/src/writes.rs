@@ -180,7 +180,7 @@ fn last(desk: &Desk, export: &str) -> Result<Heard, Stop> {
 fn judge_word(trouble: &Trouble, heard: &Heard, at: &str) -> Tried {
     let expected = || format!("the plugin says {}", words(trouble.of_write));
     if !trouble.of_write.contains(&heard.word) {
-        return Err(Stop::fails(expected(), heard.shown(), at));
+        return Err(Stop::said(expected(), heard, at));
     }
     let is_paused = trouble.of_write == [bracketd_account::Word::RateLimited];
     if is_paused && heard.after_ms != Some(PAUSE_MS) {

@@ -16,7 +16,7 @@ impl Report {
     pub fn text(&self) -> String {
         let mut out = String::new();
         // Writing into a String cannot fail.
-        drop(self.write(&mut out));
+        let _ = self.write(&mut out);
         out
     }
 
@@ -93,7 +93,8 @@ impl Report {
         for (number, trouble) in (1..).zip(TROUBLES) {
             let end = if number % 4 == 0 || number == TROUBLES.len() { "\n" } else { "" };
             let start = if number % 4 == 1 { "  " } else { "" };
-            write!(out, "{start}{:<24}{end}", format!("{number:>2} {}", trouble.name))?;
+            let told = format!("{number:>2} {}", trouble.name);
+            write!(out, "{start}{told:<25}{end}")?;
         }
         writeln!(out, "  . as it must be   F fails   - not offered")
     }
