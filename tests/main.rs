@@ -12,6 +12,8 @@
 
 /// What is said about wrong input, and that nothing is lost by it.
 mod bad_input;
+/// The kit that integrators run on their plugins.
+mod conformance;
 /// Kill switch, arming and the loss halt, down to the exchange.
 mod control;
 /// Bytes flipped, a log cut: refused by name or harmless.

@@ -340,6 +340,14 @@ pub(crate) fn config(
     grant.reads.clone_from(&kit.reads);
     let setting =
         |(name, value): &(String, String)| (name.clone(), value.replace("{broker}", &url));
+    let settings: Vec<(String, String)> = kit.settings.iter().map(setting).collect();
+    // A setting may name another address: a second host of the broker's.
+    let others = settings.iter().filter_map(|(_, value)| Grant::origin(value).ok());
+    let mut grants: Vec<Grant> = others.map(Grant::with_private).collect();
+    for other in &mut grants {
+        other.reads.clone_from(&kit.reads);
+    }
+    grants.insert(0, grant);
     let secret = |(name, value): &(String, String)| (name.clone(), Secret::new(value.as_str()));
     let ahead_ms = Arc::clone(ahead_ms);
     let now = move || {
@@ -347,9 +355,9 @@ pub(crate) fn config(
     };
     Ok(AccountConfig {
         name: "kit".into(),
-        settings: kit.settings.iter().map(setting).collect(),
+        settings,
         secrets: kit.secrets.iter().map(secret).collect(),
-        grants: vec![grant],
+        grants,
         limits: Limits {
             read_budget_ms: BUDGET_MS,
             pulse_budget_ms: BUDGET_MS,

@@ -5,6 +5,7 @@
 //! a cable makes them, with or without the request's effect behind it. It must never send a request
 //! on twice.
 
+use std::collections::HashMap;
 use std::io::{BufReader, Error, ErrorKind, Result, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -54,7 +55,9 @@ struct State {
     seen: Vec<String>,
     /// Counts the heals: what hangs is let go by the next one.
     heals: u64,
-    clients: Vec<TcpStream>,
+    /// Open connections, by their number.
+    clients: HashMap<u64, TcpStream>,
+    connections: u64,
     /// An answer that was to be shortened had nothing in it.
     was_empty: bool,
 }
@@ -122,7 +125,7 @@ impl Network {
             // It has nothing to tell; what counts is that the port is closed.
             drop(thread.join());
         }
-        for client in self.shared.state().clients.drain(..) {
+        for (_, client) in self.shared.state().clients.drain() {
             // One that is closed already is what was wanted.
             drop(client.shutdown(Shutdown::Both));
         }
@@ -206,6 +209,14 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn joined(&self, client: TcpStream) -> u64 {
+        let mut state = self.state();
+        state.connections += 1;
+        let number = state.connections;
+        state.clients.insert(number, client);
+        number
+    }
+
     fn wait_for_heal(&self) {
         let state = self.state();
         let before = state.heals;
@@ -221,19 +232,30 @@ impl Shared {
 
 fn serve(client: TcpStream, upstream: &str, shared: &Shared) -> Result<()> {
     client.set_nodelay(true)?;
-    shared.state().clients.push(client.try_clone()?);
+    let number = shared.joined(client.try_clone()?);
+    let served = answer_all(&client, upstream, shared);
+    shared.state().clients.remove(&number);
+    // The other end may have been first.
+    drop(client.shutdown(Shutdown::Both));
+    served
+}
+
+fn answer_all(client: &TcpStream, upstream: &str, shared: &Shared) -> Result<()> {
     let mut from_client = BufReader::new(client.try_clone()?);
     while let Some(request) = message::request(&mut from_client)? {
         let line = String::from_utf8_lossy(&request);
         let mut words = line.split_whitespace();
         let (method, path) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
         match shared.fault(method, path) {
-            None => (&client).write_all(&pass_on(upstream, &request)?)?,
-            Some(fault) if !suffer(fault, &client, &request, upstream, shared)? => break,
+            None => {
+                let mut client = client;
+                client.write_all(&pass_on(upstream, &request)?)?;
+            }
+            Some(fault) if !suffer(fault, client, &request, upstream, shared)? => break,
             Some(_) => {}
         }
     }
-    client.shutdown(Shutdown::Both)
+    Ok(())
 }
 
 /// Does to a request what the fault says; `false`: the connection ends here.

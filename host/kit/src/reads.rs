@@ -177,7 +177,7 @@ fn judge(desk: &Desk, scene: Scene, trouble: &Trouble, told: &[BrokerEvent], at:
     if trouble.name == "404" && scene.may_be_absent() {
         return Ok(());
     }
-    judge_word(trouble, heard, at)?;
+    judge_word(desk, trouble, heard, at)?;
     // That the broker has no such thing is the broker's to say: an order or a symbol that a front
     // door does not find is there for all we know.
     let is_decisive = scene.may_be_absent() || scene == Scene::GetInstrument;
@@ -203,10 +203,10 @@ fn judge(desk: &Desk, scene: Scene, trouble: &Trouble, told: &[BrokerEvent], at:
     Ok(())
 }
 
-fn judge_word(trouble: &Trouble, heard: &Heard, at: &str) -> Tried {
+fn judge_word(desk: &Desk, trouble: &Trouble, heard: &Heard, at: &str) -> Tried {
     let expected = || format!("the plugin says {}", words(trouble.of_read));
     if !trouble.of_read.contains(&heard.word) {
-        return Err(Stop::said(expected(), heard, at));
+        return Err(Stop::said(expected(), heard, at, desk));
     }
     if heard.word == Word::RateLimited && heard.after_ms != Some(PAUSE_MS) {
         let expected = format!("{}, after {PAUSE_MS} ms as the broker says", expected());
@@ -233,8 +233,11 @@ fn connecting(kit: &Kit, trouble: &Trouble, with: With) -> Tried {
             "",
         ));
     }
-    for heard in &heard {
-        judge_word(trouble, heard, &at)?;
+    // On a busy machine the host ends some of them first; one that got to speak speaks for all.
+    let is_late = |heard: &&Heard| heard.word == Word::Ended && heard.code == "DEADLINE";
+    let in_time = heard.iter().filter(|heard| !is_late(heard));
+    for heard in in_time.chain(heard.iter().take(1).filter(|_| heard.iter().all(|h| is_late(&h)))) {
+        judge_word(&desk, trouble, heard, &at)?;
     }
     desk.wait("the account is told to be down", |event| {
         matches!(event, BrokerEvent::Down(_)).then_some(())

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bracketd_account::Word;
 
+use crate::desk::Desk;
 use crate::watch::Heard;
 
 /// How a row ended.
@@ -97,8 +98,12 @@ impl Stop {
     }
 
     /// The plugin said the wrong word.
-    pub(crate) fn said(expected: String, heard: &Heard, at: &str) -> Self {
-        let (happened, at) = (heard.shown(), at.to_owned());
+    pub(crate) fn said(expected: String, heard: &Heard, at: &str, desk: &Desk) -> Self {
+        let (mut happened, at) = (heard.shown(), at.to_owned());
+        if heard.word == Word::Ended {
+            let last = desk.account.status().last_error.unwrap_or_default();
+            happened = format!("{happened} ({last})");
+        }
         let finding = Finding { expected, happened, at };
         match heard.word == Word::Ended && heard.code == "DEADLINE" {
             true => Self::Late(finding),

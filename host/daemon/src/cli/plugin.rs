@@ -3,6 +3,7 @@
 //! Apart because an integrator and an operator meet here: what a file is, and what an account runs.
 
 mod swap;
+mod test;
 
 use clap::Subcommand;
 
@@ -20,6 +21,9 @@ pub enum PluginVerb {
     /// Back to the plugin that ran before
     #[command(after_help = "Example:\n  bracketd plugin rollback main")]
     Rollback(swap::RollbackArgs),
+    /// Try a file in every trouble of a network and at every host call
+    #[command(after_help = test::EXAMPLE)]
+    Test(test::TestArgs),
 }
 
 /// Runs the verb.
@@ -31,5 +35,6 @@ pub fn run(verb: &PluginVerb, common: &Common, out: &Out) -> Result<Exit, Failur
     match verb {
         PluginVerb::Swap(args) => swap::swap(args, &client()?, out),
         PluginVerb::Rollback(args) => swap::roll_back(args, &client()?, out),
+        PluginVerb::Test(args) => test::run(args, out),
     }
 }

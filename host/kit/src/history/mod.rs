@@ -82,7 +82,11 @@ fn live(kit: &Kit, life: Life, strike: Option<(Strike, u64)>) -> Result<u64, Sto
     if let Err(stop) = lived {
         return Err(placed(stop, struck));
     }
-    if swaps && struck.is_some() {
+    if strike.is_some() && struck.is_none() {
+        // Threads of the account meet in other orders from run to run.
+        return Err(Stop::NotOffered(format!("this time the life had {host_calls} host calls")));
+    }
+    if swaps {
         let desk = &daemon.desk;
         desk.until("the swap happens", || desk.account.plugins().generation > generation)
             .map_err(|stop| placed(stop, struck))?;
