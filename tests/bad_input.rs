@@ -15,7 +15,7 @@ fn a_typo_in_the_configuration_is_shown_with_its_place() {
     let checked = dir.bracketd("config check");
     assert_eq!(checked.code, Some(1));
     contains_all(
-        &(checked.stdout + &checked.stderr),
+        &(checked.stdout + checked.stderr.as_str()),
         &["bracketd.toml:4:1", "plugni", "^", "did you mean", "plugin"],
     );
 }
@@ -33,7 +33,7 @@ fn policies_that_cannot_run_are_refused_with_file_line_and_column() {
         dir.write("policies/x.rhai", &format!("{header}{body}"));
         let checked = dir.bracketd("policy check policies");
         assert_eq!(checked.code, Some(1), "{what}");
-        contains_all(&(checked.stdout + &checked.stderr), &[place, "^"]);
+        contains_all(&(checked.stdout + checked.stderr.as_str()), &[place, "^"]);
     }
 }
 
@@ -105,12 +105,12 @@ fn refused_changes_say_why_and_change_nothing() {
             refused.code,
             refused.stderr
         );
-        contains_all(&(refused.stdout + &refused.stderr), &[code]);
+        contains_all(&(refused.stdout + refused.stderr.as_str()), &[code]);
     }
     daemon.ask("tx close 2");
     daemon.until("it is closed", |d| d.tx(2)["status"] == "CLOSED");
     let late = daemon.ask("tx set 2 --stop 96");
-    contains_all(&(late.stdout + &late.stderr), &["ALREADY_ENDED"]);
+    contains_all(&(late.stdout + late.stderr.as_str()), &["ALREADY_ENDED"]);
     assert_eq!(daemon.tx(1)["legs"]["stop"]["desired"], "95");
 }
 

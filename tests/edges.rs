@@ -23,12 +23,23 @@ const OURS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "bracketd-kit",
+        &[
+            "bracketd-account",
+            "bracketd-core",
+            "bracketd-engine",
+            "bracketd-exchange",
+            "bracketd-store",
+        ],
+    ),
+    (
         "bracketd",
         &[
             "bracketd-account",
             "bracketd-core",
             "bracketd-engine",
             "bracketd-exchange",
+            "bracketd-kit",
             "bracketd-policy",
             "bracketd-sim",
             "bracketd-store",

@@ -205,7 +205,7 @@ fn a_limit_that_cannot_be_read_keeps_the_file_from_being_taken() {
         for verb in ["config check", "guard test", "run"] {
             let told = dir.bracketd(verb);
             assert_eq!(told.code, Some(1), "{verb}: {line}: {}", told.stderr);
-            let said = told.stdout + &told.stderr;
+            let said = told.stdout + told.stderr.as_str();
             assert!(said.contains(place) && said.contains(words), "{verb}: {line}:\n{said}");
         }
     }

@@ -14,6 +14,8 @@
 mod bad_input;
 /// A secret that appears nowhere.
 mod canary;
+/// The kit that integrators run on their plugins.
+mod conformance;
 /// Kill switch, arming and the loss halt, down to the exchange.
 mod control;
 /// Bytes flipped, a log cut: refused by name or harmless.

@@ -35,7 +35,7 @@ fn an_edit_changes_the_next_decision_and_a_broken_one_is_shown_and_not_taken() {
     daemon.until("the broken version is refused", |d| d.log().contains("policy_refused"));
     let shown = daemon.ask("policy check");
     assert_eq!(shown.code, Some(1));
-    let place = shown.stdout.clone() + &shown.stderr;
+    let place = shown.stdout.clone() + shown.stderr.as_str();
     for part in ["follow.rhai:5:5", "ratchet_stpo", "^", "ratchet_stop"] {
         assert!(place.contains(part), "{part} in\n{place}");
     }

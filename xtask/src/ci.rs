@@ -36,6 +36,7 @@ pub(crate) fn run() -> Result<()> {
     step("tests", &|| cargo(&["test", "--workspace"]))?;
     step("a plugin from nothing", &plugin_from_nothing)?;
     step("simulation", &simulation)?;
+    step("conformance", &conformance)?;
     step("demo", &demo)?;
     println!("\nminutes per step");
     for (name, time) in &took {
@@ -103,6 +104,13 @@ fn simulation() -> Result<()> {
     command(&program, &["sim", "run", "--seed", "1000000", "-n", "20000"])?;
     let bugs = ["test", "-p", "bracketd-sim", "--features", "bugs", "--test", "bugs"];
     cargo(&bugs)
+}
+
+/// The plugins that we ship pass the kit that integrators run.
+fn conformance() -> Result<()> {
+    let program = std::path::absolute(target_dir().join("debug/bracketd"))?;
+    let program = program.to_string_lossy().into_owned();
+    command(&program, &["plugin", "test", "plugins/dist/alpaca.wasm"])
 }
 
 /// Starts the demo in an empty directory as a newcomer would, and asks it how it is.

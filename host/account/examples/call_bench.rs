@@ -33,6 +33,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         clock: ClockSource::Wall,
         log: None,
         confirm: Vec::new(),
+        hook: None,
     };
     for _ in 0..3 {
         let cost = call_cost(&host, &plugin, config.clone(), CALLS)?;

@@ -60,6 +60,7 @@ fn config(url: &str) -> Result<AccountConfig, Failure> {
         clock: ClockSource::Wall,
         log: None,
         confirm: Vec::new(),
+        hook: None,
     })
 }
 

@@ -15,6 +15,7 @@ use bracketd_core::ids::AccountName;
 use crate::grant::Grant;
 use crate::guest::LogLine;
 use crate::guest::kv::KvEntry;
+use crate::hook::Hook;
 use crate::secret::Secret;
 
 /// Everything an account needs to start.
@@ -41,6 +42,8 @@ pub struct AccountConfig {
     /// Codes of questions a broker asks before it takes an order, which are answered with yes; any
     /// other question counts as its no.
     pub confirm: Vec<String>,
+    /// Is told every moment of every call into the plugin; a daemon has none.
+    pub hook: Option<Hook>,
 }
 
 /// Limits of one plugin instance, of one call into it, and of what the account says in all.

@@ -16,6 +16,7 @@ use crate::bindings::streaming::Streaming;
 use crate::config::ms;
 use crate::failure::caught;
 use crate::guest::{Call, Cut, Enough, GuestState, Mode, WriteSeen};
+use crate::hook::Moment;
 use crate::host::EPOCH_MS;
 use crate::plugin::Plugin;
 use crate::shared::Shared;
@@ -69,6 +70,8 @@ pub(crate) struct Called<R> {
 /// The arguments of one call that are not the plugin's business to know.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Budget {
+    /// Which export, as the WIT names it.
+    pub export: &'static str,
     /// What the export may do.
     pub mode: Mode,
     /// What it may take altogether, in milliseconds.
@@ -120,6 +123,8 @@ impl Instance {
         let limits = &self.store.data().shared.limits;
         let cpu_ms = limits.cpu_ms;
         begin(&mut self.store, budget.mode, budget.total_ms, cpu_ms);
+        self.store.data_mut().call.export = budget.export;
+        self.store.data().told(Moment::Begun);
         self.store.data().shared.counters.calls.fetch_add(1, Ordering::Relaxed);
         let outcome = caught(|| export(&self.exports, &mut self.store));
         let call = &mut self.store.data_mut().call;
@@ -172,6 +177,7 @@ fn exports(plugin: &Plugin, store: &mut Store<GuestState>) -> wasmtime::Result<E
 /// Gives the next call its budget.
 pub(crate) fn begin(store: &mut Store<GuestState>, mode: Mode, total_ms: u32, cpu_ms: u64) {
     store.data_mut().call = Call {
+        export: "",
         mode,
         deadline: Instant::now() + ms(u64::from(total_ms)),
         budget_ms: total_ms,

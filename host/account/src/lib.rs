@@ -25,6 +25,7 @@ mod failure;
 mod frame;
 mod grant;
 mod guest;
+mod hook;
 mod host;
 mod instance;
 mod lock;
@@ -35,6 +36,7 @@ mod secret;
 mod shared;
 mod slot;
 mod swap;
+mod trial;
 mod wire;
 
 pub use account::{AccountHandle, AccountStatus, Plugins, StartError, ToAccount, WRITE_INSTANCES};
@@ -46,6 +48,7 @@ pub use frame::FrameRule;
 pub use grant::{Grant, Scheme};
 pub use guest::kv::KvEntry;
 pub use guest::{LogLevel, LogLine, LogSource, RequestSeen};
+pub use hook::{Hook, HostCall, Moment, Spoken, Verdict, Word};
 pub use host::{Host, HostError};
 pub use plugin::{
     ABI, CACHE_DIR, CACHE_KEY_FILE, Capabilities, CapabilityChange, CompiledCache, Examined,
@@ -54,6 +57,7 @@ pub use plugin::{
 pub use probe::{CallCost, ProbeError, call_cost};
 pub use secret::{SECRET_BYTES_MIN, Secret};
 pub use swap::{PluginId, SwapRefused, SwapReport, SwapStage, SwapState, Terms};
+pub use trial::{Replacement, Trial};
 
 #[cfg(test)]
 mod tests;

@@ -62,7 +62,7 @@ pub fn call_cost(
         let tie = |_: &BracketLeg| Tie { group: Some("g".to_owned()), link: abi::Link::Oco };
         convert::bracket(bracket, instrument(), tie)
     };
-    let budget = Budget { mode: Mode::Read, total_ms: 60_000 };
+    let budget = Budget { export: "adjust-sl", mode: Mode::Read, total_ms: 60_000 };
     let ready = told(&bracket);
     let (bare, _) = slot.call(budget, |guest, store| {
         let mut times = Vec::with_capacity(calls);

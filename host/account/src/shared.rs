@@ -23,6 +23,7 @@ use crate::grant::Grant;
 use crate::guest::kv::Kv;
 use crate::guest::log::{LogSink, MESSAGE_BYTES_MAX, clean};
 use crate::guest::{LogLevel, LogLine, LogSource};
+use crate::hook::Hook;
 use crate::lock::lock;
 use crate::plugin::Plugin;
 use crate::scheduler::Scheduler;
@@ -89,6 +90,8 @@ pub(crate) struct Shared {
     pub confirm: Vec<String>,
     /// Whether the account shall end.
     pub stop: AtomicBool,
+    /// Is told every moment of every call; a daemon has none.
+    pub hook: Option<Hook>,
     events: Sender<FromAccount>,
 }
 
@@ -125,7 +128,8 @@ impl Shared {
         events: Sender<FromAccount>,
     ) -> Self {
         let (secrets, client, senders) = parts;
-        let AccountConfig { name, settings, grants, limits, kv, clock, log, confirm, .. } = config;
+        let AccountConfig { name, settings, grants, limits, kv, clock, log, confirm, hook, .. } =
+            config;
         let scheduler = Arc::new(Scheduler::new(limits.messages_per_minute, limits.queue, &clock));
         Self {
             name,
@@ -151,6 +155,7 @@ impl Shared {
             counters: Counters::default(),
             confirm,
             stop: AtomicBool::new(false),
+            hook,
             events,
         }
     }
@@ -182,6 +187,7 @@ impl Shared {
             confirm: self.confirm.clone(),
             counters: Counters::default(),
             stop: AtomicBool::new(false),
+            hook: self.hook.clone(),
             events: bounded(0).0,
         })
     }

@@ -18,6 +18,7 @@ use crate::bindings::exports::bracketd::broker::account::{Guest, Info};
 use crate::convert::{self, fault_of, plain_fault};
 use crate::failure::caught;
 use crate::guest::{Cut, Enough, GuestState, Mode, WriteSeen};
+use crate::hook::{HostCall, Moment, Spoken, spoken};
 use crate::instance::{Budget, CallError, Exports, Instance};
 use crate::scheduler::Caller;
 use crate::shared::Shared;
@@ -115,8 +116,13 @@ impl Slot {
     pub(crate) fn describe(&self) -> Result<Info, CallError> {
         let plugin = self.shared.running.plugin();
         let instance = Instance::build(&plugin, &self.shared, self.generation)?;
-        let budget = Budget { mode: Mode::Pure, total_ms: self.shared.limits.read_budget_ms };
+        let total_ms = self.shared.limits.read_budget_ms;
+        let budget = Budget { export: "describe", mode: Mode::Pure, total_ms };
         let called = instance.call(budget, |guest, store| guest.call_describe(store));
+        match &called.result {
+            Ok(_) => self.spoke("describe", spoken(Ok(&Ok(())))),
+            Err(error) => self.spoke("describe", spoken::<()>(Err(error))),
+        }
         called.result.map(|(_, info)| info)
     }
 
@@ -215,6 +221,14 @@ impl Slot {
         (result, called.write)
     }
 
+    /// Tells the hook how a call ended, where there is one.
+    pub(crate) fn spoke(&self, export: &'static str, spoken: Spoken<'_>) {
+        if let Some(hook) = &self.shared.hook {
+            let moment = Moment::Ended(spoken);
+            hook.ask(HostCall { export, generation: self.generation, moment });
+        }
+    }
+
     /// The next calls have their turn, for which `paid` requests were charged ahead; or wait for
     /// it, or are free. What the turn before did not use comes back.
     pub(crate) fn begin(&mut self, turn: Turn, paid: u32) {
@@ -264,7 +278,7 @@ impl Slot {
     ) -> ReadResult<R> {
         let total_ms = self.read_budget_ms;
         let context = Instance::context(self.generation, op, "", 1, total_ms);
-        let budget = Budget { mode: Mode::Read, total_ms };
+        let budget = Budget { export: op, mode: Mode::Read, total_ms };
         let turn = self.turn;
         if let Turn::Each(caller, urgency) = turn {
             let requests = self.cost(op);
@@ -274,6 +288,7 @@ impl Slot {
             self.paid = requests;
         }
         let called = self.call_any(budget, |exports, store| export(exports, store, &context)).0;
+        self.spoke(op, spoken(called.as_ref()));
         self.costs.insert(op, self.made);
         if let Turn::Each(..) = turn {
             self.begin(turn, 0);
@@ -356,7 +371,7 @@ pub(crate) fn code(error: &CallError) -> &'static str {
         CallError::Cut(Cut::Memory { .. } | Cut::Tables { .. } | Cut::Handed { .. }) => {
             "PLUGIN_MEMORY"
         }
-        CallError::Cut(Cut::Pure) | CallError::Trap(_) => "PLUGIN_TRAP",
+        CallError::Cut(Cut::Pure | Cut::Killed(_)) | CallError::Trap(_) => "PLUGIN_TRAP",
         CallError::Panic(_) => "HOST_PANIC",
     }
 }

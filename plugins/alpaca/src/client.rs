@@ -78,7 +78,16 @@ impl<T: Transport> Client<'_, T> {
     pub fn cancel(&self, broker_id: &str) -> Result<(), Fault> {
         let purpose = Purpose::Write(vec![OrderKey::Broker(broker_id.to_owned())]);
         let url = format!("{}/v2/orders/{}", self.config.trading, encode(broker_id));
-        self.send("DELETE", url, None, &purpose).map(|_| ())
+        let response = self.send("DELETE", url, None, &purpose)?;
+        // Alpaca answers 204 with nothing in it; anything else is somebody else's word.
+        match response.body.is_empty() {
+            true => Ok(()),
+            false => {
+                let mut detail = detail("UNREADABLE_ANSWER", "a cancel was answered with a body");
+                detail.http_status = Some(response.status);
+                Err(unclear(detail, &purpose))
+            }
+        }
     }
 
     fn read<A: DeserializeOwned>(&self, url: String) -> Result<A, Fault> {

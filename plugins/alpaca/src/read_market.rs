@@ -23,6 +23,8 @@ struct Quotes {
 
 #[derive(serde::Deserialize)]
 struct Bars {
+    /// Null where there are none, and never missing.
+    #[serde(deserialize_with = "serde::Deserialize::deserialize")]
     bars: Option<BySymbol<Vec<wire::Bar>>>,
 }
 

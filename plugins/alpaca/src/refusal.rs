@@ -74,6 +74,7 @@ pub fn is_not_changed(fault: &Fault) -> bool {
 #[must_use]
 pub fn judge(response: &Response, now: UnixNanos, purpose: &Purpose) -> Fault {
     let refusal: Refusal = serde_json::from_slice(&response.body).unwrap_or_default();
+    let is_alpacas = refusal.code.is_some();
     let detail = describe(response, refusal);
     match (response.status, detail.code.as_str()) {
         (401, _) => Fault::Auth(detail),
@@ -86,6 +87,8 @@ pub fn judge(response: &Response, now: UnixNanos, purpose: &Purpose) -> Fault {
             Purpose::Read => Fault::Rejected(detail),
         },
         (_, "REPLACE_IN_FLIGHT") => retryable(detail, Some(SETTLE_MS)),
+        // A front door that knows no such address says nothing of what Alpaca has.
+        (404, _) if !is_alpacas && *purpose == Purpose::Read => retryable(detail, None),
         (404, _) => Fault::NotFound(detail),
         (429, _) => Fault::RateLimited(Wait { detail, after_ms: reset_ms(response, now) }),
         (408 | 500.., _) => unclear(detail, purpose),

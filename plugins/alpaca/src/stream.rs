@@ -72,7 +72,7 @@ pub fn step(message: &[u8]) -> Result<Step, Fault> {
             let listen = json!({"action": "listen", "data": {"streams": [UPDATES]}});
             Ok(Step { send: vec![frame(&listen)], ..nothing() })
         }
-        "authorization" => Err(Fault::Auth(detail("UNAUTHORIZED", said(&data)))),
+        "authorization" => Err(Fault::Auth(detail("AUTH", said(&data)))),
         "listening" => {
             let names = data["streams"].as_array().into_iter().flatten();
             match names.into_iter().any(|name| name == UPDATES) {

@@ -19,6 +19,7 @@ use crate::convert::{self, Tie, fault_of, plain_fault};
 use crate::effect::point;
 use crate::failure::caught;
 use crate::guest::{Mode, WriteSeen};
+use crate::hook::spoken;
 use crate::instance::{Budget, CallError, Instance};
 use crate::lock::lock;
 use crate::scheduler::{Turned, is_entry};
@@ -155,8 +156,9 @@ fn call(
     let budget_ms = write_budget_ms(slot);
     let (op, client_id) = (command.op.as_str(), command.client_id.as_str());
     let context = Instance::context(slot.generation(), op, client_id, command.attempt, budget_ms);
-    let budget = Budget { mode: Mode::Write, total_ms: budget_ms };
-    slot.call(budget, |guest, store| {
+    let export = export_of(&command.call);
+    let budget = Budget { export, mode: Mode::Write, total_ms: budget_ms };
+    let (told, write) = slot.call(budget, |guest, store| {
         Ok(match (&command.call, bracket) {
             (Call::Submit(order), _) => {
                 let order = convert::new_order(order);
@@ -178,7 +180,27 @@ fn call(
                 Told::Adjusted(Err(abi::Fault::NotSupported(message)))
             }
         })
-    })
+    });
+    slot.spoke(
+        export,
+        match &told {
+            Ok(Told::Adjusted(told)) => spoken(Ok(told)),
+            Ok(Told::Placed(told)) => spoken(Ok(told)),
+            Err(error) => spoken::<()>(Err(error)),
+        },
+    );
+    (told, write)
+}
+
+/// The export that carries a command.
+fn export_of(call: &Call) -> &'static str {
+    match call {
+        Call::Submit(_) => "submit-order",
+        Call::Cancel { .. } => "cancel-order",
+        Call::Adjust { target: Change::Keep, .. } => "adjust-sl",
+        Call::Adjust { stop: Change::Keep, .. } => "adjust-tp",
+        Call::Adjust { .. } => "adjust-tp-sl",
+    }
 }
 
 /// The question that the broker asks first, where the operator has decided that it is answered with
@@ -212,7 +234,7 @@ fn confirm(
     let budget_ms = write_budget_ms(slot);
     let (op, client_id) = (command.op.as_str(), command.client_id.as_str());
     let context = Instance::context(slot.generation(), op, client_id, command.attempt, budget_ms);
-    let budget = Budget { mode: Mode::Write, total_ms: budget_ms };
+    let budget = Budget { export: "confirm", mode: Mode::Write, total_ms: budget_ms };
     slot.call(budget, |guest, store| {
         Ok(match (guest.call_confirm(store, &context, question, true)?, &command.call) {
             (Ok(abi::Answered::Bracket(adjusted)), Call::Adjust { .. }) => {

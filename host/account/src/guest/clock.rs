@@ -5,12 +5,15 @@ use crate::guest::GuestState;
 
 impl clock::Host for GuestState {
     fn now(&mut self) -> wasmtime::Result<u64> {
-        self.enter()?;
-        Ok(self.shared.clock.now_ns())
+        self.enter("clock.now")?;
+        let now = self.shared.clock.now_ns();
+        self.leave("clock.now")?;
+        Ok(now)
     }
 
     fn monotonic(&mut self) -> wasmtime::Result<u64> {
-        self.enter()?;
+        self.enter("clock.monotonic")?;
+        self.leave("clock.monotonic")?;
         Ok(u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX))
     }
 }

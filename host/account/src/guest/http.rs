@@ -70,7 +70,7 @@ impl http::Host for GuestState {
         &mut self,
         request: http::Request,
     ) -> wasmtime::Result<Result<http::Response, http::HttpFault>> {
-        let left = self.enter()?;
+        let left = self.enter("http.send")?;
         let asked = self.trace.is_some().then(|| (request.method.clone(), request.url.clone()));
         let began = Instant::now();
         let outcome = self.send_request(request, left);
@@ -87,6 +87,7 @@ impl http::Host for GuestState {
             let told = enough(reply.status, &reply.headers, now_s.unwrap_or(i64::MAX));
             self.call.limited = told.or(self.call.limited);
         }
+        self.leave("http.send")?;
         Ok(outcome.map(response).map_err(fault))
     }
 }

@@ -115,10 +115,10 @@ impl Kv {
 
 impl kv::Host for GuestState {
     fn get(&mut self, key: String) -> wasmtime::Result<Option<kv::Entry>> {
-        self.enter()?;
-        let inner = lock(&self.shared.kv.inner);
-        let entry = inner.entries.get(&key);
-        Ok(entry.map(|(value, revision)| kv::Entry { value: value.clone(), revision: *revision }))
+        self.enter("kv.get")?;
+        let entry = lock(&self.shared.kv.inner).entries.get(&key).cloned();
+        self.leave("kv.get")?;
+        Ok(entry.map(|(value, revision)| kv::Entry { value, revision }))
     }
 
     fn put(
@@ -127,23 +127,28 @@ impl kv::Host for GuestState {
         value: Vec<u8>,
         expect: Option<u64>,
     ) -> wasmtime::Result<Result<u64, kv::KvError>> {
-        self.enter()?;
-        Ok(match self.shared.running.enter(self.generation) {
+        self.enter("kv.put")?;
+        let put = match self.shared.running.enter(self.generation) {
             Some(_entered) => self.shared.kv.put(key, value, expect),
             None => Err(kv::KvError::Fenced),
-        })
+        };
+        self.leave("kv.put")?;
+        Ok(put)
     }
 
     fn delete(&mut self, key: String, expect: u64) -> wasmtime::Result<Result<(), kv::KvError>> {
-        self.enter()?;
-        Ok(match self.shared.running.enter(self.generation) {
+        self.enter("kv.delete")?;
+        let deleted = match self.shared.running.enter(self.generation) {
             Some(_entered) => self.shared.kv.delete(&key, expect),
             None => Err(kv::KvError::Fenced),
-        })
+        };
+        self.leave("kv.delete")?;
+        Ok(deleted)
     }
 
     fn keys(&mut self, prefix: String, limit: u32) -> wasmtime::Result<Vec<String>> {
-        self.enter()?;
+        self.enter("kv.keys")?;
+        self.leave("kv.keys")?;
         debug_assert_ne!(self.call.mode, Mode::Pure);
         let inner = lock(&self.shared.kv.inner);
         let limit = usize::try_from(limit).unwrap_or(KEYS_MAX).min(KEYS_MAX);

@@ -148,7 +148,7 @@ impl log::Host for GuestState {
         message: String,
         fields: Vec<(String, String)>,
     ) -> wasmtime::Result<()> {
-        self.enter()?;
+        self.enter("log.emit")?;
         let secrets = &self.shared.secrets;
         let clean = |text: &str, max: usize| clean(secrets, text, max);
         let line = LogLine {
@@ -170,7 +170,7 @@ impl log::Host for GuestState {
             source: LogSource::Plugin,
         };
         self.shared.log.write(line);
-        Ok(())
+        self.leave("log.emit")
     }
 }
 

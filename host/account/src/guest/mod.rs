@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::bindings::bracketd::broker::types;
+use crate::hook::{HostCall, Moment, Verdict};
 use crate::shared::Shared;
 use crate::wire::flight::Flight;
 
@@ -70,11 +71,16 @@ pub(crate) enum Cut {
     /// An import was called where none may be.
     #[error("a host import was called in `describe` or at the start, where none may be")]
     Pure,
+    /// A hook let the call die.
+    #[error("the call was killed at {0}")]
+    Killed(&'static str),
 }
 
 /// The budget of the call that is running, and what the host saw of its requests.
 #[derive(Debug)]
 pub(crate) struct Call {
+    /// The export that runs.
+    pub export: &'static str,
     /// What the export may do.
     pub mode: Mode,
     /// When the host stops waiting.
@@ -108,6 +114,7 @@ impl Call {
     /// A call that has not begun.
     pub(crate) fn idle() -> Self {
         Self {
+            export: "",
             mode: Mode::Pure,
             deadline: Instant::now(),
             budget_ms: 0,
@@ -157,12 +164,35 @@ impl GuestState {
     }
 
     /// The entry of every import: ends the call when it may not go on.
-    fn enter(&mut self) -> wasmtime::Result<Duration> {
+    fn enter(&mut self, import: &'static str) -> wasmtime::Result<Duration> {
         if self.call.mode == Mode::Pure {
             self.call.cut = Some(Cut::Pure);
             return Err(wasmtime::Error::new(Cut::Pure));
         }
+        self.passes(import, Moment::Before(import))?;
         self.call.remaining().map_err(wasmtime::Error::new)
+    }
+
+    /// The end of every import.
+    fn leave(&mut self, import: &'static str) -> wasmtime::Result<()> {
+        self.passes(import, Moment::After(import))
+    }
+
+    fn passes(&mut self, import: &'static str, moment: Moment<'_>) -> wasmtime::Result<()> {
+        match self.told(moment) {
+            Verdict::GoOn => Ok(()),
+            Verdict::Kill => {
+                self.call.cut = Some(Cut::Killed(import));
+                Err(wasmtime::Error::new(Cut::Killed(import)))
+            }
+        }
+    }
+
+    /// Tells the hook, where there is one.
+    pub(crate) fn told(&self, moment: Moment<'_>) -> Verdict {
+        let (export, generation) = (self.call.export, self.generation);
+        let hook = self.shared.hook.as_ref();
+        hook.map_or(Verdict::GoOn, |hook| hook.ask(HostCall { export, generation, moment }))
     }
 }
 

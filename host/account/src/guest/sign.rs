@@ -18,24 +18,29 @@ impl sign::Host for GuestState {
         alg: sign::Alg,
         data: Vec<u8>,
     ) -> wasmtime::Result<Result<Vec<u8>, String>> {
-        self.enter()?;
-        let secrets = &self.shared.secrets;
-        let Some(key) = secrets.get(&secret) else {
-            return Ok(Err(format!("secret {secret} is not configured")));
-        };
-        let data = match std::str::from_utf8(&data) {
-            Ok(text) => match secrets.fill(text, None) {
-                Ok(filled) => filled,
-                Err(unfilled) => return Ok(Err(unfilled.to_string())),
-            },
-            Err(_) => data,
-        };
-        Ok(sign(key, alg, &data).map_err(|what| format!("secret {secret}: {what}")))
+        self.enter("sign.sign")?;
+        let signed = self.signed(&secret, alg, data);
+        self.leave("sign.sign")?;
+        Ok(signed)
     }
 
     fn present(&mut self, secret: String) -> wasmtime::Result<bool> {
-        self.enter()?;
+        self.enter("sign.present")?;
+        self.leave("sign.present")?;
         Ok(self.shared.secrets.get(&secret).is_some())
+    }
+}
+
+impl GuestState {
+    fn signed(&self, secret: &str, alg: sign::Alg, data: Vec<u8>) -> Result<Vec<u8>, String> {
+        let secrets = &self.shared.secrets;
+        let absent = |name: &str| format!("secret {name} is not configured");
+        let key = secrets.get(secret).ok_or_else(|| absent(secret))?;
+        let data = match std::str::from_utf8(&data) {
+            Ok(text) => secrets.fill(text, None).map_err(|unfilled| unfilled.to_string())?,
+            Err(_) => data,
+        };
+        sign(key, alg, &data).map_err(|what| format!("secret {secret}: {what}"))
     }
 }
 

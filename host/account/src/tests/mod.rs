@@ -7,6 +7,7 @@ mod caching;
 mod confirming;
 mod feed_server;
 mod guest;
+mod hooks;
 mod hostile;
 mod loading;
 mod panics;

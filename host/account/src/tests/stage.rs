@@ -32,6 +32,7 @@ pub(super) fn config(broker: &Broker) -> AccountConfig {
         clock: ClockSource::Wall,
         log: None,
         confirm: Vec::new(),
+        hook: None,
     }
 }
 

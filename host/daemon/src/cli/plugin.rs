@@ -15,6 +15,7 @@ mod new;
 mod pin;
 mod swap;
 mod target;
+mod test;
 mod toolchain;
 
 use clap::Subcommand;
@@ -54,6 +55,9 @@ pub enum PluginVerb {
     /// Back to the plugin that ran before
     #[command(after_help = "Example:\n  bracketd plugin rollback main")]
     Rollback(swap::RollbackArgs),
+    /// Try a file in every trouble of a network and at every host call
+    #[command(after_help = test::EXAMPLE)]
+    Test(test::TestArgs),
 }
 
 /// Runs the verb. `check` ends with findings when the file cannot be loaded, `call` when the plugin
@@ -74,5 +78,6 @@ pub fn run(verb: &PluginVerb, common: &Common, out: &Out) -> Result<Exit, Failur
         PluginVerb::Pin(args) => pin::run(args, common, out),
         PluginVerb::Swap(args) => swap::swap(args, &client()?, out),
         PluginVerb::Rollback(args) => swap::roll_back(args, &client()?, out),
+        PluginVerb::Test(args) => test::run(args, out),
     }
 }

@@ -543,6 +543,7 @@ pub fn account_config(
         clock,
         log,
         confirm: account.confirm.clone(),
+        hook: None,
     })
 }
 

@@ -8,6 +8,7 @@ mod admin;
 mod answer;
 mod data;
 mod gate;
+mod neutral;
 mod orders;
 mod pace;
 mod positions;
@@ -177,6 +178,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/v2/stocks/quotes/latest", get(data::quotes))
         .route("/v2/stocks/trades/latest", get(data::trades))
         .route("/v2/stocks/bars", get(data::bars))
+        .route("/admin/book", get(neutral::book))
         .route("/admin/step", get(admin::step))
         .route("/admin/ack", post(admin::ack))
         .route("/admin/price", post(admin::price))

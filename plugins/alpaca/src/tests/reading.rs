@@ -223,6 +223,15 @@ fn bars_by_length() {
         let bars = script.run(|client| read_market::bars(client, "AAPL", seconds, NOW, 5)).unwrap();
         assert_eq!((bars[0].high, bars[0].volume), (dec("2.5"), Some(dec("100"))));
     }
+    let line = "GET /v2/stocks/bars?symbols=AAPL&timeframe=1Min&start=2026-11-23T14%3A30%3A00\
+                .000000000Z&limit=5";
+    for (body, is_answer) in
+        [(json!({"bars": {}}), true), (json!({"bars": null}), true), (json!({}), false)]
+    {
+        let script = Script::new().on(line, 200, body);
+        let bars = script.run(|client| read_market::bars(client, "AAPL", 60, NOW, 5));
+        assert_eq!(bars.is_ok(), is_answer, "{bars:?}");
+    }
     for seconds in [0, 1, 90, 90_000] {
         let fault = Script::new()
             .run(|client| read_market::bars(client, "AAPL", seconds, NOW, 5))

@@ -152,6 +152,19 @@ fn a_failed_server_is_asked_again_for_reads_only() {
     }
 }
 
+/// I13: absence is evidence, so it has to be the broker's own word.
+#[test]
+fn a_front_door_that_finds_nothing_says_nothing_of_the_broker() {
+    for body in [Value::Null, json!("<html>404</html>"), json!({"message": "no Route matched"})] {
+        let answer = response(404, &body);
+        let found = kind(&judge(&answer, NOW, &Purpose::Read));
+        assert_eq!(found, ("retryable", "NOT_FOUND".into()), "{body}");
+        assert_eq!(kind(&judge(&answer, NOW, &write())).0, "not-found", "nothing was written");
+    }
+    let gone = json!({"code": 40_410_000, "message": "order not found for id"});
+    assert_eq!(kind(&judge(&response(404, &gone), NOW, &Purpose::Read)).0, "not-found");
+}
+
 #[test]
 fn an_unreadable_answer_leaves_a_write_in_doubt() {
     let script = Script::new().on("GET /v2/account", 200, json!("half an ans"));

@@ -1,8 +1,8 @@
 //! Plain orders: what leaves and what the answer becomes.
 
 use bracketd_plugin_sdk::types::{
-    Change, Decimal, Fault, LegRole, Link, NewOrder, OrderKind, OrderState as S, Progress, Side,
-    Tif,
+    Change, Decimal, Fault, LegRole, Link, NewOrder, OrderKey, OrderKind, OrderState as S,
+    Progress, Side, Tif,
 };
 use serde_json::{Value, json};
 
@@ -149,4 +149,13 @@ fn a_cancel_is_only_a_request() {
     let script = Script::new().on("DELETE /v2/orders/o-1", 204, Value::Null);
     let placed = script.run(|client| trade::cancel(client, "o-1")).unwrap();
     assert_eq!((placed.orders.len(), placed.progress), (0, Progress::WaitingFor("o-1".into())));
+}
+
+/// I13: Alpaca answers a cancel with nothing, so a page of somebody else proves nothing.
+#[test]
+fn a_cancel_that_is_answered_with_a_page_is_in_doubt() {
+    let script = Script::new().on("DELETE /v2/orders/o-1", 200, json!("<html>sorry</html>"));
+    let fault = script.run(|client| trade::cancel(client, "o-1")).unwrap_err();
+    let Fault::UnknownOutcome(doubt) = fault else { panic!("{fault:?}") };
+    assert_eq!(doubt.lookup, [OrderKey::Broker("o-1".into())]);
 }

@@ -58,6 +58,7 @@ pub(super) fn bare() -> AccountConfig {
         clock: ClockSource::Wall,
         log: None,
         confirm: Vec::new(),
+        hook: None,
     }
 }
 
