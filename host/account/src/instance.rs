@@ -141,6 +141,7 @@ fn begin(store: &mut Store<GuestState>, mode: Mode, total_ms: u32, cpu_ms: u64) 
         export: "",
         mode,
         deadline: Instant::now() + ms(u64::from(total_ms)),
+        is_put_off: false,
         ticks_left: cpu_ms.div_ceil(EPOCH_MS),
         requests: 0,
         limited: false,

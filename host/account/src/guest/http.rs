@@ -47,6 +47,7 @@ impl http::Host for GuestState {
     ) -> wasmtime::Result<Result<http::Response, http::HttpFault>> {
         let left = self.enter("http.send")?;
         let outcome = self.send_request(request, left);
+        self.call.leaves(GUEST_SHARE);
         if let Err(failure) = &outcome
             && failure.why == Why::Denied
         {
