@@ -182,6 +182,7 @@ pub(crate) fn begin(store: &mut Store<GuestState>, mode: Mode, total_ms: u32, cp
         deadline: Instant::now() + ms(u64::from(total_ms)),
         budget_ms: total_ms,
         cpu_ms,
+        is_put_off: false,
         ticks_left: cpu_ms.div_ceil(EPOCH_MS),
         requests: 0,
         limited: None,

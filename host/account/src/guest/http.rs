@@ -77,6 +77,7 @@ impl http::Host for GuestState {
         if let Some((method, url)) = asked {
             self.note_request(method, &url, began.elapsed(), &outcome);
         }
+        self.call.leaves(GUEST_SHARE);
         if let Err(failure) = &outcome
             && failure.why == Why::Denied
         {

@@ -85,6 +85,8 @@ pub(crate) struct Call {
     pub mode: Mode,
     /// When the host stops waiting.
     pub deadline: Instant,
+    /// Whether that was put off, for a request that ended late.
+    pub is_put_off: bool,
     /// How long that was from the start of the call, in milliseconds.
     pub budget_ms: u32,
     /// CPU time that the call may take, in milliseconds.
@@ -119,11 +121,22 @@ impl Call {
             deadline: Instant::now(),
             budget_ms: 0,
             cpu_ms: 0,
+            is_put_off: false,
             ticks_left: 0,
             requests: 0,
             limited: None,
             write: None,
             cut: None,
+        }
+    }
+
+    /// Leaves the guest so much time to return, once a call. The kernel ends a wait for an answer an
+    /// eighth of its length late; a plugin ended for that would count as unsound, and its own word
+    /// for what happened would be lost.
+    pub(crate) fn leaves(&mut self, share: Duration) {
+        let least = Instant::now() + share;
+        if !self.is_put_off && self.deadline < least {
+            (self.deadline, self.is_put_off) = (least, true);
         }
     }
 

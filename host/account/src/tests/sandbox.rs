@@ -27,6 +27,16 @@ fn unknown(answer: Answer) -> Fault {
     }
 }
 
+/// The kernel ends a wait of two seconds up to a quarter of a second late. Ended for that, three
+/// hanging reads would count as an unsound plugin.
+#[test]
+fn a_read_that_hangs_is_told_by_the_plugin_however_late_the_machine_wakes_it() {
+    let stage = Stage::with(|config| config.limits.read_budget_ms = 2_100);
+    let fault = stage.look_up("G/slow");
+    assert_eq!(fault.code, "TOLD", "{}", fault.message);
+    assert_eq!(stage.account.status().traps, 0);
+}
+
 #[test]
 fn i9_a_guest_that_loops_grows_or_traps_is_ended_and_built_again() {
     for (order, code) in [("L", "PLUGIN_CPU"), ("M", "PLUGIN_MEMORY"), ("T", "PLUGIN_TRAP")] {
