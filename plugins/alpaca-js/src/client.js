@@ -74,10 +74,11 @@ export class Client {
   #exchange(request, purpose) {
     try {
       return this.host.send(request);
-    } catch (fault) {
-      // The host's own word; anything else that is thrown is a bug.
+    } catch (error) {
+      // The bindings wrap the host's own word; anything else that is thrown is a bug.
+      const fault = error?.payload;
       if (fault?.why && fault?.sent) throw ofTransport(fault, purpose);
-      throw fault;
+      throw error;
     }
   }
 }
