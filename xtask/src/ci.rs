@@ -110,7 +110,8 @@ fn simulation() -> Result<()> {
 fn conformance() -> Result<()> {
     let program = std::path::absolute(target_dir().join("debug/bracketd"))?;
     let program = program.to_string_lossy().into_owned();
-    command(&program, &["plugin", "test", "plugins/dist/alpaca.wasm"])
+    command(&program, &["plugin", "test", "plugins/dist/alpaca.wasm"])?;
+    command(&program, &["plugin", "test", "plugins/dist/alpaca-js.wasm"])
 }
 
 /// Starts the demo in an empty directory as a newcomer would, and asks it how it is.

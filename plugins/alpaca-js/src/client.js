@@ -48,7 +48,12 @@ export class Client {
   /** Asks for a cancel. */
   cancel(brokerId) {
     const url = `${this.config.trading}/v2/orders/${escapeUrl(brokerId)}`;
-    this.#send("DELETE", url, null, write([{ tag: "broker", val: brokerId }]));
+    const purpose = write([{ tag: "broker", val: brokerId }]);
+    const response = this.#send("DELETE", url, null, purpose);
+    // Alpaca answers 204 with nothing in it; anything else is somebody else's word.
+    if (response.body.length === 0) return;
+    const about = { httpStatus: response.status };
+    throw unclear(detail("UNREADABLE_ANSWER", "a cancel was answered with a body", about), purpose);
   }
 
   #read(url, read) {

@@ -31,8 +31,11 @@ export function bars(client, symbol, seconds, since, limit) {
   const start = escapeUrl(time.text(time.read(since)));
   const path = `${root}?symbols=${escapeUrl(symbol)}&timeframe=${frame}&start=${start}`
     + `&limit=${limit}${isCrypto(symbol) ? "" : feed(client)}`;
-  const read = client.getData(path, (answer) =>
-    entries(object(answer).bars, (all) => list(all, bar)));
+  const read = client.getData(path, (answer) => {
+    // Null where there are none, and never missing.
+    if (object(answer).bars === undefined) throw new Unreadable("the answer has no bars");
+    return entries(answer.bars, (all) => list(all, bar));
+  });
   return read.find(([name]) => name === symbol)?.[1] ?? [];
 }
 

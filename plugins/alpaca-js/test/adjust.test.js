@@ -166,4 +166,8 @@ test("a replacement is a new order, a cancel only a request", () => {
   assert.deepEqual([ok.progress.tag, ok.orders[0].replaces], ["accepted", "o/1"]);
   const gone = new Script().on("DELETE /v2/orders/o-1", 204, "").run((c) => trade.cancel(c, "o-1"));
   assert.deepEqual(gone.ok, { orders: [], progress: { tag: "waiting-for", val: "o-1" } });
+  // A page of a front door says nothing of whether it was taken.
+  const page = new Script().on("DELETE /v2/orders/o-1", 200, "<html>")
+    .run((c) => trade.cancel(c, "o-1"));
+  assert.equal(page.fault.tag, "unknown-outcome");
 });

@@ -71,7 +71,7 @@ test("a bracket is followed through its replacements, and what is missing is nam
     ["target working", "stop-2 held"]);
   const legs = [leg("t", "170", "bracket", "working"), leg("stop-b", "140", "bracket", "contingent")];
   const gone = new Script().on("GET /v2/orders/t?nested=true", 200, child("t", "limit", "new"))
-    .on("GET /v2/orders/stop-b?nested=true", 404, {}).run((c) => orders.bracket(c, long(legs))).ok;
+    .on("GET /v2/orders/stop-b?nested=true", 404, { code: 40410000 }).run((c) => orders.bracket(c, long(legs))).ok;
   assert.deepEqual(gone.ext, [["missing", "stop-b"]]);
 });
 
@@ -178,4 +178,12 @@ test("the card has the package's version, and addresses are checked", () => {
   for (const pairs of [[], [["base_url", "ftp://a"]], [["base_url", "http://a"], ["data_url", "b"]]]) {
     assert.throws(() => readConfig(pairs), (fault) => fault.val.code === "CONFIG");
   }
+});
+
+test("an answer without bars is none of Alpaca's", () => {
+  const line = "GET /v2/stocks/bars?symbols=AAPL&timeframe=1Min&start=2026-11-23T14%3A30%3A00.000000000Z&limit=5";
+  const ask = (answer) =>
+    new Script().on(line, 200, answer).run((c) => market.bars(c, "AAPL", 60, NOW_NANOS, 5));
+  assert.deepEqual(ask({ bars: null }).ok, []);
+  assert.equal(ask({ ok: true }).fault.val.detail.code, "UNREADABLE_ANSWER");
 });

@@ -85,3 +85,9 @@ test("a rate limit says how long", () => {
     assert.equal(val.afterMs, ms, `${name}: ${value}`);
   }
 });
+
+test("a front door that knows no such address says nothing of what Alpaca has", () => {
+  const page = { status: 404, headers: [], body: encode("<html>not found</html>") };
+  assert.equal(kind(judge(page, NOW, READ)), "retryable NOT_FOUND");
+  assert.equal(kind(judge(page, NOW, WRITE)), "not-found NOT_FOUND");
+});
