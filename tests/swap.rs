@@ -133,6 +133,22 @@ fn i11_a_file_that_changes_is_taken_when_it_is_sound_and_refused_when_it_is_not(
 }
 
 #[test]
+fn a_file_that_somebody_named_runs_on_though_the_configuration_names_another() {
+    let dir = Dir::new();
+    let exchange = Exchange::manual(&dir);
+    configure(&dir, &exchange.url, &[]);
+    let file = twin(&dir, "named");
+    let mut daemon = Daemon::spawn(&dir, None);
+    let api = daemon.ready().expect("it runs");
+    let swapped = daemon.ask(&format!("plugin swap paper {}", file.display()));
+    assert_eq!(swapped.code, Some(0), "{}", swapped.stderr);
+    let after = account(&api)["plugins"]["generation"].clone();
+    // The files are looked at once a second.
+    std::thread::sleep(Duration::from_millis(3_500));
+    assert_eq!(account(&api)["plugins"]["generation"], after);
+}
+
+#[test]
 fn a_pin_holds_for_a_swap_too() {
     let dir = Dir::new();
     let exchange = Exchange::manual(&dir);

@@ -128,7 +128,10 @@ impl Stager {
         let mut terms = wish.terms;
         terms.accept_more |= loaded.as_ref().is_ok_and(|(_, is_pinned)| *is_pinned);
         let loaded = loaded.map(|(plugin, _)| plugin);
-        if let (Ok(plugin), Some(watched)) = (&loaded, self.watched.get_mut(&account)) {
+        // Another file that somebody named says nothing of the one that is watched.
+        if let (Ok(plugin), Some(watched), None) =
+            (&loaded, self.watched.get_mut(&account), &wish.file)
+        {
             watched.judged = plugin.digest().to_owned();
         }
         let staged = Staged { account, loaded, terms, reply };

@@ -124,7 +124,7 @@ fn told(seen: &Value, out: &Out) -> Result<Exit, Failure> {
     let last = &plugins["swap"]["last"];
     if let Some(why) = last["refused"].as_str() {
         return Err(Failure::new(Exit::Refused, "PLUGIN_REFUSED", why).hint(format!(
-            "{} goes on; `--accept-differences` takes what differs on purpose",
+            "{} goes on; `bracketd plugin swap --help` tells what can be accepted on purpose",
             text(plugins, "/name")
         )));
     }
