@@ -1,77 +1,18 @@
 //! The disk full and the ledger locked: nothing leaves without its commit, protection goes first,
 //! and everything goes on afterwards (I3; reliability, cases 25 and 26).
 
-use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use crate::harness::{Api, Daemon, Dir, Exchange, configure, difference};
+use crate::harness::{Api, Daemon, Desk, change_until_refused, difference, is_protected};
 
-/// Room for the ballast and little else, in bytes.
-const DISK: u64 = 40 << 20;
 const LOCKED: Duration = Duration::from_secs(10);
 const STOP_MAX: Duration = Duration::from_secs(15);
 
-/// A small disk of its own under a directory.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    /// Mounts it. There is no other way to have a small disk, so without the right to, this fails.
-    fn at(path: &Path) -> Self {
-        std::fs::create_dir_all(path).expect("a directory");
-        let size = format!("size={DISK}");
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &size, "bracketd-test"]).arg(path);
-        let out = mount.output().expect("`mount` is there");
-        let said = String::from_utf8_lossy(&out.stderr);
-        assert!(
-            out.status.success(),
-            "this test mounts a small tmpfs and needs root for it (run it as root, or in a \
-             container with CAP_SYS_ADMIN): {said}"
-        );
-        Self(path.to_owned())
-    }
-
-    /// Takes all the room there is.
-    fn fill(&self) {
-        let mut file = File::options()
-            .create(true)
-            .append(true)
-            .open(self.0.join("somebody-elses.log"))
-            .expect("a file");
-        for size in [1 << 20, 4_096, 1] {
-            let chunk = vec![7; size];
-            while file.write_all(&chunk).is_ok() {}
-        }
-    }
-
-    fn make_room(&self) {
-        std::fs::remove_file(self.0.join("somebody-elses.log")).expect("it was filled");
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // Lazily: whoever still has a file open there keeps it.
-        let _ended = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
 #[test]
 fn i3_on_a_full_disk_a_fill_still_gets_its_stop_and_then_nothing_is_sent_until_there_is_room() {
-    let dir = Dir::new();
-    let exchange = Exchange::manual(&dir);
-    for symbol in ["AAA", "BBB"] {
-        exchange.price(symbol, "100.00", "100.02");
-    }
-    configure(&dir, &exchange.url, &[]);
-    let disk = SmallDisk::at(&dir.path().join("data"));
-    let mut daemon = Daemon::spawn(&dir, None);
-    let api = daemon.ready().expect("it runs");
+    let (Desk { dir, exchange, mut daemon, api }, disk) = Desk::on_a_small_disk(&["AAA", "BBB"]);
     for symbol in ["AAA", "BBB"] {
         assert!(api.open(symbol, Some("99.90"), "plain").promised().is_some());
     }
@@ -80,8 +21,7 @@ fn i3_on_a_full_disk_a_fill_still_gets_its_stop_and_then_nothing_is_sent_until_t
     disk.fill();
     exchange.price("AAA", "99.80", "99.82");
     daemon.until("the fill has its stop, out of the ballast's room", |_| {
-        let tx = api.of_symbol("AAA").unwrap_or_default();
-        tx["protection"]["state"] == "protected" && difference(&tx, &exchange.ends("AAA")).is_none()
+        is_protected(&api, &exchange, "AAA")
     });
     daemon.until("activity has stopped first, and says why", |_| {
         let why = api.status()["activity"]["last_error"].clone();
@@ -90,17 +30,7 @@ fn i3_on_a_full_disk_a_fill_still_gets_its_stop_and_then_nothing_is_sent_until_t
     assert!(api.is_ready(), "the ledger is still written: {:#}", api.status());
 
     disk.fill();
-    let mut refused = None;
-    let began = Instant::now();
-    // What SQLite had reserved may take a few changes more.
-    for number in 0.. {
-        let said = api.set_stop(1, &format!("{}.{:02}", 90 + number / 100 % 5, number % 100));
-        if said.promised().is_none() {
-            refused = Some(said);
-            break;
-        }
-        assert!(began.elapsed() < Duration::from_secs(60), "a full disk takes everything");
-    }
+    let refused = change_until_refused(&api, || {});
     let before = exchange.ends("BBB");
     exchange.price("BBB", "99.80", "99.82");
     daemon.until("readiness is red and says why", |_| {
@@ -118,12 +48,7 @@ fn i3_on_a_full_disk_a_fill_still_gets_its_stop_and_then_nothing_is_sent_until_t
 
     disk.make_room();
     daemon.until("with room, everything goes on by itself", |_| {
-        api.is_ready()
-            && ["AAA", "BBB"].iter().all(|symbol| {
-                let tx = api.of_symbol(symbol).unwrap_or_default();
-                tx["protection"]["state"] == "protected"
-                    && difference(&tx, &exchange.ends(symbol)).is_none()
-            })
+        api.is_ready() && ["AAA", "BBB"].iter().all(|symbol| is_protected(&api, &exchange, symbol))
     });
     everything_is_as_before(&mut daemon, &api);
     let mut daemon = Daemon::spawn(&dir, None);
@@ -173,15 +98,7 @@ fn on_a_disk_that_is_full_a_start_after_a_stop_looks_after_the_stops() {
 
 /// Ends the daemon so, fills the disk, and starts another one.
 fn starts_on_a_full_disk(end: impl FnOnce(Daemon)) {
-    let dir = Dir::new();
-    let exchange = Exchange::manual(&dir);
-    for symbol in ["AAA", "BBB"] {
-        exchange.price(symbol, "100.00", "100.02");
-    }
-    configure(&dir, &exchange.url, &[]);
-    let disk = SmallDisk::at(&dir.path().join("data"));
-    let mut daemon = Daemon::spawn(&dir, None);
-    let api = daemon.ready().expect("it runs");
+    let (Desk { dir, exchange, daemon, api }, disk) = Desk::on_a_small_disk(&["AAA", "BBB"]);
     for symbol in ["AAA", "BBB"] {
         assert!(api.open(symbol, Some("99.90"), "plain").promised().is_some());
     }
@@ -197,11 +114,7 @@ fn starts_on_a_full_disk(end: impl FnOnce(Daemon)) {
     let mut daemon = Daemon::spawn(&dir, None);
     let api = daemon.ready().unwrap_or_else(|| panic!("it does not start\n{}", daemon.log()));
     daemon.until("both have their stops", |_| {
-        ["AAA", "BBB"].iter().all(|symbol| {
-            let tx = api.of_symbol(symbol).unwrap_or_default();
-            tx["protection"]["state"] == "protected"
-                && difference(&tx, &exchange.ends(symbol)).is_none()
-        })
+        ["AAA", "BBB"].iter().all(|symbol| is_protected(&api, &exchange, symbol))
     });
     let said = daemon.ask("tx list");
     assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
@@ -214,12 +127,7 @@ fn starts_on_a_full_disk(end: impl FnOnce(Daemon)) {
 
 #[test]
 fn a_stop_while_somebody_locks_the_ledger_ends_in_time_and_loses_no_promise() {
-    let dir = Dir::new();
-    let exchange = Exchange::manual(&dir);
-    exchange.price("AAA", "100.00", "100.02");
-    configure(&dir, &exchange.url, &[]);
-    let mut daemon = Daemon::spawn(&dir, None);
-    let api = daemon.ready().expect("it runs");
+    let Desk { dir, exchange, mut daemon, api } = Desk::of(&["AAA"]);
     assert!(api.open("AAA", None, "plain").promised().is_some());
     daemon.until("it is protected", |_| api.status()["protection"]["protected"] == 1);
     let outsider = Connection::open(dir.path().join("data/ledger.db")).expect("the ledger");
@@ -244,14 +152,7 @@ fn a_stop_while_somebody_locks_the_ledger_ends_in_time_and_loses_no_promise() {
 
 #[test]
 fn i3_while_somebody_locks_the_ledger_nothing_is_sent_and_nothing_is_lost() {
-    let dir = Dir::new();
-    let exchange = Exchange::manual(&dir);
-    for symbol in ["AAA", "BBB"] {
-        exchange.price(symbol, "100.00", "100.02");
-    }
-    configure(&dir, &exchange.url, &[]);
-    let mut daemon = Daemon::spawn(&dir, None);
-    let api = daemon.ready().expect("it runs");
+    let Desk { dir, exchange, daemon, api } = Desk::of(&["AAA", "BBB"]);
     assert!(api.open("AAA", None, "plain").promised().is_some());
     assert!(api.open("BBB", Some("99.90"), "plain").promised().is_some());
     daemon.until("one is protected, the other waits", |_| exchange.open_orders().len() == 3);
@@ -272,11 +173,7 @@ fn i3_while_somebody_locks_the_ledger_nothing_is_sent_and_nothing_is_lost() {
         assert!(is_clear, "neither taken nor clearly refused: {said:?}");
     }
     daemon.until("both ends agree, and the fill has its stop", |_| {
-        ["AAA", "BBB"].iter().all(|symbol| {
-            let tx = api.of_symbol(symbol).unwrap_or_default();
-            tx["protection"]["state"] == "protected"
-                && difference(&tx, &exchange.ends(symbol)).is_none()
-        })
+        ["AAA", "BBB"].iter().all(|symbol| is_protected(&api, &exchange, symbol))
     });
     assert!(api.is_ready());
     assert!(api.set_stop(1, "96.5").promised().is_some());
@@ -287,27 +184,11 @@ fn i3_while_somebody_locks_the_ledger_nothing_is_sent_and_nothing_is_lost() {
 
 #[test]
 fn g8_a_kill_switch_holds_on_a_full_disk_and_is_written_once_there_is_room() {
-    let dir = Dir::new();
-    let exchange = Exchange::manual(&dir);
-    for symbol in ["AAA", "BBB"] {
-        exchange.price(symbol, "100.00", "100.02");
-    }
-    configure(&dir, &exchange.url, &[]);
-    let disk = SmallDisk::at(&dir.path().join("data"));
-    let mut daemon = Daemon::spawn(&dir, None);
-    let api = daemon.ready().expect("it runs");
+    let (Desk { dir, exchange, daemon, api }, disk) = Desk::on_a_small_disk(&["AAA", "BBB"]);
     assert!(api.open("AAA", None, "plain").promised().is_some());
     assert!(api.open("BBB", Some("99.90"), "plain").promised().is_some());
     daemon.until("one is protected, the other waits", |_| exchange.open_orders().len() == 3);
-    let began = Instant::now();
-    for number in 0.. {
-        disk.fill();
-        let stop = format!("{}.{:02}", 90 + number / 100 % 5, number % 100);
-        if api.set_stop(1, &stop).promised().is_none() {
-            break;
-        }
-        assert!(began.elapsed() < Duration::from_secs(60), "a full disk takes everything");
-    }
+    change_until_refused(&api, || disk.fill());
 
     let said = daemon.ask("kill freeze --account paper --reason full");
     assert_eq!(said.code, Some(0), "{}", said.stderr);
@@ -331,10 +212,7 @@ fn g8_a_kill_switch_holds_on_a_full_disk_and_is_written_once_there_is_room() {
     });
     assert_eq!(api.open("AAA", None, "plain").code(), Some("KILLED"));
     exchange.price("BBB", "99.80", "99.82");
-    daemon.until("protection goes on at every level", |_| {
-        let tx = api.of_symbol("BBB").unwrap_or_default();
-        tx["protection"]["state"] == "protected" && difference(&tx, &exchange.ends("BBB")).is_none()
-    });
+    daemon.until("protection goes on at every level", |_| is_protected(&api, &exchange, "BBB"));
     std::fs::remove_file(dir.path().join("data/KILL")).expect("the file");
     daemon.kill();
     let mut daemon = Daemon::spawn(&dir, None);
@@ -346,23 +224,10 @@ fn g8_a_kill_switch_holds_on_a_full_disk_and_is_written_once_there_is_room() {
 
 #[test]
 fn a_start_that_finds_no_room_for_daemon_json_writes_it_once_there_is() {
-    let dir = Dir::new();
-    let exchange = Exchange::manual(&dir);
-    exchange.price("AAA", "100.00", "100.02");
-    configure(&dir, &exchange.url, &[]);
-    let disk = SmallDisk::at(&dir.path().join("data"));
-    let mut daemon = Daemon::spawn(&dir, None);
-    let api = daemon.ready().expect("it runs");
+    let (Desk { dir, exchange: _exchange, daemon, api }, disk) = Desk::on_a_small_disk(&["AAA"]);
     assert!(api.open("AAA", None, "plain").promised().is_some());
     daemon.until("it is protected", |_| api.status()["protection"]["protected"] == 1);
-    let began = Instant::now();
-    for number in 0.. {
-        disk.fill();
-        if api.set_stop(1, &format!("9{}.5", number % 5)).promised().is_none() {
-            break;
-        }
-        assert!(began.elapsed() < Duration::from_secs(60), "a full disk takes everything");
-    }
+    change_until_refused(&api, || disk.fill());
     daemon.kill();
     disk.fill();
     let mut daemon = Daemon::spawn(&dir, None);

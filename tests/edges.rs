@@ -58,6 +58,7 @@ const FENCED: &[(&str, &[&str])] = &[
     ("notify", &["bracketd"]),
     ("tokio", &["bracketd", "bracketd-exchange"]),
     ("axum", &["bracketd", "bracketd-exchange"]),
+    ("tungstenite", &["bracketd-account"]),
     ("wit-bindgen", &["bracketd-plugin-sdk", "bracketd-alpaca"]),
 ];
 

@@ -60,6 +60,13 @@ fn i3_a_restored_backup_starts_disarmed_shows_what_differs_and_uses_no_order_id_
     // The configuration says `armed = true`; the restored ledger says no.
     let daemon = start(&dir);
     assert_eq!(daemon.ask("status --json").json()["accounts"][0]["armed"], false);
+    let shown = daemon.ask("account show paper").stdout;
+    assert!(
+        shown.contains("DISARMED: no command goes out (since a backup was restored)"),
+        "{shown}"
+    );
+    let status = daemon.ask("status").stdout;
+    assert!(status.contains("paper is disarmed since a backup was restored"), "{status}");
     shows_what_differs(&daemon);
     exchange.price("AAA", "101.00", "101.02");
     let differs = daemon.ask("account reconcile paper");

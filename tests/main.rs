@@ -12,6 +12,8 @@
 
 /// What is said about wrong input, and that nothing is lost by it.
 mod bad_input;
+/// A secret that appears nowhere.
+mod canary;
 /// The kit that integrators run on their plugins.
 mod conformance;
 /// Kill switch, arming and the loss halt, down to the exchange.
@@ -30,6 +32,8 @@ mod effects;
 mod guards;
 /// Directories, processes and requests that read like a terminal session.
 mod harness;
+/// The plugin in JavaScript, at the same work.
+mod js_plugin;
 /// SIGKILL at random, and what was promised before.
 mod kill;
 /// Backups, their restore, and ledgers that are not taken.
@@ -40,10 +44,16 @@ mod main_job;
 mod outage;
 /// SIGSTOP and SIGTERM.
 mod pause;
+/// Plugins listed, checked, called and pinned.
+mod plugin_cli;
+/// A plugin's project, written and built.
+mod plugin_new;
 /// Policies edited while they decide.
 mod reload;
 /// kill -9, restart, and the same story at both ends.
 mod restart;
+/// Trade updates over a socket.
+mod streams;
 /// Plugins that take an account over while trading goes on.
 mod swap;
 /// Recorded prices in step with the daemon.

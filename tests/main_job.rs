@@ -1,16 +1,20 @@
 //! The main job, end to end: a broker account as a component, transactions in the ledger, stops and
-//! targets at the exchange over HTTP.
+//! targets at the exchange over HTTP. `js_plugin.rs` does the same through another plugin.
 
 use crate::harness::{Daemon, Dir, Exchange, SECRET};
 
 /// Law 1, for an entry sent alone and for one that carries its exits.
 #[test]
 fn a_stop_changed_while_waiting_rests_at_the_exchange_after_the_fill() {
+    changed_while_waiting("alpaca");
+}
+
+pub(crate) fn changed_while_waiting(plugin: &str) {
     for guard in ["--plain", ""] {
         let dir = Dir::new();
         let exchange = Exchange::manual(&dir);
         exchange.price("AAA", "101.00", "101.02");
-        let daemon = Daemon::start(&dir, &exchange, &[]);
+        let daemon = Daemon::through(plugin, &dir, &exchange);
 
         let opened = daemon.ask(&format!(
             "tx open AAA long 10 --limit 100 --stop 95 --target 110 {guard} --why test --json"
@@ -42,10 +46,14 @@ fn a_stop_changed_while_waiting_rests_at_the_exchange_after_the_fill() {
 
 #[test]
 fn a_close_ends_flat_and_a_smaller_quantity_keeps_its_pair() {
+    closed_and_resized("alpaca");
+}
+
+pub(crate) fn closed_and_resized(plugin: &str) {
     let dir = Dir::new();
     let exchange = Exchange::manual(&dir);
     exchange.price("AAA", "100.00", "100.02");
-    let daemon = Daemon::start(&dir, &exchange, &[]);
+    let daemon = Daemon::through(plugin, &dir, &exchange);
     let protected = |d: &Daemon| d.tx(1)["protection"]["state"] == "protected";
 
     daemon.ask("tx open AAA long 10 --stop 95 --target 110 --plain");
@@ -66,12 +74,16 @@ fn a_close_ends_flat_and_a_smaller_quantity_keeps_its_pair() {
 
 #[test]
 fn shorts_and_single_legs() {
+    shorts_and_singles("alpaca");
+}
+
+pub(crate) fn shorts_and_singles(plugin: &str) {
     let dir = Dir::new();
     let exchange = Exchange::manual(&dir);
     for symbol in ["AAA", "BBB", "CCC"] {
         exchange.price(symbol, "100.00", "100.02");
     }
-    let daemon = Daemon::start(&dir, &exchange, &[]);
+    let daemon = Daemon::through(plugin, &dir, &exchange);
     daemon.ask("tx open AAA short 5 --stop 105 --target 90 --plain");
     daemon.ask("tx open BBB long 5 --stop 95 --plain");
     daemon.ask("tx open CCC long 5 --target 110 --plain");
@@ -93,10 +105,14 @@ fn shorts_and_single_legs() {
 
 #[test]
 fn a_rejected_stop_is_said_and_tried_again() {
+    rejected_stop("alpaca");
+}
+
+pub(crate) fn rejected_stop(plugin: &str) {
     let dir = Dir::new();
     let exchange = Exchange::manual(&dir);
     exchange.price("AAA", "100.00", "100.02");
-    let daemon = Daemon::start(&dir, &exchange, &[]);
+    let daemon = Daemon::through(plugin, &dir, &exchange);
     exchange.post("/admin/incident", r#"{"kind":"reject_next","symbol":"AAA","role":"stop"}"#);
     daemon.ask("tx open AAA long 10 --stop 95 --target 110 --plain");
     daemon.until("the rejection is a fact", |d| {

@@ -9,6 +9,8 @@ mod api;
 mod broker_book;
 /// A client that remembers what it was promised.
 mod client;
+/// An exchange, a daemon, and a small disk under its data.
+mod desk;
 /// Random numbers that are the same at every run.
 mod numbers;
 /// A bad network between the daemon and the exchange.
@@ -17,6 +19,7 @@ mod proxy;
 pub(crate) use api::{Api, Said, id_of};
 pub(crate) use broker_book::{Ends, difference};
 pub(crate) use client::Client;
+pub(crate) use desk::{Desk, change_until_refused, is_protected};
 pub(crate) use numbers::{Numbers, wanted};
 pub(crate) use proxy::{Fault, Proxy};
 
@@ -74,7 +77,11 @@ impl Dir {
 
 pub(crate) fn program(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bracketd"));
-    command.current_dir(dir).env_remove("BRACKETD_URL").env_remove("BRACKETD_TOKEN");
+    command
+        .current_dir(dir)
+        .env_remove("BRACKETD_URL")
+        .env_remove("BRACKETD_TOKEN")
+        .env_remove("COLUMNS");
     command
 }
 
@@ -230,6 +237,12 @@ impl Daemon {
         Self::again(dir)
     }
 
+    /// The same without policies, through that plugin of `plugins/dist`.
+    pub(crate) fn through(plugin: &str, dir: &Dir, exchange: &Exchange) -> Self {
+        configure_through(plugin, dir, &exchange.url, &[]);
+        Self::again(dir)
+    }
+
     /// Starts the daemon with the configuration that is there, and waits until it is ready.
     pub(crate) fn again(dir: &Dir) -> Self {
         let daemon = Self::spawn(dir, None);
@@ -293,6 +306,10 @@ impl Daemon {
 
 /// Writes a configuration with one account at the exchange behind that address.
 pub(crate) fn configure(dir: &Dir, url: &str, policies: &[(&str, &str)]) {
+    configure_through("alpaca", dir, url, policies);
+}
+
+fn configure_through(plugin: &str, dir: &Dir, url: &str, policies: &[(&str, &str)]) {
     let port = url.rsplit(':').next().expect("a port");
     dir.write_private("secrets/key", KEY);
     dir.write_private("secrets/secret", SECRET);
@@ -300,7 +317,8 @@ pub(crate) fn configure(dir: &Dir, url: &str, policies: &[(&str, &str)]) {
     for (name, text) in policies {
         dir.write(&format!("policies/{name}.rhai"), text);
     }
-    let wasm = concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins/dist/alpaca.wasm");
+    let dist = concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins/dist");
+    let wasm = format!("{dist}/{plugin}.wasm");
     let names: Vec<String> = policies.iter().map(|(name, _)| format!("\"{name}\"")).collect();
     dir.write(
         "bracketd.toml",

@@ -11,17 +11,18 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, ensure};
 
 /// The examples that measure, and the exchange that the plugin's calls go to.
-const EXAMPLES: [(&str, &str); 6] = [
+const EXAMPLES: [(&str, &str); 7] = [
     ("bracketd-store", "record_bench"),
     ("bracketd-store", "commit_bench"),
     ("bracketd-engine", "step_bench"),
     ("bracketd-policy", "policy_bench"),
     ("bracketd-account", "call_bench"),
+    ("bracketd-account", "load_bench"),
     ("bracketd-exchange", "serve"),
 ];
 
 /// What an example's lines have to contain, and what they should say.
-const TARGETS: [(&str, &str, &str); 7] = [
+const TARGETS: [(&str, &str, &str); 8] = [
     ("record_bench", "file locked", "record(): p50 <= 300 ns, p99 <= 2000 ns"),
     ("commit_bench", "p50=", "the part of the ledger in a stop change"),
     ("step_bench", "ratio of medians", "quote to command: <= 2.00 bare commits"),
@@ -29,6 +30,7 @@ const TARGETS: [(&str, &str, &str); 7] = [
     ("step_bench", "OPENED with a pair", "resident under 250 MB"),
     ("policy_bench", "ratio ", "evaluations: >= 60 % of bare rhai"),
     ("call_bench", "host adds", "the host adds <= 2000 ns to a call"),
+    ("load_bench", "from the cache", "a plugin from the cache: p50 <= 1000 us"),
 ];
 
 /// Runs all benchmarks, one after another.
@@ -89,6 +91,10 @@ fn measure(built: &[PathBuf], name: &str) -> Result<String> {
             let served = Exchange::start(program(built, "serve")?)?;
             bench.arg("plugins/dist/alpaca.wasm").arg(&served.url);
             exchange = Some(served);
+        }
+        "load_bench" => {
+            bench.arg("plugins/dist/alpaca.wasm");
+            bench.arg(path.parent().context("a program is in a directory")?);
         }
         _ => {
             bench.arg(path.parent().context("a program is in a directory")?);

@@ -34,6 +34,7 @@ pub(crate) fn run() -> Result<()> {
     step("clippy", &|| cargo(&lints))?;
     step("plugins from source", &|| crate::plugins::check())?;
     step("tests", &|| cargo(&["test", "--workspace"]))?;
+    step("a plugin from nothing", &plugin_from_nothing)?;
     step("simulation", &simulation)?;
     step("conformance", &conformance)?;
     step("demo", &demo)?;
@@ -73,6 +74,25 @@ fn install_compiler() -> Result<()> {
     let mut args = vec!["install", "-y", "-qq", "--no-install-recommends"];
     args.extend(missing);
     command("apt-get", &args)
+}
+
+/// What an integrator does first, outside this repository: a project in each language, built.
+fn plugin_from_nothing() -> Result<()> {
+    let program = std::path::absolute(target_dir().join("debug/bracketd"))?;
+    let dir = std::env::temp_dir().join(format!("bracketd-plugins-{}", std::process::id()));
+    std::fs::create_dir_all(&dir)?;
+    for lang in ["rust", "js"] {
+        if lang == "js" && !crate::plugins::has_npm() {
+            println!("there is no npm: no plugin in JavaScript was built");
+            continue;
+        }
+        let project = format!("acme-{lang}");
+        println!("{}", ask(&program, &dir, &["plugin", "new", &project, "--lang", lang])?);
+        println!("{}", ask(&program, &dir, &["plugin", "build", &project])?);
+        ensure!(dir.join(&project).join(format!("{project}.wasm")).is_file(), "{project}");
+    }
+    std::fs::remove_dir_all(&dir)?;
+    Ok(())
 }
 
 /// Twenty thousand histories of faults, and every mistake on purpose found in time. The binary of

@@ -3,6 +3,7 @@
 //! that it did not just check.
 
 mod component;
+mod javascript;
 mod manifest;
 mod sources;
 mod toolchain;
@@ -10,12 +11,31 @@ mod toolchain;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+
+pub(crate) use sources::sha256;
 
 use manifest::{Entry, Manifest};
 
-/// The plugins we ship: crate, folder under `plugins/`, name.
-const PLUGINS: &[(&str, &str)] = &[("bracketd-alpaca", "alpaca")];
+/// The plugins we ship.
+const PLUGINS: &[Plugin] = &[
+    Plugin { name: "alpaca", made: Made::Rust { package: "bracketd-alpaca" } },
+    Plugin { name: "alpaca-js", made: Made::JavaScript },
+];
+
+/// One plugin: its name is also its folder under `plugins/`.
+struct Plugin {
+    name: &'static str,
+    made: Made,
+}
+
+/// What a plugin is written in.
+enum Made {
+    /// A crate of this workspace.
+    Rust { package: &'static str },
+    /// A folder with a `package.json`.
+    JavaScript,
+}
 
 /// One freshly built plugin.
 struct Built {
@@ -23,13 +43,17 @@ struct Built {
     wasm: Vec<u8>,
 }
 
+pub(crate) use javascript::available as has_npm;
+
 /// Builds every plugin and writes `plugins/dist`.
 pub(crate) fn build() -> Result<()> {
     let root = root()?;
     let dist = root.join("plugins/dist");
     fs::create_dir_all(&dist)?;
-    let built = build_all(&root)?;
-    for plugin in &built {
+    let mut built = build_all(&root)?;
+    let known = Manifest::read(&dist).map(|manifest| manifest.plugins).unwrap_or_default();
+    for plugin in &mut built {
+        keep_if_same(plugin, &known, &dist)?;
         let path = dist.join(&plugin.entry.file);
         fs::write(&path, &plugin.wasm).with_context(|| format!("writing {}", path.display()))?;
         println!(
@@ -40,6 +64,18 @@ pub(crate) fn build() -> Result<()> {
         );
     }
     Manifest { plugins: built.into_iter().map(|plugin| plugin.entry).collect() }.write(&dist)
+}
+
+/// A compiler whose bytes differ each time would change the repository for nothing: what is committed
+/// of the same sources stays.
+fn keep_if_same(plugin: &mut Built, known: &[Entry], dist: &Path) -> Result<()> {
+    let Some(old) = known.iter().find(|old| old.name == plugin.entry.name) else { return Ok(()) };
+    let same = Entry { sha256: old.sha256.clone(), ..plugin.entry.clone() } == *old;
+    if same && javascript::is_compiler(&old.compiler) {
+        plugin.wasm = fs::read(dist.join(&old.file))?;
+        plugin.entry.sha256 = sources::sha256(&plugin.wasm);
+    }
+    Ok(())
 }
 
 /// Builds every plugin and compares it, digest by digest, with what is committed.
@@ -53,8 +89,10 @@ pub(crate) fn check() -> Result<()> {
             differing.push(format!("{} is not in plugins/dist", entry.name));
             continue;
         };
-        // Another compiler may make other bytes of the same sources; everything else must agree.
-        let comparable = match old.compiler == entry.compiler {
+        // Another compiler may make other bytes of the same sources, and the JavaScript one makes
+        // others each time; everything else must agree.
+        let same_bytes = old.compiler == entry.compiler && !javascript::is_compiler(&old.compiler);
+        let comparable = match same_bytes {
             true => entry.clone(),
             false => Entry {
                 sha256: old.sha256.clone(),
@@ -64,7 +102,7 @@ pub(crate) fn check() -> Result<()> {
         };
         if comparable != *old {
             differing.push(format!("{old:#?}\nis now\n{entry:#?}"));
-        } else if old.compiler == entry.compiler {
+        } else if same_bytes {
             println!("{}: byte for byte as committed, {}", entry.file, entry.sha256);
         } else {
             let (now, then) = (&entry.compiler, &old.compiler);
@@ -80,28 +118,49 @@ pub(crate) fn check() -> Result<()> {
 fn build_all(root: &Path) -> Result<Vec<Built>> {
     let toolchain = toolchain::find()?;
     let mut built = Vec::new();
-    for (package, name) in PLUGINS {
-        let core = toolchain.build(root, package)?;
-        let wasm = component::encode(&core)?;
-        component::check(&wasm).with_context(|| format!("{name}.wasm"))?;
-        let sources = sources::digest(root, package, name)?;
-        let version = sources::version(root, name)?;
-        let sha256 = sources::sha256(&wasm);
+    for plugin in PLUGINS {
+        let (wasm, compiler) = match plugin.made {
+            Made::Rust { package } => {
+                (component::encode(&toolchain.build(root, package)?)?, toolchain.version.clone())
+            }
+            Made::JavaScript => match javascript::build(root, plugin.name)? {
+                Some(made) => made,
+                None => {
+                    built.push(committed(root, plugin)?);
+                    continue;
+                }
+            },
+        };
+        component::check(&wasm).with_context(|| format!("{}.wasm", plugin.name))?;
         let entry = Entry {
-            name: (*name).to_owned(),
-            version,
+            name: plugin.name.to_owned(),
+            version: sources::version(root, plugin)?,
             abi: component::ABI.to_owned(),
-            file: format!("{name}.wasm"),
-            sha256,
-            sources_sha256: sources,
-            compiler: toolchain.version.clone(),
+            file: format!("{}.wasm", plugin.name),
+            sha256: sources::sha256(&wasm),
+            sources_sha256: sources::digest(root, plugin)?,
+            compiler,
         };
         built.push(Built { entry, wasm });
     }
     Ok(built)
 }
 
-fn root() -> Result<PathBuf> {
+/// What is committed of a plugin whose compiler is not here: it stays, if its sources did.
+fn committed(root: &Path, plugin: &Plugin) -> Result<Built> {
+    let (dist, name) = (root.join("plugins/dist"), plugin.name);
+    let manifest = Manifest::read(&dist)?;
+    let entry = manifest.plugins.into_iter().find(|entry| entry.name == name);
+    let entry = entry.with_context(|| format!("{name} was never built, and needs npm"))?;
+    let now = sources::digest(root, plugin)?;
+    ensure!(entry.sources_sha256 == now, "{name} has changed; building it needs npm");
+    println!("{name}: NOT rebuilt, there is no npm; its sources are those that were built");
+    let wasm = fs::read(dist.join(&entry.file))?;
+    Ok(Built { entry, wasm })
+}
+
+/// The repository.
+pub(crate) fn root() -> Result<PathBuf> {
     let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
     xtask.parent().map(Path::to_path_buf).context("xtask has no parent directory")
 }

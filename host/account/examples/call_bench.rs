@@ -29,8 +29,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         grants: vec![Grant::origin(&url)?.with_private()],
         limits: Limits { cpu_ms: 60_000, ..Limits::default() },
         poll: PollConfig::default(),
+        kv: Vec::new(),
         clock: ClockSource::Wall,
         log: None,
+        confirm: Vec::new(),
         hook: None,
     };
     for _ in 0..3 {

@@ -56,8 +56,10 @@ fn config(url: &str) -> Result<AccountConfig, Failure> {
         grants: vec![Grant::origin(url)?.with_private()],
         limits: Limits { messages_per_minute: 100_000, ..Limits::default() },
         poll: PollConfig { fills_ms: 200, prices_ms: 200, ..PollConfig::default() },
+        kv: Vec::new(),
         clock: ClockSource::Wall,
         log: None,
+        confirm: Vec::new(),
         hook: None,
     })
 }

@@ -17,7 +17,10 @@ use bracketd_core::instrument::AccountInfo;
 use bracketd_core::pace::PaceStats;
 use bracketd_core::time::Timestamp;
 
+use crate::actor::facts::Facts;
+use crate::actor::gap::Gap;
 use crate::actor::poller::{PollRequest, Poller};
+use crate::actor::streamer::Streamer;
 use crate::actor::{pricer, reader, writer};
 use crate::config::{AccountConfig, Drive, PollConfig, ms};
 use crate::convert;
@@ -38,6 +41,8 @@ use crate::wire::{Client, Senders};
 pub const WRITE_INSTANCES: usize = 4;
 /// Sending threads beyond the write instances: for writes that outlived their guest.
 const SENDERS_SPARE: usize = 4;
+/// The first read of fills goes back so far, since the broker's clock is not ours.
+const START_OVERLAP_MS: u64 = 60_000;
 /// Reads that may wait; one more is given back to the caller.
 const READS_WAITING_MAX: usize = 256;
 /// How long dropping a handle waits for its threads.
@@ -105,6 +110,10 @@ pub struct AccountStatus {
     pub held: usize,
     /// When the first of these may go.
     pub held_until: Option<Timestamp>,
+    /// Sockets that the plugin wants.
+    pub sockets: usize,
+    /// Those of them that are open.
+    pub sockets_open: usize,
 }
 
 /// Where the reading threads hear of their work.
@@ -302,17 +311,15 @@ impl AccountHandle {
             budget: self.shared.scheduler.stats(),
             held: held.count,
             held_until: held.until,
+            sockets: counters.sockets.load(Ordering::Relaxed),
+            sockets_open: counters.sockets_open.load(Ordering::Relaxed),
         }
     }
 
-    /// The plugin's `kv` memory, when it changed since the last call: for the ledger.
+    /// The plugin's `kv` memory, when it changed since the last call: for the ledger, and back in
+    /// [`AccountConfig::kv`] at the next start.
     pub fn kv_dirty(&self) -> Option<Vec<KvEntry>> {
         self.shared.kv.changed()
-    }
-
-    /// Puts back the `kv` memory of an earlier run.
-    pub fn kv_restore(&self, entries: Vec<KvEntry>) {
-        self.shared.kv.restore(entries);
     }
 
     fn spawn_readers(
@@ -322,15 +329,34 @@ impl AccountHandle {
         inboxes: Inboxes,
     ) -> Result<(), StartError> {
         let Inboxes { reads_in, polls_in, nudged, wake_in } = inboxes;
-        let poller = Poller::new(slot(), poll.clone(), polls_in, nudged);
+        let start = self.shared.clock.now_ns().saturating_sub(START_OVERLAP_MS * 1_000_000);
+        let facts = Facts::new(start);
+        let poller = Poller::new(slot(), poll.clone(), polls_in, nudged, facts.clone());
         self.spawn("fills", move || poller.run())?;
         let (reader_slot, reader_poll) = (slot(), poll.clone());
         self.spawn("reads", move || reader::run(reader_slot, &reader_poll, &reads_in))?;
         if poll.drive == Drive::Timer {
+            self.spawn_streamer(slot(), &facts, poll.picture_ms)?;
             let (slot, poll) = (slot(), poll.clone());
-            self.spawn("prices", move || pricer::run(slot, &poll, &wake_in))?;
+            self.spawn("prices", move || pricer::run(slot, &poll, &facts, &wake_in))?;
         }
         Ok(())
+    }
+
+    /// Where a plugin may reach a socket: another one that can stream may take over.
+    fn spawn_streamer(
+        &mut self,
+        slot: Slot,
+        facts: &Facts,
+        picture_ms: u64,
+    ) -> Result<(), StartError> {
+        let may = self.shared.grants.iter().any(|grant| grant.scheme.is_socket());
+        if !may {
+            return Ok(());
+        }
+        let gap = Gap::new(self.shared.clone(), facts.clone(), self.reads.clone(), picture_ms);
+        let streamer = Streamer::new(slot, facts.clone(), gap);
+        self.spawn("streams", move || streamer.run())
     }
 
     fn spawn(&mut self, what: &str, run: impl FnOnce() + Send + 'static) -> Result<(), StartError> {

@@ -21,3 +21,16 @@ wasmtime::component::bindgen!({
     additional_derives: [PartialEq],
     require_store_data_send: true,
 });
+
+/// The optional `streams` interface: a world of its own, so that a plugin without it fits the one
+/// above.
+pub(crate) mod streaming {
+    wasmtime::component::bindgen!({
+        path: "../../plugins/wit/v1",
+        inline: "package bracketd:host; world streaming { export bracketd:broker/streams@0.9.0; }",
+        world: "bracketd:host/streaming",
+        with: { "bracketd:broker/types@0.9.0": crate::bindings::bracketd::broker::types },
+        additional_derives: [PartialEq],
+        require_store_data_send: true,
+    });
+}

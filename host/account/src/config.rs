@@ -14,6 +14,7 @@ use bracketd_core::ids::AccountName;
 
 use crate::grant::Grant;
 use crate::guest::LogLine;
+use crate::guest::kv::KvEntry;
 use crate::hook::Hook;
 use crate::secret::Secret;
 
@@ -32,10 +33,15 @@ pub struct AccountConfig {
     pub limits: Limits,
     /// How often the account reads on its own.
     pub poll: PollConfig,
+    /// What its plugin remembers from an earlier run.
+    pub kv: Vec<KvEntry>,
     /// What `clock.now` answers.
     pub clock: ClockSource,
     /// Where the lines of the plugin and of its host go; none = they are counted and dropped.
     pub log: Option<Sender<LogLine>>,
+    /// Codes of questions a broker asks before it takes an order, which are answered with yes; any
+    /// other question counts as its no.
+    pub confirm: Vec<String>,
     /// Is told every moment of every call into the plugin; a daemon has none.
     pub hook: Option<Hook>,
 }
@@ -77,6 +83,14 @@ pub struct Limits {
     pub kv_keys: usize,
     /// `kv`: keys and values together, in bytes.
     pub kv_bytes: usize,
+    /// Largest message on a socket, in bytes, either way.
+    pub frame_bytes: usize,
+    /// A socket on which nothing came for so long is pinged; after twice the time it counts as
+    /// dead. In milliseconds.
+    pub socket_idle_ms: u64,
+    /// First pause before a socket that ended is opened again, in milliseconds; it doubles up to
+    /// thirty times as much.
+    pub reopen_ms: u64,
 }
 
 impl Default for Limits {
@@ -98,6 +112,9 @@ impl Default for Limits {
             log_lines_per_second: 50,
             kv_keys: 256,
             kv_bytes: 256 << 10,
+            frame_bytes: 1 << 20,
+            socket_idle_ms: 15_000,
+            reopen_ms: 1_000,
         }
     }
 }

@@ -15,11 +15,9 @@ pub(crate) fn caught<R>(run: impl FnOnce() -> R) -> Result<R, String> {
 }
 
 /// Runs the body of a thread that nothing can do without: a panic ends the process.
-pub(crate) fn vital(run: impl FnOnce()) {
+pub fn vital<R>(run: impl FnOnce() -> R) -> R {
     // The panic's own message stands on standard error already.
-    if catch_unwind(AssertUnwindSafe(run)).is_err() {
-        std::process::abort();
-    }
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| std::process::abort())
 }
 
 fn words(payload: &(dyn Any + Send)) -> String {

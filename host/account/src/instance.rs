@@ -12,9 +12,10 @@ use wasmtime::{Store, UpdateDeadline};
 use crate::bindings::BrokerAccount;
 use crate::bindings::bracketd::broker::types as abi;
 use crate::bindings::exports::bracketd::broker::account::Guest;
+use crate::bindings::streaming::Streaming;
 use crate::config::ms;
 use crate::failure::caught;
-use crate::guest::{Call, Cut, GuestState, Mode, WriteSeen};
+use crate::guest::{Call, Cut, Enough, GuestState, Mode, WriteSeen};
 use crate::hook::Moment;
 use crate::host::EPOCH_MS;
 use crate::plugin::Plugin;
@@ -23,10 +24,21 @@ use crate::shared::Shared;
 /// CPU time of building an instance: its start functions, in milliseconds.
 const START_CPU_MS: u64 = 500;
 
+/// How wasmtime's error begins that has no type outside of it.
+const TOO_MUCH_DATA: &str = "too much data is being copied between the host and the guest";
+
 /// One running instance.
 pub(crate) struct Instance {
     store: Store<GuestState>,
-    exports: BrokerAccount,
+    exports: Exports,
+}
+
+/// What a plugin exports.
+pub(crate) struct Exports {
+    /// What every plugin has.
+    pub account: BrokerAccount,
+    /// What some have.
+    pub streams: Option<Streaming>,
 }
 
 /// Why a call has no answer.
@@ -51,8 +63,8 @@ pub(crate) struct Called<R> {
     pub write: Option<WriteSeen>,
     /// Requests to the broker that it took.
     pub requests: u32,
-    /// Whether the broker answered one of them with "too many".
-    pub limited: bool,
+    /// Whether the broker had enough, by what it answered one of them.
+    pub limited: Option<Enough>,
 }
 
 /// The arguments of one call that are not the plugin's business to know.
@@ -73,12 +85,8 @@ impl Instance {
         shared: &Arc<Shared>,
         generation: u64,
     ) -> Result<Self, CallError> {
-        let mut store = Store::new(plugin.engine(), GuestState::new(shared.clone(), generation));
-        store.limiter(|state| &mut state.limiter);
-        store.set_hostcall_fuel(shared.limits.hostcall_bytes);
-        store.epoch_deadline_callback(|mut context| Ok(on_epoch(&mut context.data_mut().call)));
-        begin(&mut store, Mode::Pure, u32::MAX, START_CPU_MS);
-        match plugin.pre().instantiate(&mut store) {
+        let mut store = store(plugin, shared, generation);
+        match exports(plugin, &mut store) {
             Ok(exports) => Ok(Self { store, exports }),
             Err(error) => Err(call_error(&store, &error)),
         }
@@ -97,9 +105,20 @@ impl Instance {
 
     /// Calls an export within its budget. Takes the instance, since a trap ends it.
     pub(crate) fn call<R>(
-        mut self,
+        self,
         budget: Budget,
         export: impl FnOnce(&Guest, &mut Store<GuestState>) -> wasmtime::Result<R>,
+    ) -> Called<R> {
+        self.call_any(budget, |exports, store| {
+            export(exports.account.bracketd_broker_account(), store)
+        })
+    }
+
+    /// The same of an export of any interface.
+    pub(crate) fn call_any<R>(
+        mut self,
+        budget: Budget,
+        export: impl FnOnce(&Exports, &mut Store<GuestState>) -> wasmtime::Result<R>,
     ) -> Called<R> {
         let limits = &self.store.data().shared.limits;
         let cpu_ms = limits.cpu_ms;
@@ -107,7 +126,7 @@ impl Instance {
         self.store.data_mut().call.export = budget.export;
         self.store.data().told(Moment::Begun);
         self.store.data().shared.counters.calls.fetch_add(1, Ordering::Relaxed);
-        let outcome = caught(|| export(self.exports.bracketd_broker_account(), &mut self.store));
+        let outcome = caught(|| export(&self.exports, &mut self.store));
         let call = &mut self.store.data_mut().call;
         let (write, requests, limited) = (call.write.take(), call.requests, call.limited);
         let result = match outcome {
@@ -136,15 +155,37 @@ impl Instance {
     }
 }
 
-fn begin(store: &mut Store<GuestState>, mode: Mode, total_ms: u32, cpu_ms: u64) {
+/// A Store within the account's limits, ready for the start functions of the plugin.
+pub(crate) fn store(plugin: &Plugin, shared: &Arc<Shared>, generation: u64) -> Store<GuestState> {
+    let mut store = Store::new(plugin.engine(), GuestState::new(shared.clone(), generation));
+    store.limiter(|state| &mut state.limiter);
+    store.set_hostcall_fuel(shared.limits.hostcall_bytes);
+    store.epoch_deadline_callback(|mut context| Ok(on_epoch(&mut context.data_mut().call)));
+    begin(&mut store, Mode::Pure, u32::MAX, START_CPU_MS);
+    store
+}
+
+fn exports(plugin: &Plugin, store: &mut Store<GuestState>) -> wasmtime::Result<Exports> {
+    let instance = plugin.pre().instance_pre().instantiate(&mut *store)?;
+    let (account, streams) = plugin.indices();
+    Ok(Exports {
+        account: account.load(&mut *store, &instance)?,
+        streams: streams.map(|streams| streams.load(&mut *store, &instance)).transpose()?,
+    })
+}
+
+/// Gives the next call its budget.
+pub(crate) fn begin(store: &mut Store<GuestState>, mode: Mode, total_ms: u32, cpu_ms: u64) {
     store.data_mut().call = Call {
         export: "",
         mode,
         deadline: Instant::now() + ms(u64::from(total_ms)),
         is_put_off: false,
+        budget_ms: total_ms,
+        cpu_ms,
         ticks_left: cpu_ms.div_ceil(EPOCH_MS),
         requests: 0,
-        limited: false,
+        limited: None,
         write: None,
         cut: None,
     };
@@ -162,18 +203,23 @@ fn on_epoch(call: &mut Call) -> UpdateDeadline {
             UpdateDeadline::Continue(1)
         }
         None => {
-            call.cut = Some(Cut::Cpu);
+            call.cut = Some(Cut::Cpu { budget_ms: call.cpu_ms });
             UpdateDeadline::Interrupt
         }
     }
 }
 
-fn call_error(store: &Store<GuestState>, error: &wasmtime::Error) -> CallError {
+/// Why a call has no answer, in the host's words.
+pub(crate) fn call_error(store: &Store<GuestState>, error: &wasmtime::Error) -> CallError {
     let state = store.data();
-    let cut = if state.limiter.refused { Some(Cut::Memory) } else { state.call.cut };
+    let cut = state.limiter.refused.or(state.call.cut);
+    // The root says what trapped; the frames above it are for the plugin's author.
+    let root = error.root_cause().to_string();
     match cut {
         Some(cut) => CallError::Cut(cut),
-        // The root says what trapped; the frames above it are for the plugin's author.
-        None => CallError::Trap(state.shared.secrets.scrub_text(&error.root_cause().to_string())),
+        None if root.starts_with(TOO_MUCH_DATA) => {
+            CallError::Cut(Cut::Handed { limit_bytes: state.shared.limits.hostcall_bytes })
+        }
+        None => CallError::Trap(state.shared.secrets.scrub_text(&root)),
     }
 }

@@ -17,10 +17,12 @@
 mod account;
 mod actor;
 mod bindings;
+mod by_hand;
 mod config;
 mod convert;
 pub mod effect;
 mod failure;
+mod frame;
 mod grant;
 mod guest;
 mod hook;
@@ -39,13 +41,19 @@ mod wire;
 
 pub use account::{AccountHandle, AccountStatus, Plugins, StartError, ToAccount, WRITE_INSTANCES};
 pub use actor::poller::{PollRequest, StepRead};
+pub use by_hand::{ByHandError, CallOutcome, CallReport, READ_EXPORTS, call_by_hand, capabilities};
 pub use config::{AccountConfig, ClockSource, Drive, FILLS_MS_MAX, Limits, PollConfig};
+pub use failure::vital;
+pub use frame::FrameRule;
 pub use grant::{Grant, Scheme};
 pub use guest::kv::KvEntry;
-pub use guest::{LogLevel, LogLine, LogSource};
+pub use guest::{LogLevel, LogLine, LogSource, RequestSeen};
 pub use hook::{Hook, HostCall, Moment, Spoken, Verdict, Word};
 pub use host::{Host, HostError};
-pub use plugin::{ABI, LoadError, PLUGIN_BYTES_MAX, Plugin, digest};
+pub use plugin::{
+    ABI, CACHE_DIR, CACHE_KEY_FILE, Capabilities, CapabilityChange, CompiledCache, Examined,
+    ExportSeen, ImportSeen, LoadError, PLUGIN_BYTES_MAX, Plugin, Section, digest,
+};
 pub use probe::{CallCost, ProbeError, call_cost};
 pub use secret::{SECRET_BYTES_MIN, Secret};
 pub use swap::{PluginId, SwapRefused, SwapReport, SwapStage, SwapState, Terms};

@@ -140,10 +140,13 @@ impl Scheduler {
         Ok(())
     }
 
-    /// The next command for the instance that asks; none = the account ends. One request of it is
-    /// charged.
-    pub(crate) fn take(&self) -> Option<Turned> {
-        self.wait(sound(&self.state), |state| state.desk.ready.pop_front())
+    /// The next command for the instance of that number; none = the account ends. One request of it
+    /// is charged. An instance beyond those that carry commands gets none.
+    pub(crate) fn take(&self, number: usize) -> Option<Turned> {
+        self.wait(sound(&self.state), |state| {
+            let desk = &mut state.desk;
+            (number < desk.instances).then(|| desk.ready.pop_front()).flatten()
+        })
     }
 
     /// The call is over; its instance is free again.
@@ -550,7 +553,7 @@ mod tests {
         }
         scheduler.close();
         assert!(scheduler.push(command(6, Urgency::Close)).is_err());
-        assert!(scheduler.take().is_none());
+        assert!(scheduler.take(0).is_none());
         assert!(!scheduler.pass(Caller::Other, Urgency::Read, 1));
     }
 

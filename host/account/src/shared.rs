@@ -86,6 +86,8 @@ pub(crate) struct Shared {
     pub expected: Mutex<HashMap<BrokerOrderId, Urgency>>,
     /// Counters for people.
     pub counters: Counters,
+    /// Codes of a broker's questions that are answered with yes.
+    pub confirm: Vec<String>,
     /// Whether the account shall end.
     pub stop: AtomicBool,
     /// Is told every moment of every call; a daemon has none.
@@ -110,6 +112,10 @@ pub(crate) struct Counters {
     pub in_flight: AtomicUsize,
     /// The last thing that went wrong.
     pub last_error: Mutex<Option<String>>,
+    /// Sockets that the plugin wants.
+    pub sockets: AtomicUsize,
+    /// Those of them that are open.
+    pub sockets_open: AtomicUsize,
 }
 
 impl Shared {
@@ -122,7 +128,8 @@ impl Shared {
         events: Sender<FromAccount>,
     ) -> Self {
         let (secrets, client, senders) = parts;
-        let AccountConfig { name, settings, grants, limits, clock, log, hook, .. } = config;
+        let AccountConfig { name, settings, grants, limits, kv, clock, log, confirm, hook, .. } =
+            config;
         let scheduler = Arc::new(Scheduler::new(limits.messages_per_minute, limits.queue, &clock));
         Self {
             name,
@@ -135,7 +142,7 @@ impl Shared {
             scheduler,
             rests: AtomicBool::new(false),
             nudge,
-            kv: Kv::new(limits.kv_keys, limits.kv_bytes),
+            kv: Kv::new(limits.kv_keys, limits.kv_bytes).holding(kv),
             log: LogSink::new(log, limits.log_lines_per_second),
             limits,
             running,
@@ -146,6 +153,7 @@ impl Shared {
             ties: Mutex::default(),
             expected: Mutex::default(),
             counters: Counters::default(),
+            confirm,
             stop: AtomicBool::new(false),
             hook,
             events,
@@ -176,6 +184,7 @@ impl Shared {
             instruments: Mutex::default(),
             ties: Mutex::default(),
             expected: Mutex::default(),
+            confirm: self.confirm.clone(),
             counters: Counters::default(),
             stop: AtomicBool::new(false),
             hook: self.hook.clone(),
@@ -271,6 +280,11 @@ impl Shared {
         self.counters.in_flight.fetch_sub(1, Ordering::AcqRel);
     }
 
+    /// Something an operator may want to know, in the log.
+    pub(crate) fn inform(&self, text: &str) {
+        self.write(LogLevel::Info, text);
+    }
+
     /// Notes something for the operator, in status and in the log.
     pub(crate) fn warn(&self, text: &str) {
         self.note(LogLevel::Warn, text);
@@ -283,6 +297,10 @@ impl Shared {
 
     fn note(&self, level: LogLevel, text: &str) {
         self.note_error(text);
+        self.write(level, text);
+    }
+
+    fn write(&self, level: LogLevel, text: &str) {
         self.log.write(LogLine {
             account: self.name.clone(),
             level,

@@ -17,9 +17,9 @@ use crate::bindings::bracketd::broker::types as abi;
 use crate::bindings::exports::bracketd::broker::account::{Guest, Info};
 use crate::convert::{self, fault_of, plain_fault};
 use crate::failure::caught;
-use crate::guest::{GuestState, Mode, WriteSeen};
+use crate::guest::{Cut, Enough, GuestState, Mode, WriteSeen};
 use crate::hook::{HostCall, Moment, Spoken, spoken};
-use crate::instance::{Budget, CallError, Instance};
+use crate::instance::{Budget, CallError, Exports, Instance};
 use crate::scheduler::Caller;
 use crate::shared::Shared;
 
@@ -60,8 +60,8 @@ pub(crate) struct Slot {
     costs: HashMap<&'static str, u32>,
     /// Requests of the last call.
     made: u32,
-    /// Whether the last call was answered with "too many".
-    limited: bool,
+    /// Whether the broker had enough, by what it answered the last call.
+    limited: Option<Enough>,
     built: bool,
     traps: VecDeque<Instant>,
     pause: Duration,
@@ -93,13 +93,18 @@ impl Slot {
             paid: 0,
             costs: HashMap::new(),
             made: 0,
-            limited: false,
+            limited: None,
             built: false,
             traps: VecDeque::new(),
             pause: PAUSE_MIN,
             not_before: None,
             why: Fault::default(),
         }
+    }
+
+    /// Whether its plugin has the optional `streams` interface.
+    pub(crate) fn can_stream(&self) -> bool {
+        self.shared.running.plugin().can_stream()
     }
 
     /// Whether an instance stands ready.
@@ -182,10 +187,21 @@ impl Slot {
         budget: Budget,
         export: impl FnOnce(&Guest, &mut Store<GuestState>) -> wasmtime::Result<R>,
     ) -> (Result<R, CallError>, Option<WriteSeen>) {
+        self.call_any(budget, |exports, store| {
+            export(exports.account.bracketd_broker_account(), store)
+        })
+    }
+
+    /// The same of an export of any interface.
+    pub(crate) fn call_any<R>(
+        &mut self,
+        budget: Budget,
+        export: impl FnOnce(&Exports, &mut Store<GuestState>) -> wasmtime::Result<R>,
+    ) -> (Result<R, CallError>, Option<WriteSeen>) {
         let Some(instance) = self.instance.take() else {
             return (Err(CallError::Trap("there is no instance".to_owned())), None);
         };
-        let called = instance.call(budget, export);
+        let called = instance.call_any(budget, export);
         let result = match called.result {
             Ok((instance, answer)) => {
                 self.instance = Some(instance);
@@ -223,9 +239,15 @@ impl Slot {
     /// Tells the scheduler when the broker had enough: a call just ended with this fault, if any.
     pub(crate) fn note_limit(&self, told: Option<&abi::Fault>) {
         match told {
-            Some(abi::Fault::RateLimited(wait)) => self.shared.scheduler.limited(wait.after_ms),
-            _ if self.limited => self.shared.scheduler.limited(None),
-            _ => {}
+            Some(abi::Fault::RateLimited(wait)) => {
+                let seen = self.limited.and_then(|enough| enough.after_ms);
+                self.shared.scheduler.limited(wait.after_ms.or(seen));
+            }
+            _ => {
+                if let Some(enough) = self.limited {
+                    self.shared.scheduler.limited(enough.after_ms);
+                }
+            }
         }
     }
 
@@ -235,6 +257,21 @@ impl Slot {
         op: &'static str,
         export: impl FnOnce(
             &Guest,
+            &mut Store<GuestState>,
+            &abi::CallCtx,
+        ) -> wasmtime::Result<Result<R, abi::Fault>>,
+    ) -> ReadResult<R> {
+        self.read_any(op, |exports, store, context| {
+            export(exports.account.bracketd_broker_account(), store, context)
+        })
+    }
+
+    /// The same of an export of any interface.
+    pub(crate) fn read_any<R>(
+        &mut self,
+        op: &'static str,
+        export: impl FnOnce(
+            &Exports,
             &mut Store<GuestState>,
             &abi::CallCtx,
         ) -> wasmtime::Result<Result<R, abi::Fault>>,
@@ -250,7 +287,7 @@ impl Slot {
             }
             self.paid = requests;
         }
-        let called = self.call(budget, |guest, store| export(guest, store, &context)).0;
+        let called = self.call_any(budget, |exports, store| export(exports, store, &context)).0;
         self.spoke(op, spoken(called.as_ref()));
         self.costs.insert(op, self.made);
         if let Turn::Each(..) = turn {
@@ -329,11 +366,12 @@ impl Slot {
 /// The neutral word for a call without an answer.
 pub(crate) fn code(error: &CallError) -> &'static str {
     match error {
-        CallError::Cut(crate::guest::Cut::Cpu) => "PLUGIN_CPU",
-        CallError::Cut(crate::guest::Cut::Deadline) => "DEADLINE",
-        CallError::Cut(crate::guest::Cut::Memory) => "PLUGIN_MEMORY",
-        CallError::Cut(crate::guest::Cut::Pure | crate::guest::Cut::Killed(_))
-        | CallError::Trap(_) => "PLUGIN_TRAP",
+        CallError::Cut(Cut::Cpu { .. }) => "PLUGIN_CPU",
+        CallError::Cut(Cut::Deadline { .. }) => "DEADLINE",
+        CallError::Cut(Cut::Memory { .. } | Cut::Tables { .. } | Cut::Handed { .. }) => {
+            "PLUGIN_MEMORY"
+        }
+        CallError::Cut(Cut::Pure | Cut::Killed(_)) | CallError::Trap(_) => "PLUGIN_TRAP",
         CallError::Panic(_) => "HOST_PANIC",
     }
 }

@@ -21,6 +21,7 @@ pub mod portfolio;
 pub mod run;
 pub mod sim;
 pub mod status;
+pub mod table;
 pub mod tx;
 
 #[cfg(test)]
@@ -112,9 +113,6 @@ enum Verb {
     /// Look at accounts, arm and disarm them, compare them with the broker
     #[command(subcommand)]
     Account(account::AccountVerb),
-    /// The components that speak to brokers: swap them while trading goes on
-    #[command(subcommand)]
-    Plugin(plugin::PluginVerb),
     /// Stop trading, in four steps, or let it go on
     #[command(subcommand)]
     Kill(kill::KillVerb),
@@ -130,6 +128,9 @@ enum Verb {
     /// What the accounts hold and risk
     #[command(after_help = "Example:\n  bracketd portfolio --json")]
     Portfolio,
+    /// The components that speak to brokers: write, check, call, pin and swap them
+    #[command(subcommand)]
+    Plugin(plugin::PluginVerb),
     /// Try seeded histories of faults against the engine; needs no daemon
     #[command(subcommand)]
     Sim(sim::SimVerb),
@@ -175,7 +176,6 @@ fn dispatch(verb: Option<Verb>, common: &Common, out: &Out) -> Result<Next, Fail
         Some(Verb::Policy(verb)) => policy::run(&verb, common, out)?,
         Some(Verb::Activity(verb)) => activity::run(&verb, &client()?, out)?,
         Some(Verb::Account(verb)) => account::run(&verb, &client()?, out)?,
-        Some(Verb::Plugin(verb)) => plugin::run(&verb, common, out)?,
         Some(Verb::Kill(verb)) => {
             kill::run(&verb, client(), client::data_dir(common).as_deref(), out)?
         }
@@ -183,6 +183,7 @@ fn dispatch(verb: Option<Verb>, common: &Common, out: &Out) -> Result<Next, Fail
         Some(Verb::Guard(verb)) => guard::run(&verb, common, out)?,
         Some(Verb::Status) => status::run(&client()?.hurried(out), out)?,
         Some(Verb::Portfolio) => portfolio::run(&client()?, out)?,
+        Some(Verb::Plugin(verb)) => plugin::run(&verb, common, out)?,
         Some(Verb::Sim(verb)) => sim::run(&verb, out)?,
     };
     Ok(Next::Exit(exit))

@@ -160,6 +160,15 @@ scheme = "http"
 host = "{host}"
 port = {port}
 private = true
+
+# Orders are told over a socket as they change; polling goes on beside it.
+[[account.grant]]
+scheme = "ws"
+host = "{host}"
+port = {port}
+paths = ["/stream"]
+private = true
+frames = [{{ key = "action", value = "auth" }}, {{ key = "action", value = "listen" }}]
 "#,
         host = exchange.ip(),
         port = exchange.port(),

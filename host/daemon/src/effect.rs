@@ -180,7 +180,8 @@ mod armed {
                     Input::NotTaken { .. }
                     | Input::Policies(_)
                     | Input::KillFile(_)
-                    | Input::Compare(_) => {}
+                    | Input::Compare(_)
+                    | Input::Remembers(..) => {}
                 }
             }
             if kinds.request

@@ -22,6 +22,7 @@ use crate::guards::Standing;
 use crate::message::{
     AccountDetail, AccountState, ActivityState, Gap, Guarded, Mode, Seen, Status,
 };
+use crate::run::ArmedBy;
 
 /// A price that a test writes down.
 pub(crate) fn price(text: &str) -> Option<Price> {
@@ -195,6 +196,7 @@ pub(crate) fn status() -> Status {
             is_up: true,
             is_reconciled: false,
             is_armed: true,
+            armed_by: ArmedBy::Config,
             budget: budget(),
             last_error: None,
             control: Control::default(),

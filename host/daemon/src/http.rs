@@ -28,6 +28,7 @@ use tokio::sync::watch;
 
 use crate::message::ToEngine;
 use crate::run::KILL_FILE;
+use crate::vital;
 pub use control::CONFIRM_ALL;
 
 use admit::Admission;
@@ -78,9 +79,9 @@ impl Server {
         };
         let app = router(app, admission);
         let (stop, stopped) = watch::channel(false);
-        let thread = std::thread::Builder::new().name("http".to_owned()).spawn(move || {
+        let thread = vital::spawn("http", move || {
             if let Err(error) = runtime.block_on(serve::serve(listener, app, stopped)) {
-                tracing::error!(%error, "the HTTP API has ended");
+                vital::end_process(&format!("the HTTP API has ended by itself: {error}"));
             }
             // Threads that wait for the engine are not waited for: they end with their deadline.
             runtime.shutdown_background();
@@ -100,7 +101,7 @@ impl Drop for Server {
             let _ = stop.send(true);
         }
         if let Some(thread) = self.thread.take() {
-            // A panic there was logged by the thread itself; nothing is left to clean up.
+            // A panic there has ended the process.
             drop(thread.join());
         }
     }

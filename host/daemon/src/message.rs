@@ -25,6 +25,7 @@ use bracketd_policy::BuildReport;
 use crossbeam_channel::Sender;
 
 use crate::guards::{Standing, Written};
+use crate::run::ArmedBy;
 
 /// A message to the engine thread.
 #[derive(Debug)]
@@ -303,6 +304,8 @@ pub struct AccountState {
     pub is_reconciled: bool,
     /// Whether commands go out.
     pub is_armed: bool,
+    /// Whose decision that is.
+    pub armed_by: ArmedBy,
     /// Its message budget.
     pub budget: PaceStats,
     /// What went wrong last, where something did.

@@ -22,6 +22,8 @@ pub use scan::{ScanError, Snapshot, scan};
 
 use hints::Hints;
 
+use crate::vital;
+
 /// Quiet time after a hint before the directory is read.
 const QUIET: Duration = Duration::from_millis(200);
 /// Hints hold a read back for at most this long, and files open for writing too.
@@ -52,7 +54,7 @@ pub fn start(dir: &Path, poll: Duration) -> std::io::Result<(Watch, Receiver<Loo
     let slot = Slot::new();
     let looks = slot.taken.clone();
     let (stop, stopped) = bounded(0);
-    let thread = std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
+    let thread = vital::spawn("watch", move || {
         Loop { hints: Hints::new(&dir), dir, poll, slot, stopped, last: None }.run();
     })?;
     Ok((Watch { stop: Some(stop), thread: Some(thread) }, looks))
@@ -62,7 +64,7 @@ impl Drop for Watch {
     fn drop(&mut self) {
         self.stop = None;
         if let Some(thread) = self.thread.take() {
-            // A panic of the watcher has nothing left to harm at this point.
+            // A panic there has ended the process.
             drop(thread.join());
         }
     }

@@ -13,7 +13,7 @@ use bracketd_core::ids::{AccountName, PolicyName, Symbol, TransactionId};
 use bracketd_core::intent::Source;
 use bracketd_core::time::Timestamp;
 use bracketd_policy::PolicySet;
-use bracketd_store::{Ledger, PolicyState, StoreError};
+use bracketd_store::{KvEntry, Ledger, PolicyState, StoreError};
 
 use crate::beats::Beats;
 use crate::held_back::HeldBack;
@@ -68,6 +68,8 @@ pub struct Engine {
     /// What every start has to do first.
     pub(crate) recovered: Option<Transition>,
     pub(crate) states: PolicyStates,
+    /// What plugins remember and the ledger does not have yet.
+    pub(crate) remembered: BTreeMap<AccountName, Vec<KvEntry>>,
     #[cfg(feature = "bugs")]
     pub(crate) late_facts: Vec<bracketd_core::fact::Fact>,
 }
@@ -171,6 +173,7 @@ impl Engine {
             ended,
             recovered: Some(recovered),
             states,
+            remembered: BTreeMap::new(),
             #[cfg(feature = "bugs")]
             late_facts: Vec::new(),
         };

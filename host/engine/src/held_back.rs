@@ -33,6 +33,7 @@ enum About {
     Policies,
     KillFile(Option<KillLevel>),
     Compare(AccountName),
+    Remembers(AccountName),
 }
 
 /// Everything that waits for the ledger.
@@ -54,6 +55,9 @@ impl HeldBack {
             Input::Account(from) => self.keep_word(from),
             Input::Compare(account) => {
                 self.put(About::Compare(account.clone()), Input::Compare(account));
+            }
+            Input::Remembers(account, entries) => {
+                self.put(About::Remembers(account.clone()), Input::Remembers(account, entries));
             }
             Input::KillFile(file) => {
                 let level = file.as_ref().map(|file| file.level);

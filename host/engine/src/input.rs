@@ -12,6 +12,7 @@ use bracketd_core::ids::{AccountName, OpId, PolicyName, Symbol, TransactionId};
 use bracketd_core::intent::{Request, Verdict};
 use bracketd_core::time::Timestamp;
 use bracketd_policy::BuildReport;
+use bracketd_store::KvEntry;
 
 /// By which the caller finds whom a verdict is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,6 +43,8 @@ pub enum Input {
     KillFile(Option<KillFile>),
     /// Somebody wants this account compared with the broker now.
     Compare(AccountName),
+    /// What an account's plugin remembers now, all of it: it rides with the next commit.
+    Remembers(AccountName, Vec<KvEntry>),
 }
 
 /// The engine's only view of elapsed time. The daemon reads a monotonic clock; simulation, replay

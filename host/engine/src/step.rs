@@ -105,6 +105,9 @@ impl Engine {
             Input::Policies(report) => self.policies_changed(*report, now, out),
             Input::KillFile(file) => file_seen(&mut self.book, file, now, out),
             Input::Compare(account) => self.ask_for_picture(&account, now, out),
+            Input::Remembers(account, entries) => {
+                self.remembered.insert(account, entries);
+            }
         }
     }
 
@@ -295,7 +298,8 @@ impl Engine {
     ) -> Result<(), String> {
         let state_is_late =
             self.states.unsaved_since.is_some_and(|since| now.ms_since(since) >= STATE_MS_MAX);
-        if out.is_empty() && out.instruments.is_empty() && !state_is_late {
+        let has_memory = !self.remembered.is_empty();
+        if out.is_empty() && out.instruments.is_empty() && !state_is_late && !has_memory {
             return Ok(());
         }
         let instruments = out.instruments.iter().filter_map(|(name, symbol)| {
@@ -318,9 +322,9 @@ impl Engine {
             policy_states: states.cloned().collect(),
             policy_versions: self.runs.take_versions(),
             instruments: instruments.collect(),
-            watermarks: Vec::new(),
             controls: controls.collect(),
             kill: out.controls.contains(&None).then_some(&self.book.kill),
+            kv: self.remembered.iter().map(|(name, all)| (name.clone(), &**all)).collect(),
         };
         let versions = batch.policy_versions.clone();
         match self.ledger.commit(&batch) {
@@ -329,6 +333,7 @@ impl Engine {
                 sent.facts = (first..).zip(facts.into_owned()).collect();
                 self.facts_written(&out.facts);
                 self.states.unsaved.clear();
+                self.remembered.clear();
                 self.states.unsaved_since = None;
                 Ok(())
             }

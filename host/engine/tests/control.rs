@@ -3,24 +3,27 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod common;
+
 use bracketd_core::Decimal;
 use bracketd_core::book::AccountRules;
-use bracketd_core::broker::{
-    Balance, BrokerEvent, Fault, Found, FromAccount, History, OrderReport, Picture, Quote,
-};
+use bracketd_core::broker::{Balance, BrokerEvent, Found, OrderReport};
 use bracketd_core::command::{Answer, BracketLeg, Call, Change, Command, How, Progress, Read};
 use bracketd_core::control::{KillFile, KillLevel};
 use bracketd_core::fact::FactKind;
 use bracketd_core::ids::{AccountName, PolicyName, Symbol, TransactionId};
-use bracketd_core::instrument::{AccountInfo, Features, Instrument, PriceBand};
-use bracketd_core::intent::{GuardWish, Intent, Open, Request, Source, Verdict, Wish};
-use bracketd_core::money::{Price, Quantity};
-use bracketd_core::order::{Direction, OrderStatus, Role, TimeInForce};
+use bracketd_core::instrument::Features;
+use bracketd_core::intent::{Intent, Verdict, Wish};
+use bracketd_core::money::Quantity;
+use bracketd_core::order::{OrderStatus, Role, TimeInForce};
 use bracketd_core::time::Timestamp;
-use bracketd_core::transaction::{EntryKind, TransactionStatus};
-use bracketd_engine::{Budget, Dispatch, Engine, Input, Settings, Ticket};
-use bracketd_policy::{PolicySet, SourceFile, Sources};
+use bracketd_core::transaction::TransactionStatus;
+use bracketd_engine::{Dispatch, Engine, Input, Settings};
 use bracketd_store::Ledger;
+use common::{
+    Unhurried, asked, down, instrument, long, picture, placed, policies, price, quantity, quote,
+    reported, request, up, word,
+};
 
 /// Asks for more at every price.
 const SCRIPT: &str = r#"const POLICY = #{ version: "1", api: 1 };
@@ -30,18 +33,6 @@ fn on_tick(t, m, p) { ratchet_stop(t, m.peak_since(t).offset_pct(-5.0), "follow"
 
 const ID: TransactionId = TransactionId(1);
 
-struct Unhurried;
-
-impl Budget for Unhurried {
-    fn slice_over(&self) -> bool {
-        false
-    }
-    fn run_begins(&self) {}
-    fn run_over(&self, _operations: u64) -> bool {
-        false
-    }
-}
-
 struct World {
     engine: Engine,
     now: Timestamp,
@@ -49,10 +40,6 @@ struct World {
 
 impl World {
     fn start(ledger: Ledger, now: Timestamp) -> Self {
-        let file = SourceFile::new("follow", "follow.rhai", SCRIPT);
-        let sources = Sources { policies: vec![file], ..Sources::default() };
-        let report = PolicySet::build(&sources, None);
-        assert!(report.refused.is_empty(), "{:#?}", report.refused);
         let rules = AccountRules {
             policies: vec![PolicyName::new("follow")],
             quote_age_ms_max: 600_000,
@@ -64,7 +51,8 @@ impl World {
             identities: [(AccountName::new("a"), "bracketd 1, plugin f00".to_owned())].into(),
             ..Settings::default()
         };
-        let engine = Engine::start(ledger, settings, report.set, now).expect("a start");
+        let engine =
+            Engine::start(ledger, settings, policies("follow", SCRIPT), now).expect("a start");
         Self { engine, now }
     }
 
@@ -79,52 +67,27 @@ impl World {
     }
 
     fn tell(&mut self, event: BrokerEvent) -> Dispatch {
-        self.step(vec![Input::Account(FromAccount { account: "a".into(), event })])
+        self.step(vec![word(event)])
     }
 
     fn up(&mut self) -> Dispatch {
         self.tell(BrokerEvent::Instrument(Box::new(instrument())));
-        self.tell(BrokerEvent::Up(AccountInfo {
-            name: "x".to_owned(),
-            version: "1".to_owned(),
-            client_id_max: 48,
-            client_id_chars: String::new(),
-            features: Features::new([
-                Features::NATIVE_OCO.to_owned(),
-                Features::EXITS_RESERVE_QTY.to_owned(),
-            ]),
-        }))
+        self.tell(up(Features::new([
+            Features::NATIVE_OCO.to_owned(),
+            Features::EXITS_RESERVE_QTY.to_owned(),
+        ])))
     }
 
     fn picture(&mut self, orders: Vec<OrderReport>) -> Dispatch {
-        let picture = Picture {
-            orders,
-            fills: vec![],
-            positions: vec![],
-            balance: None,
-            complete: true,
-            as_of: self.now,
-            history: History::Whole,
-        };
-        self.tell(BrokerEvent::Picture(picture))
+        self.tell(picture(orders, self.now))
     }
 
     fn quote(&mut self, at: i64) -> Dispatch {
-        let (bid, ask) = (price(at), price(at));
-        let quote = Quote { symbol: Symbol::new("S"), bid, ask, last: None, at: self.now };
-        self.tell(BrokerEvent::Quotes(vec![quote]))
+        self.tell(quote(at, self.now))
     }
 
     fn ask(&mut self, intent: Intent) -> (Verdict, Dispatch) {
-        let request = Request {
-            intent,
-            source: Source::Manual("ann".to_owned()),
-            why: "test".to_owned(),
-            if_version: None,
-            inputs: String::new(),
-        };
-        let request = Box::new(request);
-        let mut done = self.step(vec![Input::Request { ticket: Ticket(1), request }]);
+        let mut done = self.step(vec![request(1, asked(intent))]);
         let (_, verdict) = done.verdicts.pop().expect("a verdict");
         (verdict, done)
     }
@@ -156,10 +119,7 @@ impl World {
     }
 
     fn report(&mut self, order: &OrderReport, status: OrderStatus) -> Dispatch {
-        let filled = if status == OrderStatus::Filled { order.quantity } else { Quantity::ZERO };
-        let avg_price = price(100).filter(|_| status == OrderStatus::Filled);
-        let updated_at = self.now;
-        let order = OrderReport { status, filled, avg_price, updated_at, ..order.clone() };
+        let order = reported(order, status, self.now);
         self.tell(BrokerEvent::Polled { orders: vec![order], fills: vec![] })
     }
 
@@ -220,80 +180,9 @@ impl World {
     }
 }
 
-/// A long of one at 100 with stop 95, its entry alone.
-fn long() -> Open {
-    Open {
-        account: "a".into(),
-        owner: None,
-        symbol: Symbol::new("S"),
-        direction: Direction::Long,
-        quantity: quantity(1),
-        entry: EntryKind::Limit(price(100).expect("a price")),
-        time_in_force: None,
-        stop: price(95),
-        target: None,
-        policies: None,
-        on_partial: None,
-        guard: GuardWish::Plain,
-        distinct: false,
-    }
-}
-
-fn placed(command: &Command, now: Timestamp, id: &str) -> OrderReport {
-    let Call::Submit(new) = &command.call else { panic!("{command:?}") };
-    OrderReport {
-        broker_id: id.into(),
-        client_id: Some(command.client_id.clone()),
-        group: None,
-        parent: None,
-        replaces: None,
-        replaced_by: None,
-        role: None,
-        symbol: new.symbol.clone(),
-        side: new.side,
-        kind: new.kind,
-        time_in_force: new.time_in_force,
-        status: OrderStatus::Working,
-        quantity: new.quantity,
-        filled: Quantity::ZERO,
-        avg_price: None,
-        limit: new.limit,
-        trigger: None,
-        reject: None,
-        updated_at: now,
-    }
-}
-
-fn price(units: i64) -> Option<Price> {
-    Price::new(Decimal::from(units))
-}
-
-fn quantity(units: i64) -> Quantity {
-    Quantity::new(Decimal::from(units)).expect("a quantity")
-}
-
-fn instrument() -> Instrument {
-    Instrument {
-        symbol: Symbol::new("S"),
-        broker_symbol: "S".to_owned(),
-        currency: "USD".to_owned(),
-        bands: vec![PriceBand { above: Decimal::ZERO, tick: Decimal::new(1, 2) }],
-        qty_step: Decimal::ONE,
-        min_qty: quantity(1),
-        max_qty: None,
-        min_notional: None,
-        multiplier: Decimal::ONE,
-        features: Features::default(),
-    }
-}
-
 fn fresh() -> World {
     let ledger = Ledger::in_memory().expect("a ledger");
     World::start(ledger, Timestamp(1_700_000_000_000_000))
-}
-
-fn down() -> BrokerEvent {
-    BrokerEvent::Down(Fault::new("NETWORK", "gone"))
 }
 
 fn kinds(done: &Dispatch) -> Vec<FactKind> {
@@ -397,15 +286,8 @@ fn an_opening_waits_for_a_price_where_the_last_one_is_of_long_ago() {
     world.picture(vec![]);
     world.quote(100);
     world.now = world.now.plus_ms(700_000);
-    let request = Request {
-        intent: Intent::Open(Box::new(long())),
-        source: Source::Manual("ann".to_owned()),
-        why: "test".to_owned(),
-        if_version: None,
-        inputs: String::new(),
-    };
-    let request = Box::new(request);
-    let done = world.step(vec![Input::Request { ticket: Ticket(1), request }]);
+    let open = asked(Intent::Open(Box::new(long())));
+    let done = world.step(vec![request(1, open)]);
     assert!(done.verdicts.is_empty(), "it is asked first: {:?}", done.verdicts);
     let done = world.quote(100);
     assert_eq!(done.verdicts[0].1.code(), "STAGED", "{:?}", done.verdicts);

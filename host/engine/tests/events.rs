@@ -2,22 +2,26 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
-use bracketd_core::Decimal;
+mod common;
+
 use bracketd_core::book::AccountRules;
-use bracketd_core::broker::{BrokerEvent, FromAccount, History, OrderReport, Picture, Quote};
-use bracketd_core::command::{Answer, Call, Progress, Urgency};
+use bracketd_core::broker::BrokerEvent;
+use bracketd_core::command::{Answer, Progress, Urgency};
 use bracketd_core::fact::FactKind;
 use bracketd_core::guard::GuardRules;
-use bracketd_core::ids::{AccountName, PolicyName, Symbol, TransactionId};
-use bracketd_core::instrument::{AccountInfo, Features, Instrument, PriceBand};
-use bracketd_core::intent::{GuardWish, Intent, Open, Request, Source, Wish};
-use bracketd_core::money::{Price, Quantity};
-use bracketd_core::order::{Direction, OrderStatus};
+use bracketd_core::ids::{AccountName, PolicyName, TransactionId};
+use bracketd_core::instrument::Features;
+use bracketd_core::intent::{Intent, Open, Request, Source, Wish};
+use bracketd_core::money::Price;
+use bracketd_core::order::OrderStatus;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::EntryKind;
-use bracketd_engine::{Budget, Dispatch, Engine, Input, Settings, Ticket};
-use bracketd_policy::{PolicySet, SourceFile, Sources};
+use bracketd_engine::{Dispatch, Engine, Input, Settings};
 use bracketd_store::{FactFilter, Ledger};
+use common::{
+    Unhurried, asked, instrument, long, picture, placed, policies, price, quote, reported, request,
+    up, word,
+};
 
 const SCRIPT: &str = r#"const POLICY = #{ version: "1", api: 1 };
 const PARAMS = #{};
@@ -27,18 +31,6 @@ fn on_open(t, p) { alert("info", "open"); }
 fn on_bar(t, bar, p) { alert("info", "bar"); }
 fn on_timer(t, name, p) { alert("info", name); }
 "#;
-
-struct Unhurried;
-
-impl Budget for Unhurried {
-    fn slice_over(&self) -> bool {
-        false
-    }
-    fn run_begins(&self) {}
-    fn run_over(&self, _operations: u64) -> bool {
-        false
-    }
-}
 
 struct World {
     engine: Option<Engine>,
@@ -52,10 +44,6 @@ impl World {
 
     /// An account whose policy is this script, under these guards.
     fn with(script: &str, guards: GuardRules, ledger: Ledger, now: Timestamp) -> Self {
-        let file = SourceFile::new("watcher", "watcher.rhai", script);
-        let sources = Sources { policies: vec![file], ..Sources::default() };
-        let report = PolicySet::build(&sources, None);
-        assert!(report.refused.is_empty(), "{:#?}", report.refused);
         let rules = AccountRules {
             policies: vec![PolicyName::new("watcher")],
             quote_age_ms_max: 600_000,
@@ -64,16 +52,11 @@ impl World {
         };
         let accounts = [(AccountName::new("a"), rules)].into();
         let settings = Settings { accounts, ..Settings::default() };
-        let engine = Engine::start(ledger, settings, report.set, now).expect("a start");
+        let engine =
+            Engine::start(ledger, settings, policies("watcher", script), now).expect("a start");
         let mut world = Self { engine: Some(engine), now };
         world.tell(BrokerEvent::Instrument(Box::new(instrument())));
-        world.tell(BrokerEvent::Up(AccountInfo {
-            name: "x".to_owned(),
-            version: "1".to_owned(),
-            client_id_max: 48,
-            client_id_chars: String::new(),
-            features: Features::default(),
-        }));
+        world.tell(up(Features::default()));
         world
     }
 
@@ -83,20 +66,11 @@ impl World {
     }
 
     fn tell(&mut self, event: BrokerEvent) -> Dispatch {
-        self.step(vec![Input::Account(FromAccount { account: "a".into(), event })])
+        self.step(vec![word(event)])
     }
 
     fn picture(&mut self) -> Vec<String> {
-        let picture = Picture {
-            orders: vec![],
-            fills: vec![],
-            positions: vec![],
-            balance: None,
-            complete: true,
-            as_of: self.now,
-            history: History::Whole,
-        };
-        alerts(&self.tell(BrokerEvent::Picture(picture)))
+        alerts(&self.tell(picture(vec![], self.now)))
     }
 
     fn quote_at(&mut self, second: i64) -> Vec<String> {
@@ -105,43 +79,13 @@ impl World {
 
     fn quoted_at(&mut self, second: i64) -> Dispatch {
         self.now = Timestamp(1_700_000_040_000_000 + second * 1_000_000);
-        let quote = Quote {
-            symbol: Symbol::new("S"),
-            bid: price(100),
-            ask: price(100),
-            last: None,
-            at: self.now,
-        };
-        self.tell(BrokerEvent::Quotes(vec![quote]))
+        self.tell(quote(100, self.now))
     }
 }
 
 fn alerts(dispatch: &Dispatch) -> Vec<String> {
     let facts = dispatch.facts.iter().map(|(_, fact)| fact);
     facts.filter(|f| f.kind == FactKind::PolicyAlert).map(|f| f.text.clone()).collect()
-}
-
-fn price(units: i64) -> Option<Price> {
-    Price::new(Decimal::from(units))
-}
-
-fn quantity(units: i64) -> Quantity {
-    Quantity::new(Decimal::from(units)).expect("a quantity")
-}
-
-fn instrument() -> Instrument {
-    Instrument {
-        symbol: Symbol::new("S"),
-        broker_symbol: "S".to_owned(),
-        currency: "USD".to_owned(),
-        bands: vec![PriceBand { above: Decimal::ZERO, tick: Decimal::new(1, 2) }],
-        qty_step: Decimal::ONE,
-        min_qty: quantity(1),
-        max_qty: None,
-        min_notional: None,
-        multiplier: Decimal::ONE,
-        features: Features::default(),
-    }
 }
 
 /// Opens a transaction without exits and has its entry filled.
@@ -151,52 +95,11 @@ fn opened(world: &mut World) -> Vec<String> {
 
 /// The same with exits wanted.
 fn opened_with(world: &mut World, stop: Option<Price>, target: Option<Price>) -> Vec<String> {
-    let open = Open {
-        account: "a".into(),
-        owner: None,
-        symbol: Symbol::new("S"),
-        direction: Direction::Long,
-        quantity: quantity(1),
-        entry: EntryKind::Market,
-        time_in_force: None,
-        stop,
-        target,
-        policies: None,
-        on_partial: None,
-        guard: GuardWish::Plain,
-        distinct: true,
-    };
-    let request = Request {
-        intent: Intent::Open(Box::new(open)),
-        source: Source::Manual("ann".to_owned()),
-        why: String::new(),
-        if_version: None,
-        inputs: String::new(),
-    };
-    let asked = world.step(vec![Input::Request { ticket: Ticket(1), request: Box::new(request) }]);
-    let command = asked.commands.first().expect("the entry");
-    let Call::Submit(new) = &command.call else { panic!("{command:?}") };
-    let report = OrderReport {
-        broker_id: format!("o-{}", command.client_id).into(),
-        client_id: Some(command.client_id.clone()),
-        group: None,
-        parent: None,
-        replaces: None,
-        replaced_by: None,
-        role: None,
-        symbol: new.symbol.clone(),
-        side: new.side,
-        kind: new.kind,
-        time_in_force: new.time_in_force,
-        status: OrderStatus::Filled,
-        quantity: new.quantity,
-        filled: new.quantity,
-        avg_price: price(100),
-        limit: None,
-        trigger: None,
-        reject: None,
-        updated_at: world.now,
-    };
+    let open = Open { entry: EntryKind::Market, stop, target, ..long() };
+    let sent = world.step(vec![request(1, asked(Intent::Open(Box::new(open))))]);
+    let command = sent.commands.first().expect("the entry");
+    let id = format!("o-{}", command.client_id);
+    let report = reported(&placed(command, world.now, &id), OrderStatus::Filled, world.now);
     let order = Some(Box::new(report));
     let answer = Answer::Placed { order, progress: Progress::Confirmed };
     alerts(&world.tell(BrokerEvent::Answer { op: command.op.clone(), answer }))
@@ -237,14 +140,7 @@ fn i14_what_is_on_its_way_is_raised_when_a_stop_waits_behind_it() {
     opened(&mut world);
     let transaction = TransactionId(1);
     let mut ask = |stop, target| {
-        let request = Request {
-            intent: Intent::Protect { transaction, stop, target },
-            source: Source::Manual("ann".to_owned()),
-            why: String::new(),
-            if_version: None,
-            inputs: String::new(),
-        };
-        world.step(vec![Input::Request { ticket: Ticket(2), request: Box::new(request) }])
+        world.step(vec![request(2, asked(Intent::Protect { transaction, stop, target }))])
     };
     let target = ask(Wish::Keep, Wish::Set(price(120).expect("a price")));
     let urgencies: Vec<Urgency> = target.commands.iter().map(|c| c.urgency).collect();
@@ -359,15 +255,12 @@ fn on_tick(t, m, p) { close_position(t, "old news"); }
     let engine = world.engine.take().expect("an engine");
     let mut world = World::with(script, guards(), engine.into_ledger(), world.now);
     let transaction = TransactionId(1);
-    let request = Request {
-        intent: Intent::Close { transaction },
+    let close = Request {
         source: Source::Policy { name: PolicyName::new("watcher"), digest: "f00".to_owned() },
-        why: String::new(),
-        if_version: None,
-        inputs: String::new(),
+        ..asked(Intent::Close { transaction })
     };
-    let asked = world.step(vec![Input::Request { ticket: Ticket(3), request: Box::new(request) }]);
-    let codes: Vec<&str> = asked.verdicts.iter().map(|(_, verdict)| verdict.code()).collect();
+    let told = world.step(vec![request(3, close)]);
+    let codes: Vec<&str> = told.verdicts.iter().map(|(_, verdict)| verdict.code()).collect();
     assert_eq!(codes, ["NOT_READY"]);
     world.quoted_at(2);
     let is_closing = |world: &World| {

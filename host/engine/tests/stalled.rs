@@ -3,38 +3,28 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
-use bracketd_core::Decimal;
+mod common;
+
 use bracketd_core::book::AccountRules;
-use bracketd_core::broker::{
-    BrokerEvent, Fault, Fill, FromAccount, History, OrderReport, Picture, Quote,
-};
+use bracketd_core::broker::{BrokerEvent, Fill, OrderReport};
 use bracketd_core::command::{Answer, Call, Progress};
 use bracketd_core::control::{KillFile, KillLevel};
 use bracketd_core::fact::FactKind;
 use bracketd_core::ids::{AccountName, Symbol, TransactionId};
-use bracketd_core::instrument::{AccountInfo, Features, Instrument, PriceBand};
-use bracketd_core::intent::{GuardWish, Intent, Open, Outcome, Request, Source, Verdict, Wish};
-use bracketd_core::money::{Price, Quantity};
-use bracketd_core::order::{Direction, OrderStatus};
+use bracketd_core::instrument::Features;
+use bracketd_core::intent::{Intent, Outcome, Request, Source, Verdict, Wish};
+use bracketd_core::order::OrderStatus;
 use bracketd_core::time::Timestamp;
-use bracketd_core::transaction::{EntryKind, TransactionStatus};
-use bracketd_engine::{Budget, Dispatch, Engine, Input, Settings, Ticket};
+use bracketd_core::transaction::TransactionStatus;
+use bracketd_engine::{Dispatch, Engine, Input, Settings};
 use bracketd_policy::PolicySet;
 use bracketd_store::{FactFilter, Ledger};
+use common::{
+    Unhurried, asked, down, instrument, long, picture, placed, price, quantity, quote, reported,
+    request, up, word,
+};
 
 const ID: TransactionId = TransactionId(1);
-
-struct Unhurried;
-
-impl Budget for Unhurried {
-    fn slice_over(&self) -> bool {
-        false
-    }
-    fn run_begins(&self) {}
-    fn run_over(&self, _operations: u64) -> bool {
-        false
-    }
-}
 
 struct World {
     engine: Engine,
@@ -47,7 +37,7 @@ impl World {
     fn stalled() -> Self {
         let mut world = Self::resting();
         world.engine.ledger().refuse_writes(true);
-        let stalls = world.tell(BrokerEvent::Down(Fault::new("NETWORK", "gone")));
+        let stalls = world.tell(down());
         assert!(stalls.ledger_error.is_some());
         world
     }
@@ -63,42 +53,15 @@ impl World {
             Engine::start(ledger, settings, PolicySet::default(), now).expect("a start");
         let told = [
             BrokerEvent::Instrument(Box::new(instrument())),
-            BrokerEvent::Up(AccountInfo {
-                name: "x".to_owned(),
-                version: "1".to_owned(),
-                client_id_max: 48,
-                client_id_chars: String::new(),
-                features: Features::default(),
-            }),
-            picture(now),
+            up(Features::default()),
+            picture(vec![], now),
             quote(100, now),
         ];
         engine.step(now, told.map(word).into(), &Unhurried);
-        let ticket = Ticket(1);
-        let asked = engine.step(now, vec![Input::Request { ticket, request: open() }], &Unhurried);
-        let command = asked.commands.first().expect("the entry").clone();
-        let Call::Submit(new) = &command.call else { panic!("{command:?}") };
-        let entry = OrderReport {
-            broker_id: "o1".into(),
-            client_id: Some(command.client_id.clone()),
-            group: None,
-            parent: None,
-            replaces: None,
-            replaced_by: None,
-            role: None,
-            symbol: new.symbol.clone(),
-            side: new.side,
-            kind: new.kind,
-            time_in_force: new.time_in_force,
-            status: OrderStatus::Working,
-            quantity: new.quantity,
-            filled: Quantity::ZERO,
-            avg_price: None,
-            limit: new.limit,
-            trigger: None,
-            reject: None,
-            updated_at: now,
-        };
+        let open = asked(Intent::Open(Box::new(long())));
+        let sent = engine.step(now, vec![request(1, open)], &Unhurried);
+        let command = sent.commands.first().expect("the entry").clone();
+        let entry = placed(&command, now, "o1");
         let order = Some(Box::new(entry.clone()));
         let answer = Answer::Placed { order, progress: Progress::Accepted };
         let mut world = Self { engine, now, entry };
@@ -108,11 +71,7 @@ impl World {
 
     /// Somebody asks; the verdict, where it comes at once. Nothing is sent meanwhile.
     fn ask(&mut self, intent: Intent) -> Option<Verdict> {
-        let source = Source::Manual("ann".to_owned());
-        let why = "the disk is full".to_owned();
-        let request = Request { intent, source, why, if_version: None, inputs: String::new() };
-        let (ticket, request) = (Ticket(7), Box::new(request));
-        let dispatch = self.step(vec![Input::Request { ticket, request }]);
+        let dispatch = self.step(vec![request(7, asked(intent))]);
         assert!(dispatch.ledger_error.is_some() && dispatch.commands.is_empty());
         dispatch.verdicts.into_iter().next().map(|(_, verdict)| verdict)
     }
@@ -135,9 +94,7 @@ impl World {
 
     /// The entry as the broker tells it now.
     fn report(&self, status: OrderStatus) -> OrderReport {
-        let filled = if status == OrderStatus::Filled { quantity(1) } else { Quantity::ZERO };
-        let avg_price = price(100).filter(|_| status == OrderStatus::Filled);
-        OrderReport { status, filled, avg_price, updated_at: self.now, ..self.entry.clone() }
+        reported(&self.entry, status, self.now)
     }
 
     /// The ledger can be written again; what follows.
@@ -148,79 +105,8 @@ impl World {
     }
 }
 
-fn word(event: BrokerEvent) -> Input {
-    Input::Account(FromAccount { account: "a".into(), event })
-}
-
 fn polled(orders: Vec<OrderReport>, fills: Vec<Fill>) -> BrokerEvent {
     BrokerEvent::Polled { orders, fills }
-}
-
-fn picture(as_of: Timestamp) -> BrokerEvent {
-    let (orders, fills, positions) = (vec![], vec![], vec![]);
-    let (balance, history) = (None, History::Whole);
-    BrokerEvent::Picture(Picture {
-        orders,
-        fills,
-        positions,
-        balance,
-        complete: true,
-        history,
-        as_of,
-    })
-}
-
-fn quote(at: i64, now: Timestamp) -> BrokerEvent {
-    let (bid, ask) = (price(at), price(at));
-    BrokerEvent::Quotes(vec![Quote { symbol: Symbol::new("S"), bid, ask, last: None, at: now }])
-}
-
-fn open() -> Box<Request> {
-    let open = Open {
-        account: "a".into(),
-        owner: None,
-        symbol: Symbol::new("S"),
-        direction: Direction::Long,
-        quantity: quantity(1),
-        entry: EntryKind::Limit(price(100).expect("a price")),
-        time_in_force: None,
-        stop: price(95),
-        target: None,
-        policies: None,
-        on_partial: None,
-        guard: GuardWish::Plain,
-        distinct: true,
-    };
-    Box::new(Request {
-        intent: Intent::Open(Box::new(open)),
-        source: Source::Manual("ann".to_owned()),
-        why: String::new(),
-        if_version: None,
-        inputs: String::new(),
-    })
-}
-
-fn price(units: i64) -> Option<Price> {
-    Price::new(Decimal::from(units))
-}
-
-fn quantity(units: i64) -> Quantity {
-    Quantity::new(Decimal::from(units)).expect("a quantity")
-}
-
-fn instrument() -> Instrument {
-    Instrument {
-        symbol: Symbol::new("S"),
-        broker_symbol: "S".to_owned(),
-        currency: "USD".to_owned(),
-        bands: vec![PriceBand { above: Decimal::ZERO, tick: Decimal::new(1, 2) }],
-        qty_step: Decimal::ONE,
-        min_qty: quantity(1),
-        max_qty: None,
-        min_notional: None,
-        multiplier: Decimal::ONE,
-        features: Features::default(),
-    }
 }
 
 #[test]
@@ -229,9 +115,9 @@ fn s17_hours_of_prices_polls_and_pictures_take_the_room_of_the_newest() {
     for round in 0..3_000 {
         let (now, working) = (world.now, world.report(OrderStatus::Working));
         world.tell(quote(90 + round % 20, now));
-        world.tell(picture(now));
+        world.tell(picture(vec![], now));
         world.tell(polled(vec![working], vec![]));
-        world.tell(BrokerEvent::Down(Fault::new("NETWORK", "gone")));
+        world.tell(down());
         world.tell(BrokerEvent::Session {
             symbol: Symbol::new("S"),
             session: bracketd_core::broker::Session {
@@ -254,13 +140,7 @@ fn s17_hours_of_prices_polls_and_pictures_take_the_room_of_the_newest() {
 #[test]
 fn i13_a_fill_that_arrived_while_nothing_could_be_written_gets_its_stop() {
     let mut world = World::stalled();
-    world.tell(BrokerEvent::Up(AccountInfo {
-        name: "x".to_owned(),
-        version: "1".to_owned(),
-        client_id_max: 48,
-        client_id_chars: String::new(),
-        features: Features::default(),
-    }));
+    world.tell(up(Features::default()));
     let overtaken = world.report(OrderStatus::Working);
     world.now = world.now.plus_ms(100);
     let filled = world.report(OrderStatus::Filled);
@@ -364,9 +244,8 @@ fn g8_only_a_person_with_a_reason_and_only_a_known_account_is_heard_while_nothin
     };
     let ann = || Source::Manual("ann".to_owned());
     let policy = Source::Policy { name: "p".into(), digest: "d".to_owned() };
-    for request in [by(policy, "x", None), by(ann(), " ", None), by(ann(), "x", Some("b"))] {
-        let input = Input::Request { ticket: Ticket(1), request: Box::new(request) };
-        let dispatch = world.step(vec![input]);
+    for asked in [by(policy, "x", None), by(ann(), " ", None), by(ann(), "x", Some("b"))] {
+        let dispatch = world.step(vec![request(1, asked)]);
         assert_eq!(dispatch.verdicts[0].1.code(), "LEDGER_FAILED");
         assert_eq!(world.engine.book().kill.level, KillLevel::Off);
     }

@@ -6,8 +6,10 @@ use crate::book::{ExchangeBook, Reject, RejectKind};
 use crate::config::{ExchangeConfig, Feed};
 use crate::journal::{Journal, JournalError};
 use crate::tape::{Tape, TapeError};
+use crate::wire::update;
 use crate::world::{Command, Outcome, Source, World};
 use std::sync::Arc;
+use tokio::sync::broadcast;
 
 /// Why an exchange cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -34,9 +36,16 @@ pub enum StartError {
     },
 }
 
+/// A trade update: whose, and the message.
+pub(crate) type Update = (usize, Arc<str>);
+
+/// Updates that a slow listener may be behind before it is sent away.
+const BEHIND_MAX: usize = 4_096;
+
 pub(crate) struct Hub {
     pub(crate) world: World,
     journal: Option<Journal>,
+    updates: broadcast::Sender<Update>,
 }
 
 impl Hub {
@@ -57,7 +66,10 @@ impl Hub {
         };
         let fingerprint = World::fingerprint(config, &source);
         let mut world = World::new(config, source);
-        let Some(path) = &config.book_file else { return Ok(Self { world, journal: None }) };
+        let updates = broadcast::Sender::new(BEHIND_MAX);
+        let Some(path) = &config.book_file else {
+            return Ok(Self { world, journal: None, updates });
+        };
         let (journal, stored) = Journal::open(path, &fingerprint)?;
         if let Some(state) = stored.state {
             world.restore(state);
@@ -66,7 +78,9 @@ impl Hub {
             // A command that was refused then is refused again, and changes nothing again.
             let _same_as_then = world.apply(command);
         }
-        Ok(Self { world, journal: Some(journal) })
+        // Those who listened to them are gone.
+        world.news.clear();
+        Ok(Self { world, journal: Some(journal), updates })
     }
 
     /// Writes a command down and applies it.
@@ -75,12 +89,33 @@ impl Hub {
             journal.write(command).map_err(|error| unwritable(&error))?;
         }
         let outcome = self.world.apply(command);
+        self.publish();
         if let Some(journal) = &mut self.journal
             && journal.is_long()
         {
             journal.rotate(&self.world.state).map_err(|error| unwritable(&error))?;
         }
         outcome
+    }
+
+    /// From now on: what happens to orders.
+    pub(crate) fn listen(&self) -> broadcast::Receiver<Update> {
+        self.updates.subscribe()
+    }
+
+    fn publish(&mut self) {
+        let news = std::mem::take(&mut self.world.news);
+        if self.updates.receiver_count() == 0 {
+            return;
+        }
+        for (account, event) in news {
+            let message =
+                self.world.state.books.get(account).and_then(|b| update::message(b, &event));
+            if let Some(message) = message {
+                // The last listener may have just gone.
+                let _nobody_listens = self.updates.send((account, message.into()));
+            }
+        }
     }
 
     /// One account's book.

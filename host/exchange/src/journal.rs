@@ -6,8 +6,9 @@
 
 use crate::world::{Command, State};
 use serde::{Deserialize, Serialize};
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 const FORMAT: u32 = 1;
@@ -25,10 +26,16 @@ pub enum JournalError {
         source: std::io::Error,
     },
     /// Another exchange has the file.
-    #[error("{path}: in use by another exchange", path = path.display())]
+    #[error(
+        "{path}: in use by {}; end that exchange first, or give this one a book of its own",
+        process.map_or("another process".to_owned(), |pid| format!("process {pid}")),
+        path = path.display()
+    )]
     InUse {
         /// Which.
         path: PathBuf,
+        /// The process that has it, where the system tells.
+        process: Option<u32>,
     },
     /// A line inside the file is damaged.
     #[error("{path}:{line}: {source}", path = path.display())]
@@ -92,7 +99,8 @@ impl Journal {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(JournalError::InUse { path: path.to_owned() });
+                let process = holder(&file);
+                return Err(JournalError::InUse { path: path.to_owned(), process });
             }
             Err(TryLockError::Error(source)) => return Err(io(source)),
         }
@@ -188,6 +196,27 @@ impl Journal {
         self.rotate_at = ROTATE_BYTES.max(2 * self.bytes);
         Ok(())
     }
+}
+
+/// The process that has locked the file, as Linux lists it in /proc/locks: `1: FLOCK ADVISORY WRITE
+/// PID MAJOR:MINOR:INODE 0 EOF`, device numbers in hexadecimal (proc(5)).
+fn holder(file: &File) -> Option<u32> {
+    let place = place(&file.metadata().ok()?);
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    let mut fields = locks.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    fields.find_map(|fields| match fields[..] {
+        [_, "FLOCK", _, _, pid, at, ..] if at == place => pid.parse().ok(),
+        _ => None,
+    })
+}
+
+/// Device and inode as that list writes them. The device's two halves lie in the number as Linux
+/// packs them (makedev(3)).
+fn place(meta: &Metadata) -> String {
+    let (dev, inode) = (meta.dev(), meta.ino());
+    let major = ((dev >> 8) & 0xfff) | ((dev >> 32) & 0xffff_f000);
+    let minor = (dev & 0xff) | ((dev >> 12) & 0xffff_ff00);
+    format!("{major:02x}:{minor:02x}:{inode}")
 }
 
 /// All lines that have their end, and how many bytes they take.

@@ -5,7 +5,7 @@
 
 use crate::bars::Bars;
 use crate::book::{
-    Accepted, Asset, ExchangeBook, Incident, NewOrder, OrderId, Reject, RejectKind, Replace,
+    Accepted, Asset, Event, ExchangeBook, Incident, NewOrder, OrderId, Reject, RejectKind, Replace,
 };
 use crate::config::{ExchangeConfig, Feed};
 use crate::market::{Market, MarketConfig};
@@ -81,6 +81,8 @@ pub(crate) enum Source {
 pub(crate) struct World {
     pub(crate) source: Source,
     pub(crate) state: State,
+    /// What happened to orders since somebody took it: account and event.
+    pub(crate) news: Vec<(usize, Event)>,
 }
 
 impl World {
@@ -113,7 +115,7 @@ impl World {
             seen: BTreeMap::new(),
             bars: Bars::default(),
         };
-        let mut world = Self { source, state };
+        let mut world = Self { source, state, news: Vec::new() };
         // A tape shows its first step at once: a reader must never find an empty market.
         if matches!(world.source, Source::Tape(_)) {
             world.next_price(0);
@@ -199,25 +201,33 @@ impl World {
             }
             Command::Submit { account, at_ns, order } => {
                 self.set_time(*at_ns);
-                let accepted = self.book_mut(*account)?.submit(order, *at_ns)?;
+                let mut accepted = self.book_mut(*account)?.submit(order, *at_ns)?;
+                self.heard(*account, std::mem::take(&mut accepted.events));
                 Ok(Outcome::Accepted(Box::new(accepted)))
             }
             Command::Replace { account, at_ns, id, change } => {
                 self.set_time(*at_ns);
-                let accepted = self.book_mut(*account)?.replace(*id, change, *at_ns)?;
+                let mut accepted = self.book_mut(*account)?.replace(*id, change, *at_ns)?;
+                self.heard(*account, std::mem::take(&mut accepted.events));
                 Ok(Outcome::Accepted(Box::new(accepted)))
             }
             Command::Cancel { account, at_ns, id } => {
                 self.set_time(*at_ns);
-                self.book_mut(*account)?.cancel(*id, *at_ns)?;
+                let events = self.book_mut(*account)?.cancel(*id, *at_ns)?;
+                self.heard(*account, events);
                 Ok(Outcome::Canceled(vec![*id]))
             }
             Command::CancelAll { account, at_ns } => {
                 self.set_time(*at_ns);
-                let (ids, _) = self.book_mut(*account)?.cancel_all(*at_ns);
+                let (ids, events) = self.book_mut(*account)?.cancel_all(*at_ns);
+                self.heard(*account, events);
                 Ok(Outcome::Canceled(ids))
             }
         }
+    }
+
+    fn heard(&mut self, account: usize, events: Vec<Event>) {
+        self.news.extend(events.into_iter().map(|event| (account, event)));
     }
 
     fn book_mut(&mut self, account: usize) -> Result<&mut ExchangeBook, Reject> {
@@ -247,8 +257,9 @@ impl World {
     fn next_timer(&mut self, at_ns: i64) {
         self.state.step += 1;
         self.set_time(at_ns);
-        for book in &mut self.state.books {
-            book.on_time(at_ns);
+        for (account, book) in self.state.books.iter_mut().enumerate() {
+            let events = book.on_time(at_ns);
+            self.news.extend(events.into_iter().map(|event| (account, event)));
         }
     }
 
@@ -289,8 +300,9 @@ impl World {
                 self.state.seen.insert(symbol.to_owned(), seen);
             }
         }
-        for book in &mut self.state.books {
-            book.on_price(symbol, price, at_ns);
+        for (account, book) in self.state.books.iter_mut().enumerate() {
+            let events = book.on_price(symbol, price, at_ns);
+            self.news.extend(events.into_iter().map(|event| (account, event)));
         }
     }
 }

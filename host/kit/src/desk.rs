@@ -370,6 +370,8 @@ pub(crate) fn config(
         poll: PollConfig { drive: Drive::Steps, ..PollConfig::default() },
         clock: ClockSource::Given(Arc::new(now)),
         log: None,
+        kv: Vec::new(),
+        confirm: Vec::new(),
         hook: Some(watch.hook()),
     })
 }

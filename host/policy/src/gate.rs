@@ -57,13 +57,21 @@ pub(crate) fn ask(
                 name: frame.policy.name().clone(),
                 digest: frame.policy.digest().to_owned(),
             },
-            why: why.chars().take(WHY_LENGTH_MAX).collect(),
+            why: cut(why),
             if_version: None,
             inputs: String::new(),
         };
         let verdict = judge(frame, &buffer.transaction, &request, is_own);
         Ok(take_in(&mut buffer, request, verdict))
     })
+}
+
+/// The reason, as far as it is kept; what is cut ends with `…`.
+fn cut(why: &str) -> String {
+    if why.chars().count() <= WHY_LENGTH_MAX {
+        return why.to_owned();
+    }
+    why.chars().take(WHY_LENGTH_MAX - 1).chain(['…']).collect()
 }
 
 fn judge(frame: &Frame<'_>, tx: &Transaction, request: &Request, is_own: bool) -> Verdict {
@@ -176,5 +184,18 @@ fn touches(intent: &Intent) -> (bool, bool) {
         Intent::Protect { stop, target, .. } => (*stop != Wish::Keep, *target != Wish::Keep),
         Intent::Ratchet { .. } => (true, false),
         _ => (false, false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{WHY_LENGTH_MAX, cut};
+
+    #[test]
+    fn a_reason_that_is_too_long_ends_with_three_dots() {
+        let whole = "é".repeat(WHY_LENGTH_MAX);
+        assert_eq!(cut(&whole), whole);
+        let kept = cut(&format!("{whole}x"));
+        assert_eq!((kept.chars().count(), kept.chars().last()), (WHY_LENGTH_MAX, Some('…')));
     }
 }

@@ -31,12 +31,12 @@ pub struct Batch<'a> {
     pub policy_versions: Vec<PolicyVersion>,
     /// Instruments as they were read.
     pub instruments: Vec<(AccountName, &'a Instrument)>,
-    /// Orders and fills of an account were read completely up to then.
-    pub watermarks: Vec<(AccountName, Timestamp)>,
     /// Accounts whose arming, kill switch or baseline changed.
     pub controls: Vec<(AccountName, &'a Control)>,
     /// The daemon's own kill switch, where it changed.
     pub kill: Option<&'a Kill>,
+    /// Accounts whose plugin remembers something else, with all that it remembers.
+    pub kv: Vec<(AccountName, &'a [KvEntry])>,
 }
 
 impl Batch<'_> {
@@ -50,9 +50,9 @@ impl Batch<'_> {
             policy_states: Vec::new(),
             policy_versions: Vec::new(),
             instruments: Vec::new(),
-            watermarks: Vec::new(),
             controls: Vec::new(),
             kill: None,
+            kv: Vec::new(),
         }
     }
 }
@@ -76,6 +76,17 @@ pub struct PolicyState {
     pub state_json: String,
     /// Content hash of the version that wrote it.
     pub digest: String,
+}
+
+/// Something that an account's plugin remembers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KvEntry {
+    /// Its key.
+    pub key: String,
+    /// Its bytes.
+    pub value: Vec<u8>,
+    /// Rises with each put.
+    pub revision: u64,
 }
 
 /// One version of a policy with its whole source, so that it can run again without its file.
@@ -115,10 +126,10 @@ pub struct Loaded {
     pub policy_versions: Vec<PolicyVersion>,
     /// Instruments as they were last read.
     pub instruments: Vec<(AccountName, Instrument)>,
+    /// What each account's plugin remembers.
+    pub kv: BTreeMap<AccountName, Vec<KvEntry>>,
     /// The number of the newest fact; 0 before the first.
     pub last_fact_seq: u64,
-    /// Up to when each account's orders and fills were read completely.
-    pub watermarks: Vec<(AccountName, Timestamp)>,
 }
 
 /// How many ended transactions are loaded at the start: late fills and questions about yesterday

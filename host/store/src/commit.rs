@@ -14,7 +14,7 @@ use rusqlite::Connection;
 
 use crate::batch::Batch;
 use crate::error::StoreError;
-use crate::rows::{control, fact, instrument, int, op, order, policy, slice, transaction};
+use crate::rows::{control, fact, instrument, int, kv, op, order, policy, slice, transaction};
 use crate::shadow::{Shadow, Shadows};
 
 /// Writes everything of the batch; the caller commits.
@@ -43,11 +43,11 @@ pub(crate) fn write(
     for (account, row) in &batch.instruments {
         instrument::write(sql, account, row)?;
     }
-    for (account, at) in &batch.watermarks {
-        instrument::write_watermark(sql, account, *at)?;
-    }
     for (account, row) in &batch.controls {
         control::write(sql, account, row)?;
+    }
+    for (account, entries) in &batch.kv {
+        kv::write_all(sql, account, entries)?;
     }
     if let Some(kill) = batch.kill {
         control::write_daemon(sql, kill)?;

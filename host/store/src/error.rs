@@ -9,7 +9,11 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another process holds the data directory.
-    #[error("{} is in use by {}; stop that one first", path.display(), holder(*pid))]
+    #[error(
+        "{} is in use by {}",
+        path.parent().unwrap_or_else(|| std::path::Path::new(".")).display(),
+        holder(*pid)
+    )]
     AlreadyRunning {
         /// The process that holds it, as far as the lock file tells.
         pid: Option<u32>,
@@ -180,6 +184,13 @@ fn is_shm_size(error: &rusqlite::Error) -> bool {
     error.sqlite_error().is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
 }
 
+/// The holder, with what to do about it.
 fn holder(pid: Option<u32>) -> String {
-    pid.map_or("another process".to_owned(), |pid| format!("process {pid}"))
+    match pid {
+        None => "another bracketd; stop that one first".to_owned(),
+        Some(pid) => format!(
+            "process {pid}, another bracketd: `bracketd status` asks it how it is, `kill {pid}` \
+             stops it; then try again"
+        ),
+    }
 }

@@ -8,14 +8,13 @@ use std::collections::BTreeMap;
 use bracketd_core::command::Op;
 use bracketd_core::control::{Control, Kill};
 use bracketd_core::ids::{AccountName, TransactionId};
-use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::Transaction;
 use rusqlite::{Connection, Params};
 
-use crate::batch::{ENDED_KEPT, Loaded, PolicyState, PolicyVersion};
+use crate::batch::{ENDED_KEPT, KvEntry, Loaded, PolicyState, PolicyVersion};
 use crate::error::StoreError;
 use crate::rows::cells::Cells;
-use crate::rows::{Table, control, instrument, int, op, order, policy, slice, transaction};
+use crate::rows::{Table, control, instrument, int, kv, op, order, policy, slice, transaction};
 
 const LIVE: &str = "WHERE status NOT IN ('CLOSED', 'FAILED') ORDER BY id";
 const ENDED: &str = "WHERE status IN ('CLOSED', 'FAILED') \
@@ -53,9 +52,17 @@ pub(crate) fn load(sql: &Connection) -> Result<Loaded, StoreError> {
             [],
             instrument::read,
         )?,
+        kv: remembered(sql)?,
         last_fact_seq: last_fact_seq(sql)?,
-        watermarks: accounts.watermarks,
     })
+}
+
+fn remembered(sql: &Connection) -> Result<BTreeMap<AccountName, Vec<KvEntry>>, StoreError> {
+    let mut all: BTreeMap<AccountName, Vec<KvEntry>> = BTreeMap::new();
+    for (account, entry) in list(sql, &kv::KV, "ORDER BY account, key", [], kv::read)? {
+        all.entry(account).or_default().push(entry);
+    }
+    Ok(all)
 }
 
 /// Ended transactions, the last to end first, that ended before that one.
@@ -133,16 +140,12 @@ fn with_lists(
 pub(crate) struct Accounts {
     pub(crate) controls: BTreeMap<AccountName, Control>,
     pub(crate) kill: Kill,
-    watermarks: Vec<(AccountName, Timestamp)>,
 }
 
 pub(crate) fn accounts(sql: &Connection) -> Result<Accounts, StoreError> {
     let mut all = Accounts::default();
     let rows = list(sql, &instrument::ACCOUNTS, "ORDER BY name", [], control::read_account)?;
-    for (name, control, read_until) in rows {
-        all.watermarks.extend(read_until.map(|until| (name.clone(), until)));
-        all.controls.insert(name, control);
-    }
+    all.controls.extend(rows);
     for (name, kill) in kills(sql)? {
         match name {
             None => all.kill = kill,

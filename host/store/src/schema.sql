@@ -241,3 +241,12 @@ CREATE TABLE baselines (
     day_equity TEXT NOT NULL,
     peak_equity TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- What plugins remember of their account: the `kv` import.
+CREATE TABLE kv (
+    account TEXT NOT NULL REFERENCES accounts (name),
+    key TEXT NOT NULL,
+    value BLOB NOT NULL,
+    revision INTEGER NOT NULL,
+    PRIMARY KEY (account, key)
+) STRICT, WITHOUT ROWID;

@@ -11,8 +11,8 @@ use crate::config::Config;
 use crate::refusal::judge;
 
 /// Header values the host replaces; the key itself never comes in here.
-const KEY_ID: &str = "{{secret:key_id}}";
-const SECRET_KEY: &str = "{{secret:secret_key}}";
+pub(crate) const KEY_ID: &str = "{{secret:key_id}}";
+pub(crate) const SECRET_KEY: &str = "{{secret:secret_key}}";
 
 /// An account's settings and its way out.
 #[derive(Clone, Copy, Debug)]

@@ -18,14 +18,16 @@ pub struct Config {
     pub data: String,
     /// Data feed (`iex`, `sip`); none leaves the choice to the broker.
     pub feed: Option<String>,
+    /// Where trade updates are streamed.
+    pub stream: String,
 }
 
 impl Config {
     /// Reads `base_url`, `data_url` (the base URL unless given; `data.alpaca.markets` for Alpaca's
-    /// own hosts) and `feed`. Other keys are the host's business and ignored.
+    /// own hosts), `feed`, and `stream_url` (`/stream` at the base URL unless given). Other keys are the host's business and ignored.
     ///
     /// # Errors
-    /// `invalid` when there is no `base_url` or an address is not http or https.
+    /// `invalid` when there is no `base_url`, or an address has another scheme than its kind has.
     pub fn from_pairs(pairs: &[(String, String)]) -> Result<Self, Fault> {
         let get = |key: &str| {
             let found = pairs.iter().find(|(name, _)| name == key).map(|(_, value)| value.trim());
@@ -39,7 +41,16 @@ impl Config {
             None if ALPACA_TRADING.contains(&trading.as_str()) => ALPACA_DATA.to_owned(),
             None => trading.clone(),
         };
-        Ok(Self { trading, data, feed: get("feed").map(str::to_owned) })
+        let stream = match get("stream_url") {
+            Some(url) if url.starts_with("wss://") || url.starts_with("ws://") => url.to_owned(),
+            Some(url) => {
+                let text = format!("`stream_url` is no wss or ws address: {url}");
+                return Err(invalid("CONFIG", text));
+            }
+            // https becomes wss, and http ws.
+            None => format!("{}/stream", trading.replacen("http", "ws", 1)),
+        };
+        Ok(Self { trading, data, feed: get("feed").map(str::to_owned), stream })
     }
 }
 
@@ -90,11 +101,26 @@ mod tests {
     }
 
     #[test]
+    fn the_stream_is_beside_the_trading_api() {
+        for (pairs, stream) in [
+            (
+                &[("base_url", "https://paper-api.alpaca.markets")][..],
+                "wss://paper-api.alpaca.markets/stream",
+            ),
+            (&[("base_url", "http://127.0.0.1:9/")], "ws://127.0.0.1:9/stream"),
+            (&[("base_url", "http://a"), ("stream_url", "wss://b/c")], "wss://b/c"),
+        ] {
+            assert_eq!(read(pairs).unwrap().stream, stream);
+        }
+    }
+
+    #[test]
     fn a_bad_address_is_named() {
         for (pairs, named) in [
             (&[][..], "base_url"),
             (&[("base_url", "ftp://a")], "base_url"),
             (&[("base_url", "http://a"), ("data_url", "b")], "data_url"),
+            (&[("base_url", "http://a"), ("stream_url", "http://a/stream")], "stream_url"),
         ] {
             match read(pairs) {
                 Err(Fault::Invalid(detail)) => {

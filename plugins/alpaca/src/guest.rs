@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use bracketd_plugin_sdk::account::{Balance, FillPage, Guest, Info, OrderPage};
 use bracketd_plugin_sdk::fault::invalid;
 use bracketd_plugin_sdk::http::Host;
+use bracketd_plugin_sdk::streams::{self, Frame, Socket, Step};
 use bracketd_plugin_sdk::types::{
     Adjusted, Answered, Bar, Bracket, CallCtx, Change, Fault, Instrument, NewOrder, Order,
     OrderKey, Placed, Position, Quote, Session, Target, UnixNanos,
@@ -13,7 +14,7 @@ use bracketd_plugin_sdk::types::{
 
 use crate::client::Client;
 use crate::config::Config;
-use crate::{adjust, info, read_market, read_orders, trade};
+use crate::{adjust, info, read_market, read_orders, stream, trade};
 
 thread_local! {
     static CONFIG: RefCell<Option<Config>> = const { RefCell::new(None) };
@@ -124,4 +125,19 @@ impl Guest for Alpaca {
     }
 }
 
+impl streams::Guest for Alpaca {
+    fn open(_: CallCtx, _: Vec<String>) -> Result<Vec<Socket>, Fault> {
+        with(|client| Ok(stream::sockets(client.config)))
+    }
+
+    fn on_frame(_: CallCtx, _: String, f: Frame) -> Result<Step, Fault> {
+        stream::step(&f.data)
+    }
+
+    fn on_tick(_: CallCtx, _: String) -> Result<Step, Fault> {
+        Ok(stream::nothing())
+    }
+}
+
 bracketd_plugin_sdk::bindings::export_account!(Alpaca);
+bracketd_plugin_sdk::bindings::streaming::export_streams!(Alpaca);

@@ -18,6 +18,7 @@ pub mod read_market;
 pub mod read_orders;
 pub mod refusal;
 pub mod status;
+pub mod stream;
 pub mod trade;
 pub mod wire;
 

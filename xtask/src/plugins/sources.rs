@@ -10,6 +10,8 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use super::{Made, Plugin};
+
 #[derive(Deserialize)]
 struct Lock {
     package: Vec<Locked>,
@@ -36,25 +38,33 @@ struct Package {
 
 /// Digest over every source file of the plugin (path and content, in path order) and its locked
 /// dependencies.
-pub(crate) fn digest(root: &Path, package: &str, plugin: &str) -> Result<String> {
+pub(crate) fn digest(root: &Path, plugin: &Plugin) -> Result<String> {
     let mut hash = Sha256::new();
     for path in files(root, plugin)? {
         let content = fs::read(root.join(&path))?;
         frame(&mut hash, path.to_string_lossy().as_bytes());
         frame(&mut hash, &content);
     }
-    let lock: Lock = toml::from_str(&fs::read_to_string(root.join("Cargo.lock"))?)?;
-    for line in locked(&lock, package) {
-        frame(&mut hash, line.as_bytes());
+    if let Made::Rust { package } = plugin.made {
+        let lock: Lock = toml::from_str(&fs::read_to_string(root.join("Cargo.lock"))?)?;
+        for line in locked(&lock, package) {
+            frame(&mut hash, line.as_bytes());
+        }
     }
     Ok(hex(&hash.finalize()))
 }
 
 /// The version in the plugin's manifest.
-pub(crate) fn version(root: &Path, plugin: &str) -> Result<String> {
-    let path = root.join("plugins").join(plugin).join("Cargo.toml");
-    let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-    Ok(toml::from_str::<CargoToml>(&text)?.package.version)
+pub(crate) fn version(root: &Path, plugin: &Plugin) -> Result<String> {
+    let folder = root.join("plugins").join(plugin.name);
+    let read = |name: &str| {
+        let path = folder.join(name);
+        fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
+    };
+    Ok(match plugin.made {
+        Made::Rust { .. } => toml::from_str::<CargoToml>(&read("Cargo.toml")?)?.package.version,
+        Made::JavaScript => serde_json::from_str::<Package>(&read("package.json")?)?.version,
+    })
 }
 
 /// SHA-256 in hex.
@@ -62,13 +72,21 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// Source files of the plugin, relative to the root, sorted.
-pub(crate) fn files(root: &Path, plugin: &str) -> Result<Vec<PathBuf>> {
-    let own = format!("plugins/{plugin}");
-    let mut found =
-        vec![PathBuf::from("plugins/sdk/Cargo.toml"), PathBuf::from(&own).join("Cargo.toml")];
-    for folder in ["plugins/wit/v1", "plugins/sdk/src", &format!("{own}/src")] {
-        collect(root, Path::new(folder), &mut found)?;
+/// Source files of the plugin, relative to the root, sorted. What a JavaScript plugin depends on is
+/// in its lock file.
+pub(crate) fn files(root: &Path, plugin: &Plugin) -> Result<Vec<PathBuf>> {
+    let own = PathBuf::from("plugins").join(plugin.name);
+    let mut found = Vec::new();
+    let (names, folders): (&[&str], &[&str]) = match plugin.made {
+        Made::Rust { .. } => {
+            found.push(PathBuf::from("plugins/sdk/Cargo.toml"));
+            (&["Cargo.toml"], &["plugins/wit/v1", "plugins/sdk/src"])
+        }
+        Made::JavaScript => (&["package.json", "package-lock.json"], &["plugins/wit/v1"]),
+    };
+    found.extend(names.iter().map(|name| own.join(name)));
+    for folder in folders.iter().map(PathBuf::from).chain([own.join("src")]) {
+        collect(root, &folder, &mut found)?;
     }
     found.sort();
     Ok(found)
@@ -80,7 +98,8 @@ fn collect(root: &Path, folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
         let entry = entry?;
         let below = folder.join(entry.file_name());
         let is_test = below.file_stem().is_some_and(|stem| stem == "tests");
-        let wanted = below.extension().is_some_and(|ext| ext == "rs" || ext == "wit");
+        let wanted =
+            below.extension().is_some_and(|ext| ext == "rs" || ext == "wit" || ext == "js");
         if entry.file_type()?.is_dir() {
             if !is_test {
                 collect(root, &below, found)?;

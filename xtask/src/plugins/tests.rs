@@ -9,11 +9,12 @@ fn the_committed_components_are_built_from_these_sources() {
     let root = root().unwrap();
     let manifest = Manifest::read(&root.join("plugins/dist")).unwrap();
     let names: Vec<&str> = manifest.plugins.iter().map(|entry| entry.name.as_str()).collect();
-    assert_eq!(names, PLUGINS.iter().map(|(_, name)| *name).collect::<Vec<_>>());
-    for (entry, (package, name)) in manifest.plugins.iter().zip(PLUGINS) {
-        let now = sources::digest(&root, package, name).unwrap();
+    assert_eq!(names, PLUGINS.iter().map(|plugin| plugin.name).collect::<Vec<_>>());
+    for (entry, plugin) in manifest.plugins.iter().zip(PLUGINS) {
+        let name = plugin.name;
+        let now = sources::digest(&root, plugin).unwrap();
         assert_eq!(entry.sources_sha256, now, "{name}: run `cargo xtask plugins`");
-        assert_eq!(entry.version, sources::version(&root, name).unwrap(), "{name}");
+        assert_eq!(entry.version, sources::version(&root, plugin).unwrap(), "{name}");
         assert_eq!(entry.abi, component::ABI, "{name}");
         let wasm = fs::read(root.join("plugins/dist").join(&entry.file)).unwrap();
         assert_eq!(entry.sha256, sources::sha256(&wasm), "{name}");
@@ -27,7 +28,7 @@ fn a_foreign_import_is_refused() {
     let wasm = fs::read(root().unwrap().join("plugins/dist/alpaca.wasm")).unwrap();
     let (imports, exports) = component::surface(&wasm).unwrap();
     assert!(imports.iter().any(|name| name == "bracketd:broker/http@0.9.0"), "{imports:?}");
-    assert_eq!(exports, ["bracketd:broker/account@0.9.0"]);
+    assert_eq!(exports, ["bracketd:broker/account@0.9.0", "bracketd:broker/streams@0.9.0"]);
     let foreign = |from: &[u8], to: &[u8]| {
         let mut bytes = wasm.clone();
         let at = bytes.windows(from.len()).position(|window| window == from).unwrap();
@@ -47,11 +48,28 @@ fn a_core_module_is_no_component() {
 /// The digest covers the sources and leaves the tests out.
 #[test]
 fn the_sources_are_listed() {
-    let listed = sources::files(&root().unwrap(), "alpaca").unwrap();
-    for path in
-        ["plugins/wit/v1/account.wit", "plugins/sdk/src/lib.rs", "plugins/alpaca/Cargo.toml"]
-    {
-        assert!(listed.iter().any(|found| found == Path::new(path)), "{path}: {listed:?}");
+    let root = root().unwrap();
+    for (plugin, paths) in PLUGINS.iter().zip([
+        ["plugins/wit/v1/account.wit", "plugins/sdk/src/lib.rs", "plugins/alpaca/Cargo.toml"],
+        [
+            "plugins/wit/v1/account.wit",
+            "plugins/alpaca-js/src/sdk/decimal.js",
+            "plugins/alpaca-js/package-lock.json",
+        ],
+    ]) {
+        let listed = sources::files(&root, plugin).unwrap();
+        for path in paths {
+            assert!(listed.iter().any(|found| found == Path::new(path)), "{path}: {listed:?}");
+        }
+        assert!(listed.is_sorted() && listed.iter().all(|path| !path.ends_with("tests.rs")));
+        assert!(listed.iter().all(|path| !path.components().any(|c| c.as_os_str() == "test")));
     }
-    assert!(listed.is_sorted() && listed.iter().all(|path| !path.ends_with("tests.rs")));
+}
+
+/// A lock file names no registry: which one serves is the machine's business.
+#[test]
+fn the_lock_file_names_no_host() {
+    let path = root().unwrap().join("plugins/alpaca-js/package-lock.json");
+    let lock = fs::read_to_string(path).unwrap();
+    assert!(!lock.contains("://") && lock.contains("\"integrity\""), "{lock}");
 }

@@ -200,7 +200,10 @@ mod tests {
             (Wire::Answered(200), "unknown"),
             (Wire::Doubt("reset".into()), "unknown"),
         ] {
-            for error in [CallError::Cut(Cut::Deadline), CallError::Trap("unreachable".into())] {
+            for error in [
+                CallError::Cut(Cut::Deadline { budget_ms: 1 }),
+                CallError::Trap("unreachable".into()),
+            ] {
                 assert_eq!(kind(&of_error(&error, &wire)), want, "{wire:?}");
             }
             let failed = CallError::Panic("index out of bounds".into());

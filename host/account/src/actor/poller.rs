@@ -14,24 +14,22 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, select};
 
-use bracketd_core::broker::{BrokerEvent, Fault, Fill, OrderReport};
+use bracketd_core::broker::{BrokerEvent, Fault, OrderReport};
 use bracketd_core::command::Urgency;
 use bracketd_core::ids::BrokerOrderId;
 
+use crate::actor::facts::Facts;
 use crate::actor::pricer::QuoteFilter;
 use crate::actor::reads::{self, Key, PAGES_MAX};
 use crate::actor::rhythm::Rhythm;
 use crate::actor::seen::Seen;
 use crate::config::{Drive, FILLS_MS_MAX, PollConfig, ms};
 use crate::convert::plain_fault;
-use crate::effect::point;
 use crate::failure::caught;
 use crate::lock::lock;
 use crate::scheduler::Caller;
 use crate::slot::{Slot, Turn};
 
-/// The first read goes back so far, since the broker's clock is not ours.
-const START_OVERLAP_MS: u64 = 60_000;
 /// Orders asked for by id in one poll; the rest waits for the next.
 const LOOKUPS_MAX: usize = 50;
 /// Look-ups that may fail in one poll: each could take its whole budget.
@@ -67,7 +65,7 @@ pub(crate) struct Poller {
     config: PollConfig,
     requests: Receiver<PollRequest>,
     nudged: Receiver<()>,
-    seen: Seen,
+    facts: Facts,
     /// How urgent the writes were that named the orders to look after.
     urgent: HashMap<BrokerOrderId, Urgency>,
     /// When the list of open orders was read last.
@@ -84,15 +82,15 @@ impl Poller {
         config: PollConfig,
         requests: Receiver<PollRequest>,
         nudged: Receiver<()>,
+        facts: Facts,
     ) -> Self {
         slot.read_budget_ms = slot.shared.limits.pulse_budget_ms;
-        let start = slot.shared.clock.now_ns().saturating_sub(START_OVERLAP_MS * 1_000_000);
         Self {
             slot,
             config,
             requests,
             nudged,
-            seen: Seen::new(start),
+            facts,
             urgent: HashMap::new(),
             listed: None,
             quotes: QuoteFilter::default(),
@@ -134,14 +132,14 @@ impl Poller {
 
     fn rhythm(&self) -> Rhythm {
         let per_minute = self.slot.shared.limits.messages_per_minute;
-        Rhythm::of(&self.config, per_minute, self.seen.rests(), 1)
+        Rhythm::of(&self.config, per_minute, self.facts.seen().rests(), 1)
     }
 
     /// From the start of one poll to the next; as configured while an order is looked after.
     fn interval(&self) -> Duration {
         let rhythm_ms = self.rhythm().fills_ms;
         let wanted_ms = self.config.fills_ms.clamp(1, FILLS_MS_MAX);
-        ms(if self.seen.is_waiting() { wanted_ms.min(rhythm_ms) } else { rhythm_ms })
+        ms(if self.facts.seen().is_waiting() { wanted_ms.min(rhythm_ms) } else { rhythm_ms })
     }
 
     /// Sees to an instance; the answer is how long to wait when there is none.
@@ -187,9 +185,9 @@ impl Poller {
     /// A failure of the host's own code is a failed poll. What that poll had noted as told may not
     /// have been: the next one tells everything of its time again.
     fn guarded(&mut self, poll: impl FnOnce(&mut Self) -> Result<(), Fault>) -> Result<(), Fault> {
-        let since = self.seen.fills_since();
+        let since = self.facts.seen().fills_since();
         caught(|| poll(self)).unwrap_or_else(|text| {
-            self.seen = Seen::new(since);
+            *self.facts.seen() = Seen::new(since);
             self.listed = None;
             self.quotes = QuoteFilter::default();
             Err(self.slot.panicked(&text))
@@ -213,7 +211,7 @@ impl Poller {
 
     /// Waits for the poll's turn: fills, the list where it is due, and one look-up.
     fn pulse(&mut self) -> Result<(), Fault> {
-        let (lists, looks) = (self.list_is_due(), self.seen.is_waiting());
+        let (lists, looks) = (self.list_is_due(), self.facts.seen().is_waiting());
         let requests = 1 + u32::from(lists) + u32::from(looks);
         if !self.slot.shared.scheduler.pass(Caller::Other, Urgency::Pulse, requests) {
             return Err(plain_fault("ACCOUNT_ENDS", "the account ends"));
@@ -227,41 +225,51 @@ impl Poller {
         // A poll that comes a moment early must not put the list off to the next one.
         let is_due = |listed: Instant| listed.elapsed() + interval / 4 >= interval;
         let expects = !lock(&self.slot.shared.expected).is_empty();
-        expects || self.seen.is_waiting() || self.listed.is_none_or(is_due)
+        expects
+            || self.facts.wants_list()
+            || self.facts.seen().is_waiting()
+            || self.listed.is_none_or(is_due)
     }
 
     fn poll(&mut self) -> Result<(), Fault> {
         let is_step = self.config.drive == Drive::Steps;
+        self.facts.seen().poll_begins();
+        let since = self.facts.seen().fills_since();
         // Fills first: one that comes between the two reads is told by the next poll, together
         // with the end of its order.
-        let fills = reads::fills(&mut self.slot, self.seen.fills_since(), PAGES_MAX)?;
-        let open = if is_step || self.list_is_due() || self.seen.has_new(&fills.items) {
+        let fills = reads::fills(&mut self.slot, since, PAGES_MAX)?;
+        let has_new = self.facts.seen().has_new(&fills.items);
+        let open = if is_step || has_new || self.list_is_due() {
+            // Asked for again while it is read: then it is read again.
+            self.facts.take_list_now();
             let open = reads::orders(&mut self.slot, None, PAGES_MAX)?;
             self.listed = Some(Instant::now());
             Some(open)
         } else {
             None
         };
-        let fills = self.seen.new_fills(fills.items);
+        let fills = self.facts.seen().new_fills(fills.items);
         let mut orders = Vec::new();
         if let Some(open) = open {
             let expected = std::mem::take(&mut *lock(&self.slot.shared.expected));
-            orders = self.seen.changed(open.items, open.complete);
+            orders = self.facts.seen().changed(open.items, open.complete);
             self.urgent.extend(expected.iter().map(|(id, urgency)| (id.clone(), *urgency)));
             let named = expected.into_keys().chain(fills.iter().map(|f| f.order.clone()));
-            self.seen.look_after(named);
+            self.facts.seen().look_after(named);
         }
         let failed = self.look_up(&mut orders);
-        self.urgent.retain(|id, _| self.seen.waits_for(id));
-        self.slot.shared.rests.store(self.seen.rests(), Ordering::Release);
-        self.tell_polled(orders, fills);
+        let seen = self.facts.seen();
+        self.urgent.retain(|id, _| seen.waits_for(id));
+        self.slot.shared.rests.store(seen.rests(), Ordering::Release);
+        drop(seen);
+        self.facts.tell_polled(&self.slot.shared, orders, fills);
         failed.map_or(Ok(()), Err)
     }
 
     /// Asks for orders by their ids, as far as the budget goes: the thread may not wait, since the
     /// next fills are due. What is left comes in the next poll, which pays for one ahead.
     fn look_up(&mut self, orders: &mut Vec<OrderReport>) -> Option<Fault> {
-        let lookups: Vec<BrokerOrderId> = self.seen.lookups(LOOKUPS_MAX);
+        let lookups: Vec<BrokerOrderId> = self.facts.seen().lookups(LOOKUPS_MAX);
         let mut failed = Vec::new();
         for (number, id) in lookups.into_iter().enumerate() {
             if number > 0 && self.config.drive == Drive::Timer {
@@ -274,8 +282,8 @@ impl Poller {
                 self.slot.begin(Turn::Had, cost);
             }
             match reads::order(&mut self.slot, Key::Broker(&id)) {
-                Ok(reports) => orders.extend(self.seen.looked_up(&id, reports)),
-                Err(fault) if self.seen.failed(&id) => {
+                Ok(reports) => orders.extend(self.facts.seen().looked_up(&id, reports)),
+                Err(fault) if self.facts.seen().failed(&id) => {
                     let text = format!("order {id} is not asked for any more: {}", fault.message);
                     self.slot.shared.warn(&text);
                 }
@@ -286,14 +294,6 @@ impl Poller {
             }
         }
         failed.pop()
-    }
-
-    fn tell_polled(&self, orders: Vec<OrderReport>, fills: Vec<Fill>) {
-        if !orders.is_empty() || !fills.is_empty() {
-            point("poll.telling");
-            self.slot.shared.tell(BrokerEvent::Polled { orders, fills });
-            point("poll.told");
-        }
     }
 
     fn tell_up(&mut self) {

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
-use bracketd_core::broker::{BrokerEvent, Quote};
+use bracketd_core::broker::Quote;
 use bracketd_core::command::Urgency;
 use bracketd_core::ids::Symbol;
 
+use crate::actor::facts::Facts;
 use crate::actor::reads;
 use crate::actor::rhythm::Rhythm;
 use crate::config::{PollConfig, ms};
@@ -21,7 +22,7 @@ use crate::lock::lock;
 use crate::scheduler::Caller;
 use crate::slot::{Slot, Turn};
 
-/// Leaves out prices that are as they were.
+/// Leaves out prices that are as they were, and those that a newer one overtook.
 #[derive(Debug, Default)]
 pub(crate) struct QuoteFilter {
     last: HashMap<Symbol, Quote>,
@@ -31,7 +32,10 @@ impl QuoteFilter {
     /// The quotes that differ from the last ones of their symbols.
     pub(crate) fn changed(&mut self, quotes: Vec<Quote>) -> Vec<Quote> {
         let mut changed = quotes;
-        changed.retain(|quote| self.last.get(&quote.symbol) != Some(quote));
+        changed.retain(|quote| {
+            let last = self.last.get(&quote.symbol);
+            last.is_none_or(|last| last != quote && last.at <= quote.at)
+        });
         for quote in &changed {
             self.last.insert(quote.symbol.clone(), quote.clone());
         }
@@ -39,22 +43,21 @@ impl QuoteFilter {
     }
 
     /// Forgets quotes that did not arrive.
-    fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.last.clear();
     }
 }
 
 /// Runs until the account ends; a message on `wake` means that other symbols are watched.
-pub(crate) fn run(mut slot: Slot, config: &PollConfig, wake: &Receiver<()>) {
+pub(crate) fn run(mut slot: Slot, config: &PollConfig, facts: &Facts, wake: &Receiver<()>) {
     let per_minute = slot.shared.limits.messages_per_minute;
-    let mut filter = QuoteFilter::default();
     while !slot.shared.stopping() {
         let began = Instant::now();
         let pause = match slot.ensure() {
             Err(not_ready) => not_ready.after,
             Ok(_) => {
                 slot.begin(Turn::Each(Caller::Other, Urgency::Read), 0);
-                if let Err(text) = caught(|| read(&mut slot, &mut filter)) {
+                if let Err(text) = caught(|| read(&mut slot, facts)) {
                     slot.panicked(&text);
                 }
                 slot.begin(Turn::Had, 0);
@@ -70,18 +73,13 @@ pub(crate) fn run(mut slot: Slot, config: &PollConfig, wake: &Receiver<()>) {
     }
 }
 
-fn read(slot: &mut Slot, filter: &mut QuoteFilter) {
+fn read(slot: &mut Slot, facts: &Facts) {
     let watched = lock(&slot.shared.watched).clone();
     if watched.is_empty() {
         return;
     }
     match reads::prices(slot, &watched) {
         Err(fault) => slot.shared.note_error(&format!("{}: {}", fault.code, fault.message)),
-        Ok(quotes) => {
-            let changed = filter.changed(quotes);
-            if !changed.is_empty() && !slot.shared.try_tell(BrokerEvent::Quotes(changed)) {
-                filter.forget();
-            }
-        }
+        Ok(quotes) => facts.tell_quotes(&slot.shared, quotes),
     }
 }

@@ -21,6 +21,7 @@ use crate::convert::{self, plain_fault};
 use crate::effect::point;
 use crate::failure::caught;
 use crate::scheduler::Caller;
+use crate::shared::Shared;
 use crate::slot::{Slot, Turn};
 
 /// A periodic picture reaches back so far.
@@ -50,9 +51,7 @@ pub(crate) fn run(mut slot: Slot, config: &PollConfig, inbox: &Receiver<(Read, U
         }
         if config.drive == Drive::Timer && ready && Instant::now() >= picture_due {
             picture_due = Instant::now() + interval;
-            let now = Timestamp(i64::try_from(slot.shared.clock.now_ns() / 1_000).unwrap_or(0));
-            let back = i64::try_from(PICTURE_BACK_MS + config.picture_ms).unwrap_or(i64::MAX);
-            let since = Timestamp(now.0.saturating_sub(back.saturating_mul(1_000)));
+            let since = picture_since(&slot.shared, config.picture_ms);
             slot.begin(Turn::Each(Caller::Reader, Urgency::Reduce), 0);
             if let Err(text) = caught(|| tell_picture(&mut slot, since)) {
                 slot.panicked(&text);
@@ -65,6 +64,13 @@ pub(crate) fn run(mut slot: Slot, config: &PollConfig, inbox: &Receiver<(Read, U
             Err(RecvTimeoutError::Disconnected) => return,
         }
     }
+}
+
+/// How far a picture reaches back where they come every `picture_ms`.
+pub(crate) fn picture_since(shared: &Shared, picture_ms: u64) -> Timestamp {
+    let now = Timestamp(i64::try_from(shared.clock.now_ns() / 1_000).unwrap_or(0));
+    let back = i64::try_from(PICTURE_BACK_MS + picture_ms).unwrap_or(i64::MAX);
+    Timestamp(now.0.saturating_sub(back.saturating_mul(1_000)))
 }
 
 /// Lets the read wait its turn. One that waits already is answered for both: it looks later than

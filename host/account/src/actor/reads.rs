@@ -21,6 +21,11 @@ pub(crate) const PAGES_MAX: usize = 40;
 /// ask for the few orders of ours by their ids than to read what nobody asked about.
 pub(crate) const HISTORY_PAGES_MAX: usize = 10;
 
+/// Most entries of one read: each costs memory of the process, which all accounts share.
+const ITEMS_MAX: usize = 20_000;
+/// Most orders that come with one that was asked for.
+const FAMILY_MAX: usize = 256;
+
 /// A list and whether it is all there is.
 #[derive(Clone, Debug)]
 pub(crate) struct Whole<T> {
@@ -59,6 +64,9 @@ pub(crate) fn orders(
                 }
             }
         }
+        if is_too_long(slot, "get-orders", &mut whole.items) {
+            break;
+        }
         cursor = page.next.filter(|next| !next.is_empty());
         if cursor.is_none() {
             whole.complete = page.complete && truthful;
@@ -82,6 +90,9 @@ pub(crate) fn fills(slot: &mut Slot, since: u64, pages_max: usize) -> Result<Who
                 Some(fill) if seen.insert(fill.fill_id.clone()) => whole.items.push(fill),
                 Some(_) => {}
             }
+        }
+        if is_too_long(slot, "get-fills", &mut whole.items) {
+            break;
         }
         cursor = page.next.filter(|next| !next.is_empty());
         if cursor.is_none() {
@@ -110,6 +121,9 @@ pub(crate) fn order(slot: &mut Slot, key: Key<'_>) -> Result<Vec<OrderReport>, F
     let told = slot.read("get-order", |guest, store, context| {
         guest.call_get_order(store, context, &told_key).map(absent_is_empty)
     })?;
+    if told.len() > FAMILY_MAX {
+        return Err(lied(slot, &Lie::new("get-order", format!("{} orders", told.len()))));
+    }
     let mut reports = Vec::with_capacity(told.len());
     for one in &told {
         let (report, tie) = convert::report(one).map_err(|lie| lied(slot, &lie))?;
@@ -139,9 +153,9 @@ fn absent_is_empty(
 pub(crate) fn positions(slot: &mut Slot) -> Result<Whole<Position>, Fault> {
     let told = slot
         .read("get-positions", |guest, store, context| guest.call_get_positions(store, context))?;
-    let items: Vec<Position> =
+    let mut items: Vec<Position> =
         told.iter().filter_map(|one| take(slot, convert::position(one))).collect();
-    let complete = items.len() == told.len();
+    let complete = items.len() == told.len() && !is_too_long(slot, "get-positions", &mut items);
     Ok(Whole { items, complete, as_of: Timestamp::default() })
 }
 
@@ -161,7 +175,8 @@ pub(crate) fn prices(slot: &mut Slot, symbols: &[Symbol]) -> Result<Vec<Quote>, 
     })?;
     let mut quotes: Vec<Quote> =
         told.iter().filter_map(|one| take(slot, convert::quote(one))).collect();
-    quotes.retain(|quote| symbols.contains(&quote.symbol));
+    let mut left: HashSet<&Symbol> = symbols.iter().collect();
+    quotes.retain(|quote| left.remove(&quote.symbol));
     Ok(quotes)
 }
 
@@ -177,6 +192,10 @@ pub(crate) fn bars(
         let since = convert::nanos(since);
         guest.call_get_bars(store, context, symbol.as_str(), seconds, since, limit)
     })?;
+    if u32::try_from(told.len()).map_or(true, |bars| bars > limit) {
+        let lie = Lie::new("get-bars", format!("{} bars, {limit} were asked for", told.len()));
+        return Err(lied(slot, &lie));
+    }
     let mut bars = Vec::with_capacity(told.len());
     for one in &told {
         bars.push(convert::bar(one).map_err(|lie| lied(slot, &lie))?);
@@ -217,6 +236,16 @@ pub(crate) fn session(slot: &mut Slot, symbol: &Symbol) -> Result<Session, Fault
 pub(crate) fn lied(slot: &Slot, lie: &Lie) -> Fault {
     slot.shared.note_lie(lie);
     plain_fault("PLUGIN_LIED", lie.to_string())
+}
+
+/// Whether a list is longer than is believed; then only its start is kept.
+fn is_too_long<T>(slot: &Slot, field: &'static str, items: &mut Vec<T>) -> bool {
+    let is_long = items.len() > ITEMS_MAX;
+    if is_long {
+        slot.shared.note_lie(&Lie::new(field, format!("longer than {ITEMS_MAX} entries")));
+        items.truncate(ITEMS_MAX);
+    }
+    is_long
 }
 
 fn take<T>(slot: &Slot, told: Result<T, Lie>) -> Option<T> {

@@ -26,6 +26,9 @@ use crate::scheduler::{Turned, is_entry};
 use crate::shared::Shared;
 use crate::slot::{Slot, Turn, code};
 
+/// Questions of a broker that are answered over one command.
+const CONFIRMS_MAX: usize = 4;
+
 /// What a write export answered.
 enum Told {
     Adjusted(Result<abi::Adjusted, abi::Fault>),
@@ -42,7 +45,7 @@ pub(crate) fn run(mut slot: Slot, number: usize) {
         }
     };
     stay_connected(&mut slot);
-    while let Some(Turned { command, waited_ms }) = shared.scheduler.take() {
+    while let Some(Turned { command, waited_ms }) = shared.scheduler.take(number) {
         let transaction = command.transaction;
         let owed = Owed::new(&shared, &command);
         let Some(waited_ms) = waited_ms else {
@@ -119,7 +122,11 @@ fn carry_out(slot: &mut Slot, command: &Command, owed: &Arc<Owed>) {
         },
         Call::Submit(_) | Call::Cancel { .. } => None,
     };
-    let (told, write) = call(slot, command, bracket);
+    let (mut told, mut write) = call(slot, command, bracket);
+    for _ in 0..CONFIRMS_MAX {
+        let Some(question) = to_confirm(&slot.shared, &told) else { break };
+        (told, write) = confirm(slot, command, &question);
+    }
     slot.note_limit(match &told {
         Ok(Told::Adjusted(Err(fault)) | Told::Placed(Err(fault))) => Some(fault),
         Ok(Told::Adjusted(Ok(_)) | Told::Placed(Ok(_))) | Err(_) => None,
@@ -146,11 +153,7 @@ fn call(
     command: &Command,
     bracket: Option<abi::Bracket>,
 ) -> (Result<Told, CallError>, Option<WriteSeen>) {
-    let limits = &slot.shared.limits;
-    let budget_ms = match slot.shared.running.is_concurrent() {
-        true => limits.write_budget_ms,
-        false => limits.single_write_budget_ms,
-    };
+    let budget_ms = write_budget_ms(slot);
     let (op, client_id) = (command.op.as_str(), command.client_id.as_str());
     let context = Instance::context(slot.generation(), op, client_id, command.attempt, budget_ms);
     let export = export_of(&command.call);
@@ -198,6 +201,72 @@ fn export_of(call: &Call) -> &'static str {
         Call::Adjust { stop: Change::Keep, .. } => "adjust-tp",
         Call::Adjust { .. } => "adjust-tp-sl",
     }
+}
+
+/// The question that the broker asks first, where the operator has decided that it is answered with
+/// yes. Any other ends as the broker's no.
+fn to_confirm(shared: &Shared, told: &Result<Told, CallError>) -> Option<String> {
+    let progress = match told {
+        Ok(Told::Adjusted(Ok(adjusted))) => &adjusted.progress,
+        Ok(Told::Placed(Ok(placed))) => &placed.progress,
+        Ok(Told::Adjusted(Err(_)) | Told::Placed(Err(_))) | Err(_) => return None,
+    };
+    let (id, code) = convert::challenge(progress)?;
+    let is_known = shared.confirm.iter().any(|known| known.eq_ignore_ascii_case(&code));
+    is_known.then(|| id.to_owned())
+}
+
+/// What a write may take altogether: a single instance must not be held for long.
+fn write_budget_ms(slot: &Slot) -> u32 {
+    let limits = &slot.shared.limits;
+    match slot.shared.running.is_concurrent() {
+        true => limits.write_budget_ms,
+        false => limits.single_write_budget_ms,
+    }
+}
+
+/// Answers it with yes: a call with a write of its own, under the command's ids.
+fn confirm(
+    slot: &mut Slot,
+    command: &Command,
+    question: &str,
+) -> (Result<Told, CallError>, Option<WriteSeen>) {
+    let budget_ms = write_budget_ms(slot);
+    let (op, client_id) = (command.op.as_str(), command.client_id.as_str());
+    let context = Instance::context(slot.generation(), op, client_id, command.attempt, budget_ms);
+    let budget = Budget { export: "confirm", mode: Mode::Write, total_ms: budget_ms };
+    slot.call(budget, |guest, store| {
+        Ok(match (guest.call_confirm(store, &context, question, true)?, &command.call) {
+            (Ok(abi::Answered::Bracket(adjusted)), Call::Adjust { .. }) => {
+                Told::Adjusted(Ok(adjusted))
+            }
+            (Ok(abi::Answered::Bracket(_)), Call::Submit(_) | Call::Cancel { .. }) => {
+                Told::Placed(Err(other_answer()))
+            }
+            (Ok(abi::Answered::Order(_)), Call::Adjust { .. }) => {
+                Told::Adjusted(Err(other_answer()))
+            }
+            (Ok(abi::Answered::Order(placed)), Call::Submit(_) | Call::Cancel { .. }) => {
+                Told::Placed(Ok(placed))
+            }
+            (Err(fault), Call::Adjust { .. }) => Told::Adjusted(Err(fault)),
+            (Err(fault), Call::Submit(_) | Call::Cancel { .. }) => Told::Placed(Err(fault)),
+        })
+    })
+}
+
+/// A bracket where an order was asked about, or the other way round.
+fn other_answer() -> abi::Fault {
+    let detail = abi::Detail {
+        code: "PLUGIN_LIED".to_owned(),
+        message: "`confirm` answered for something else".to_owned(),
+        http_status: None,
+        broker_code: None,
+        legs_now: None,
+        blocking: Vec::new(),
+        ext: Vec::new(),
+    };
+    abi::Fault::UnknownOutcome(abi::Doubt { detail, lookup: Vec::new() })
 }
 
 /// What the host knows of the write; while it is on the way the answer is left to its sender.

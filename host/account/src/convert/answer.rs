@@ -7,6 +7,7 @@ use bracketd_core::ids::{BrokerOrderId, ClientOrderId, Symbol};
 use crate::bindings::bracketd::broker::types as abi;
 use crate::convert::number::id;
 use crate::convert::{Lie, Tie, leg, report};
+use crate::guest::log;
 
 /// Longest text that is kept of a broker's words, in bytes.
 const TEXT_BYTES_MAX: usize = 500;
@@ -99,6 +100,11 @@ fn fault(detail: &abi::Detail) -> Fault {
     }
 }
 
+/// A broker's words about an order that it rejected, bounded.
+pub(crate) fn words(detail: &abi::Detail) -> String {
+    format!("{}: {}", code(&detail.code), cut(&detail.message))
+}
+
 /// A fault that the host found.
 pub(crate) fn plain_fault(code: &str, message: impl AsRef<str>) -> Fault {
     Fault::new(code, cut(message.as_ref()))
@@ -134,6 +140,14 @@ fn progress(told: &abi::Progress) -> Result<Progress, Lie> {
     })
 }
 
+/// The question a broker asks first: its id, and its neutral code.
+pub(crate) fn challenge(told: &abi::Progress) -> Option<(&str, String)> {
+    match told {
+        abi::Progress::Challenge(challenge) => Some((&challenge.id, code(&challenge.code))),
+        abi::Progress::Confirmed | abi::Progress::Accepted | abi::Progress::WaitingFor(_) => None,
+    }
+}
+
 fn memo(told: &[(String, String)]) -> Result<Memo, Lie> {
     bounded("adjusted.memo", told.len())?;
     match told.iter().find(|(k, v)| k.len() > MEMO_BYTES_MAX || v.len() > MEMO_BYTES_MAX) {
@@ -156,6 +170,8 @@ fn code(text: &str) -> String {
 }
 
 fn cut(text: &str) -> String {
-    let text = text.get(..text.floor_char_boundary(TEXT_BYTES_MAX)).unwrap_or(text);
-    text.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect()
+    log::cut(text, TEXT_BYTES_MAX)
+        .chars()
+        .map(|c| if c.is_control() && c != '\n' { ' ' } else { c })
+        .collect()
 }

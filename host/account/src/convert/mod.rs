@@ -10,7 +10,7 @@ mod order;
 mod outgoing;
 mod ties;
 
-pub(crate) use answer::{adjusted, fault_of, found_legs, placed, plain_fault};
+pub(crate) use answer::{adjusted, challenge, fault_of, found_legs, placed, plain_fault};
 pub(crate) use market::{account_info, balance, bar, fill, instrument, position, quote};
 pub(crate) use number::{nanos, time};
 pub(crate) use order::{leg, report};

@@ -6,6 +6,7 @@ use bracketd_core::ids::{BrokerOrderId, ClientOrderId, Symbol};
 use bracketd_core::order::{OrderKind, OrderStatus, Role, Side, TimeInForce};
 
 use crate::bindings::bracketd::broker::types as abi;
+use crate::convert::answer::words;
 use crate::convert::number::{id, id_or_none, price_or_none, quantity, time};
 use crate::convert::{Lie, Tie};
 
@@ -38,7 +39,7 @@ pub(crate) fn report(order: &abi::Order) -> Result<(OrderReport, Tie), Lie> {
         avg_price: price_or_none("order.avg-price", order.avg_price)?,
         limit: price_or_none("order.limit-price", order.limit_price)?,
         trigger: price_or_none("order.stop-price", order.stop_price)?,
-        reject: order.reject.as_ref().map(|detail| format!("{}: {}", detail.code, detail.message)),
+        reject: order.reject.as_ref().map(words),
         updated_at: time(order.updated_at),
     };
     Ok((report, Tie { group, link: order.link }))

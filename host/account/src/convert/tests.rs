@@ -202,6 +202,25 @@ fn market_data_that_cannot_be_true_is_named_by_its_field() {
 }
 
 #[test]
+fn the_words_of_a_rejected_order_are_bounded() {
+    let mut order = good_order();
+    let long = "x".repeat(1 << 20);
+    order.reject = Some(abi::Detail {
+        code: format!("NO FUNDS\n{long}"),
+        message: format!("said\u{1b}[2J {long}"),
+        http_status: None,
+        broker_code: None,
+        legs_now: None,
+        blocking: Vec::new(),
+        ext: Vec::new(),
+    });
+    let (report, _) = report(&order).unwrap();
+    let words = report.reject.unwrap();
+    assert!(words.starts_with("NOFUNDS"), "{}", &words[..40]);
+    assert!(words.len() < 1_000 && !words.contains('\u{1b}'), "{} bytes", words.len());
+}
+
+#[test]
 fn a_no_keeps_its_words_but_not_what_cannot_be_true() {
     let told = abi::Fault::Rejected(abi::Detail {
         code: "stop through-market!".to_owned(),

@@ -68,15 +68,15 @@ impl Kv {
         Self { inner: Mutex::new(inner), keys_max: self.keys_max, bytes_max: self.bytes_max }
     }
 
-    /// Puts back what an earlier run stored.
-    pub(crate) fn restore(&self, entries: Vec<KvEntry>) {
-        let mut inner = lock(&self.inner);
-        *inner = Inner::default();
+    /// With what an earlier run stored.
+    pub(crate) fn holding(self, entries: Vec<KvEntry>) -> Self {
+        let mut inner = Inner::default();
         for KvEntry { key, value, revision } in entries {
             inner.bytes += key.len() + value.len();
             inner.last_revision = inner.last_revision.max(revision);
             inner.entries.insert(key, (value, revision));
         }
+        Self { inner: Mutex::new(inner), ..self }
     }
 
     fn put(&self, key: String, value: Vec<u8>, expect: Option<u64>) -> Result<u64, kv::KvError> {
@@ -198,8 +198,7 @@ mod tests {
         let revision = kv.put("k".into(), b"v".to_vec(), None).unwrap();
         let stored = kv.changed().unwrap();
         assert_eq!(kv.changed(), None);
-        let again = Kv::new(8, 1_000);
-        again.restore(stored);
+        let again = Kv::new(8, 1_000).holding(stored);
         assert!(again.put("k".into(), b"w".to_vec(), Some(revision)).unwrap() > revision);
     }
 }

@@ -10,26 +10,46 @@ use crate::guest::Cut;
 /// Sums what an instance has.
 #[derive(Debug)]
 pub(crate) struct Limiter {
-    memory_left: usize,
-    elements_left: usize,
-    /// Whether something was refused.
-    pub refused: bool,
+    memory: Room,
+    elements: Room,
+    /// What was refused, if something was.
+    pub refused: Option<Cut>,
+}
+
+/// How much there is of something.
+#[derive(Debug)]
+struct Room {
+    limit: usize,
+    left: usize,
+}
+
+impl Room {
+    fn new(limit: usize) -> Self {
+        Self { limit, left: limit }
+    }
+
+    fn take(&mut self, current: usize, desired: usize) -> bool {
+        let rest = self.left.checked_sub(desired.saturating_sub(current));
+        self.left = rest.unwrap_or(self.left);
+        rest.is_some()
+    }
 }
 
 impl Limiter {
     /// A limiter with this much to give.
     pub(crate) fn new(memory_bytes: usize, table_elements: usize) -> Self {
-        Self { memory_left: memory_bytes, elements_left: table_elements, refused: false }
+        let (memory, elements) = (Room::new(memory_bytes), Room::new(table_elements));
+        Self { memory, elements, refused: None }
     }
 
-    fn take(&mut self, current: usize, desired: usize, memory: bool) -> wasmtime::Result<bool> {
-        let left = if memory { &mut self.memory_left } else { &mut self.elements_left };
-        let Some(rest) = left.checked_sub(desired.saturating_sub(current)) else {
-            self.refused = true;
-            return Err(wasmtime::Error::new(Cut::Memory));
-        };
-        *left = rest;
-        Ok(true)
+    /// Memory in use, in bytes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.memory.limit - self.memory.left
+    }
+
+    fn refuse(&mut self, cut: Cut) -> wasmtime::Result<bool> {
+        self.refused = Some(cut);
+        Err(wasmtime::Error::new(cut))
     }
 }
 
@@ -40,7 +60,10 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        self.take(current, desired, true)
+        if self.memory.take(current, desired) {
+            return Ok(true);
+        }
+        self.refuse(Cut::Memory { limit_bytes: self.memory.limit })
     }
 
     fn table_growing(
@@ -49,7 +72,10 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        self.take(current, desired, false)
+        if self.elements.take(current, desired) {
+            return Ok(true);
+        }
+        self.refuse(Cut::Tables { limit: self.elements.limit })
     }
 
     fn instances(&self) -> usize {

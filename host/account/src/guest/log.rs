@@ -4,6 +4,7 @@
 //! It never waits: a full channel or a chatty guest loses lines, which are counted. A chatty guest
 //! costs the host no line: each has a rate of its own.
 
+use std::borrow::Cow;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -173,9 +174,16 @@ impl log::Host for GuestState {
     }
 }
 
-/// The longest start of `text` that fits and ends on a character.
-pub(crate) fn cut(text: &str, max: usize) -> &str {
-    text.get(..text.floor_char_boundary(max)).unwrap_or(text)
+/// What ends a text that was cut.
+const CUT: &str = "…";
+
+/// The text, or as many of its characters as fit into that many bytes with the sign of the cut.
+pub(crate) fn cut(text: &str, max: usize) -> Cow<'_, str> {
+    if text.len() <= max {
+        return text.into();
+    }
+    let end = text.floor_char_boundary(max.saturating_sub(CUT.len()));
+    format!("{}{CUT}", text.get(..end).unwrap_or_default()).into()
 }
 
 #[cfg(test)]
@@ -224,7 +232,7 @@ mod tests {
         for (text, max, want) in [
             ("key PK-123456!", 99, "key [secret]!"),
             // The cut falls into the secret.
-            ("key PK-123456!", 8, "key [sec"),
+            ("key PK-123456!", 11, "key [sec…"),
             ("a\nERROR forged\u{1b}[2J", 99, "a ERROR forged [2J"),
         ] {
             assert_eq!(clean(&secrets, text, max), want);
@@ -232,8 +240,10 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_ends_on_a_character() {
-        for (text, max, want) in [("abc", 2, "ab"), ("aé", 2, "a"), ("ab", 9, "ab")] {
+    fn a_cut_ends_on_a_character_and_says_so() {
+        for (text, max, want) in
+            [("abcdef", 5, "ab…"), ("aééé", 5, "a…"), ("abcde", 5, "abcde"), ("ab", 9, "ab")]
+        {
             assert_eq!(cut(text, max), want);
         }
     }

@@ -4,6 +4,7 @@
 //! account, and every import asks for the remaining budget before it works.
 
 mod clock;
+mod enough;
 pub(crate) mod http;
 pub(crate) mod kv;
 mod limiter;
@@ -18,6 +19,8 @@ use crate::hook::{HostCall, Moment, Verdict};
 use crate::shared::Shared;
 use crate::wire::flight::Flight;
 
+pub(crate) use enough::Enough;
+pub use http::RequestSeen;
 pub(crate) use limiter::Limiter;
 pub use log::{LogLevel, LogLine, LogSource};
 
@@ -36,16 +39,37 @@ pub(crate) enum Mode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Cut {
     /// The CPU budget is used up.
-    #[error("the call used up its CPU budget")]
-    Cpu,
+    #[error("the call used up its CPU budget of {budget_ms} ms")]
+    Cpu {
+        /// The budget.
+        budget_ms: u64,
+    },
     /// The total budget is used up.
-    #[error("the call used up its time")]
-    Deadline,
+    #[error("the call used up its time of {budget_ms} ms, waiting for the broker included")]
+    Deadline {
+        /// The budget.
+        budget_ms: u32,
+    },
     /// More memory was asked for than the instance may have.
-    #[error("the instance asked for more memory than it may have")]
-    Memory,
+    #[error("the instance asked for more memory than its limit of {} MiB", .limit_bytes >> 20)]
+    Memory {
+        /// The limit, over all its memories.
+        limit_bytes: usize,
+    },
+    /// More table elements were asked for than the instance may have.
+    #[error("the instance asked for more table elements than its limit of {limit}")]
+    Tables {
+        /// The limit, over all its tables.
+        limit: usize,
+    },
+    /// Arguments of an import, or an answer, were larger than the host takes.
+    #[error("the plugin handed the host more than {} KiB at once", .limit_bytes >> 10)]
+    Handed {
+        /// The limit.
+        limit_bytes: usize,
+    },
     /// An import was called where none may be.
-    #[error("a host import was called in `describe`, which must be pure")]
+    #[error("a host import was called in `describe` or at the start, where none may be")]
     Pure,
     /// A hook let the call die.
     #[error("the call was killed at {0}")]
@@ -63,12 +87,16 @@ pub(crate) struct Call {
     pub deadline: Instant,
     /// Whether that was put off, for a request that ended late.
     pub is_put_off: bool,
-    /// Epoch ticks of CPU time left.
+    /// How long that was from the start of the call, in milliseconds.
+    pub budget_ms: u32,
+    /// CPU time that the call may take, in milliseconds.
+    pub cpu_ms: u64,
+    /// Epoch ticks of it that are left.
     pub ticks_left: u64,
     /// Requests that were sent, or tried.
     pub requests: u32,
-    /// Whether the broker answered one of them with "too many".
-    pub limited: bool,
+    /// Whether the broker had enough, by what it answered one of them.
+    pub limited: Option<Enough>,
     /// The one write of this call.
     pub write: Option<WriteSeen>,
     /// Why the host ended it.
@@ -92,9 +120,11 @@ impl Call {
             mode: Mode::Pure,
             deadline: Instant::now(),
             is_put_off: false,
+            budget_ms: 0,
+            cpu_ms: 0,
             ticks_left: 0,
             requests: 0,
-            limited: false,
+            limited: None,
             write: None,
             cut: None,
         }
@@ -114,8 +144,9 @@ impl Call {
     pub(crate) fn remaining(&mut self) -> Result<Duration, Cut> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            self.cut = Some(Cut::Deadline);
-            return Err(Cut::Deadline);
+            let cut = Cut::Deadline { budget_ms: self.budget_ms };
+            self.cut = Some(cut);
+            return Err(cut);
         }
         Ok(left)
     }
@@ -132,6 +163,8 @@ pub(crate) struct GuestState {
     pub call: Call,
     /// Memory and tables.
     pub limiter: Limiter,
+    /// The requests of the instance, where somebody wants to see them.
+    pub trace: Option<Vec<RequestSeen>>,
     started: Instant,
 }
 
@@ -139,7 +172,8 @@ impl GuestState {
     /// The data of a fresh instance.
     pub(crate) fn new(shared: Arc<Shared>, generation: u64) -> Self {
         let limiter = Limiter::new(shared.limits.memory_bytes, shared.limits.table_elements);
-        Self { shared, generation, call: Call::idle(), limiter, started: Instant::now() }
+        let (call, started) = (Call::idle(), Instant::now());
+        Self { shared, generation, call, limiter, trace: None, started }
     }
 
     /// The entry of every import: ends the call when it may not go on.

@@ -3,6 +3,8 @@
 //! Apart because the answers are for a person who named the wrong file or copied half of it. What
 //! the sections hold is the compiler's business.
 
+use wasmtime::Engine;
+
 use crate::plugin::{LoadError, PLUGIN_BYTES_MAX};
 
 const MAGIC: &[u8] = b"\0asm";
@@ -13,6 +15,9 @@ const HEADER_BYTES: usize = 8;
 pub(crate) fn check(wasm: &[u8]) -> Result<(), LoadError> {
     if wasm.len() > PLUGIN_BYTES_MAX {
         return Err(LoadError::TooLarge { bytes: wasm.len() });
+    }
+    if Engine::detect_precompiled(wasm).is_some() {
+        return Err(LoadError::Precompiled);
     }
     if !wasm.starts_with(MAGIC) {
         let found = wasm.iter().take(4).map(|b| format!("{b:02x}")).collect::<Vec<_>>();

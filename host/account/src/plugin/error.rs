@@ -14,6 +14,12 @@ pub enum LoadError {
         /// The first bytes in hex.
         found: String,
     },
+    /// The file is code that some wasmtime compiled.
+    #[error(
+        "code that wasmtime compiled (.cwasm), expected the .wasm component that it was made from: \
+         nobody can check what compiled code does; name the .wasm file"
+    )]
+    Precompiled,
     /// The file is a core module, not a component.
     #[error(
         "a core WebAssembly module (version {version}), expected a component; turn it into one \
@@ -45,12 +51,14 @@ pub enum LoadError {
         found: String,
     },
     /// An export of the ABI is missing.
-    #[error("export {name} is missing; expected `{expected}` in {ABI}/account")]
+    #[error("export {name} is missing; expected `{expected}` in {ABI}/{interface}")]
     MissingExport {
         /// The function.
         name: String,
         /// Its line in the WIT.
         expected: String,
+        /// The interface it belongs to.
+        interface: &'static str,
     },
     /// An export has other parameters or results than the ABI.
     #[error("export {name} is `{found}`, expected `{expected}`; rebuild it with the WIT of {ABI}")]

@@ -13,6 +13,8 @@ use wasmtime::component::{Component, ComponentNamedList, Lift, Lower};
 
 use crate::bindings::bracketd::broker::types as abi;
 use crate::bindings::exports::bracketd::broker::account;
+use crate::bindings::streaming::exports::bracketd::broker::streams;
+use crate::plugin::examine::{ExportSeen, ImportSeen};
 use crate::plugin::{ABI, LoadError};
 
 const WIT: &str = include_str!("../../../../plugins/wit/v1/account.wit");
@@ -59,31 +61,146 @@ const FUNCTIONS: [(&str, Check); 19] = [
     ("get-balance", is::<(Ctx,), Result<account::Balance, abi::Fault>>),
 ];
 
-/// Checks everything and answers the names of the imports.
-pub(crate) fn check(engine: &Engine, component: &Component) -> Result<Vec<String>, LoadError> {
+/// The same of the optional `streams` interface.
+const STREAM_FUNCTIONS: [(&str, Check); 3] = [
+    ("open", is::<(Ctx, Vec<String>), Result<Vec<streams::Socket>, abi::Fault>>),
+    ("on-frame", is::<(Ctx, String, streams::Frame), Result<streams::Step, abi::Fault>>),
+    ("on-tick", is::<(Ctx, String), Result<streams::Step, abi::Fault>>),
+];
+
+/// What a component imports and exports, and everything that is wrong with it.
+pub(crate) struct Look {
+    /// Names of the imported interfaces.
+    pub imports: Vec<String>,
+    /// Names of the exported interfaces.
+    pub exports: Vec<String>,
+    /// The imports, one by one.
+    pub imports_seen: Vec<ImportSeen>,
+    /// The functions of the `account` interface and of optional ones that it has, one by one.
+    pub exports_seen: Vec<ExportSeen>,
+    /// Whether it has the optional `streams` interface.
+    pub can_stream: bool,
+    /// Everything that is wrong, the first thing to see to first.
+    pub problems: Vec<LoadError>,
+}
+
+/// How much is put into words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Words {
+    /// Only what is wrong: a load has no time for more.
+    Problems,
+    /// Everything.
+    All,
+}
+
+/// An interface of the ABI: what a component has of it, and what it must have.
+struct Interface {
+    name: &'static str,
+    instance: Option<ComponentInstance>,
+    functions: &'static [(&'static str, Check)],
+}
+
+/// Looks at everything.
+pub(crate) fn look(engine: &Engine, component: &Component, words: Words) -> Look {
     let ty = component.component_type();
-    let account = abi_instance(engine, component)?;
+    let mut problems = Vec::new();
+    let account = abi_instance(engine, component).map_err(|error| problems.push(error)).ok();
+    let (imports, imports_seen) = look_at_imports(engine, component, words, &mut problems);
+    let wanted = interface("streams");
+    let streams = ty.exports(engine).find(|(name, _)| *name == wanted).map(|(_, item)| item.ty);
+    let streams = match streams {
+        Some(ComponentItem::ComponentInstance(instance)) => Some(instance),
+        Some(_) | None => None,
+    };
+    let can_stream = streams.is_some();
+    let interfaces = [
+        Interface { name: "account", instance: account, functions: &FUNCTIONS },
+        Interface { name: "streams", instance: streams, functions: &STREAM_FUNCTIONS },
+    ];
+    let mut exports_seen = Vec::new();
+    for interface in &interfaces {
+        let cx = ty.instance_type();
+        exports_seen.extend(look_at_exports(engine, interface, &cx, words, &mut problems));
+    }
+    Look {
+        imports,
+        exports: ty.exports(engine).map(|(name, _)| name.to_owned()).collect(),
+        imports_seen,
+        exports_seen,
+        can_stream,
+        problems,
+    }
+}
+
+fn look_at_imports(
+    engine: &Engine,
+    component: &Component,
+    words: Words,
+    problems: &mut Vec<LoadError>,
+) -> (Vec<String>, Vec<ImportSeen>) {
     let offered: Vec<String> = OFFERED.iter().map(|name| interface(name)).collect();
-    let mut imports = Vec::new();
-    for (name, _) in ty.imports(engine) {
-        if !offered.iter().any(|o| o == name) {
-            return Err(LoadError::UnknownImport { name: name.to_owned(), offered });
-        }
+    let (mut imports, mut seen) = (Vec::new(), Vec::new());
+    for (name, item) in component.component_type().imports(engine) {
+        let is_offered = offered.iter().any(|o| o == name);
         imports.push(name.to_owned());
-    }
-    let cx = ty.instance_type();
-    for (name, matches) in FUNCTIONS {
-        let expected = expected_line(name);
-        let name = (*name).to_owned();
-        match account.get_export(engine, &name).map(|export| export.ty) {
-            Some(ComponentItem::ComponentFunc(func)) if matches(&func, &cx) => {}
-            Some(ComponentItem::ComponentFunc(func)) => {
-                return Err(LoadError::WrongSignature { name, expected, found: show(&func) });
-            }
-            Some(_) | None => return Err(LoadError::MissingExport { name, expected }),
+        if is_offered && words == Words::Problems {
+            continue;
         }
+        let name = name.to_owned();
+        if !is_offered {
+            let offered = offered.clone();
+            problems.push(LoadError::UnknownImport { name: name.clone(), offered });
+        }
+        seen.push(ImportSeen { name, functions: functions_of(engine, &item.ty), is_offered });
     }
-    Ok(imports)
+    (imports, seen)
+}
+
+/// The functions of an interface that is there.
+fn look_at_exports(
+    engine: &Engine,
+    interface: &Interface,
+    cx: &InstanceType<'_>,
+    words: Words,
+    problems: &mut Vec<LoadError>,
+) -> Vec<ExportSeen> {
+    let mut seen = Vec::new();
+    for (name, matches) in interface.instance.iter().flat_map(|_| interface.functions) {
+        let export = interface.instance.as_ref().and_then(|of| of.get_export(engine, name));
+        let func = match export.map(|export| export.ty) {
+            Some(ComponentItem::ComponentFunc(func)) => Some(func),
+            Some(_) | None => None,
+        };
+        let fits = func.as_ref().is_some_and(|func| matches(func, cx));
+        if fits && words == Words::Problems {
+            continue;
+        }
+        let (name, expected, found) =
+            ((*name).to_owned(), expected_line(name), func.as_ref().map(show));
+        let (of, wrong) = (interface.name, (name.clone(), expected.clone()));
+        match &found {
+            Some(_) if fits => {}
+            Some(found) => {
+                let (name, expected) = wrong;
+                problems.push(LoadError::WrongSignature { name, expected, found: found.clone() });
+            }
+            None => {
+                let (name, expected) = wrong;
+                problems.push(LoadError::MissingExport { name, expected, interface: of });
+            }
+        }
+        seen.push(ExportSeen { name, expected, found, fits });
+    }
+    seen
+}
+
+fn functions_of(engine: &Engine, item: &ComponentItem) -> Vec<String> {
+    let ComponentItem::ComponentInstance(instance) = item else { return Vec::new() };
+    let functions = instance.exports(engine).filter_map(|(name, item)| match item.ty {
+        ComponentItem::ComponentFunc(func) => Some(format!("{name}: {}", show(&func))),
+        _ => None,
+    });
+    functions.collect()
 }
 
 fn abi_instance(engine: &Engine, component: &Component) -> Result<ComponentInstance, LoadError> {
@@ -113,11 +230,13 @@ fn interface(name: &str) -> String {
     }
 }
 
-/// The function's line in the WIT.
-fn expected_line(name: &str) -> String {
-    let start = format!("{name}: func");
-    let line = WIT.lines().map(str::trim).find(|line| line.starts_with(&start));
-    line.unwrap_or(name).trim_end_matches(';').to_owned()
+/// The function as the WIT has it, on one line.
+pub(crate) fn expected_line(name: &str) -> String {
+    let start = format!("  {name}: func");
+    let found = WIT.find(&start).and_then(|at| WIT.get(at..));
+    let declared = found.and_then(|text| text.split(';').next()).unwrap_or(name);
+    let words: Vec<&str> = declared.split_whitespace().collect();
+    words.join(" ").replace("( ", "(").replace(", )", ")")
 }
 
 /// A function type in WIT words.
@@ -176,17 +295,36 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_function_that_takes_several_lines_in_the_wit_is_shown_on_one() {
+        for (name, want) in [
+            ("describe", "describe: func() -> info"),
+            (
+                "get-fills",
+                "get-fills: func(ctx: call-ctx, since: unix-nanos, cursor: option<string>) -> \
+                 result<fill-page, fault>",
+            ),
+            ("get-nothing", "get-nothing"),
+        ] {
+            assert_eq!(expected_line(name), want);
+        }
+    }
+
+    #[test]
     fn every_function_of_the_wit_is_checked_and_none_else() {
-        let interface = WIT.split("interface account {").nth(1).unwrap();
-        let interface = interface.split("\n}").next().unwrap();
-        let mut in_wit: Vec<&str> = interface
-            .lines()
-            .filter_map(|line| line.trim().split_once(": func"))
-            .map(|(name, _)| name)
-            .collect();
-        let mut checked: Vec<&str> = FUNCTIONS.iter().map(|(name, _)| *name).collect();
-        in_wit.sort_unstable();
-        checked.sort_unstable();
-        assert_eq!(checked, in_wit);
+        for (start, functions) in
+            [("interface account {", &FUNCTIONS[..]), ("interface streams {", &STREAM_FUNCTIONS)]
+        {
+            let interface = WIT.split(start).nth(1).unwrap();
+            let interface = interface.split("\n}").next().unwrap();
+            let mut in_wit: Vec<&str> = interface
+                .lines()
+                .filter_map(|line| line.trim().split_once(": func"))
+                .map(|(name, _)| name)
+                .collect();
+            let mut checked: Vec<&str> = functions.iter().map(|(name, _)| *name).collect();
+            in_wit.sort_unstable();
+            checked.sort_unstable();
+            assert_eq!(checked, in_wit);
+        }
     }
 }

@@ -4,8 +4,12 @@
 //! has its own error with the next step in it. Loading runs nothing of the plugin.
 
 mod binary;
+mod cache;
+mod capabilities;
 mod error;
-mod exports;
+mod examine;
+pub(crate) mod exports;
+mod sections;
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,12 +18,17 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, Linker};
 
-use crate::bindings::{BrokerAccount, BrokerAccountPre};
+use crate::bindings::streaming::StreamingIndices;
+use crate::bindings::{BrokerAccount, BrokerAccountIndices, BrokerAccountPre};
 use crate::guest::GuestState;
 use crate::host::Host;
 use crate::swap::PluginId;
 
+pub use cache::{CACHE_DIR, CACHE_KEY_FILE, CompiledCache};
+pub use capabilities::{Capabilities, CapabilityChange};
 pub use error::LoadError;
+pub use examine::{Examined, ExportSeen, ImportSeen};
+pub use sections::Section;
 
 /// The ABI that this host speaks.
 pub const ABI: &str = "bracketd:broker@0.9.0";
@@ -36,7 +45,12 @@ struct Inner {
     name: String,
     digest: String,
     imports: Vec<String>,
+    exports: Vec<String>,
+    is_from_cache: bool,
     pre: BrokerAccountPre<GuestState>,
+    account: BrokerAccountIndices,
+    /// Where its `streams` are, if it has them.
+    streams: Option<StreamingIndices>,
     /// Kept: without its epoch thread no budget of CPU time would ever end.
     host: Host,
 }
@@ -47,22 +61,52 @@ pub fn digest(wasm: &[u8]) -> String {
 }
 
 impl Plugin {
-    pub(crate) fn load(host: &Host, wasm: &[u8], name: &str) -> Result<Self, LoadError> {
+    pub(crate) fn load(
+        host: &Host,
+        wasm: &[u8],
+        name: &str,
+        cache: Option<&CompiledCache>,
+    ) -> Result<Self, LoadError> {
         let engine = host.engine();
         binary::check(wasm)?;
-        let component = Component::from_binary(engine, wasm)
-            .map_err(|e| LoadError::Compile { detail: format!("{e:#}") })?;
-        let imports = exports::check(engine, &component)?;
+        let digest = digest(wasm);
+        let kept = cache.and_then(|cache| cache.get(engine, &digest));
+        let is_from_cache = kept.is_some();
+        let component = kept.map_or_else(|| compile(engine, wasm), Ok)?;
+        // Also what comes from the cache: it may have been put there by a host of another ABI.
+        let found = exports::look(engine, &component, exports::Words::Problems);
+        if let Some(problem) = found.problems.into_iter().next() {
+            return Err(problem);
+        }
         let mut linker = Linker::<GuestState>::new(engine);
-        let compile = |e: wasmtime::Error| LoadError::Compile { detail: format!("{e:#}") };
+        let refused = |e: wasmtime::Error| LoadError::Compile { detail: format!("{e:#}") };
         BrokerAccount::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)
-            .map_err(compile)?;
+            .map_err(refused)?;
         let pre = linker
             .instantiate_pre(&component)
             .map_err(|e| LoadError::ImportType { detail: format!("{e:#}") })?;
-        let pre = BrokerAccountPre::new(pre).map_err(compile)?;
-        let (name, digest, host) = (name.to_owned(), digest(wasm), host.clone());
-        Ok(Self { inner: Arc::new(Inner { name, digest, imports, pre, host }) })
+        let account = BrokerAccountIndices::new(&pre).map_err(refused)?;
+        let streams =
+            found.can_stream.then(|| StreamingIndices::new(&pre)).transpose().map_err(refused)?;
+        let pre = BrokerAccountPre::new(pre).map_err(refused)?;
+        if let Some(cache) = cache.filter(|_| !is_from_cache) {
+            cache.put(engine, &digest, &component);
+        }
+        let (name, host) = (name.to_owned(), host.clone());
+        let (imports, exports) = (found.imports, found.exports);
+        Ok(Self {
+            inner: Arc::new(Inner {
+                name,
+                digest,
+                imports,
+                exports,
+                is_from_cache,
+                pre,
+                account,
+                streams,
+                host,
+            }),
+        })
     }
 
     /// The name it was loaded under.
@@ -90,6 +134,26 @@ impl Plugin {
         &self.inner.imports
     }
 
+    /// The interfaces it exports: the `account` interface and, where it has them, optional ones.
+    pub fn exports(&self) -> &[String] {
+        &self.inner.exports
+    }
+
+    /// Whether it was compiled before and only read back.
+    pub fn is_from_cache(&self) -> bool {
+        self.inner.is_from_cache
+    }
+
+    /// Whether it has the optional `streams` interface.
+    pub fn can_stream(&self) -> bool {
+        self.inner.streams.is_some()
+    }
+
+    /// Where its exports are.
+    pub(crate) fn indices(&self) -> (&BrokerAccountIndices, Option<&StreamingIndices>) {
+        (&self.inner.account, self.inner.streams.as_ref())
+    }
+
     pub(crate) fn pre(&self) -> &BrokerAccountPre<GuestState> {
         &self.inner.pre
     }
@@ -97,6 +161,11 @@ impl Plugin {
     pub(crate) fn engine(&self) -> &Engine {
         self.inner.host.engine()
     }
+}
+
+fn compile(engine: &Engine, wasm: &[u8]) -> Result<Component, LoadError> {
+    Component::from_binary(engine, wasm)
+        .map_err(|e| LoadError::Compile { detail: format!("{e:#}") })
 }
 
 impl fmt::Debug for Plugin {

@@ -31,6 +31,9 @@ impl fmt::Display for PluginId {
 /// What an operator consents to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Terms {
+    /// The plugin may do what the one before could not: import more, serve more interfaces, declare
+    /// more features.
+    pub accept_more: bool,
     /// The plugin may answer otherwise than the one before, or do less.
     pub accept_differences: bool,
 }

@@ -74,6 +74,13 @@ fn swap(
         Err(why) => return Err(why),
     };
     if !is_back {
+        let more = shadow::more(shared, &candidate);
+        if !more.is_empty() && !order.terms.accept_more {
+            return Err(format!(
+                "it can do more than the one that runs ({}); pin it, or say --accept-more",
+                more.join(", ")
+            ));
+        }
         let found = shadow::compare(shared, &mut candidate)?;
         if !found.is_empty() && !order.terms.accept_differences {
             return Err(format!("it answers differently: {}", found.join("; ")));
@@ -95,7 +102,8 @@ fn swap(
 /// Instances that are connected ahead: one for each thread.
 fn instances(drive: Drive) -> impl Fn(bool) -> usize {
     move |concurrent| {
-        let readers = if drive == Drive::Timer { 3 } else { 2 };
+        // Fills, reads, prices, streams.
+        let readers = if drive == Drive::Timer { 4 } else { 2 };
         readers + if concurrent { crate::account::WRITE_INSTANCES } else { 1 }
     }
 }

@@ -17,7 +17,7 @@ use bracketd_core::time::Timestamp;
 use crate::actor::reads::{self, PAGES_MAX};
 use crate::convert;
 use crate::instance::Instance;
-use crate::plugin::Plugin;
+use crate::plugin::{Capabilities, Plugin};
 use crate::scheduler::Caller;
 use crate::shared::Shared;
 use crate::slot::{Slot, Turn};
@@ -100,6 +100,12 @@ fn slot(shared: &Arc<Shared>) -> Slot {
 
 fn words(fault: &Fault) -> String {
     format!("{}: {}", fault.code, fault.message)
+}
+
+/// What a plugin can do that the one that runs cannot.
+pub(crate) fn more(shared: &Shared, candidate: &Candidate) -> Vec<String> {
+    let before = Capabilities::of(&shared.running.plugin(), &shared.running.info());
+    Capabilities::of(&candidate.plugin, &candidate.info).change_from(&before).more
 }
 
 /// What a plugin no longer says it can do: rows in the ledger rely on it.

@@ -75,6 +75,11 @@ fn serve(stream: &TcpStream, seen: &Mutex<Vec<Seen>>, gate: &(Mutex<bool>, Condv
             }
             "/echo" => ("200 OK", "x-echo: S3CRET-VALUE\r\n", echo),
             "/limited" => ("429 Too Many Requests", "", "{}".to_owned()),
+            "/limited/for-7-s" => ("429 Too Many Requests", "retry-after: 7\r\n", "{}".to_owned()),
+            "/last" => {
+                let used_up = "x-ratelimit-remaining: 0\r\nx-ratelimit-reset: 4\r\n";
+                ("200 OK", used_up, "{}".to_owned())
+            }
             "/redirect" => ("302 Found", "location: /elsewhere\r\n", String::new()),
             "/large" => ("200 OK", "", "x".repeat(20 << 20)),
             "/drop" => return,

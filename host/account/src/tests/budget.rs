@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use bracketd_core::broker::BrokerEvent;
 use bracketd_core::command::{Answer, Call, NewOrder, Read, Urgency};
+use bracketd_core::ids::TransactionId;
 use bracketd_core::money::Quantity;
 use bracketd_core::order::{OrderKind, Side, TimeInForce};
 
@@ -156,6 +157,25 @@ fn g8_what_waits_is_taken_back_when_nothing_may_go_out_any_more() {
 }
 
 #[test]
+fn s3_what_waits_of_a_transaction_that_was_sold_is_taken_back_but_for_its_cancels() {
+    let clock = Clock::new();
+    let stage = stage(&clock, 200);
+    for transaction in 1..=60 {
+        stage.send(transaction, Urgency::Tighten, "P/trail");
+    }
+    until_held(&stage, 60 - 24);
+    stage.send_call(900, Urgency::Routine, entry());
+    stage.send(901, Urgency::Routine, "P/cancel");
+    until_held(&stage, 62 - 24);
+    for transaction in [900, 901] {
+        stage.account.try_send(ToAccount::TakeBack(TransactionId(transaction))).unwrap();
+    }
+    let Answer::NotSent { fault, .. } = stage.answer_to("900") else { panic!("it was sent") };
+    assert_eq!(fault.code, "TAKEN_BACK");
+    until_held(&stage, 61 - 24);
+}
+
+#[test]
 fn an_entry_that_waited_too_long_for_the_budget_is_not_sent() {
     let clock = Clock::new();
     let stage = stage(&clock, 200);
@@ -179,6 +199,22 @@ fn g5_too_many_is_heard_even_where_the_plugin_makes_something_else_of_it() {
     stage.look_up("G/limited");
     let budget = stage.account.status().budget;
     assert_eq!((budget.limited, budget.limited_until.is_some()), (1, true));
+}
+
+#[test]
+fn g5_the_headers_of_an_answer_say_how_long_nothing_is_sent() {
+    for (order, ms, limited) in [("G/limited/for-7-s", 7_000, 1), ("G/last", 4_000, 1)] {
+        let clock = Clock::new();
+        let stage = stage(&clock, 200);
+        stage.look_up(order);
+        stage.send(1, Urgency::Unprotected, "P/orders");
+        clock.pass_ms(ms - 1);
+        until_held(&stage, 1);
+        assert_eq!(stage.broker.lines().len(), 1, "{order}");
+        clock.pass_ms(1);
+        assert_eq!(stage.answer().0, "1");
+        assert_eq!(stage.account.status().budget.limited, limited, "{order}");
+    }
 }
 
 #[test]

@@ -21,8 +21,15 @@ pub(super) struct Guest {
     pub concurrent: bool,
     /// A text that changes nothing but the file's digest.
     pub note: &'static str,
+    /// Fields of a module that take the place of what the guest has under their export names; its
+    /// imports come first.
+    pub hostile: String,
     /// Words of the WIT to replace, for another version of the ABI.
     pub edit: Vec<(&'static str, &'static str)>,
+    /// The socket that it wants: where it goes, and its hello; none = it cannot stream.
+    pub stream: Option<(String, String)>,
+    /// Whether its socket ticks, and each tick sends `s`.
+    pub ticks: bool,
 }
 
 impl Guest {
@@ -77,8 +84,23 @@ impl Guest {
         }
         let mut resolve = Resolve::default();
         let package = resolve.push_str("broker.wit", &both).unwrap();
-        let world = resolve.select_world(&[package], Some("broker-account")).unwrap();
+        let world = resolve.select_world(&[package], Some(self.world())).unwrap();
         (resolve, world)
+    }
+
+    fn world(&self) -> &'static str {
+        if self.stream.is_some() { "broker-account-streaming" } else { "broker-account" }
+    }
+
+    fn streams(&self) -> String {
+        let Some((url, hello)) = &self.stream else { return String::new() };
+        let data = |text: &str| text.replace('"', "\\22");
+        STREAMS
+            .replace("HELLO_LENGTH", &hello.len().to_string())
+            .replace("HELLO", &data(hello))
+            .replace("SOCKET_LENGTH", &url.len().to_string())
+            .replace("SOCKET", &data(url))
+            .replace("TICKS", if self.ticks { "1" } else { "0" })
     }
 
     fn text(&self, resolve: &Resolve, world: WorldId) -> String {
@@ -93,12 +115,22 @@ impl Guest {
             .find(|(_, i)| i.name.as_deref() == Some("account"))
             .unwrap()
             .1;
+        let (imports, fields) = split(&self.hostile);
+        let (mut body, fields) = (strip(BODY), fields.replace("ACCOUNT", &interface("account")));
+        let name_of = |field: &str| field.split('"').nth(1).unwrap_or_default().to_owned();
+        let taken: Vec<String> =
+            fields.split("(func (export").skip(1).map(|f| name_of(&format!("({f}"))).collect();
+        body = body.replace("ACCOUNT", &interface("account"));
+        for name in &taken {
+            body = without(&body, &format!("(func (export \"{name}\")"));
+        }
         let mut stubs = String::new();
         for (func, decl) in &account.functions {
             let custom = [
                 "describe",
                 "connect",
                 "cancel-order",
+                "confirm",
                 "get-order",
                 "get-orders",
                 "get-fills",
@@ -106,7 +138,8 @@ impl Guest {
                 "get-balance",
                 "get-prices",
             ];
-            if custom.contains(&func.as_str()) {
+            let full = format!("{}#{func}", interface("account"));
+            if custom.contains(&func.as_str()) || taken.contains(&full) {
                 continue;
             }
             let signature = resolve.wasm_signature(AbiVariant::GuestExport, decl);
@@ -126,13 +159,47 @@ impl Guest {
             )
             .unwrap();
         }
-        BODY.replace("ACCOUNT", &interface("account"))
+        body.replacen("(module", &format!("(module {imports}"), 1)
+            .replace("STUBS", &format!("{stubs}{fields}"))
+            .replace("STREAMS", &self.streams())
+            .replace("STREAM#", &format!("{}#", interface("streams")))
+            .replace("ACCOUNT", &interface("account"))
             .replace("HTTP", &interface("http"))
-            .replace("STUBS", &stubs)
+            .replace("HOST/", &format!("{name}/"))
+            .replace("@ABI", &format!("@{}", version.trim_end_matches('/')))
             .replace("FEATURES", if self.concurrent { "1" } else { "0" })
             .replace("URL_LENGTH", &self.url.len().to_string())
             .replace("URL", &self.url)
     }
+}
+
+/// The text without its comments, which may hold parentheses.
+fn strip(text: &str) -> String {
+    let lines = text.lines().map(|line| line.split(";;").next().unwrap_or_default());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The imports of a text, one a line, and the rest.
+fn split(text: &str) -> (String, String) {
+    let text = strip(text);
+    let (imports, rest): (Vec<&str>, Vec<&str>) =
+        text.lines().partition(|line| line.starts_with("(import"));
+    (imports.join("\n"), rest.join("\n"))
+}
+
+/// The text without the field that begins so, where it has it.
+fn without(text: &str, start: &str) -> String {
+    let Some(at) = text.find(start) else { return text.to_owned() };
+    let mut depth = 0;
+    let length = text[at..].find(|c| {
+        depth += match c {
+            '(' => 1,
+            ')' => -1,
+            _ => 0,
+        };
+        depth == 0
+    });
+    format!("{}{}", &text[..at], &text[at + length.unwrap() + 1..])
 }
 
 fn wasm_type(ty: WasmType) -> &'static str {
@@ -160,6 +227,8 @@ const BODY: &str = r#"(module
   (data (i32.const 1136) "Bearer {{secret:key}}")
   (data (i32.const 1168) "TOLD")
   (data (i32.const 1216) "concurrent-writes")
+  (data (i32.const 1256) "/reply")
+  (data (i32.const 1264) "ASKED")
   (data (i32.const 2048) "URL")
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
     (local $at i32)
@@ -260,6 +329,16 @@ const BODY: &str = r#"(module
         (i32.store8 (i32.const 4432) (i32.const 1))
         (i64.store (i32.const 4440) (i64.const 3000))
         (return (i32.const 4352))))
+    ;; Q: writes, and the broker asks first
+    (if (i32.eq (local.get $what) (i32.const 81))
+      (then
+        (call $request (i32.const 1112) (i32.const 4) (local.get $path) (local.get $path_len))
+        (memory.fill (i32.const 4352) (i32.const 0) (i32.const 128))
+        (i32.store8 (i32.const 4368) (i32.const 3))
+        (i32.store (i32.const 4372) (i32.const 1256)) (i32.store (i32.const 4376) (i32.const 6))
+        (i32.store (i32.const 4380) (i32.const 1264)) (i32.store (i32.const 4384) (i32.const 5))
+        (i32.store (i32.const 4388) (i32.const 1264)) (i32.store (i32.const 4392) (i32.const 5))
+        (return (i32.const 4352))))
     ;; everything else: done
     (memory.fill (i32.const 4352) (i32.const 0) (i32.const 128))
     (i32.const 4352))
@@ -267,6 +346,14 @@ const BODY: &str = r#"(module
   (func (export "ACCOUNT#cancel-order")
     (param i32 i32 i32 i32 i32 i32 i64 i32 i32) (result i32)
     (call $act (local.get 7) (local.get 8)))
+
+  ;; Writes to the question's id; then it is done.
+  (func (export "ACCOUNT#confirm")
+    (param i32 i32 i32 i32 i32 i32 i64 i32 i32 i32) (result i32)
+    (call $request (i32.const 1112) (i32.const 4) (local.get 7) (local.get 8))
+    (memory.fill (i32.const 4352) (i32.const 0) (i32.const 128))
+    (i32.store8 (i32.const 4360) (i32.const 1))
+    (i32.const 4352))
 
   (func (export "ACCOUNT#get-order")
     (param i32 i32 i32 i32 i32 i32 i64 i32 i32 i32) (result i32)
@@ -306,4 +393,77 @@ const BODY: &str = r#"(module
     (i64.store (i32.const 4568) (i64.const 5))
     (i64.store (i32.const 4584) (i64.const 1000))
     (i32.const 4352))
+STREAMS
 STUBS)"#;
+
+/// What a guest that streams has beside: 6144 the socket, 6208 its hello, 6272 the answer of
+/// `open`; 6400 a step, 6464 the frame it sends, 6528 its event; 7000 and 7400 texts. What it makes
+/// of a frame is the first letter of it, about the rest.
+const STREAMS: &str = r#"
+  (data (i32.const 6000) "s")
+  (data (i32.const 6008) "a")
+  (data (i32.const 7000) "SOCKET")
+  (data (i32.const 7400) "HELLO")
+  (func (export "STREAM#open")
+    (param i32 i32 i32 i32 i32 i32 i64 i32 i32) (result i32)
+    (memory.fill (i32.const 6144) (i32.const 0) (i32.const 256))
+    (i32.store (i32.const 6144) (i32.const 6000)) (i32.store (i32.const 6148) (i32.const 1))
+    (i32.store (i32.const 6152) (i32.const 7000))
+    (i32.store (i32.const 6156) (i32.const SOCKET_LENGTH))
+    (i32.store (i32.const 6168) (i32.const 6208)) (i32.store (i32.const 6172) (i32.const 1))
+    (i32.store8 (i32.const 6176) (i32.const TICKS)) (i32.store (i32.const 6180) (i32.const 1000))
+    (i32.store (i32.const 6212) (i32.const 7400))
+    (i32.store (i32.const 6216) (i32.const HELLO_LENGTH))
+    (i32.store (i32.const 6280) (i32.const 6144)) (i32.store (i32.const 6284) (i32.const 1))
+    (i32.const 6272))
+
+  (func (export "STREAM#on-frame")
+    (param i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i32 i32) (result i32)
+    (local $what i32) (local $rest i32) (local $len i32)
+    (local.set $what (i32.load8_u (local.get 10)))
+    (local.set $rest (i32.add (local.get 10) (i32.const 1)))
+    (local.set $len (i32.sub (local.get 11) (i32.const 1)))
+    (memory.fill (i32.const 6400) (i32.const 0) (i32.const 480))
+    ;; T: traps
+    (if (i32.eq (local.get $what) (i32.const 84)) (then (unreachable)))
+    ;; R: something was missed
+    (if (i32.eq (local.get $what) (i32.const 82))
+      (then (i32.store8 (i32.const 6424) (i32.const 1))))
+    ;; S: sends the rest
+    (if (i32.eq (local.get $what) (i32.const 83))
+      (then
+        (i32.store (i32.const 6416) (i32.const 6464)) (i32.store (i32.const 6420) (i32.const 1))
+        (i32.store (i32.const 6468) (local.get $rest))
+        (i32.store (i32.const 6472) (local.get $len))))
+    ;; O: an order with that id works, one of `a`; F: it is filled
+    (if (i32.or (i32.eq (local.get $what) (i32.const 79)) (i32.eq (local.get $what) (i32.const 70)))
+      (then
+        (i32.store (i32.const 6408) (i32.const 6528)) (i32.store (i32.const 6412) (i32.const 1))
+        (i32.store (i32.const 6536) (local.get $rest))
+        (i32.store (i32.const 6540) (local.get $len))
+        (i32.store (i32.const 6608) (i32.const 6008)) (i32.store (i32.const 6612) (i32.const 1))
+        (i32.store8 (i32.const 6619) (i32.const 3))
+        (i32.store (i32.const 6620) (i32.const 6008)) (i32.store (i32.const 6624) (i32.const 1))
+        (i64.store (i32.const 6640) (i64.const 1))
+        (if (i32.eq (local.get $what) (i32.const 70))
+          (then
+            (i32.store8 (i32.const 6619) (i32.const 8))
+            (i64.store (i32.const 6664) (i64.const 1))))
+        (i64.store (i32.const 6856) (i64.const 1000000))))
+    ;; U: cannot be read
+    (if (i32.eq (local.get $what) (i32.const 85))
+      (then
+        (i32.store (i32.const 6408) (i32.const 6528)) (i32.store (i32.const 6412) (i32.const 1))
+        (i32.store8 (i32.const 6528) (i32.const 3))
+        (i32.store (i32.const 6536) (local.get $rest))
+        (i32.store (i32.const 6540) (local.get $len))))
+    (i32.const 6400))
+
+  ;; Sends its own name.
+  (func (export "STREAM#on-tick")
+    (param i32 i32 i32 i32 i32 i32 i64 i32 i32) (result i32)
+    (memory.fill (i32.const 6400) (i32.const 0) (i32.const 480))
+    (i32.store (i32.const 6416) (i32.const 6464)) (i32.store (i32.const 6420) (i32.const 1))
+    (i32.store (i32.const 6468) (i32.const 6000)) (i32.store (i32.const 6472) (i32.const 1))
+    (i32.const 6400))
+"#;

@@ -10,8 +10,8 @@ use crossbeam_channel::{Receiver, bounded};
 use crate::tests::broker::Broker;
 use crate::tests::guest::Guest;
 use crate::{
-    AccountConfig, AccountHandle, ClockSource, Drive, Grant, Host, Limits, Plugin, PollConfig,
-    PollRequest, Secret, StepRead, ToAccount,
+    AccountConfig, AccountHandle, ClockSource, Drive, FrameRule, Grant, Host, Limits, LogLine,
+    Plugin, PollConfig, PollRequest, Secret, StartError, StepRead, ToAccount,
 };
 
 /// Longest wait for an event; only a failing test waits so long.
@@ -19,12 +19,30 @@ pub(super) const WAIT: Duration = Duration::from_secs(30);
 /// The secret of every test account.
 pub(super) const SECRET: &str = "S3CRET-VALUE";
 
+/// The configuration of an account that may reach the broker.
+pub(super) fn config(broker: &Broker) -> AccountConfig {
+    AccountConfig {
+        name: "a".into(),
+        settings: Vec::new(),
+        secrets: [("key".to_owned(), Secret::new(SECRET))].into(),
+        grants: vec![Grant::origin(&broker.url).unwrap().with_private()],
+        limits: Limits { cpu_ms: 50, single_write_budget_ms: 5_000, ..Limits::default() },
+        poll: PollConfig { drive: Drive::Steps, ..PollConfig::default() },
+        kv: Vec::new(),
+        clock: ClockSource::Wall,
+        log: None,
+        confirm: Vec::new(),
+        hook: None,
+    }
+}
+
 /// An account under test.
 pub(super) struct Stage {
     pub broker: Broker,
     pub account: AccountHandle,
     host: Host,
     events: Receiver<FromAccount>,
+    lines: Receiver<LogLine>,
 }
 
 impl Stage {
@@ -57,24 +75,46 @@ impl Stage {
         Self::at(Broker::start(), Guest { url: url.to_owned(), ..Guest::default() }, change)
     }
 
+    /// A guest that streams from that server and greets it with this, under the account's own
+    /// clock. What the server may be sent is `frames`; with `s` among them the socket ticks.
+    pub(super) fn streaming(
+        url: &str,
+        hello: &str,
+        frames: &[FrameRule],
+        change: impl FnOnce(&mut AccountConfig),
+    ) -> Self {
+        let broker = Broker::start();
+        let stream = Some((format!("{url}/stream"), hello.to_owned()));
+        let ticks = frames.contains(&FrameRule::Text("s".to_owned()));
+        let guest = Guest { url: broker.url.clone(), stream, ticks, ..Guest::default() };
+        Self::at(broker, guest, |config| {
+            let socket = Grant::origin(url).unwrap().with_private();
+            config.grants.push(Grant { frames: frames.to_vec(), ..socket });
+            config.poll = PollConfig { fills_ms: 2_000, ..PollConfig::default() };
+            config.limits.messages_per_minute = 100_000;
+            config.limits.reopen_ms = 10;
+            change(config);
+        })
+    }
+
     fn at(broker: Broker, guest: Guest, change: impl FnOnce(&mut AccountConfig)) -> Self {
-        let host = Host::new().unwrap();
+        Self::on(&Host::new().unwrap(), broker, &guest, change).unwrap()
+    }
+
+    /// An account of a host that has others.
+    pub(super) fn on(
+        host: &Host,
+        broker: Broker,
+        guest: &Guest,
+        change: impl FnOnce(&mut AccountConfig),
+    ) -> Result<Self, StartError> {
         let plugin = host.load(&guest.build(), "hostile").unwrap();
-        let mut config = AccountConfig {
-            name: "a".into(),
-            settings: Vec::new(),
-            secrets: [("key".to_owned(), Secret::new(SECRET))].into(),
-            grants: vec![Grant::origin(&broker.url).unwrap().with_private()],
-            limits: Limits { cpu_ms: 50, single_write_budget_ms: 5_000, ..Limits::default() },
-            poll: PollConfig { drive: Drive::Steps, ..PollConfig::default() },
-            clock: ClockSource::Wall,
-            log: None,
-            hook: None,
-        };
+        let (log, lines) = bounded(1_024);
+        let mut config = AccountConfig { log: Some(log), ..config(&broker) };
         change(&mut config);
         let (tell, events) = bounded(64);
-        let account = AccountHandle::start(&host, &plugin, config, tell).unwrap();
-        Self { broker, account, host, events }
+        let account = AccountHandle::start(host, &plugin, config, tell)?;
+        Ok(Self { broker, account, host: host.clone(), events, lines })
     }
 
     /// Another plugin for this account.
@@ -102,6 +142,19 @@ impl Stage {
             BrokerEvent::SwapRefused { text } => Some(Err(text)),
             _ => None,
         })
+    }
+
+    /// Waits for a line of the log with these words.
+    pub(super) fn line(&self, words: &str) -> String {
+        let mut seen = Vec::new();
+        let deadline = Instant::now() + WAIT;
+        while let Ok(line) = self.lines.recv_deadline(deadline) {
+            if line.message.contains(words) {
+                return line.message;
+            }
+            seen.push(line.message);
+        }
+        panic!("no line with {words:?}: {seen:#?}");
     }
 
     /// Calls `cancel-order` with this order, and waits for the answer.

@@ -88,7 +88,7 @@ fn a_plugin_that_can_do_less_is_refused_unless_somebody_accepts_it() {
     assert_eq!(stage.account.plugins().running.name, "hostile");
     assert!(matches!(stage.cancel("done"), Answer::Placed { .. }), "the old one goes on");
 
-    stage.account.swap(less(), Terms { accept_differences: true }).unwrap();
+    stage.account.swap(less(), Terms { accept_differences: true, ..plain() }).unwrap();
     stage.let_swap();
     stage.swapped().unwrap();
     assert!(!stage.account.info().features.has(Features::CONCURRENT_WRITES));
@@ -114,7 +114,8 @@ fn back_to_the_plugin_before_needs_no_word() {
 #[test]
 fn i9_a_plugin_that_took_over_and_proves_unsound_is_taken_back() {
     let stage = Stage::with(|_| {});
-    stage.account.swap(stage.plugin(|guest| guest.concurrent = true), plain()).unwrap();
+    let more = Terms { accept_more: true, ..plain() };
+    stage.account.swap(stage.plugin(|_| {}), more).unwrap();
     stage.let_swap();
     stage.swapped().unwrap();
     // One thread has to see three.
@@ -128,4 +129,16 @@ fn i9_a_plugin_that_took_over_and_proves_unsound_is_taken_back() {
     let text = stage.swapped().unwrap();
     assert!(text.contains("back to plugin hostile") && text.contains("unsound"), "{text}");
     assert!(matches!(stage.cancel("done"), Answer::Placed { .. }));
+}
+
+#[test]
+fn a_plugin_that_can_do_more_needs_somebody_who_accepts_that() {
+    let stage = Stage::new();
+    stage.account.swap(stage.plugin(|_| {}), plain()).unwrap();
+    let why = stage.swapped().unwrap_err();
+    assert!(why.contains("can do more") && why.contains("concurrent-writes"), "{why}");
+    let more = Terms { accept_more: true, ..plain() };
+    stage.account.swap(stage.plugin(|_| {}), more).unwrap();
+    stage.let_swap();
+    stage.swapped().unwrap();
 }

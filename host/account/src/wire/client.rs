@@ -2,6 +2,7 @@
 //!
 //! It decides nothing: grants were checked before, meaning is found later. It never retries.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
@@ -85,6 +86,8 @@ pub(crate) enum Why {
 pub(crate) struct Client {
     agent: Agent,
     pins: Pins,
+    /// For sockets: the same pins and the same rules.
+    resolver: PinnedResolver,
     response_bytes: usize,
 }
 
@@ -92,7 +95,8 @@ impl Client {
     /// A pool that may connect where the grants allow.
     pub(crate) fn new(grants: &[Grant], response_bytes: usize) -> Self {
         let pins = Pins::default();
-        let private = grants.iter().filter(|g| g.private).map(|g| g.host.clone()).collect();
+        let private: Vec<String> =
+            grants.iter().filter(|g| g.private).map(|g| g.host.clone()).collect();
         let config = Agent::config_builder()
             .max_redirects(0)
             .max_redirects_will_error(false)
@@ -108,9 +112,24 @@ impl Client {
             ().chain(TcpConnector::default())
                 .chain(RustlsConnector::default())
                 .chain(WitnessConnector);
-        let agent =
-            Agent::with_parts(config, connector, PinnedResolver::new(pins.clone(), private));
-        Self { agent, pins, response_bytes }
+        let resolver = || PinnedResolver::new(pins.clone(), private.clone());
+        let agent = Agent::with_parts(config, connector, resolver());
+        Self { agent, resolver: resolver(), pins, response_bytes }
+    }
+
+    /// The pinned addresses of a host, for a socket; `uri` is http or https.
+    pub(crate) fn addresses(
+        &self,
+        uri: &Uri,
+        timeout: Duration,
+    ) -> Result<Vec<SocketAddr>, String> {
+        let found = self.resolver.addresses(uri, self.agent.config(), timeout);
+        found.map_err(|error| error.to_string())
+    }
+
+    /// No address of this host answers: the next connection looks them up again.
+    pub(crate) fn unpin(&self, uri: &Uri) {
+        self.pins.drop_pin(uri);
     }
 
     /// Sends a request on this thread and reads the whole answer, all before `deadline`.

@@ -8,6 +8,7 @@ mod client;
 pub(crate) mod flight;
 mod resolver;
 mod sender;
+pub(crate) mod socket;
 mod witness;
 
 pub(crate) use client::{Client, Failure, Prepared, Reply, Why};

@@ -5,14 +5,15 @@
 //! pin is dropped after a failed connect, so a broker may move.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use ureq::Error;
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
+use ureq::{Error, Timeout};
 
 use crate::grant::is_private;
 use crate::lock::lock;
@@ -50,6 +51,21 @@ impl PinnedResolver {
         Self { pins, private_hosts, system: DefaultResolver::default() }
     }
 
+    /// The addresses of a host, within `timeout`, for a connection that is not made by ureq.
+    pub(crate) fn addresses(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: Duration,
+    ) -> Result<Vec<SocketAddr>, Error> {
+        let timeout = NextTimeout {
+            after: timeout.into(),
+            reason: Timeout::Resolve,
+            ..NextTimeout::default()
+        };
+        Ok(self.resolve(uri, config, timeout)?.iter().copied().collect())
+    }
+
     fn check(&self, host: &str, ips: impl IntoIterator<Item = IpAddr>) -> Result<(), Error> {
         let allowed = self.private_hosts.iter().any(|h| h.eq_ignore_ascii_case(host));
         match ips.into_iter().find(|ip| !allowed && is_private(*ip)) {
@@ -71,7 +87,7 @@ impl Resolver for PinnedResolver {
             return Ok(pinned.clone());
         }
         let found = self.system.resolve(uri, config, timeout)?;
-        self.check(uri.host().unwrap_or_default(), found.iter().map(std::net::SocketAddr::ip))?;
+        self.check(uri.host().unwrap_or_default(), found.iter().map(SocketAddr::ip))?;
         lock(&self.pins.0).insert(key, found.clone());
         Ok(found)
     }

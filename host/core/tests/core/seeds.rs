@@ -406,3 +406,21 @@ fn seed_60043958_a_look_up_that_comes_after_its_row_was_settled_is_news_all_the_
     b.tell(BrokerEvent::LookedUp { op: entry.op, found });
     assert_eq!(b.tx(id).held(), quantity("10"));
 }
+
+#[test]
+fn seed_80043368_a_growth_that_was_not_sent_does_not_explain_what_exits_sold() {
+    let mut b = Bench::new(&[ALPACA, &[Features::PROTECT_BESIDE_OPEN_ENTRY]].concat());
+    let first = opened(&mut b);
+    b.pass_ms(2_000);
+    let second = opened(&mut b);
+    b.person(Intent::Resize { transaction: second, quantity: quantity("15") });
+    assert_eq!(b.sent.len(), 1, "the growth waits for its turn");
+    // The venue lets both exits of a pair fill.
+    let (stop, target) = (sold(&b, second, 1), sold(&b, second, 2));
+    b.fill(&stop, "10", "95");
+    b.fill(&target, "10", "110");
+    reads_show(&mut b, "0", &[first, second]);
+    let codes: Vec<_> = b.last.facts.iter().map(|fact| fact.code.to_string()).collect();
+    assert!(codes.contains(&"netted".to_owned()), "{codes:?}");
+    assert!(!codes.contains(&"external".to_owned()), "{codes:?}");
+}

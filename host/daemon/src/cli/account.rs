@@ -10,6 +10,7 @@ use super::client::Client;
 use super::confirm::confirm;
 use super::exit::{Exit, Failure};
 use super::output::{Out, Tone, list, paint, text};
+use super::table::{always, spare};
 
 /// Verbs about accounts.
 #[derive(Debug, Subcommand)]
@@ -107,9 +108,17 @@ fn list_all(client: &Client, out: &Out) -> Result<Exit, Failure> {
         row
     };
     let rows = list(&answer, "/accounts").iter().map(row).collect();
-    let titles =
-        ["account", "plugin", "up", "armed", "kill", "broker account", "equity", "holding"];
-    out.table(&titles, rows);
+    let columns = [
+        always("account"),
+        spare(1, "plugin"),
+        always("up"),
+        always("armed"),
+        always("kill"),
+        spare(3, "broker account"),
+        spare(2, "equity"),
+        always("holding"),
+    ];
+    out.table(&columns, rows);
     Ok(Exit::Done)
 }
 
@@ -124,11 +133,15 @@ fn summary(account: &Value, out: &Out) {
         "true" => paint("armed", Tone::Good),
         _ => paint("DISARMED: no command goes out", Tone::Bad),
     };
-    out.line(&format!("account       {}  {armed} (by {})", of("/name"), of("/armed_by")));
+    let by = of("/armed_by");
+    out.line(&format!("account       {}  {armed} ({})", of("/name"), armed_by(&by)));
     out.line(&format!("plugin        {}  sha256 {}", of("/plugin"), of("/plugins/digest")));
     if let Some(parked) = account["plugins"]["parked"]["digest"].as_str() {
         let generation = of("/plugins/generation");
         out.line(&format!("              generation {generation}; before it sha256 {parked}"));
+    }
+    if of("/last_error") != "-" {
+        out.line(&format!("last error    {}", paint(&of("/last_error"), Tone::Warning)));
     }
     let (now, then) = (of("/broker_account"), of("/broker_account_armed"));
     let other = if now != "-" && then != "-" && now != then {
@@ -162,6 +175,18 @@ fn summary(account: &Value, out: &Out) {
     }
 }
 
+/// Who armed or disarmed it, for people.
+fn armed_by(word: &str) -> &str {
+    match word {
+        "config" => "as configured",
+        "person" => "by a person",
+        "restore" => "since a backup was restored",
+        "new_ledger" => "since an empty ledger took the place of a lost one",
+        "login" => "since its login opened another account at the broker",
+        other => other,
+    }
+}
+
 /// How the account's own switch stands; a reason that nobody gave is not shown.
 fn own_switch(account: &Value) -> String {
     let of = |member: &str| text(account, &format!("/kill/{member}"));
@@ -191,9 +216,17 @@ fn tables_of(positions: &[Value], orders: &[Value], out: &Out) {
     }
     if !orders.is_empty() {
         let paths = ["/broker_id", "/symbol", "/side", "/quantity", "/limit", "/trigger", "/group"];
-        let titles =
-            ["foreign order", "symbol", "side", "quantity", "limit", "trigger", "linked by"];
-        out.table(&titles, orders.iter().map(|order| row(order, &paths)).collect());
+        // The first is what `tx adopt` asks for: it is never cut.
+        let columns = [
+            always("foreign order"),
+            always("symbol"),
+            always("side"),
+            always("quantity"),
+            always("limit"),
+            always("trigger"),
+            spare(1, "linked by"),
+        ];
+        out.table(&columns, orders.iter().map(|order| row(order, &paths)).collect());
     }
 }
 

@@ -54,7 +54,7 @@ pub fn run(verb: &ActivityVerb, client: &Client, out: &Out) -> Result<Exit, Fail
     }
     loop {
         for row in list(&answer, "/rows") {
-            if out.is_json() { out.json_line(row) } else { out.line(&line(row)) }
+            if out.is_json() { out.json_line(row) } else { out.fitted_line(&line(row)) }
         }
         if !args.follow {
             return Ok(Exit::Done);

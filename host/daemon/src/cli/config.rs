@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use bracketd_account::Host;
 use clap::Subcommand;
 use serde_json::json;
 
@@ -17,7 +18,7 @@ use crate::render;
 /// Verbs about the configuration.
 #[derive(Debug, Subcommand)]
 pub enum ConfigVerb {
-    /// Tell everything that is wrong in the file
+    /// Tell everything that is wrong in the file and with what it names
     #[command(after_help = "Example:\n  bracketd config check --config /etc/bracketd.toml")]
     Check,
     /// Print the JSON Schema of the file, for editors
@@ -37,7 +38,11 @@ pub fn run(verb: &ConfigVerb, common: &Common, out: &Out) -> Result<Exit, Failur
         }
         ConfigVerb::Check => {
             let path = path(common);
-            let checked = read(&path)?;
+            let host = Host::new().map_err(|error| {
+                Failure::new(Exit::Refused, "NO_SANDBOX", error.to_string())
+                    .hint("plugins cannot run on this machine, and neither can bracketd")
+            })?;
+            let checked = read(&path, Some(&host))?;
             let diagnostics = &checked.diagnostics;
             let is_right = checked.config.is_some();
             if out.is_json() {
@@ -66,7 +71,7 @@ pub fn path(common: &Common) -> PathBuf {
 /// # Errors
 /// Where the file cannot be read or is not right.
 pub fn load(path: &Path, out: &Out) -> Result<Config, Failure> {
-    let checked = read(path)?;
+    let checked = read(path, None)?;
     if !checked.diagnostics.is_empty() {
         out.note(&render::texts(&checked.diagnostics, true));
     }
@@ -80,8 +85,8 @@ pub fn load(path: &Path, out: &Out) -> Result<Config, Failure> {
     }
 }
 
-fn read(path: &Path) -> Result<Checked, Failure> {
-    check_file(path).map_err(|error| {
+fn read(path: &Path, host: Option<&Host>) -> Result<Checked, Failure> {
+    check_file(path, host).map_err(|error| {
         Failure::usage(format!("cannot read {}: {error}", path.display()))
             .hint("write one with `bracketd init`, or name it with --config")
     })

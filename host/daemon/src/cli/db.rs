@@ -111,11 +111,13 @@ fn failure(error: ToolError, out: &Out) -> Failure {
             (Exit::Refused, "DISK_FULL", "make room, or back up to another disk")
         }
         ToolError::Unsound { findings, .. } => {
+            let first = findings.first();
+            let mut advice = first.map_or("", |finding| finding.kind.advice());
             if !out.is_json() {
+                // Told with the findings, and not twice.
                 check::tell(findings, out);
+                advice = "";
             }
-            let is_first = findings.first();
-            let advice = is_first.map_or("", |finding| finding.kind.advice());
             (Exit::Findings, "DAMAGED", advice)
         }
         ToolError::CopyDiffers { .. } => {

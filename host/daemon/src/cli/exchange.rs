@@ -7,7 +7,8 @@ use std::path::PathBuf;
 
 use bracketd_core::Decimal;
 use bracketd_exchange::{
-    AccountConfig, Exchange, ExchangeConfig, Feed, MarketConfig, TapeFile, TapeSpeed,
+    AccountConfig, Exchange, ExchangeConfig, Feed, JournalError, MarketConfig, StartError,
+    TapeFile, TapeSpeed,
 };
 use clap::Args;
 use serde_json::json;
@@ -75,11 +76,27 @@ pub fn run(args: &ExchangeArgs, out: &Out) -> Result<Exit, Failure> {
             out.line(url);
         }
     };
-    Exchange::run_blocking(&config, told).map_err(|error| {
-        Failure::new(Exit::Usage, "NOT_STARTED", error.to_string())
-            .hint("`bracketd exchange --help` lists what can be set")
-    })?;
+    Exchange::run_blocking(&config, told).map_err(|error| not_started(&error))?;
     Ok(Exit::Done)
+}
+
+/// What a tape is; said where a file is none.
+const TAPE: &str = "a tape is a CSV file of recorded prices whose first line is \
+     timestamp,bid,ask or timestamp,open,high,low,close,volume or \
+     symbol,date,open,high,low,close,volume: `bracketd run --tape FILE`";
+
+/// Why the exchange does not start, with what to do.
+fn not_started(error: &StartError) -> Failure {
+    let (code, hint) = match error {
+        StartError::Tape(_) => ("BAD_TAPE", TAPE),
+        StartError::Journal(JournalError::InUse { .. }) => ("BOOK_IN_USE", ""),
+        StartError::Journal(_) => ("BAD_BOOK", "name another file with --book"),
+        StartError::Listen { .. } => ("NOT_STARTED", "name another address with --bind"),
+        StartError::NoAccount | StartError::KeyTwice(_) => {
+            ("NOT_STARTED", "name each account once: --account KEY:SECRET")
+        }
+    };
+    Failure::new(Exit::Usage, code, error.to_string()).hint(hint)
 }
 
 /// A process that was killed cannot end its children; a pipe from it ends by itself.
@@ -149,8 +166,8 @@ fn account(text: &str) -> Result<AccountConfig, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ExchangeArgs, Exit, account, config};
-    use bracketd_exchange::{Feed, TapeSpeed};
+    use super::{ExchangeArgs, Exit, account, config, not_started};
+    use bracketd_exchange::{Exchange, Feed, TapeSpeed};
     use clap::{Args, FromArgMatches};
 
     fn parse(line: &str) -> ExchangeArgs {
@@ -172,6 +189,24 @@ mod tests {
         let feed = config(&parse("--tape a.csv --speed 60")).unwrap().feed;
         assert_eq!(fast(feed), (1, TapeSpeed::Factor(60)));
         assert_eq!(config(&parse("--speed max")).unwrap_err().exit, Exit::Usage);
+    }
+
+    #[test]
+    fn a_file_that_is_no_tape_is_told_what_a_tape_is_and_how_it_is_run() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("notes.csv");
+        for text in [None, Some("buy low, sell high\n"), Some("timestamp,bid,ask\nnow,1,2\n")] {
+            if let Some(text) = text {
+                std::fs::write(&path, text).unwrap();
+            }
+            let config = config(&parse(&format!("--tape {}", path.display()))).unwrap();
+            let told = not_started(&Exchange::spawn(&config).unwrap_err());
+            assert_eq!((told.exit, &*told.code), (Exit::Usage, "BAD_TAPE"), "{text:?}");
+            assert!(told.message.contains("notes.csv"), "{}", told.message);
+            for part in ["timestamp,bid,ask", "`bracketd run --tape FILE`"] {
+                assert!(told.hint.contains(part), "{}", told.hint);
+            }
+        }
     }
 
     #[test]

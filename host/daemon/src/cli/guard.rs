@@ -16,6 +16,7 @@ use super::Common;
 use super::client::Client;
 use super::exit::{Exit, Failure};
 use super::output::{Out, Tone, list, paint, text};
+use super::table::{always, spare, words};
 use crate::config::shape::nearest;
 use crate::config::{Config, check_text};
 use crate::guards::{ALL, Explained, Written, explained, rows};
@@ -133,8 +134,16 @@ fn show(wanted: Option<&str>, common: &Common, out: &Out) -> Result<Exit, Failur
                 text(row, "/refused"),
             ]
         });
-        let titles = ["guard", "what", "key", "value", "from", "state", "refused"];
-        out.table(&titles, rows.collect());
+        let columns = [
+            always("guard"),
+            words("what").spare(1),
+            always("key"),
+            words("value"),
+            spare(3, "from"),
+            always("state"),
+            spare(2, "refused"),
+        ];
+        out.table(&columns, rows.collect());
         out.line("");
     }
     if !is_online {
@@ -214,7 +223,14 @@ fn print_fired(name: &str, fired: &[Fired], out: &Out) {
             held_word(one.held).to_owned(),
         ]
     });
-    out.table(&["guard", "control", "violation", "answer", "result"], rows.collect());
+    let columns = [
+        always("guard"),
+        words("control").spare(1),
+        words("violation"),
+        always("answer"),
+        always("result"),
+    ];
+    out.table(&columns, rows.collect());
     let count = |held: Held| fired.iter().filter(|one| one.held == held).count();
     let (stopped, off, bad) = (count(Held::Stopped), count(Held::Off), count(Held::LetThrough));
     let verdict = match bad {
@@ -241,7 +257,8 @@ fn explain(what: Option<&str>, out: &Out) -> Result<Exit, Failure> {
         let row = |one: &Explained| {
             vec![one.guard.id().to_owned(), one.guard.name().to_owned(), codes(one)]
         };
-        out.table(&["guard", "what", "says no as"], ALL.iter().map(row).collect());
+        let columns = [always("guard"), words("what"), words("says no as")];
+        out.table(&columns, ALL.iter().map(row).collect());
         return Ok(Exit::Done);
     };
     let one = explained(what).ok_or_else(|| unknown(what))?;
@@ -249,7 +266,7 @@ fn explain(what: Option<&str>, out: &Out) -> Result<Exit, Failure> {
         out.json(&explained_json(one));
         return Ok(Exit::Done);
     }
-    let words = |items: Vec<&str>| {
+    let joined = |items: Vec<&str>| {
         if items.is_empty() { "-".to_owned() } else { items.join(", ") }
     };
     out.line(&format!("{}  {}", one.guard.id(), one.guard.name()));
@@ -257,8 +274,8 @@ fn explain(what: Option<&str>, out: &Out) -> Result<Exit, Failure> {
     for (title, said) in [
         ("protects from", one.protects.to_owned()),
         ("counts", one.computed.to_owned()),
-        ("keys", words(one.keys.to_vec())),
-        ("says no as", words(codes)),
+        ("keys", joined(one.keys.to_vec())),
+        ("says no as", joined(codes)),
         ("what to do", one.next.to_owned()),
     ] {
         out.line("");

@@ -12,6 +12,7 @@ use super::client::Client;
 use super::confirm::confirm;
 use super::exit::{Exit, Failure};
 use super::output::{Out, Tone, list, paint, text};
+use super::table::{always, spare, words};
 use crate::http::CONFIRM_ALL;
 use crate::run::KILL_FILE;
 
@@ -158,7 +159,8 @@ fn status(client: &Client, out: &Out) -> Result<Exit, Failure> {
             "kill": status["kill"], "kill_file": status["kill_file"], "accounts": accounts,
         }));
     } else {
-        out.table(&["of", "level", "since", "by", "why"], rows);
+        let columns = [always("of"), always("level"), spare(1, "since"), words("by"), words("why")];
+        out.table(&columns, rows);
         if let Some(level) = status["kill_file"].as_str() {
             let note = format!("the file {KILL_FILE} asks for {level}; remove it before a clear");
             out.note(&paint(&note, Tone::Bad));

@@ -8,10 +8,11 @@ use std::cell::RefCell;
 use std::io::Write;
 
 use clap::builder::styling::{AnsiColor, Style};
-use comfy_table::{Table, presets};
 use serde_json::{Value, json};
+use terminal_size::{Width, terminal_size_of};
 
 use super::exit::Failure;
+use super::table::{Column, cut, table};
 use crate::render::printable;
 
 /// How loud a word is.
@@ -29,6 +30,8 @@ pub enum Tone {
 #[derive(Debug)]
 pub struct Out {
     is_json: bool,
+    /// How many characters a line has room for; none where nothing is cut.
+    width: Option<usize>,
     /// Where everything goes instead of the process's own outputs, without color.
     kept: Option<RefCell<String>>,
 }
@@ -36,12 +39,18 @@ pub struct Out {
 impl Out {
     /// Output as JSON, or for people.
     pub fn new(is_json: bool) -> Self {
-        Self { is_json, kept: None }
+        Self { is_json, width: width(), kept: None }
     }
 
-    /// The same, kept instead of printed.
+    /// The same, kept instead of printed, and nothing cut.
     pub fn keeping(is_json: bool) -> Self {
-        Self { is_json, kept: Some(RefCell::default()) }
+        Self { is_json, width: None, kept: Some(RefCell::default()) }
+    }
+
+    /// The same on a terminal of that width.
+    #[must_use]
+    pub fn wide(self, width: usize) -> Self {
+        Self { width: Some(width), ..self }
     }
 
     /// What was kept so far.
@@ -72,9 +81,18 @@ impl Out {
         self.line(&value.to_string());
     }
 
-    /// Rows under their titles, in columns.
-    pub fn table(&self, titles: &[&str], rows: Vec<Vec<String>>) {
-        self.line(&table(titles, rows));
+    /// A line of a stream, cut to the terminal's width.
+    pub fn fitted_line(&self, text: &str) {
+        self.line(&self.width.map_or_else(|| text.to_owned(), |width| cut(text, width)));
+    }
+
+    /// Rows under their titles, in columns that fit the terminal.
+    pub fn table<'a, C>(&self, columns: &[C], rows: Vec<Vec<String>>)
+    where
+        C: Into<Column<'a>> + Copy,
+    {
+        let columns: Vec<Column<'_>> = columns.iter().map(|column| (*column).into()).collect();
+        self.line(&table(&columns, rows, self.width));
     }
 
     /// A message for people.
@@ -109,19 +127,13 @@ impl Out {
     }
 }
 
-/// Rows under their titles, in columns two spaces apart, without spaces at line ends.
-pub fn table(titles: &[&str], rows: Vec<Vec<String>>) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(titles.iter().map(|title| title.to_uppercase()).collect::<Vec<_>>());
-    for row in rows {
-        table
-            .add_row(row.iter().map(|cell| printable(cell).replace('\n', " ")).collect::<Vec<_>>());
-    }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    table.trim_fmt()
+/// The width that COLUMNS names (`watch` sets it), else that of the terminal that standard output
+/// is. A file or a pipe has none: a program that reads it wants all of it.
+fn width() -> Option<usize> {
+    let named = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    named.filter(|width| *width > 0).or_else(|| {
+        terminal_size_of(std::io::stdout()).map(|(Width(columns), _)| usize::from(columns))
+    })
 }
 
 /// The word in the color of its tone; the color is dropped where nobody wants it.
@@ -159,18 +171,8 @@ pub fn list<'a>(value: &'a Value, path: &str) -> &'a [Value] {
 
 #[cfg(test)]
 mod tests {
-    use super::{list, table, text};
+    use super::{list, text};
     use serde_json::json;
-
-    #[test]
-    fn columns_line_up_and_controls_are_dropped() {
-        let rows = vec![
-            vec!["1".to_owned(), "ACME".to_owned()],
-            vec!["200".to_owned(), "a\u{1b}[31m\nb".to_owned()],
-        ];
-        let wanted = "ID   SYMBOL\n1    ACME\n200  a [31m b";
-        assert_eq!(table(&["id", "symbol"], rows), wanted);
-    }
 
     #[test]
     fn what_is_missing_is_a_dash_and_an_empty_list() {

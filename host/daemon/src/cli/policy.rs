@@ -15,6 +15,7 @@ use super::Common;
 use super::client::Client;
 use super::exit::{Exit, Failure};
 use super::output::{Out, list, text};
+use super::table::{always, spare, words};
 use crate::render;
 use crate::run::sources;
 use crate::watch::scan;
@@ -147,8 +148,16 @@ fn listed(client: &Client, out: &Out) -> Result<Exit, Failure> {
             events.join(" "),
         ]
     };
-    let titles = ["policy", "state", "digest", "version", "loaded", "in use", "events"];
-    out.table(&titles, policies.iter().map(row).collect());
+    let columns = [
+        always("policy"),
+        always("state"),
+        spare(3, "digest"),
+        spare(2, "version"),
+        spare(1, "loaded"),
+        always("in use"),
+        words("events"),
+    ];
+    out.table(&columns, policies.iter().map(row).collect());
     for policy in policies {
         rendered(policy, out);
     }

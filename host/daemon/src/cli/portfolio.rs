@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::client::Client;
 use super::exit::{Exit, Failure};
 use super::output::{Out, list, risk, text};
+use super::table::{always, spare};
 
 /// Runs the verb.
 ///
@@ -31,18 +32,18 @@ pub fn run(client: &Client, out: &Out) -> Result<Exit, Failure> {
             count(account, "/without_stop"),
         ]
     });
-    let titles = [
-        "account",
-        "equity",
-        "exposure",
-        "unrealized",
-        "risk",
-        "open",
-        "waiting",
-        "unprotected",
-        "no stop",
+    let columns = [
+        always("account"),
+        always("equity"),
+        spare(2, "exposure"),
+        always("unrealized"),
+        always("risk"),
+        spare(3, "open"),
+        spare(1, "waiting"),
+        always("unprotected"),
+        always("no stop"),
     ];
-    out.table(&titles, rows.collect());
+    out.table(&columns, rows.collect());
     let positions = list(&portfolio, "/accounts").iter().flat_map(|account| {
         list(account, "/positions").iter().map(move |position| {
             let of = |path: &str| text(position, path);

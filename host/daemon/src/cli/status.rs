@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::client::Client;
 use super::exit::{Exit, Failure};
 use super::output::{Out, Tone, list, paint, text};
+use super::table::{always, spare, words};
 
 /// Runs the verb. Ends with findings when something held is unprotected, an outcome is unknown, the
 /// daemon is not ready, or there is anything that must not be overlooked.
@@ -142,10 +143,27 @@ fn tables(status: &Value, out: &Out) {
         let paths = ["/transaction", "/account", "/symbol", "/state", "/gap_ms", "/why"];
         let rows = gaps.iter().map(|gap| row(gap, &paths)).collect();
         out.line("");
-        out.table(&["id", "account", "symbol", "state", "gap ms", "why"], rows);
+        let columns = [
+            always("id"),
+            spare(1, "account"),
+            always("symbol"),
+            always("state"),
+            always("gap ms"),
+            words("why"),
+        ];
+        out.table(&columns, rows);
     }
     let paths = ["/name", "/plugin", "/up", "/reconciled", "/armed", "/kill_level", "/last_error"];
     let rows = list(status, "/accounts").iter().map(|account| row(account, &paths)).collect();
     out.line("");
-    out.table(&["account", "plugin", "up", "reconciled", "armed", "kill", "last error"], rows);
+    let columns = [
+        always("account"),
+        spare(1, "plugin"),
+        always("up"),
+        always("reconciled"),
+        always("armed"),
+        always("kill"),
+        words("last error"),
+    ];
+    out.table(&columns, rows);
 }

@@ -87,12 +87,17 @@ fn the_demo_starts_over_only_when_told() {
 
 /// How a verb ends against a daemon, and what it prints.
 fn ends(line: &str, outcome: Outcome, play: Play) -> (Exit, String) {
+    let is_json = line.contains("--json");
+    ends_on(line, outcome, play, Out::keeping(is_json))
+}
+
+/// The same, printed there.
+fn ends_on(line: &str, outcome: Outcome, play: Play, out: Out) -> (Exit, String) {
     let bench = bench(outcome, play);
     let url = format!("http://{}", bench.server.address());
     let mut cli = Cli::try_parse_from(line.split_whitespace()).expect(line);
     cli.common.url = Some(url);
     cli.common.token = Some(TOKEN.to_owned());
-    let out = Out::keeping(cli.common.json);
     match super::start_with(cli, &out) {
         Next::Exit(exit) => (exit, out.kept()),
         Next::Daemon(launch) => panic!("{launch:?}"),
@@ -184,6 +189,58 @@ ID  ACCOUNT  SYMBOL  STATE        GAP MS  WHY
 7   paper    ACME    unprotected  4000    rejected
 ";
     assert!(shown.starts_with(wanted), "{shown}");
+}
+
+#[test]
+fn every_table_fits_a_terminal_of_eighty_columns_and_says_what_it_leaves_out() {
+    let rows = [
+        ("bracketd tx list", "ID  SYMBOL  SIDE  STATUS"),
+        ("bracketd tx show 7", "ROLE  "),
+        ("bracketd guard show", "GUARD  "),
+        ("bracketd guard test", "GUARD  "),
+        ("bracketd status", "ACCOUNT  "),
+        ("bracketd portfolio", "ACCOUNT  "),
+        ("bracketd policy list", "POLICY  "),
+        ("bracketd account list", "ACCOUNT  "),
+        ("bracketd kill status", "OF  "),
+    ];
+    for (line, title) in rows {
+        for width in [80, 100, 120] {
+            let out = Out::keeping(false).wide(width);
+            let (_, shown) = ends_on(line, Outcome::Stored, always_opened, out);
+            assert!(shown.contains(title) || width > 80, "{line}: {shown}");
+            let is_table = |text: &&str| text.contains("  ") && !text.starts_with("  ");
+            for text in shown.lines().filter(is_table) {
+                assert!(text.chars().count() <= width, "{line} at {width}: {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_no_ledger_leads_on_and_never_back_to_the_same_verb() {
+    let dir = tempfile::tempdir().unwrap();
+    let junk = dir.path().join("junk.db");
+    std::fs::write(&junk, "neither a database nor a ledger".repeat(99)).unwrap();
+    let (file, data) = (junk.display(), dir.path().join("data"));
+    std::fs::create_dir(&data).unwrap();
+    std::fs::copy(&junk, data.join("ledger.db")).unwrap();
+    let data = data.display();
+    for line in [
+        format!("bracketd db check {file}"),
+        format!("bracketd db check --dir {data}"),
+        format!("bracketd db restore {file} --dir {data} --yes"),
+        format!("bracketd db restore {file} --dir {data} --yes --json"),
+    ] {
+        let cli = Cli::try_parse_from(line.split_whitespace()).expect(&line);
+        let out = Out::keeping(cli.common.json);
+        let Next::Exit(exit) = super::start_with(cli, &out) else { panic!("{line}") };
+        let shown = out.kept();
+        assert_eq!(exit, Exit::Findings, "{line}: {shown}");
+        for part in ["`bracketd db check FILE` of each backup", "`bracketd run --new-ledger`"] {
+            assert_eq!(shown.matches(part).count(), 1, "{line}: {part:?} in {shown}");
+        }
+    }
 }
 
 #[test]

@@ -1,36 +1,45 @@
 //! What the configuration names on this machine: plugins, their digests, policies, secrets.
 //!
 //! Apart from the file's meaning because the same text may be right here and wrong there. It reads
-//! secrets only to know that they can be read, and keeps nothing of them.
+//! secrets only to know that they can be read, and keeps nothing of them. Plugins are compiled only
+//! for who gives a host for it: a start compiles them itself. Nothing of a plugin is run.
 
-use bracketd_account::SECRET_BYTES_MIN;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use bracketd_account::Host;
 
 use super::file::{At, ConfigFile};
 use super::load::Complaint;
-use super::resolved::{Config, SecretSource};
+use super::resolved::{Config, SecretError, SecretSource};
 use super::shape::nearest;
 use crate::watch::scan;
 
 /// How a component begins: magic, version and layer (WebAssembly component model, "Binary Format").
 const COMPONENT: [u8; 8] = *b"\0asm\x0d\0\x01\0";
 
-/// Compares what the file names with what is there.
-pub fn check(file: &ConfigFile, config: &Config, out: &mut Vec<Complaint>) {
+/// Plugins that were compiled, by their files: what is wrong with each, where something is.
+type Compiled = BTreeMap<PathBuf, Option<String>>;
+
+/// Compares what the file names with what is there; with a host, plugins as a start would take
+/// them.
+pub fn check(file: &ConfigFile, config: &Config, host: Option<&Host>, out: &mut Vec<Complaint>) {
     policies(file, config, out);
+    let mut compiled = Compiled::new();
     for (written, account) in file.account.iter().zip(&config.accounts) {
-        plugin(written, account, out);
-        for (name, source) in &account.secrets {
+        plugin(written, account, host, &mut compiled, out);
+        for (name, settings) in &account.secrets {
             let Some(written) = written.secrets.get(name) else { continue };
-            let why = match source.read() {
-                Ok(secret) if secret.len() < SECRET_BYTES_MIN => {
-                    format!("the secret `{name}` is shorter than {SECRET_BYTES_MIN} bytes")
-                }
+            let why = match settings.read() {
                 Ok(_) => continue,
+                Err(error @ (SecretError::TooShort | SecretError::NotBase64)) => {
+                    format!("the secret `{name}`: {error}")
+                }
                 Err(error) => error.to_string(),
             };
             let complaint = Complaint::new("C009", why, written.span(), "not to be had");
             // A variable may be set where the daemon runs and not where the file is checked.
-            out.push(match source {
+            out.push(match settings.source {
                 SecretSource::File(_) => complaint,
                 SecretSource::Env(_) => complaint.warning(),
             });
@@ -41,6 +50,8 @@ pub fn check(file: &ConfigFile, config: &Config, out: &mut Vec<Complaint>) {
 fn plugin(
     written: &super::file::AccountTable,
     account: &super::resolved::AccountSettings,
+    host: Option<&Host>,
+    compiled: &mut Compiled,
     out: &mut Vec<Complaint>,
 ) {
     let bytes = match std::fs::read(&account.plugin) {
@@ -61,6 +72,14 @@ fn plugin(
             Complaint::new("C007", message, written.plugin.span(), "no plugin")
                 .help("name a plugin built as a component, such as plugins/alpaca.wasm"),
         );
+    } else if let Some(host) = host {
+        let load = || host.load(&bytes, "").err().map(|error| error.to_string());
+        let wrong = compiled.entry(account.plugin.clone()).or_insert_with(load);
+        if let Some(why) = wrong {
+            let (path, name) = (account.plugin.display(), &account.name);
+            let message = format!("the plugin {path} of account {name} is not taken: {why}");
+            out.push(Complaint::new("C007", message, written.plugin.span(), "not taken"));
+        }
     }
     let found = sha256(&bytes);
     if let (Some(pinned), Some(written)) = (&account.sha256, &written.sha256)
@@ -114,8 +133,12 @@ fn sha256(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use bracketd_account::Host;
+
     use crate::config::check_file;
     use bracketd_core::diagnostic::Severity;
+
+    use crate::demo::PLUGIN;
 
     /// SHA-256 of "abc", from FIPS 180-2.
     const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
@@ -126,6 +149,10 @@ mod tests {
     }
 
     fn found(config: &str) -> Vec<(&'static str, Severity, String)> {
+        found_with(None, config)
+    }
+
+    fn found_with(host: Option<&Host>, config: &str) -> Vec<(&'static str, Severity, String)> {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let put = |name: &str, text: &str| {
@@ -138,6 +165,8 @@ mod tests {
         put("policies/trailing_stop.rhai", "x");
         put("policies/trailing_stop_test.rhai", "x");
         std::fs::write(dir.path().join("abc.wasm"), super::COMPONENT).unwrap();
+        std::fs::write(dir.path().join("alpaca.wasm"), PLUGIN).unwrap();
+        std::fs::write(dir.path().join("half.wasm"), &PLUGIN[..PLUGIN.len() / 2]).unwrap();
         put("random.wasm", "abc");
         put("short", "ab\n");
         put("key", "secret\n");
@@ -145,7 +174,7 @@ mod tests {
         std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o644)).unwrap();
         let account = "schema = 1\n[[account]]\nname = 'a'\nplugin = 'abc.wasm'\n";
         let path = put("bracketd.toml", &config.replace("ACCOUNT", account));
-        let checked = check_file(&path).unwrap();
+        let checked = check_file(&path, host).unwrap();
         let show = |d: &bracketd_core::diagnostic::Diagnostic| {
             (d.code, d.severity, format!("{} {}", d.message, d.help.clone().unwrap_or_default()))
         };
@@ -192,6 +221,32 @@ mod tests {
             assert_eq!((found[0].0, found[0].1), (code, severity), "{config}");
             assert!(found[0].2.contains(words), "{:?} lacks {words:?}", found[0].2);
         }
+    }
+
+    #[test]
+    fn a_plugin_that_a_start_would_not_take_is_told_with_its_account() {
+        let host = Host::new().unwrap();
+        let account =
+            |name: &str, file: &str| format!("[[account]]\nname = '{name}'\nplugin = '{file}'\n");
+        let of = |accounts: &[(&str, &str)]| {
+            let all: Vec<_> = accounts.iter().map(|(name, file)| account(name, file)).collect();
+            format!("schema = 1\n{}", all.concat())
+        };
+        assert_eq!(found_with(Some(&host), &of(&[("a", "alpaca.wasm")])), vec![]);
+        let rows = [
+            ("abc.wasm", "account a is not taken: ", "it exports nothing"),
+            ("half.wasm", "account a is not taken: ", "bytes"),
+            ("random.wasm", "account a is not a", "WebAssembly component"),
+        ];
+        for (file, begin, words) in rows {
+            let found = found_with(Some(&host), &of(&[("a", file)]));
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert_eq!((found[0].0, found[0].1), ("C007", Severity::Error));
+            assert!(found[0].2.contains(begin) && found[0].2.contains(words), "{found:?}");
+        }
+        let found = found_with(Some(&host), &of(&[("a", "abc.wasm"), ("b", "abc.wasm")]));
+        let names: Vec<_> = found.iter().map(|one| one.2.contains("account b")).collect();
+        assert_eq!(names, [false, true], "each account is told: {found:?}");
     }
 
     #[test]

@@ -171,6 +171,10 @@ pub struct AccountTable {
     pub max_day_loss: Option<At<String>>,
     /// How far the equity may fall below its peak, such as "10%"; beyond it the same.
     pub max_drawdown: Option<At<String>>,
+    /// Codes of questions that the broker asks before it takes an order, answered with yes; any
+    /// other counts as its no.
+    #[serde(default)]
+    pub confirm: Vec<String>,
     /// What becomes of resting entries when the daemon is told to stop.
     pub on_shutdown: Option<OnShutdownWord>,
     /// The limits that no script can switch off.
@@ -178,7 +182,7 @@ pub struct AccountTable {
     pub guards: GuardsTable,
 }
 
-/// Where a secret comes from; exactly one of the two.
+/// Where a secret comes from, exactly one of file and env, and where it may go.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecretTable {
@@ -186,13 +190,25 @@ pub struct SecretTable {
     pub file: Option<String>,
     /// An environment variable.
     pub env: Option<String>,
+    /// Hosts that it may be sent to, each one of the account's grants; left out, all of these.
+    pub hosts: Option<Vec<At<String>>>,
+    /// How the broker writes the key that signs; left out, as it is used.
+    pub encoding: Option<EncodingWord>,
+}
+
+/// Words for `encoding`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EncodingWord {
+    /// As base64: signatures are made with what it stands for (Kraken's).
+    Base64,
 }
 
 /// `[[account.grant]]`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GrantTable {
-    /// "https" or "http"; left out, https.
+    /// "https" or "http" for requests, "wss" or "ws" for a socket; left out, https.
     pub scheme: Option<SchemeWord>,
     /// Host name or address.
     pub host: At<String>,
@@ -208,16 +224,38 @@ pub struct GrantTable {
     /// Whether the host may be this machine or a private network.
     #[serde(default)]
     pub private: bool,
+    /// Whether {{secret:NAME}} is also filled in bodies, for a broker that takes a token there.
+    #[serde(default)]
+    pub secrets_in_body: bool,
+    /// Frames of a socket that only read; every other one is not sent.
+    #[serde(default)]
+    pub frames: Vec<At<FrameTable>>,
+}
+
+/// One kind of frame: key and value, or text.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FrameTable {
+    /// A key of the outermost level of a JSON object, such as "action".
+    pub key: Option<String>,
+    /// The text under that key, such as "listen".
+    pub value: Option<String>,
+    /// The whole frame, as the plugin writes it.
+    pub text: Option<String>,
 }
 
 /// Words for `scheme`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SchemeWord {
-    /// With TLS.
+    /// Requests with TLS.
     Https,
-    /// Without.
+    /// Requests without.
     Http,
+    /// A socket with TLS.
+    Wss,
+    /// A socket without.
+    Ws,
 }
 
 /// Words for `on_deadline`.

@@ -6,6 +6,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use bracketd_account::Host;
 use bracketd_core::diagnostic::{Diagnostic, Severity};
 use serde::Deserialize;
 use toml::Spanned;
@@ -72,14 +73,15 @@ pub struct Checked {
 }
 
 /// Reads and checks a file, and whether the plugins, policies and secrets that it names are there.
+/// With a host, plugins are compiled and compared with the ABI too, as a start does.
 ///
 /// # Errors
 /// Where the file cannot be read.
-pub fn check_file(path: &Path) -> std::io::Result<Checked> {
+pub fn check_file(path: &Path, host: Option<&Host>) -> std::io::Result<Checked> {
     let text = std::fs::read_to_string(path)?;
     let (read, mut complaints) = read(path, &text);
     if let Some((file, config)) = &read {
-        disk::check(file, config, &mut complaints);
+        disk::check(file, config, host, &mut complaints);
     }
     Ok(checked(path, &text, read.map(|(_, config)| config), complaints))
 }

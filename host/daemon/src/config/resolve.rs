@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use bracketd_account::{FrameRule, Scheme};
 use bracketd_core::Decimal;
 use bracketd_core::book::{AccountRules, OnBreached, OnDeadline, OnShutdown};
 use bracketd_core::ids::{AccountName, PolicyName};
@@ -16,12 +17,12 @@ use bracketd_core::order::TimeInForce;
 use bracketd_core::transaction::OnPartial;
 
 use super::file::{
-    AccountTable, At, ConfigFile, GrantTable, OnBreachedWord, OnDeadlineWord, OnPartialWord,
-    OnShutdownWord, SchemeWord, TimeInForceWord,
+    AccountTable, At, ConfigFile, EncodingWord, FrameTable, GrantTable, OnBreachedWord,
+    OnDeadlineWord, OnPartialWord, OnShutdownWord, SchemeWord, TimeInForceWord,
 };
 use super::load::Complaint;
 use super::resolved::{
-    AccountSettings, Config, GrantSettings, PolicySettings, SecretSource, VERBS,
+    AccountSettings, Config, GrantSettings, PolicySettings, SecretSettings, SecretSource, VERBS,
 };
 use super::shape::nearest;
 use super::units::{amount, percent, show_ms, span_ms};
@@ -169,11 +170,16 @@ impl Resolver<'_> {
             secrets: table
                 .secrets
                 .iter()
-                .filter_map(|(name, secret)| Some((name.clone(), self.secret(name, secret)?)))
+                .filter_map(|(name, secret)| {
+                    let hosts = self.secret_hosts(name, secret, &table.grant);
+                    let source = self.secret(name, secret)?;
+                    Some((name.clone(), SecretSettings { hosts, ..source }))
+                })
                 .collect(),
             grants: table.grant.iter().map(|grant| self.grant(grant)).collect(),
             rules: self.rules(table),
             guards_written: guards::written(table),
+            confirm: table.confirm.clone(),
             poll_fills_ms: self.span("poll_fills", table.poll_fills.as_ref(), 1_000, (200, 2_000)),
             poll_prices_ms: self.span(
                 "poll_prices",
@@ -314,10 +320,12 @@ impl Resolver<'_> {
         &mut self,
         name: &str,
         written: &At<super::file::SecretTable>,
-    ) -> Option<SecretSource> {
+    ) -> Option<SecretSettings> {
+        let is_base64 = written.get().encoding == Some(EncodingWord::Base64);
+        let settings = |source| Some(SecretSettings { source, is_base64, hosts: None });
         match (&written.get().file, &written.get().env) {
-            (Some(file), None) => Some(SecretSource::File(self.base.join(file))),
-            (None, Some(variable)) => Some(SecretSource::Env(variable.clone())),
+            (Some(file), None) => settings(SecretSource::File(self.base.join(file))),
+            (None, Some(variable)) => settings(SecretSource::Env(variable.clone())),
             _ => {
                 let message = format!("the secret `{name}` needs a file or an env, not both");
                 self.complain(
@@ -329,10 +337,42 @@ impl Resolver<'_> {
         }
     }
 
+    /// A host that no grant names would never be asked, so a secret for it is a slip of the pen.
+    fn secret_hosts(
+        &mut self,
+        name: &str,
+        written: &At<super::file::SecretTable>,
+        grants: &[GrantTable],
+    ) -> Option<Vec<String>> {
+        let hosts = written.get().hosts.as_ref()?;
+        if hosts.is_empty() {
+            let message = format!("the secret `{name}` is for no host, so it could not be used");
+            self.complain(
+                Complaint::new("C006", message, written.span(), "empty")
+                    .help("leave `hosts` out to allow every host of the account's grants"),
+            );
+        }
+        let granted: Vec<String> =
+            grants.iter().map(|grant| grant.host.get().to_ascii_lowercase()).collect();
+        let is_granted = |host: &str| granted.iter().any(|known| known.eq_ignore_ascii_case(host));
+        for host in hosts.iter().filter(|host| !is_granted(host.get())) {
+            let message =
+                format!("the secret `{name}` is for {}, which no grant names", host.get());
+            let help = match nearest(host.get(), granted.iter().map(String::as_str)) {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => format!("the granted hosts are: {}", granted.join(", ")),
+            };
+            self.complain(Complaint::new("C006", message, host.span(), "not granted").help(help));
+        }
+        Some(hosts.iter().map(|host| host.get().to_ascii_lowercase()).collect())
+    }
+
     fn grant(&mut self, table: &GrantTable) -> GrantSettings {
         let scheme = match table.scheme {
-            None | Some(SchemeWord::Https) => "https",
-            Some(SchemeWord::Http) => "http",
+            None | Some(SchemeWord::Https) => Scheme::Https,
+            Some(SchemeWord::Http) => Scheme::Http,
+            Some(SchemeWord::Wss) => Scheme::Wss,
+            Some(SchemeWord::Ws) => Scheme::Ws,
         };
         let host = table.host.get();
         if host.is_empty() || host.contains(['/', '*', ' ', '@']) {
@@ -348,17 +388,49 @@ impl Resolver<'_> {
         }
         let methods = table.methods.as_ref().map(|methods| self.methods(methods));
         let usual = || ["GET", "POST", "PATCH", "PUT", "DELETE"].map(str::to_owned).to_vec();
+        self.fits_scheme(table, scheme);
         GrantSettings {
             scheme,
             host: host.to_ascii_lowercase(),
-            port: table
-                .port
-                .as_ref()
-                .map_or(if scheme == "https" { 443 } else { 80 }, |p| *p.get()),
+            port: table.port.as_ref().map_or(scheme.default_port(), |p| *p.get()),
             methods: methods.unwrap_or_else(usual),
             paths: table.paths.iter().flatten().map(|path| path.get().clone()).collect(),
             read: table.read,
             private: table.private,
+            secrets_in_body: table.secrets_in_body,
+            frames: table.frames.iter().filter_map(|frame| self.frame(frame)).collect(),
+        }
+    }
+
+    /// A request has a method and a socket has frames.
+    fn fits_scheme(&mut self, table: &GrantTable, scheme: Scheme) {
+        let (place, help) = match (scheme.is_socket(), &table.methods, table.frames.first()) {
+            (false, _, Some(frame)) => (frame.span(), "frames belong to a grant for wss or ws"),
+            (true, Some(_), _) => (table.host.span(), "a socket has no methods; list its `frames`"),
+            (true, None, _) if table.read => {
+                (table.host.span(), "a socket is not `read` as a whole; list its `frames`")
+            }
+            _ => return,
+        };
+        let message = format!("this does not go with scheme \"{}\"", scheme.as_str());
+        self.complain(Complaint::new("C006", message, place, "does not fit").help(help));
+    }
+
+    fn frame(&mut self, written: &At<FrameTable>) -> Option<FrameRule> {
+        let FrameTable { key, value, text } = written.get();
+        match (key, value, text) {
+            (Some(key), Some(value), None) => {
+                Some(FrameRule::Json { key: key.clone(), value: value.clone() })
+            }
+            (None, None, Some(text)) => Some(FrameRule::Text(text.clone())),
+            _ => {
+                let message = "a frame needs a key and a value, or a text";
+                self.complain(
+                    Complaint::new("C006", message, written.span(), "not one kind of frame")
+                        .help("write { key = \"action\", value = \"listen\" }"),
+                );
+                None
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use bracketd_account::{FrameRule, SECRET_BYTES_MIN, Scheme, Secret};
 use bracketd_core::book::AccountRules;
 use bracketd_core::ids::{AccountName, PolicyName};
 
@@ -64,8 +65,8 @@ pub struct AccountSettings {
     pub sha256: Option<String>,
     /// What the plugin is told at connect.
     pub settings: Vec<(String, String)>,
-    /// Where its secrets come from.
-    pub secrets: BTreeMap<String, SecretSource>,
+    /// Where its secrets come from, and where they may go.
+    pub secrets: BTreeMap<String, SecretSettings>,
     /// What it may reach.
     pub grants: Vec<GrantSettings>,
     /// What the core is told of it.
@@ -78,6 +79,8 @@ pub struct AccountSettings {
     pub poll_picture_ms: u64,
     /// Requests to the broker in any minute.
     pub messages_per_minute: u32,
+    /// Codes of the broker's questions that are answered with yes.
+    pub confirm: Vec<String>,
     /// The keys of its guards that the file names; the others have their defaults.
     pub guards_written: BTreeSet<&'static str>,
 }
@@ -85,8 +88,8 @@ pub struct AccountSettings {
 /// What a plugin may reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrantSettings {
-    /// `https` or `http`.
-    pub scheme: &'static str,
+    /// `https`, `http`, `wss` or `ws`.
+    pub scheme: Scheme,
     /// Host name or address.
     pub host: String,
     /// Port.
@@ -99,6 +102,43 @@ pub struct GrantSettings {
     pub read: bool,
     /// Whether the host may be private or this machine.
     pub private: bool,
+    /// Whether secrets are also filled in bodies.
+    pub secrets_in_body: bool,
+    /// Frames of a socket that only read.
+    pub frames: Vec<FrameRule>,
+}
+
+/// A secret: where it comes from, how it is written there, and where it may go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretSettings {
+    /// Where it comes from.
+    pub source: SecretSource,
+    /// Whether it is base64 of the key that signs.
+    pub is_base64: bool,
+    /// The hosts it may be sent to; none = every host of the account's grants.
+    pub hosts: Option<Vec<String>>,
+}
+
+impl SecretSettings {
+    /// Reads the secret.
+    ///
+    /// # Errors
+    /// As [`SecretSource::read`]; and where it is not written as the configuration says, or too
+    /// short.
+    pub fn read(&self) -> Result<Secret, SecretError> {
+        let text = self.source.read()?;
+        if text.len() < SECRET_BYTES_MIN {
+            return Err(SecretError::TooShort);
+        }
+        let secret = match self.is_base64 {
+            true => Secret::base64(&text).ok_or(SecretError::NotBase64)?,
+            false => Secret::new(text),
+        };
+        Ok(match &self.hosts {
+            Some(hosts) => secret.only_for(hosts.clone()),
+            None => secret,
+        })
+    }
 }
 
 /// Where a secret comes from.
@@ -137,6 +177,12 @@ pub enum SecretError {
     /// There is nothing in it.
     #[error("the secret from {0} is empty")]
     Empty(String),
+    /// It could not be kept out of what people see.
+    #[error("it is shorter than {SECRET_BYTES_MIN} bytes")]
+    TooShort,
+    /// It is not written as the configuration says.
+    #[error("it is not base64; copy it again as the broker shows it, or remove `encoding`")]
+    NotBase64,
 }
 
 impl SecretSource {

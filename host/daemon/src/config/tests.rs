@@ -23,7 +23,7 @@ plugin = "plugins/alpaca.wasm"
 sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
 policies = ["trailing_stop"]
 settings = { base_url = "https://paper-api.alpaca.markets" }
-secrets = { key_id = { file = "secrets/key" }, key = { env = "ALPACA_KEY" } }
+secrets = { key_id = { file = "secrets/key" }, key = { env = "ALPACA_KEY", hosts = ["paper-api.alpaca.markets"] } }
 armed = true
 protection_deadline = "2500ms"
 on_breached = "market_close"
@@ -84,7 +84,12 @@ fn a_good_file_becomes_a_configuration_without_units() {
     assert_eq!(account.rules.max_day_loss.unwrap().to_string(), "500");
     assert_eq!(account.rules.max_drawdown_percent.unwrap().to_string(), "12.5");
     assert_eq!(account.rules.on_shutdown, OnShutdown::CancelEntries);
-    assert_eq!((account.grants[0].scheme, account.grants[0].port), ("https", 443));
+    assert_eq!(account.secrets["key_id"].hosts, None);
+    assert_eq!(
+        account.secrets["key"].hosts.as_deref(),
+        Some(&["paper-api.alpaca.markets".to_owned()][..])
+    );
+    assert_eq!((account.grants[0].scheme.as_str(), account.grants[0].port), ("https", 443));
 }
 
 #[test]
@@ -138,6 +143,14 @@ fn each_wrong_meaning_is_told_with_what_to_write_instead() {
         ("schema = 1\nACCOUNTcollar = '50'\n", 5, "not a percentage", "\"50%\""),
         ("schema = 1\nACCOUNTsha256 = 'abc'\n", 5, "64 hexadecimal", "sha256sum"),
         ("schema = 1\nACCOUNTsecrets = { k = {} }\n", 5, "secret `k`", "file = "),
+        ("schema = 1\nACCOUNTsecrets = { k = { env = 'K', hosts = [] } }\n", 5, "no host", "leave"),
+        (
+            "schema = 1\nACCOUNTgrant = [{ host = 'a.example' }]\n\
+             secrets = { k = { env = 'K', hosts = ['b.example'] } }\n",
+            6,
+            "is for b.example, which no grant names",
+            "did you mean \"a.example\"?",
+        ),
         ("schema = 1\nACCOUNTgrant = [{ host = 'https://x' }]\n", 5, "not one host", "name only"),
         ("schema = 1\nACCOUNTACCOUNT", 6, "two accounts are named", ""),
         ("schema = 1\nACCOUNTpoll_fills = '5s'\n", 5, "between 200ms and 2s", "\"1s\""),
@@ -182,11 +195,48 @@ fn each_wrong_meaning_is_told_with_what_to_write_instead() {
         ("schema = 1\nACCOUNTmax_drawdown = '100%'\n", 5, "below 100%", "\"10%\""),
         ("schema = 1\nACCOUNTon_shutdown = 'cancel'\n", 5, "`account.on_shutdown`", ""),
     ];
+    told_with_help(&rows, account);
+}
+
+#[test]
+fn what_does_not_go_with_a_grant_for_a_socket_is_told_with_what_does() {
+    let account = "[[account]]\nname = 'a'\nplugin = 'a.wasm'\n";
+    let rows = [
+        (
+            "schema = 1\nACCOUNTgrant = [{ host = 'x', frames = [{ text = 'ping' }] }]\n",
+            5,
+            "scheme \"https\"",
+            "for wss or ws",
+        ),
+        (
+            "schema = 1\nACCOUNTgrant = [{ scheme = 'ws', host = 'x', read = true }]\n",
+            5,
+            "scheme \"ws\"",
+            "list its `frames`",
+        ),
+        (
+            "schema = 1\nACCOUNTgrant = [{ scheme = 'wss', host = 'x', methods = ['GET'] }]\n",
+            5,
+            "scheme \"wss\"",
+            "no methods",
+        ),
+        (
+            "schema = 1\nACCOUNTgrant = [{ scheme = 'wss', host = 'x', frames = [{ key = 'a' }] }]\n",
+            5,
+            "a key and a value",
+            "action",
+        ),
+    ];
+    told_with_help(&rows, account);
+}
+
+/// Each text with the line, the words and the help of its only complaint.
+fn told_with_help(rows: &[(&str, usize, &str, &str)], account: &str) {
     for (text, line, message, help) in rows {
         let text = text.replace("ACCOUNT", account);
         let found = complaints(&text);
         assert_eq!(found.len(), 1, "{text}\n{found:?}");
-        assert_eq!(found[0].0, line, "{text}");
+        assert_eq!(found[0].0, *line, "{text}");
         assert!(found[0].2.contains(message), "{:?} lacks {message:?}", found[0].2);
         assert!(found[0].3.contains(help), "{:?} lacks {help:?}", found[0].3);
     }
@@ -225,6 +275,9 @@ fn a_typo_in_any_key_is_found_and_the_key_named() {
         let table = match path.as_str() {
             "" => format!("schema = 1\n{typo} = 1\n"),
             "account[].secrets.*" => wrap(&format!("secrets = {{ k = {{ {typo} = 'x' }} }}")),
+            "account[].grant[].frames[]" => {
+                wrap(&format!("grant = [{{ host = 'h', frames = [{{ {typo} = 'x' }}] }}]"))
+            }
             "account[].grant[]" => wrap(&format!("grant = [{{ {typo} = 'x' }}]")),
             "account[].guards" => wrap(&format!("guards = {{ {typo} = 'x' }}")),
             "account[].guards.symbol.*" => wrap(&format!("guards.symbol.A = {{ {typo} = 'x' }}")),

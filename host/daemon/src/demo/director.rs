@@ -15,6 +15,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::{ACCOUNT, KEY, SECRET};
 use crate::message::{Query, Reply, ToEngine};
+use crate::vital;
 
 /// How long an answer of the engine is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -58,7 +59,7 @@ impl Director {
         let (hold, stop) = bounded(0);
         let agent = ureq::Agent::config_builder().proxy(None).build().into();
         let director = Self { engine, exchange, stop, agent, turn: 0 };
-        std::thread::Builder::new().name("demo".to_owned()).spawn(move || director.run(is_new))?;
+        vital::spawn("demo", move || director.run(is_new))?;
         Ok(hold)
     }
 

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::WIRE;
 use crate::config::units::show_ms;
+use crate::run::ArmedBy;
 use crate::view::decimal;
 
 /// The keys that a file names for an account.
@@ -31,7 +32,7 @@ pub struct Row {
     pub key: String,
     /// The value that holds.
     pub value: String,
-    /// `config`, `default`, `person`, or `always` for what cannot be set.
+    /// `config`, `default`, `always` for what cannot be set; of arming who decided it.
     pub from: &'static str,
     /// Whether it can stop something.
     pub on: bool,
@@ -46,8 +47,10 @@ pub struct Row {
 pub struct Standing {
     /// How often each code was told since the start.
     pub refused: Counts,
-    /// Whether commands go out, where a person has decided that.
+    /// Whether commands go out.
     pub armed: Option<bool>,
+    /// Whose decision that is.
+    pub armed_by: ArmedBy,
     /// The kill switch that holds.
     pub kill: KillLevel,
 }
@@ -131,13 +134,16 @@ impl Rows<'_> {
     }
 
     fn arming(&mut self, rules: &AccountRules) {
-        let codes = &[Refusal::Disarmed];
-        match self.standing.and_then(|standing| standing.armed) {
-            Some(armed) => {
+        let is_armed = self.standing.and_then(|standing| standing.armed).unwrap_or(rules.armed);
+        let value = if is_armed { "commands go out" } else { "no command goes out" }.to_owned();
+        let codes = [Refusal::Disarmed];
+        // Whichever way it stands, it holds.
+        match self.standing.map(|standing| standing.armed_by).unwrap_or_default() {
+            ArmedBy::Config => self.set(Guard::G13, "armed", value, true, &codes),
+            by => {
                 let codes = codes.map(Refusal::code);
-                self.push(Guard::G13, "armed", armed.to_string(), "person", !armed, &codes);
+                self.push(Guard::G13, "armed", value, by.as_str(), true, &codes);
             }
-            None => self.set(Guard::G13, "armed", rules.armed.to_string(), !rules.armed, codes),
         }
     }
 

@@ -6,6 +6,8 @@ use bracketd_core::book::AccountRules;
 use bracketd_core::guard::{Distance, Guard};
 use bracketd_core::refusal::Refusal;
 
+use crate::run::ArmedBy;
+
 use super::{ALL, Standing, Written, explained, rows, self_test};
 
 const DOCUMENT: &str = include_str!("../../../../docs/guards.md");
@@ -30,7 +32,8 @@ fn rows_say_where_a_value_is_from_and_how_often_it_said_no() {
     rules.guards.max_exposure = bracketd_core::Decimal::from_str_exact("50000.0").ok();
     let written: Written = ["max_exposure"].into();
     let refused = [("MAX_EXPOSURE".to_owned(), 3), ("BUSY".to_owned(), 9)].into();
-    let standing = Standing { refused, armed: Some(false), ..Standing::default() };
+    let standing =
+        Standing { refused, armed: Some(false), armed_by: ArmedBy::Restore, ..Standing::default() };
     let find = |key: &str, standing: Option<&Standing>| {
         let all = rows(&rules, &written, standing);
         let row = all.into_iter().find(|row| row.key == key).unwrap();
@@ -43,8 +46,11 @@ fn rows_say_where_a_value_is_from_and_how_often_it_said_no() {
     assert_eq!(find("duplicate_window", some), ("G4", "1s".into(), "default", true, Some(0)));
     assert_eq!(find("stop_may_loosen", some), ("G7", "true".into(), "default", false, Some(0)));
     assert_eq!(find("collar", some).1, "50%");
-    assert_eq!(find("armed", some), ("G13", "false".into(), "person", true, Some(0)));
-    assert_eq!(find("armed", None), ("G13", "true".into(), "default", false, None));
+    assert_eq!(
+        find("armed", some),
+        ("G13", "no command goes out".into(), "restore", true, Some(0))
+    );
+    assert_eq!(find("armed", None), ("G13", "commands go out".into(), "default", true, None));
     assert_eq!(find("-", some).1, "exits never exceed what is held");
 }
 

@@ -146,6 +146,9 @@ pub(super) struct PluginBody {
     /// It may answer otherwise than the one that runs, or do less.
     #[serde(default)]
     pub(super) accept_differences: bool,
+    /// It may do what the one that runs cannot.
+    #[serde(default)]
+    pub(super) accept_more: bool,
 }
 
 /// Reads a body as JSON.

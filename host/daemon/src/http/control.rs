@@ -124,9 +124,9 @@ pub(super) async fn plugin(
     Path(name): Path<String>,
     bytes: Bytes,
 ) -> Answer {
-    let body: PluginBody = body::parse(&bytes)?;
-    let terms = Terms { accept_differences: body.accept_differences };
-    let wish = PluginWish { file: body.file, terms };
+    let PluginBody { file, accept_differences, accept_more } = body::parse(&bytes)?;
+    let terms = Terms { accept_differences, accept_more };
+    let wish = PluginWish { file, terms };
     details_of(&app, &name).await?;
     swap_begun(app.engine.plugin(AccountName::new(&name), wish).await?)
 }

@@ -7,6 +7,8 @@
 use bracketd_account::{LogLevel, LogLine};
 use crossbeam_channel::{Sender, bounded};
 
+use crate::vital;
+
 /// Lines that may wait for standard error.
 const WAITING_MAX: usize = 1_024;
 
@@ -16,7 +18,7 @@ const WAITING_MAX: usize = 1_024;
 /// Where the thread cannot be started.
 pub(super) fn start() -> std::io::Result<Sender<LogLine>> {
     let (tell, lines) = bounded::<LogLine>(WAITING_MAX);
-    std::thread::Builder::new().name("account-log".to_owned()).spawn(move || {
+    vital::spawn("account-log", move || {
         for line in lines {
             write(&line);
         }

@@ -9,6 +9,8 @@ use bracketd_core::book::Book;
 use bracketd_core::control::{Kill, KillLevel};
 use bracketd_core::ids::AccountName;
 
+use super::arming::Arming;
+
 /// Kill switches that are thrown: while one is, the daemon takes no new transaction.
 ///
 /// `unwritten` are those that the ledger does not have yet.
@@ -32,15 +34,17 @@ fn sentence(of: &str, kill: &Kill, is_written: bool) -> Option<String> {
 }
 
 /// Accounts whose commands do not go out, with how much is held there.
-pub(super) fn disarmed(book: &Book) -> Vec<String> {
+pub(super) fn disarmed(book: &Book, arming: &Arming) -> Vec<String> {
     let disarmed = book.accounts.values().filter(|account| !account.is_armed());
     let words = disarmed.map(|account| {
         let own = book.transactions.values().filter(|tx| tx.account == account.name);
         let holding = own.filter(|tx| !tx.held().is_zero()).count();
         let login = account.other_account.as_ref();
+        let since = arming.of(account).since().map(|since| format!(" {since}"));
+        let since = since.unwrap_or_default();
         let why = login.map(|told| format!("; its login opens the broker's account {told}"));
         format!(
-            "account {} is disarmed: no command goes out, {holding} transactions that hold \
+            "account {} is disarmed{since}: no command goes out, {holding} transactions that hold \
              something are not managed{}",
             account.name,
             why.unwrap_or_default()

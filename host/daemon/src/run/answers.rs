@@ -78,7 +78,8 @@ impl EngineThread {
                 written: self.identity.written.get(&account.name).cloned().unwrap_or_default(),
                 standing: Standing {
                     refused: self.refused.get(&account.name).cloned().unwrap_or_default(),
-                    armed: account.control.armed,
+                    armed: Some(account.is_armed()),
+                    armed_by: self.arming.of(account),
                     kill: self.engine().book().kill_level(&account.name),
                 },
             })
@@ -171,6 +172,7 @@ impl EngineThread {
             is_up: account.is_up,
             is_reconciled: account.is_reconciled,
             is_armed: account.is_armed(),
+            armed_by: self.arming.of(account),
             budget: status.as_ref().map(|status| status.budget.clone()).unwrap_or_default(),
             last_error: status.and_then(|status| status.last_error),
             control: account.control.clone(),
@@ -222,7 +224,7 @@ impl EngineThread {
 
     /// What keeps the daemon from being ready comes first.
     fn alerts(&self, not_ready: &[String]) -> Vec<String> {
-        let disarmed = alerts::disarmed(self.engine().book());
+        let disarmed = alerts::disarmed(self.engine().book(), &self.arming);
         not_ready.iter().cloned().chain(self.upkeep.alerts()).chain(disarmed).collect()
     }
 

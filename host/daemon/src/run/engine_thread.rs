@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use bracketd_account::{AccountHandle, AccountStatus, PollRequest, StepRead, ToAccount};
+use bracketd_account::{AccountHandle, AccountStatus, KvEntry, PollRequest, StepRead, ToAccount};
 use bracketd_core::broker::{BrokerEvent, FromAccount};
 use bracketd_core::command::{Command, OpState, Read};
 use bracketd_core::control::KillLevel;
@@ -20,10 +20,11 @@ use bracketd_core::protection::Protection;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{EntryKind, Transaction, TransactionStatus};
 use bracketd_engine::{Dispatch, Engine, Input, Ticket};
-use bracketd_store::SpareRoom;
 use bracketd_store::activity::Recorder;
+use bracketd_store::{KvEntry as Stored, SpareRoom};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::arming::Arming;
 use super::budget::WallBudget;
 use super::entries::Entries;
 use super::plugins::PluginStager;
@@ -83,6 +84,7 @@ pub struct EngineThread {
     pub(super) policies: PolicyBuilder,
     pub(super) plugins: PluginStager,
     pub(super) identity: Identity,
+    pub(super) arming: Arming,
     pub(super) started_at: Timestamp,
     pub(super) report: TapeReport,
     pub(super) entries: Entries,
@@ -131,6 +133,8 @@ pub struct Parts {
     pub heard: Receiver<FromAccount>,
     /// The room that is kept for a full disk.
     pub spare_room: Option<SpareRoom>,
+    /// Who armed and disarmed accounts.
+    pub(super) arming: Arming,
 }
 
 impl EngineThread {
@@ -145,6 +149,7 @@ impl EngineThread {
             policies: parts.policies,
             plugins: parts.plugins,
             identity: parts.identity,
+            arming: parts.arming,
             started_at: parts.clock.now(),
             report: TapeReport::default(),
             entries,
@@ -179,6 +184,7 @@ impl EngineThread {
                 // Without prices no policy decides any more.
                 inputs.retain(|input| !is_price(input));
             }
+            self.plugin_memories(&mut inputs);
             let heard = effect::heard(&inputs, self.is_ready());
             let reads = self.reads_awaited(&inputs);
             let dispatch = self.engine.step(self.clock.now(), inputs, &WallBudget::new());
@@ -297,6 +303,15 @@ impl EngineThread {
         std::ops::ControlFlow::Continue(())
     }
 
+    /// What plugins put into their memory since the last step.
+    fn plugin_memories(&self, inputs: &mut Vec<Input>) {
+        for (name, handle) in &self.accounts {
+            let stored = |KvEntry { key, value, revision }| Stored { key, value, revision };
+            let changed = handle.kv_dirty().map(|all| all.into_iter().map(stored).collect());
+            inputs.extend(changed.map(|all| Input::Remembers(name.clone(), all)));
+        }
+    }
+
     pub(super) fn ticket(&mut self) -> Ticket {
         self.tickets += 1;
         Ticket(self.tickets)
@@ -346,6 +361,7 @@ impl EngineThread {
         for (seq, fact) in dispatch.facts {
             self.report.heard(&fact);
             self.count_refusal(&fact);
+            self.arming.heard(&fact);
             records::log(&fact);
             self.recorder.record(bracketd_store::activity::Record::from_fact(&fact, seq));
         }
@@ -487,7 +503,8 @@ fn is_price(input: &Input) -> bool {
         | Input::NotTaken { .. }
         | Input::Policies(_)
         | Input::KillFile(_)
-        | Input::Compare(_) => false,
+        | Input::Compare(_)
+        | Input::Remembers(..) => false,
     }
 }
 

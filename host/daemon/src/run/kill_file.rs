@@ -14,6 +14,7 @@ use bracketd_core::control::{KillFile, KillLevel};
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 
 use crate::message::ToEngine;
+use crate::vital;
 
 /// Its name in the data directory.
 pub const NAME: &str = "KILL";
@@ -69,7 +70,7 @@ impl KillWatch {
     ) -> std::io::Result<Self> {
         let (stop, stopped) = bounded::<()>(0);
         let mut told = told;
-        let thread = std::thread::Builder::new().name("kill-file".to_owned()).spawn(move || {
+        let thread = vital::spawn("kill-file", move || {
             while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
                 let seen = look(&data_dir);
                 // A full inbox is tried again at the next look.
@@ -86,7 +87,7 @@ impl Drop for KillWatch {
     fn drop(&mut self) {
         self.stop = None;
         if let Some(thread) = self.thread.take() {
-            // A panic there has nothing left to harm at this point.
+            // A panic there has ended the process.
             drop(thread.join());
         }
     }

@@ -6,6 +6,7 @@
 mod account_log;
 mod alerts;
 mod answers;
+mod arming;
 mod budget;
 mod compare;
 mod engine_thread;
@@ -21,10 +22,11 @@ mod swaps;
 mod tape;
 mod upkeep;
 
+pub use arming::ArmedBy;
 pub use engine_thread::{Clock, EngineThread, Identity};
 pub use entries::{Distances, Entries, EntriesError};
 pub use kill_file::NAME as KILL_FILE;
 pub use policies::{PolicyBuilder, sources};
 pub use report::TapeReport;
-pub use start::{Plan, Running, hold, start};
+pub use start::{Plan, Running, account_config, hold, start};
 pub use tape::{TapeDriver, TapeError};

@@ -8,13 +8,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use bracketd_account::{Host, Plugin, Terms};
+use bracketd_account::{CompiledCache, Host, Plugin, Terms};
 use bracketd_core::ids::AccountName;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
+use super::start::cache;
 use crate::config::resolved::AccountSettings;
 use crate::config::{Config, check_text};
 use crate::message::{PluginWish, Staged, SwapReply, ToEngine};
+use crate::vital;
 
 /// Wishes that may wait.
 const ASKED_MAX: usize = 8;
@@ -47,8 +49,9 @@ impl PluginStager {
             let file = account.plugin.clone();
             Some((account.name.clone(), Watched { seen: Look::at(&file), judged: digest, file }))
         });
-        let stager = Stager { host, config: config.clone(), watched: watched.collect(), engine };
-        std::thread::Builder::new().name("plugins".to_owned()).spawn(move || stager.run(&asked))?;
+        let (cache, watched) = (cache(&config.data_dir), watched.collect());
+        let stager = Stager { host, cache, config: config.clone(), watched, engine };
+        vital::spawn("plugins", move || stager.run(&asked))?;
         Ok(Self { ask })
     }
 
@@ -63,6 +66,7 @@ impl PluginStager {
 
 struct Stager {
     host: Host,
+    cache: Option<CompiledCache>,
     config: Config,
     watched: BTreeMap<AccountName, Watched>,
     engine: Sender<ToEngine>,
@@ -121,17 +125,20 @@ impl Stager {
 
     fn stage(&mut self, account: AccountName, wish: PluginWish, reply: Option<SwapReply>) {
         let loaded = self.load(&account, wish.file.as_deref());
+        let mut terms = wish.terms;
+        terms.accept_more |= loaded.as_ref().is_ok_and(|(_, is_pinned)| *is_pinned);
+        let loaded = loaded.map(|(plugin, _)| plugin);
         if let (Ok(plugin), Some(watched)) = (&loaded, self.watched.get_mut(&account)) {
             watched.judged = plugin.digest().to_owned();
         }
-        let staged = Staged { account, loaded, terms: wish.terms, reply };
+        let staged = Staged { account, loaded, terms, reply };
         // An engine that is gone takes no plugin any more.
         drop(self.engine.send(ToEngine::PluginStaged(staged)));
     }
 
     /// Reads and compiles the plugin of an account: the file that the configuration names now, or
-    /// this one. A pin holds in both cases.
-    fn load(&self, account: &AccountName, file: Option<&Path>) -> Result<Plugin, String> {
+    /// this one. A pin holds in both cases; the answer says whether there is one.
+    fn load(&self, account: &AccountName, file: Option<&Path>) -> Result<(Plugin, bool), String> {
         let settings = self.settings(account)?;
         let file = file.unwrap_or(&settings.plugin);
         let shown = file.display();
@@ -144,7 +151,13 @@ impl Stager {
             ));
         }
         let name = file.file_stem().map(|s| s.to_string_lossy()).unwrap_or_default();
-        self.host.load(&bytes, &name).map_err(|why| format!("{shown}: {why}"))
+        let loaded = match &self.cache {
+            Some(cache) => self.host.load_cached(&bytes, &name, cache),
+            None => self.host.load(&bytes, &name),
+        };
+        let plugin = loaded.map_err(|why| format!("{shown}: {why}"))?;
+        // Who pins a file has looked at what it can do.
+        Ok((plugin, settings.sha256.is_some()))
     }
 
     /// The account as the configuration describes it now; as it was at the start where the file is

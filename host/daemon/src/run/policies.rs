@@ -15,6 +15,7 @@ use bracketd_policy::{BuildReport, PolicySet, SourceFile, Sources};
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 
 use crate::message::{Reloaded, ToEngine};
+use crate::vital;
 use crate::watch::{Look, Snapshot, scan};
 
 /// Reload requests that may wait.
@@ -65,9 +66,7 @@ impl PolicyBuilder {
     ) -> std::io::Result<Self> {
         let (ask, asked) = bounded(ASKED_MAX);
         let thread = Builder { dir, last: first, digest, engine, is_unreadable: false };
-        std::thread::Builder::new()
-            .name("policies".to_owned())
-            .spawn(move || thread.run(&looks, &asked))?;
+        vital::spawn("policies", move || thread.run(&looks, &asked))?;
         Ok(Self { ask, refused: Vec::new(), unreadable: None, loaded_at: BTreeMap::new() })
     }
 

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use bracketd_account::{
-    AccountConfig, AccountHandle, ClockSource, Drive, Grant, Host, Limits, LogLine, Plugin,
-    PollConfig, Scheme, Secret,
+    AccountConfig, AccountHandle, ClockSource, CompiledCache, Drive, Grant, Host, KvEntry, Limits,
+    LogLine, Plugin, PollConfig,
 };
 use bracketd_core::book::{Book, OnShutdown};
 use bracketd_core::broker::FromAccount;
@@ -24,10 +24,12 @@ use bracketd_engine::{Engine, PolicySettings, Settings, StartError};
 use bracketd_policy::{BuildReport, Params, PolicySet, Verbs};
 use bracketd_store::activity::{ActivityLog, ActivityOptions};
 use bracketd_store::{
-    DirLock, LEDGER_FILE, Ledger, OpenOptions, PolicyVersion, SpareRoom, StoreError,
+    DirLock, KvEntry as Stored, LEDGER_FILE, Ledger, OpenOptions, PolicyVersion, SpareRoom,
+    StoreError,
 };
 use crossbeam_channel::{Sender, bounded};
 
+use super::arming::Arming;
 use super::engine_thread::{Clock, EngineThread, Identity, Parts};
 use super::entries::Entries;
 use super::kill_file::{self, KillWatch};
@@ -43,6 +45,8 @@ use crate::effect::point;
 use crate::guards;
 use crate::http::Server;
 use crate::message::{Mode, ToEngine};
+use crate::plugin_record;
+use crate::vital;
 use crate::watch::{self, Snapshot, Watch};
 
 /// Messages that may wait for the engine; one more is refused as busy.
@@ -118,23 +122,13 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
         .map_err(|error| not_started(&data_dir, error))?;
     point("start.loaded");
     let kill_file = kill_file::look(&data_dir);
-    let alerts = first_alerts(engine.book(), kill_file.as_ref());
+    let (arming, alerts) = first_look(&engine, &data_dir, kill_file.as_ref())?;
 
     let (inbox, said) = bounded(INBOX);
     let (tell, heard) = bounded::<FromAccount>(HEARD);
-    let accounts = start_accounts(&host, &plugins, &config, &clock, &tell)?;
-    let accounts_of = config.accounts.iter();
-    let written = accounts_of.map(|a| (a.name.clone(), a.guards_written.clone())).collect();
+    let accounts = start_accounts(&host, &plugins, &config, &clock, (loaded.kv, &tell))?;
     point("start.connecting");
-    let poll = Duration::from_millis(config.policies_poll_ms);
-    let (watching, looks) = watch::start(&config.policies_dir, poll)?;
-    let policies = PolicyBuilder::start(
-        config.policies_dir.clone(),
-        report.set.clone(),
-        digest,
-        looks,
-        inbox.clone(),
-    )?;
+    let (watching, policies) = watch_policies(&config, &report, digest, &inbox)?;
     let stager = PluginStager::start(host.clone(), &config, &plugins, inbox.clone())?;
     let running: Vec<PolicyName> = report.set.iter().map(|p| p.name().clone()).collect();
     let refused = report.refused.clone();
@@ -144,12 +138,13 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
         recorder: activity.recorder(),
         policies,
         plugins: stager,
-        identity: Identity { mode, written },
+        identity: identity(mode, &config),
         entries,
         clock,
         inbox: said,
         heard,
         spare_room: spare_room.clone(),
+        arming,
     });
     // Before anything else: no entry leaves while the file stands there.
     inbox.send(ToEngine::KillFile(kill_file.clone())).context("the engine did not start")?;
@@ -177,6 +172,20 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
     })
 }
 
+/// Looks at the policies' directory from now on, and builds what changes there.
+fn watch_policies(
+    config: &Config,
+    first: &BuildReport,
+    digest: Option<String>,
+    inbox: &Sender<ToEngine>,
+) -> anyhow::Result<(Watch, PolicyBuilder)> {
+    let (dir, poll) = (&config.policies_dir, Duration::from_millis(config.policies_poll_ms));
+    let (watching, looks) = watch::start(dir, poll)?;
+    let (set, inbox) = (first.set.clone(), inbox.clone());
+    let policies = PolicyBuilder::start(dir.clone(), set, digest, looks, inbox)?;
+    Ok((watching, policies))
+}
+
 /// Makes the data directory where it is missing, and takes its lock: before anything in it is made,
 /// replaced or removed.
 ///
@@ -199,7 +208,7 @@ fn open_ledger(config: &Config, lock: DirLock, replaces_lost: bool) -> anyhow::R
 }
 
 fn spawn_engine(thread: EngineThread, host: Host) -> std::io::Result<JoinHandle<TapeReport>> {
-    std::thread::Builder::new().name("engine".to_owned()).spawn(|| {
+    vital::spawn("engine", || {
         // The host's epoch ticker lives as long as the accounts do.
         let _host = host;
         thread.run()
@@ -254,7 +263,25 @@ fn identities(plugins: &BTreeMap<AccountName, Plugin>) -> BTreeMap<AccountName, 
     plugins.iter().map(|(name, plugin)| (name.clone(), of(plugin))).collect()
 }
 
-fn first_alerts(book: &Book, file: Option<&KillFile>) -> Vec<String> {
+/// What the daemon says of itself.
+fn identity(mode: Mode, config: &Config) -> Identity {
+    let written = config.accounts.iter().map(|a| (a.name.clone(), a.guards_written.clone()));
+    Identity { mode, written: written.collect() }
+}
+
+/// Who armed and disarmed the accounts, and what must not be overlooked.
+fn first_look(
+    engine: &Engine,
+    data_dir: &Path,
+    file: Option<&KillFile>,
+) -> anyhow::Result<(Arming, Vec<String>)> {
+    let arming = Arming::read(engine.ledger(), engine.book().epoch)
+        .map_err(|error| unusable(data_dir, error))?;
+    let alerts = first_alerts(engine.book(), &arming, file);
+    Ok((arming, alerts))
+}
+
+fn first_alerts(book: &Book, arming: &Arming, file: Option<&KillFile>) -> Vec<String> {
     let mut words = alerts::kills(book, &BTreeSet::new());
     words.extend(file.map(|file| {
         format!(
@@ -263,7 +290,7 @@ fn first_alerts(book: &Book, file: Option<&KillFile>) -> Vec<String> {
             file.level.as_str()
         )
     }));
-    words.extend(alerts::disarmed(book));
+    words.extend(alerts::disarmed(book, arming));
     words
 }
 
@@ -277,15 +304,19 @@ fn start_accounts(
     plugins: &BTreeMap<AccountName, Plugin>,
     config: &Config,
     clock: &Clock,
-    tell: &Sender<FromAccount>,
+    (mut memories, tell): (BTreeMap<AccountName, Vec<Stored>>, &Sender<FromAccount>),
 ) -> anyhow::Result<BTreeMap<AccountName, AccountHandle>> {
     let mut accounts = BTreeMap::new();
     let log = account_log::start()?;
     for account in &config.accounts {
         let Some(plugin) = plugins.get(&account.name) else { continue };
-        let configured = account_config(account, clock, log.clone())?;
+        let mut configured = account_config(account, clock, Some(log.clone()))?;
+        let remembered = memories.remove(&account.name).unwrap_or_default().into_iter();
+        let put_back = |Stored { key, value, revision }| KvEntry { key, value, revision };
+        configured.kv = remembered.map(put_back).collect();
         let handle = AccountHandle::start(host, plugin, configured, tell.clone())
             .with_context(|| format!("account {} does not start", account.name))?;
+        plugin_record::keep(&config.data_dir, plugin, &handle.info());
         accounts.insert(account.name.clone(), handle);
     }
     Ok(accounts)
@@ -387,6 +418,7 @@ fn unusable(data_dir: &Path, error: StoreError) -> anyhow::Error {
 fn load_plugins(host: &Host, config: &Config) -> anyhow::Result<BTreeMap<AccountName, Plugin>> {
     let mut by_file: BTreeMap<&Path, Plugin> = BTreeMap::new();
     let mut plugins = BTreeMap::new();
+    let cache = cache(&config.data_dir);
     for account in &config.accounts {
         let path = account.plugin.as_path();
         if !by_file.contains_key(path) {
@@ -394,7 +426,11 @@ fn load_plugins(host: &Host, config: &Config) -> anyhow::Result<BTreeMap<Account
                 format!("account {}: cannot read its plugin {}", account.name, path.display())
             })?;
             let name = path.file_stem().map(|s| s.to_string_lossy()).unwrap_or_default();
-            let plugin = host.load(&bytes, &name).with_context(|| {
+            let loaded = match &cache {
+                Some(cache) => host.load_cached(&bytes, &name, cache),
+                None => host.load(&bytes, &name),
+            };
+            let plugin = loaded.with_context(|| {
                 format!("account {}: its plugin {} is not taken", account.name, path.display())
             })?;
             by_file.insert(path, plugin);
@@ -412,6 +448,15 @@ fn load_plugins(host: &Host, config: &Config) -> anyhow::Result<BTreeMap<Account
         };
     }
     Ok(plugins)
+}
+
+/// The compiled plugins of the data directory. Without them every start compiles.
+pub(super) fn cache(data_dir: &Path) -> Option<CompiledCache> {
+    CompiledCache::open(data_dir)
+        .inspect_err(|error| {
+            tracing::warn!(%error, "compiled plugins cannot be kept; each start compiles them");
+        })
+        .ok()
 }
 
 /// The first load is a reload like any other: what is broken on disk leaves the last good version
@@ -459,15 +504,20 @@ fn policy_settings(config: &Config) -> anyhow::Result<BTreeMap<PolicyName, Polic
     Ok(all)
 }
 
-fn account_config(
+/// What an account runs with, its secrets read.
+///
+/// # Errors
+/// Where a secret is not to be had.
+pub fn account_config(
     account: &AccountSettings,
     clock: &Clock,
-    log: Sender<LogLine>,
+    log: Option<Sender<LogLine>>,
 ) -> anyhow::Result<AccountConfig> {
     let mut secrets = BTreeMap::new();
-    for (name, source) in &account.secrets {
-        let value = source.read().with_context(|| format!("account {}", account.name))?;
-        secrets.insert(name.clone(), Secret::new(value));
+    for (name, settings) in &account.secrets {
+        let read = settings.read();
+        let secret = read.with_context(|| format!("account {}, secret {name}", account.name))?;
+        secrets.insert(name.clone(), secret);
     }
     let (drive, clock) = match clock {
         Clock::Wall => (Drive::Timer, ClockSource::Wall),
@@ -489,22 +539,26 @@ fn account_config(
             prices_ms: account.poll_prices_ms,
             picture_ms: account.poll_picture_ms,
         },
+        kv: Vec::new(),
         clock,
-        log: Some(log),
+        log,
+        confirm: account.confirm.clone(),
         hook: None,
     })
 }
 
 fn grant(settings: &GrantSettings) -> Grant {
     let paths = settings.paths.clone();
+    let all = || if paths.is_empty() { vec!["/".to_owned()] } else { paths.clone() };
     Grant {
-        scheme: if settings.scheme == "https" { Scheme::Https } else { Scheme::Http },
+        scheme: settings.scheme,
         host: settings.host.clone(),
         port: Some(settings.port),
-        methods: settings.methods.clone(),
-        reads: if settings.read { paths.clone() } else { Vec::new() },
+        methods: if settings.scheme.is_socket() { Vec::new() } else { settings.methods.clone() },
+        reads: if settings.read { all() } else { Vec::new() },
         paths,
         private: settings.private,
-        secrets_in_body: false,
+        secrets_in_body: settings.secrets_in_body,
+        frames: settings.frames.clone(),
     }
 }

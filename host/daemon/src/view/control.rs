@@ -46,7 +46,8 @@ pub struct AccountDetailView {
     up: bool,
     reconciled: bool,
     armed: bool,
-    /// `person`, or `config` while nobody has decided.
+    /// `person`, or `config` while nobody has decided; `restore`, `new_ledger` and `login` where the
+    /// daemon disarmed it.
     armed_by: &'static str,
     last_error: Option<String>,
     /// The broker's own account that the login opens, and the one that was armed.
@@ -148,7 +149,7 @@ pub fn account(detail: &AccountDetail) -> AccountDetailView {
         up: state.is_up,
         reconciled: state.is_reconciled,
         armed: state.is_armed,
-        armed_by: if state.control.armed.is_some() { "person" } else { "config" },
+        armed_by: state.armed_by.as_str(),
         last_error: state.last_error.clone(),
         broker_account: detail.broker_account.clone(),
         broker_account_armed: state.control.broker_account.clone(),

@@ -50,8 +50,13 @@ impl Gate {
 
     fn caller(&self, request: &Request) -> Option<Caller> {
         let header = |name: &str| request.headers().get(name)?.to_str().ok();
-        let (index, secret) = self.keys.get(header("APCA-API-KEY-ID")?)?;
-        (secret == header("APCA-API-SECRET-KEY")?).then_some(Caller(*index))
+        self.account(header("APCA-API-KEY-ID")?, header("APCA-API-SECRET-KEY")?)
+    }
+
+    /// Whose key it is.
+    pub(super) fn account(&self, key_id: &str, secret: &str) -> Option<Caller> {
+        let (index, known) = self.keys.get(key_id)?;
+        (known == secret).then_some(Caller(*index))
     }
 
     fn allowance(&self, caller: Caller) -> Option<Allowance> {

@@ -12,6 +12,7 @@ mod neutral;
 mod orders;
 mod pace;
 mod positions;
+mod stream;
 
 use crate::config::{ExchangeConfig, Feed};
 use crate::hub::{Hub, StartError};
@@ -185,6 +186,8 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/admin/incident", post(admin::incident))
         .fallback(answer::unknown_path)
         .layer(from_fn_with_state(Arc::clone(&shared), gate::check))
+        // Behind the gate's back: who listens says who he is in his first message.
+        .route("/stream", get(stream::open))
         .layer(from_fn(gate::request_id))
         .with_state(shared)
 }

@@ -8,6 +8,7 @@ pub(crate) mod data;
 pub(crate) mod decode;
 pub(crate) mod order;
 pub(crate) mod query;
+pub(crate) mod update;
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;

@@ -11,5 +11,6 @@
 mod feeds;
 mod restart;
 mod steps;
+mod stream;
 mod support;
 mod wire;

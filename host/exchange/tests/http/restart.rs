@@ -89,7 +89,13 @@ fn a_book_in_use_or_of_other_prices_is_refused() {
     let config = tape("btc-perp-1m.csv", Some(path.clone()));
     let (exchange, _client) = start(&config);
     let refused = Exchange::spawn(&config).unwrap_err();
-    assert!(matches!(refused, StartError::Journal(JournalError::InUse { .. })), "{refused}");
+    let StartError::Journal(JournalError::InUse { process, .. }) = &refused else {
+        panic!("{refused}");
+    };
+    assert_eq!(*process, Some(std::process::id()), "who has it is told");
+    for part in ["book: in use by process", "end that exchange first", "a book of its own"] {
+        assert!(refused.to_string().contains(part), "{refused}");
+    }
     exchange.shutdown();
     let other = tape("usdjpy-ticks.csv", Some(path.clone()));
     let refused = Exchange::spawn(&other).unwrap_err();

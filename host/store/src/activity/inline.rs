@@ -1,12 +1,16 @@
 //! Text and decimals without a heap: what makes a record one flat piece of memory.
 //!
-//! Apart because recording must not allocate. Text that is too long is cut, never refused.
+//! Apart because recording must not allocate. Text that is too long is cut, never refused, and ends
+//! with `…` then.
 
 use std::fmt;
 
 use bracketd_core::Decimal;
 
-/// Up to `N` bytes of text, cut at a character's end; `N` is at most 255.
+/// What ends a text that was cut.
+const CUT: &str = "…";
+
+/// Up to `N` bytes of text, cut at a character's end; `N` is 3 to 255.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct InlineStr<const N: usize> {
     len: u8,
@@ -17,14 +21,20 @@ impl<const N: usize> InlineStr<N> {
     /// No text.
     pub const EMPTY: Self = Self { len: 0, bytes: [0; N] };
 
-    /// The text, or as many of its characters as fit.
+    /// The text, or as many of its characters as fit with the sign that it was cut.
     pub fn new(text: &str) -> Self {
+        let room = N.min(255);
+        let (end, sign) = if text.len() <= room {
+            (text.len(), "")
+        } else {
+            (text.floor_char_boundary(room.saturating_sub(CUT.len())), CUT)
+        };
         let mut kept = Self::EMPTY;
-        let end = text.floor_char_boundary(N.min(255));
-        for (to, from) in kept.bytes.iter_mut().zip(text.as_bytes().iter().take(end)) {
+        let bytes = text.as_bytes().iter().take(end).chain(sign.as_bytes());
+        for (to, from) in kept.bytes.iter_mut().zip(bytes) {
             *to = *from;
         }
-        kept.len = u8::try_from(end).unwrap_or(u8::MAX);
+        kept.len = u8::try_from(room.min(end + sign.len())).unwrap_or(u8::MAX);
         kept
     }
 
@@ -96,11 +106,12 @@ mod tests {
             ("", ""),
             ("abc", "abc"),
             ("abcd", "abcd"),
-            ("abcde", "abcd"),
-            ("abcé", "abc"),
+            ("abcde", "a…"),
+            ("abcé", "a…"),
             ("éé", "éé"),
             ("😀", "😀"),
-            ("a😀", "a"),
+            ("a😀", "a…"),
+            ("é😀", "…"),
         ] {
             assert_eq!(InlineStr::<4>::new(text).as_str(), kept, "{text}");
         }

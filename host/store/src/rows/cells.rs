@@ -57,6 +57,13 @@ impl<'a> Cells<'a> {
         self.str(column).map(str::to_owned)
     }
 
+    pub(crate) fn bytes(&self, column: &'static str) -> Result<Vec<u8>, StoreError> {
+        match self.row.get_ref(column)? {
+            ValueRef::Blob(bytes) => Ok(bytes.to_vec()),
+            other => Err(self.bad(column, format!("{other:?}"))),
+        }
+    }
+
     /// A name or an id.
     pub(crate) fn name<T: From<&'a str>>(&self, column: &'static str) -> Result<T, StoreError> {
         self.str(column).map(T::from)

@@ -7,7 +7,6 @@ use std::sync::LazyLock;
 
 use bracketd_core::control::{Baseline, Control, Kill};
 use bracketd_core::ids::AccountName;
-use bracketd_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::cells::Cells;
@@ -101,15 +100,13 @@ pub(crate) fn read_baseline(row: &Cells<'_>) -> Result<(AccountName, Baseline), 
     Ok((row.name("account")?, baseline))
 }
 
-/// The account with what was decided of it, and the time up to which it was read.
-pub(crate) fn read_account(
-    row: &Cells<'_>,
-) -> Result<(AccountName, Control, Option<Timestamp>), StoreError> {
+/// The account with what was decided of it.
+pub(crate) fn read_account(row: &Cells<'_>) -> Result<(AccountName, Control), StoreError> {
     let armed = match row.opt_int::<i64>("armed")? {
         None => None,
         Some(_) => Some(row.flag("armed")?),
     };
     let broker_account = row.opt_name("broker_account")?;
     let control = Control { armed, broker_account, ..Control::default() };
-    Ok((row.name("name")?, control, row.opt_time("read_until")?))
+    Ok((row.name("name")?, control))
 }

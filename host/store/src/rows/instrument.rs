@@ -9,7 +9,6 @@ use std::sync::LazyLock;
 use bracketd_core::Decimal;
 use bracketd_core::ids::AccountName;
 use bracketd_core::instrument::{Features, Instrument, PriceBand};
-use bracketd_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::cells::Cells;
@@ -34,11 +33,9 @@ pub(crate) static INSTRUMENTS: Table = Table {
     ],
 };
 
-pub(crate) static ACCOUNTS: Table = Table {
-    name: "accounts",
-    key: &["name"],
-    columns: &["name", "read_until", "armed", "broker_account"],
-};
+/// The released column `read_until` is written and read by nobody.
+pub(crate) static ACCOUNTS: Table =
+    Table { name: "accounts", key: &["name"], columns: &["name", "armed", "broker_account"] };
 
 static UPSERT: LazyLock<String> = LazyLock::new(|| INSTRUMENTS.upsert());
 
@@ -46,17 +43,6 @@ static UPSERT: LazyLock<String> = LazyLock::new(|| INSTRUMENTS.upsert());
 pub(crate) fn ensure_account(sql: &Connection, name: &AccountName) -> Result<(), StoreError> {
     sql.prepare_cached("INSERT INTO accounts (name) VALUES (?) ON CONFLICT (name) DO NOTHING")?
         .execute([name.as_str()])?;
-    Ok(())
-}
-
-pub(crate) fn write_watermark(
-    sql: &Connection,
-    name: &AccountName,
-    at: Timestamp,
-) -> Result<(), StoreError> {
-    ensure_account(sql, name)?;
-    sql.prepare_cached("UPDATE accounts SET read_until = ? WHERE name = ?")?
-        .execute(params![at.0, name.as_str()])?;
     Ok(())
 }
 

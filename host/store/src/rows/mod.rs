@@ -7,6 +7,7 @@ pub(crate) mod cells;
 pub(crate) mod control;
 pub(crate) mod fact;
 pub(crate) mod instrument;
+pub(crate) mod kv;
 pub(crate) mod op;
 pub(crate) mod op_body;
 pub(crate) mod order;

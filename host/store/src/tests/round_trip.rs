@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::arbitrary::{fact, instrument, text, transaction};
-use crate::{Batch, FactFilter, Ledger, PolicyState, PolicyVersion};
+use crate::{Batch, FactFilter, KvEntry, Ledger, PolicyState, PolicyVersion};
 
 fn commit(ledger: &mut Ledger, transactions: &[&Transaction]) {
     let batch = Batch { transactions: transactions.to_vec(), ..Batch::new(Timestamp(1)) };
@@ -114,20 +114,29 @@ proptest! {
             loaded_at: Timestamp(at),
             active: true,
         };
+        let entry = |key: &str, value: &str, revision| KvEntry {
+            key: key.to_owned(),
+            value: value.as_bytes().to_vec(),
+            revision,
+        };
+        let forgotten = [entry("gone", &words.1, 1)];
+        let remembers = [entry("a", &words.2, 2), entry("b", "", 3)];
         let mut ledger = Ledger::in_memory().unwrap();
+        let before = Batch { kv: vec![(account.clone(), &forgotten)], ..Batch::new(Timestamp(1)) };
+        ledger.commit(&before).unwrap();
         let batch = Batch {
             transactions: vec![&tx],
             policy_states: vec![state.clone()],
             policy_versions: vec![version("old", old), version("new", new)],
             instruments: vec![(account.clone(), &instrument)],
-            watermarks: vec![(account.clone(), Timestamp(new))],
+            kv: vec![(account.clone(), &remembers)],
             ..Batch::new(Timestamp(1))
         };
         ledger.commit(&batch).unwrap();
         let loaded = ledger.load().unwrap();
         prop_assert_eq!(loaded.policy_states, vec![state]);
         prop_assert_eq!(loaded.policy_versions, vec![version("new", new)]);
-        prop_assert_eq!(loaded.instruments, vec![(account.clone(), instrument)]);
-        prop_assert_eq!(loaded.watermarks, vec![(account, Timestamp(new))]);
+        prop_assert_eq!(loaded.kv, [(account.clone(), remembers.to_vec())].into());
+        prop_assert_eq!(loaded.instruments, vec![(account, instrument)]);
     }
 }

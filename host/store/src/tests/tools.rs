@@ -15,12 +15,12 @@ use rusqlite::Connection;
 
 use super::sample::{opened, stop_changed, stop_move};
 use crate::activity::{ACTIVITY_FILE, ActivityLog, ActivityOptions, ActivityReader};
-use crate::tools::ToolError;
 use crate::tools::backup::backup;
 use crate::tools::check::{FindingKind, check_dir, check_file};
 use crate::tools::export::Export;
 use crate::tools::restore::{Order, preview, restore};
 use crate::tools::status::{Activity, BallastState, status};
+use crate::tools::{Summary, ToolError};
 use crate::{
     BALLAST_FILE, Batch, FactFilter, Holder, LEDGER_FILE, Ledger, OpenOptions, StoreError,
 };
@@ -104,6 +104,29 @@ fn a_backup_while_the_ledger_is_written_is_proven_by_its_restore() {
     let facts: i64 = kept.query_row("SELECT count(*) FROM facts", [], |row| row.get(0)).unwrap();
     assert_eq!(facts, 6, "what was replaced is all there");
     commit(&mut ledger, 3);
+}
+
+#[test]
+fn two_restores_in_the_same_second_keep_both_ledgers_that_they_replace() {
+    let (dir, data) = data();
+    let file = dir.path().join("backup.db");
+    backup(&data, &file).unwrap();
+    let id = |path: &Path| Summary::of(path).unwrap().ledger_id;
+    let mut lives = Vec::new();
+    for number in 0..3 {
+        fs::write(data.join("activity.db"), format!("log {number}")).unwrap();
+        lives.push(id(&data.join("ledger.db")));
+        let kept = restore(&data, &file, ORDER).unwrap().kept;
+        let suffix = [".replaced", ".replaced.2", ".replaced.3"][number];
+        let named = |name: &str| data.join(format!("{name}{suffix}"));
+        assert_eq!(kept, [named("ledger.db"), named("activity.db")]);
+    }
+    for (number, suffix) in ["", ".2", ".3"].into_iter().enumerate() {
+        let kept = |name: &str| data.join(format!("{name}.replaced{suffix}"));
+        assert_eq!(id(&kept("ledger.db")), lives[number], "each is still there");
+        let log = fs::read_to_string(kept("activity.db")).unwrap();
+        assert_eq!(log, format!("log {number}"));
+    }
 }
 
 #[test]
@@ -193,6 +216,11 @@ fn a_restore_is_refused_while_somebody_holds_the_directory() {
             matches!(error, ToolError::Store(StoreError::AlreadyRunning { pid, .. }) if pid == us),
             "{error}"
         );
+        let (place, pid) = (data.display(), std::process::id());
+        let text = error.to_string();
+        for part in [format!("{place} is in use by process {pid}"), format!("`kill {pid}`")] {
+            assert!(text.contains(&part), "{text}");
+        }
     }
     drop(ledger);
     assert_eq!(names(&data), ["bracketd.lock", "ledger.ballast", "ledger.db"]);
@@ -209,10 +237,9 @@ fn what_is_there_is_never_overwritten() {
     let other = dir.path().join("other.db");
     backup(&data, &other).unwrap();
     fs::write(data.join("ledger.db.replaced"), "mine").unwrap();
-    let error = restore(&data, &other, ORDER).unwrap_err();
-    assert!(matches!(error, ToolError::Exists(_)), "{error}");
+    let done = restore(&data, &other, ORDER).unwrap();
+    assert_eq!(done.kept, [data.join("ledger.db.replaced.2")], "beside it");
     assert_eq!(fs::read_to_string(data.join("ledger.db.replaced")).unwrap(), "mine");
-    assert_eq!(open(&data).load().unwrap().epoch, 0, "the present ledger goes on");
 }
 
 #[test]

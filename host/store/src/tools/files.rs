@@ -143,11 +143,13 @@ pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
 }
 
 /// Gives databases and their logs second names, so that the first may go. Returns the new names of
-/// those that are there; after an error there are none.
+/// those that are there; after an error there are none. What was kept under the suffix before stays:
+/// then `.2` follows it, or the first number that is free for all of them.
 pub(crate) fn keep(paths: &[PathBuf], suffix: &str) -> Result<Vec<PathBuf>, ToolError> {
+    let suffix = free_suffix(paths, suffix)?;
     let mut kept = Vec::new();
     for path in paths.iter().filter(|path| path.exists()) {
-        let name = beside(path, suffix);
+        let name = beside(path, &suffix);
         if let Err(error) = refuse_existing(&name).and_then(|()| keep_one(path, &name)) {
             // The first names still stand.
             kept.iter().try_for_each(|name: &PathBuf| remove_database(name))?;
@@ -156,6 +158,24 @@ pub(crate) fn keep(paths: &[PathBuf], suffix: &str) -> Result<Vec<PathBuf>, Tool
         kept.push(name);
     }
     Ok(kept)
+}
+
+/// The suffix, with a number where something has one of its names already.
+fn free_suffix(paths: &[PathBuf], suffix: &str) -> Result<String, ToolError> {
+    let mut tried = suffix.to_owned();
+    for number in 2.. {
+        let names = paths.iter().flat_map(|path| {
+            let kept = beside(path, &tried);
+            [beside(&kept, "-wal"), kept]
+        });
+        let taken = names.map(|name| refuse_existing(&name)).find(Result::is_err);
+        match taken {
+            Some(Err(ToolError::Exists(_))) => tried = format!("{suffix}.{number}"),
+            Some(Err(other)) => return Err(other),
+            Some(Ok(())) | None => break,
+        }
+    }
+    Ok(tried)
 }
 
 fn keep_one(path: &Path, kept: &Path) -> Result<(), ToolError> {

@@ -78,7 +78,11 @@ impl FindingKind {
     pub fn advice(self) -> &'static str {
         match self {
             Self::NotSound | Self::DanglingReference | Self::UnreadableRow => {
-                "stop the daemon, then go back to the newest sound backup: bracketd db restore FILE"
+                "this file cannot be used; keep it as evidence. Ask `bracketd db check FILE` of each \
+                 backup, the newest first: with the daemon stopped, `bracketd db restore FILE` puts \
+                 the first that is ok in the ledger's place. Where none is, rename the ledger to \
+                 ledger.db.damaged; `bracketd run --new-ledger` begins an empty one with every \
+                 account disarmed"
             }
             Self::FactsMissing => {
                 "evidence is lost: keep this file, and compare with a backup of before"

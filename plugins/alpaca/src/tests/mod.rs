@@ -5,6 +5,7 @@ mod adjusting;
 mod planning;
 mod reading;
 mod refusals;
+mod streaming;
 mod trading;
 
 use std::cell::RefCell;

@@ -33,6 +33,9 @@ pub struct SwapArgs {
     /// Take it although it answers otherwise than the one that runs, or can do less
     #[arg(long)]
     accept_differences: bool,
+    /// Take it although it can do what the one that runs cannot
+    #[arg(long)]
+    accept_more: bool,
 }
 
 /// Which account.
@@ -49,7 +52,11 @@ pub struct RollbackArgs {
 pub(super) fn swap(args: &SwapArgs, client: &Client, out: &Out) -> Result<Exit, Failure> {
     let file = args.file.as_ref().map(std::path::absolute).transpose();
     let file = file.map_err(|why| Failure::usage(format!("the file's path: {why}")))?;
-    let body = json!({ "file": file, "accept_differences": args.accept_differences });
+    let body = json!({
+        "file": file,
+        "accept_differences": args.accept_differences,
+        "accept_more": args.accept_more,
+    });
     let begun = client.post(&path(&args.account, "/plugin"), &body, None)?;
     follow(&args.account, &begun, client, out)?;
     if let (false, Some(file)) = (out.is_json(), &args.file) {

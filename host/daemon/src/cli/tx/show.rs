@@ -9,6 +9,7 @@ use crate::cli::activity;
 use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Out, Tone, list, paint, risk, text};
+use crate::cli::table::{Column, always, spare, words};
 
 pub(super) fn list_all(
     status: Option<StatusWord>,
@@ -30,22 +31,22 @@ pub(super) fn list_all(
         out.note("no transactions; open one with `bracketd tx open`");
         return Ok(Exit::Done);
     }
-    let titles = [
-        "id",
-        "symbol",
-        "side",
-        "status",
-        "held",
-        "entry",
-        "price",
-        "stop",
-        "works",
-        "target",
-        "works",
-        "protection",
-        "profit",
+    let columns = [
+        always("id"),
+        always("symbol"),
+        always("side"),
+        always("status"),
+        always("held"),
+        spare(2, "entry"),
+        spare(3, "price"),
+        always("stop"),
+        always("works"),
+        spare(4, "target"),
+        spare(1, "works"),
+        always("protection"),
+        spare(5, "profit"),
     ];
-    out.table(&titles, all.iter().map(row).collect());
+    out.table(&columns, all.iter().map(row).collect());
     Ok(Exit::Done)
 }
 
@@ -183,6 +184,41 @@ fn past_gaps(tx: &Value) -> String {
     }
 }
 
+/// What a transaction is made of; a column is the member of its name.
+const PARTS: [(&str, &[Column<'_>]); 3] = [
+    (
+        "/slices",
+        &[always("no"), always("held"), always("stop"), always("target"), spare(1, "rejections")],
+    ),
+    (
+        "/orders",
+        &[
+            always("role"),
+            spare(1, "slice"),
+            always("side"),
+            spare(2, "kind"),
+            always("quantity"),
+            spare(3, "filled"),
+            always("limit"),
+            always("trigger"),
+            always("status"),
+            words("broker id"),
+        ],
+    ),
+    (
+        "/ops",
+        &[
+            always("kind"),
+            always("legs"),
+            spare(1, "slice"),
+            spare(2, "step"),
+            always("attempt"),
+            always("state"),
+            words("client id"),
+        ],
+    ),
+];
+
 fn parts(tx: &Value, out: &Out) {
     let legs = ["stop", "target"].map(|leg| {
         let of = |member: &str| text(tx, &format!("/legs/{leg}/{member}"));
@@ -191,35 +227,18 @@ fn parts(tx: &Value, out: &Out) {
     });
     out.line("");
     out.table(&["leg", "wanted", "works", "state", ""], legs.into());
-    let rows = |path: &str, members: &[&str]| -> Vec<Vec<String>> {
-        let row = |value: &Value| members.iter().map(|m| text(value, &format!("/{m}"))).collect();
+    let rows = |path: &str, columns: &[Column<'_>]| -> Vec<Vec<String>> {
+        let cell = |value: &Value, column: &Column<'_>| {
+            text(value, &format!("/{}", column.title().replace(' ', "_")))
+        };
+        let row = |value: &Value| columns.iter().map(|column| cell(value, column)).collect();
         list(tx, path).iter().map(row).collect()
     };
-    let tables: [(&str, &[&str]); 3] = [
-        ("/slices", &["no", "held", "stop", "target", "rejections"]),
-        (
-            "/orders",
-            &[
-                "role",
-                "slice",
-                "side",
-                "kind",
-                "quantity",
-                "filled",
-                "limit",
-                "trigger",
-                "status",
-                "broker_id",
-            ],
-        ),
-        ("/ops", &["kind", "legs", "slice", "step", "attempt", "state", "client_id"]),
-    ];
-    for (path, members) in tables {
-        let rows = rows(path, members);
+    for (path, columns) in PARTS {
+        let rows = rows(path, columns);
         if !rows.is_empty() {
             out.line("");
-            let titles: Vec<_> = members.iter().map(|member| member.replace('_', " ")).collect();
-            out.table(&titles.iter().map(String::as_str).collect::<Vec<_>>(), rows);
+            out.table(columns, rows);
         }
     }
 }

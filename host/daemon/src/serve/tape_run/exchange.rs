@@ -75,7 +75,7 @@ impl ExchangeProcess {
         let Some(port) = url.rsplit(':').next().and_then(|port| port.parse().ok()) else {
             // It said why on standard error, which it shares with this process.
             child.wait()?;
-            bail!("the exchange did not start");
+            bail!("the tape is not run: its exchange did not start, for the reason above");
         };
         let agent = ureq::Agent::config_builder()
             .proxy(None)

@@ -1,0 +1,204 @@
+//! Compiled plugins on disk, so that a start or a swap costs a millisecond and not the compiler.
+//!
+//! Apart because wasmtime believes compiled code blindly: code that somebody else put there would
+//! run outside the sandbox. So every file carries a MAC under a key that only this installation
+//! has, over the name it was written under as well. It must never be the reason that something
+//! fails: whatever is wrong with a file is a miss, and the plugin is compiled again.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::hash::{Hash, Hasher};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use ring::rand::{SecureRandom, SystemRandom};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+/// Directory of the compiled plugins, in the data directory.
+pub const CACHE_DIR: &str = "cache";
+/// The installation's key, in the data directory: whoever has it can have code run as the daemon.
+pub const CACHE_KEY_FILE: &str = "cache.key";
+/// So many files stay, those that were used last; Alpaca's is 1.8 MB.
+const FILES_MAX: usize = 8;
+const KEY_BYTES: usize = blake3::KEY_LEN;
+const MAC_BYTES: usize = blake3::OUT_LEN;
+/// Largest file that is read, in bytes.
+const FILE_BYTES_MAX: u64 = 256 << 20;
+const COMPILED: &str = "compiled";
+const UNFINISHED: &str = "new";
+
+/// The compiled plugins of one installation. Cheap to clone.
+#[derive(Clone)]
+pub struct CompiledCache {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    dir: PathBuf,
+    key: [u8; KEY_BYTES],
+}
+
+impl CompiledCache {
+    /// Opens the cache of a data directory, and makes it and its key where they are missing. A key
+    /// that others could have read is replaced, which empties the cache.
+    ///
+    /// # Errors
+    /// Where the directory or the key cannot be made or read: then there is no cache, and every
+    /// start compiles.
+    pub fn open(data_dir: &Path) -> io::Result<Self> {
+        let key = key(&data_dir.join(CACHE_KEY_FILE))?;
+        let dir = data_dir.join(CACHE_DIR);
+        DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
+        fs::set_permissions(&dir, Permissions::from_mode(0o700))?;
+        for (path, _) in files(&dir, UNFINISHED) {
+            // Left by a process that died; what cannot be removed harms nobody.
+            let _ = fs::remove_file(path);
+        }
+        Ok(Self { inner: Arc::new(Inner { dir, key }) })
+    }
+
+    /// The compiled form of the plugin with that digest, where it is there and whole.
+    pub(crate) fn get(&self, engine: &Engine, digest: &str) -> Option<Component> {
+        let name = Name::of(engine, digest);
+        let path = self.inner.dir.join(name.file());
+        let mut file = File::open(&path).ok()?;
+        let bytes = file.metadata().ok().map(|meta| meta.len()).filter(|n| *n <= FILE_BYTES_MAX)?;
+        let mut all = Vec::with_capacity(usize::try_from(bytes).ok()?);
+        file.read_to_end(&mut all).ok()?;
+        let (mac, code) = all.split_at_checked(MAC_BYTES)?;
+        // The comparison of two hashes takes the same time wherever they differ.
+        if self.mac(&name, code) != *<&[u8; MAC_BYTES]>::try_from(mac).ok()? {
+            return None;
+        }
+        // So that what is in use is not taken for old.
+        let _ = file.set_modified(SystemTime::now());
+        deserialize(engine, code)
+    }
+
+    /// Keeps what was compiled, and removes what was not used for longest.
+    pub(crate) fn put(&self, engine: &Engine, digest: &str, component: &Component) {
+        let name = Name::of(engine, digest);
+        if let Ok(code) = component.serialize() {
+            // A full disk, a directory that is gone: the next start compiles again.
+            let _ = self.write(&name, &code);
+        }
+        let mut kept = files(&self.inner.dir, COMPILED);
+        kept.sort_by_key(|(_, used)| std::cmp::Reverse(*used));
+        for (path, _) in kept.into_iter().skip(FILES_MAX) {
+            let _ = fs::remove_file(path);
+        }
+    }
+
+    fn write(&self, name: &Name, code: &[u8]) -> io::Result<()> {
+        let path = self.inner.dir.join(name.file());
+        let unfinished = path.with_extension(UNFINISHED);
+        let _ = fs::remove_file(&unfinished);
+        let written = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&unfinished)
+            .and_then(|mut file| {
+                file.write_all(self.mac(name, code).as_bytes())?;
+                file.write_all(code)
+            })
+            // Not synced: a file that a crash left torn has a wrong MAC.
+            .and_then(|()| fs::rename(&unfinished, &path));
+        if written.is_err() {
+            let _ = fs::remove_file(&unfinished);
+        }
+        written
+    }
+
+    fn mac(&self, name: &Name, code: &[u8]) -> blake3::Hash {
+        let mut mac = blake3::Hasher::new_keyed(&self.inner.key);
+        mac.update(&name.0).update(code);
+        mac.finalize()
+    }
+}
+
+impl std::fmt::Debug for CompiledCache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CompiledCache").field("dir", &self.inner.dir).finish_non_exhaustive()
+    }
+}
+
+#[allow(unsafe_code, reason = "compiled code can only be believed; its MAC says it is ours")]
+fn deserialize(engine: &Engine, code: &[u8]) -> Option<Component> {
+    // SAFETY: the caller has checked the MAC, so these are the bytes that `Component::serialize`
+    // gave to a process with this installation's key, for an engine of the same settings.
+    unsafe { Component::deserialize(engine, code) }.ok()
+}
+
+/// What a file is of: the plugin, the compiler with all its settings, the machine.
+struct Name([u8; blake3::OUT_LEN]);
+
+impl Name {
+    fn of(engine: &Engine, digest: &str) -> Self {
+        let mut hasher = Stable(blake3::Hasher::new());
+        digest.hash(&mut hasher);
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        (std::env::consts::ARCH, std::env::consts::OS).hash(&mut hasher);
+        Self(*hasher.0.finalize().as_bytes())
+    }
+
+    fn file(&self) -> String {
+        format!("{}.{COMPILED}", blake3::Hash::from_bytes(self.0).to_hex())
+    }
+}
+
+/// A hasher whose answer is the same in every process; the standard one's is not promised to be.
+struct Stable(blake3::Hasher);
+
+impl Hasher for Stable {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// Not asked for: the whole hash is taken.
+    fn finish(&self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = *self.0.finalize().as_bytes();
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
+}
+
+/// The key, made where there is none that is ours alone.
+fn key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
+    if let Some(key) = read_key(path) {
+        return Ok(key);
+    }
+    let mut key = [0; KEY_BYTES];
+    SystemRandom::new().fill(&mut key).map_err(|_| io::Error::other("no random numbers"))?;
+    let unfinished = path.with_extension(UNFINISHED);
+    let _ = fs::remove_file(&unfinished);
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&unfinished)
+        .and_then(|mut file| file.write_all(&key))
+        .and_then(|()| fs::rename(&unfinished, path))?;
+    Ok(key)
+}
+
+fn read_key(path: &Path) -> Option<[u8; KEY_BYTES]> {
+    let mode = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return None;
+    }
+    fs::read(path).ok()?.try_into().ok()
+}
+
+/// The files with that extension, and when each was used last.
+fn files(dir: &Path, extension: &str) -> Vec<(PathBuf, SystemTime)> {
+    let all = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    all.filter(|path| path.extension().is_some_and(|found| found == extension))
+        .map(|path| {
+            let used = fs::metadata(&path).and_then(|meta| meta.modified());
+            (path, used.unwrap_or(SystemTime::UNIX_EPOCH))
+        })
+        .collect()
+}

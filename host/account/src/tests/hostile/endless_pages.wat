@@ -1,0 +1,10 @@
+;; Has always one page more of open orders, all of them empty.
+(func (export "ACCOUNT#get-orders")
+  (param i32 i32 i32 i32 i32 i32 i64 i32 i32 i64 i32 i32 i32) (result i32)
+  (memory.fill (i32.const 4352) (i32.const 0) (i32.const 128))
+  (i64.store (i32.const 4384) (i64.const 1000000))
+  (i32.store8 (i32.const 4368) (i32.const 1))
+  (i32.store (i32.const 4372) (i32.const 1024))
+  (i32.store (i32.const 4376) (i32.const 1))
+  (i32.store8 (i32.const 4380) (i32.const 1))
+  (i32.const 4352))

@@ -1,0 +1,16 @@
+;; Fills its memory at the host with new keys, and goes on when it is full.
+(import "HOST/kv@ABI" "put" (func $put (param i32 i32 i32 i32 i32 i64 i32)))
+(func (export "ACCOUNT#cancel-order") (param i32 i32 i32 i32 i32 i32 i64 i32 i32) (result i32)
+  (local $n i32)
+  (loop $more
+    (i32.store (i32.const 6000) (local.get $n))
+    (i32.store8 (i32.const 6000) (i32.or (i32.const 64) (i32.and (local.get $n) (i32.const 15))))
+    (i32.store8 (i32.const 6001)
+      (i32.or (i32.const 64) (i32.and (i32.shr_u (local.get $n) (i32.const 4)) (i32.const 15))))
+    (i32.store8 (i32.const 6002)
+      (i32.or (i32.const 64) (i32.and (i32.shr_u (local.get $n) (i32.const 8)) (i32.const 15))))
+    (call $put (i32.const 6000) (i32.const 3) (i32.const 1040) (i32.const 37)
+      (i32.const 0) (i64.const 0) (i32.const 6104))
+    (local.set $n (i32.add (local.get $n) (i32.const 1)))
+    (br $more))
+  unreachable)

@@ -1,0 +1,3 @@
+;; Never gets through its own start.
+(func $run (loop $again (br $again)))
+(start $run)

@@ -1,0 +1,172 @@
+// Reads of prices, bars, instruments, sessions and money. Apart from orders because nothing here
+// decides about one. It must never fill in a price nobody quoted.
+
+import { Dec, ONE, ZERO } from "./sdk/decimal.js";
+import { invalid, notSupported } from "./sdk/fault.js";
+import * as time from "./sdk/time.js";
+import { escapeUrl } from "./sdk/text.js";
+import { MEAN_SCALE } from "./orders.js";
+import { Unreadable, entries, list, needNumber, needText, number, object, text } from "./wire.js";
+
+/** Latest quotes: one request for equities, one for crypto where any is asked for. */
+export function prices(client, symbols) {
+  const crypto = symbols.filter(isCrypto);
+  const equities = symbols.filter((symbol) => !isCrypto(symbol));
+  const asked = [
+    [equities, `/v2/stocks/quotes/latest?symbols=${join(equities)}${feed(client)}`],
+    [crypto, `/v1beta3/crypto/us/latest/quotes?symbols=${join(crypto)}`],
+  ];
+  return asked
+    .filter(([names]) => names.length > 0)
+    .flatMap(([, path]) => client.getData(path, (answer) =>
+      entries(object(object(answer).quotes), quote)))
+    .map(([symbol, one]) => ({ symbol, ...one }));
+}
+
+/** Bars of `seconds` from `since` on. */
+export function bars(client, symbol, seconds, since, limit) {
+  const frame = timeframe(seconds);
+  if (!frame) throw notSupported(`bars of ${seconds} seconds`);
+  const root = isCrypto(symbol) ? "/v1beta3/crypto/us/bars" : "/v2/stocks/bars";
+  const start = escapeUrl(time.text(time.read(since)));
+  const path = `${root}?symbols=${escapeUrl(symbol)}&timeframe=${frame}&start=${start}`
+    + `&limit=${limit}${isCrypto(symbol) ? "" : feed(client)}`;
+  const read = client.getData(path, (answer) =>
+    entries(object(answer).bars, (all) => list(all, bar)));
+  return read.find(([name]) => name === symbol)?.[1] ?? [];
+}
+
+/**
+ * What a symbol trades like. Alpaca lists no tick for equities: the rule is its own (two decimals
+ * from one dollar on, four below, by the order's price).
+ */
+export function instrument(client, symbol) {
+  if (symbol === "") throw invalid("SYMBOL_UNKNOWN", "the symbol is empty");
+  return client.get(`/v2/assets/${escapeUrl(symbol)}`, (answer) => {
+    const asset = object(answer);
+    const crypto = asset.class === "crypto";
+    const positive = (field) => {
+      const value = number(asset, field);
+      return value && !value.isZero ? value : null;
+    };
+    const tick = positive("price_increment");
+    const step = (crypto && positive("min_trade_increment")) || ONE;
+    const least = (crypto && positive("min_order_size")) || step;
+    const flags = {
+      "native-oco": !crypto,
+      "native-bracket": !crypto,
+      "native-oto": !crypto,
+      "replace-in-place": true,
+      "exits-reserve-qty": true,
+      tradable: asset.tradable === true,
+      shortable: asset.shortable === true,
+      fractional: asset.fractionable === true,
+    };
+    const ext = ["class", "exchange"].map((field) => [field, text(asset, field)]);
+    return {
+      symbol,
+      brokerSymbol: needText(asset, "symbol"),
+      currency: "USD",
+      bands: tick ? [band(ZERO, tick)] : [band(ZERO, new Dec(1n, 4)), band(ONE, new Dec(1n, 2))],
+      qtyStep: step.wire(),
+      minQty: least.wire(),
+      maxQty: null,
+      minNotional: null,
+      multiplier: ONE.wire(),
+      features: Object.keys(flags).filter((key) => flags[key]),
+      ext: ext.filter(([, value]) => value !== null),
+    };
+  });
+}
+
+/** Whether the symbol trades now; crypto always does. */
+export function session(client, symbol) {
+  if (isCrypto(symbol)) return { isOpen: true, phase: "open", nextOpen: null, nextClose: null };
+  return client.get("/v2/clock", (answer) => {
+    const isOpen = object(answer).is_open;
+    if (typeof isOpen !== "boolean") throw new Unreadable("`is_open` is no boolean");
+    const moment = (field) => {
+      const at = time.parse(answer[field]);
+      return at === null ? null : time.wire(at);
+    };
+    const [nextOpen, nextClose] = [moment("next_open"), moment("next_close")];
+    return { isOpen, phase: isOpen ? "open" : "closed", nextOpen, nextClose };
+  });
+}
+
+/** Open positions, signed. */
+export function positions(client) {
+  return client.get("/v2/positions", (answer) => list(answer, (one) => {
+    const qty = needNumber(object(one), "qty");
+    // Alpaca signs both; some of its answers show the available part of a short without a sign.
+    const isShort = one.side === "short" && !qty.isNegative;
+    const available = number(one, "qty_available");
+    return {
+      symbol: needText(one, "symbol"),
+      qty: (isShort ? qty.negated() : qty).wire(),
+      available: available && (available.isNegative ? available.negated() : available).wire(),
+      avgPrice: needNumber(one, "avg_entry_price").rounded(MEAN_SCALE).wire(),
+      mark: number(one, "current_price")?.wire() ?? null,
+      ext: [],
+    };
+  }));
+}
+
+/** Cash, equity and buying power. */
+export function balance(client) {
+  return client.get("/v2/account", (answer) => {
+    const account = object(answer);
+    const ext = ["trading_blocked", "account_blocked"]
+      .filter((flag) => account[flag] === true)
+      .map((flag) => [flag, "true"]);
+    const status = text(account, "status");
+    if (status !== null) ext.push(["status", status]);
+    return {
+      cash: needNumber(account, "cash").wire(),
+      equity: needNumber(account, "equity").wire(),
+      buyingPower: needNumber(account, "buying_power").wire(),
+      currency: text(account, "currency") ?? "USD",
+      ext,
+    };
+  });
+}
+
+const isCrypto = (symbol) => symbol.includes("/");
+const join = (symbols) => symbols.map(escapeUrl).join(",");
+const feed = ({ config }) => (config.feed === null ? "" : `&feed=${escapeUrl(config.feed)}`);
+const band = (above, tick) => ({ above: above.wire(), tick: tick.wire() });
+
+function timeframe(seconds) {
+  if (seconds === 604_800) return "1Week";
+  if (seconds === 86_400) return "1Day";
+  const [hours, minutes] = [seconds / 3_600, seconds / 60];
+  if (Number.isInteger(hours) && hours >= 1 && hours < 24) return `${hours}Hour`;
+  return Number.isInteger(minutes) && minutes >= 1 && minutes < 60 ? `${minutes}Min` : null;
+}
+
+function at(one) {
+  const micros = time.parse(one.t);
+  if (micros === null) throw new Unreadable(`\`${one.t}\` is no time`);
+  return time.wire(micros);
+}
+
+function quote(one) {
+  const side = (field) => {
+    const price = number(object(one), field);
+    return price && !price.isZero ? price.wire() : null;
+  };
+  return { bid: side("bp"), ask: side("ap"), last: null, at: at(one) };
+}
+
+function bar(one) {
+  const need = (field) => needNumber(object(one), field).wire();
+  const volume = number(object(one), "v");
+  return {
+    at: at(one),
+    open: need("o"),
+    high: need("h"),
+    low: need("l"),
+    close: need("c"),
+    volume: volume && volume.wire(),
+  };
+}
