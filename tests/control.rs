@@ -111,7 +111,7 @@ fn g8_a_kill_by_the_command_line_holds_after_kill_9_and_flatten_ends_flat() {
     ok(&daemon.ask("kill clear --reason calm --json"));
     assert_eq!(level(&daemon), "protect-only", "the account's own still holds");
     ok(&daemon.ask("kill clear --account paper --reason calm --json"));
-    ok(&daemon.ask(&format!("{OPEN} --wait --json")));
+    ok(&daemon.ask(&format!("{OPEN} --distinct --wait --json")));
 }
 
 /// Takes every connection that the API serves at once and says half a sentence on each.

@@ -74,10 +74,10 @@ impl http::Host for GuestState {
         let asked = self.trace.is_some().then(|| (request.method.clone(), request.url.clone()));
         let began = Instant::now();
         let outcome = self.send_request(request, left);
-        self.call.leaves(GUEST_SHARE);
         if let Some((method, url)) = asked {
             self.note_request(method, &url, began.elapsed(), &outcome);
         }
+        self.call.leaves(GUEST_SHARE);
         if let Err(failure) = &outcome
             && failure.why == Why::Denied
         {
