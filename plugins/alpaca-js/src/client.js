@@ -48,7 +48,12 @@ export class Client {
   /** Asks for a cancel. */
   cancel(brokerId) {
     const url = `${this.config.trading}/v2/orders/${escapeUrl(brokerId)}`;
-    this.#send("DELETE", url, null, write([{ tag: "broker", val: brokerId }]));
+    const purpose = write([{ tag: "broker", val: brokerId }]);
+    const response = this.#send("DELETE", url, null, purpose);
+    // Alpaca answers 204 with nothing in it; anything else is somebody else's word.
+    if (response.body.length === 0) return;
+    const more = { httpStatus: response.status };
+    throw unclear(detail("UNREADABLE_ANSWER", "a cancel was answered with a body", more), purpose);
   }
 
   #read(url, read) {
@@ -74,10 +79,11 @@ export class Client {
   #exchange(request, purpose) {
     try {
       return this.host.send(request);
-    } catch (fault) {
-      // The host's own word; anything else that is thrown is a bug.
+    } catch (error) {
+      // The host's own word comes as an error's payload; anything else that is thrown is a bug.
+      const fault = error?.payload;
       if (fault?.why && fault?.sent) throw ofTransport(fault, purpose);
-      throw fault;
+      throw error;
     }
   }
 }

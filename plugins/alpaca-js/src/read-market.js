@@ -32,8 +32,15 @@ export function bars(client, symbol, seconds, since, limit) {
   const path = `${root}?symbols=${escapeUrl(symbol)}&timeframe=${frame}&start=${start}`
     + `&limit=${limit}${isCrypto(symbol) ? "" : feed(client)}`;
   const read = client.getData(path, (answer) =>
-    entries(object(answer).bars, (all) => list(all, bar)));
+    entries(given(answer, "bars"), (all) => list(all, bar)));
   return read.find(([name]) => name === symbol)?.[1] ?? [];
+}
+
+/** A field that may be null where there is nothing, and is never missing. */
+function given(answer, field) {
+  const value = object(answer)[field];
+  if (value === undefined) throw new Unreadable(`the answer has no ${field}`);
+  return value;
 }
 
 /**

@@ -67,13 +67,16 @@ export const isNotChanged = (fault) => fault?.tag === "rejected" && fault.val.co
 /** The fault behind an answer whose status is not a success. `now` in microseconds. */
 export function judge(response, now, purpose) {
   const { status } = response;
-  const about = describe(response, readRefusal(response.body));
+  const refusal = readRefusal(response.body);
+  const about = describe(response, refusal);
   if (status === 401 || (status === 403 && about.code === "FORBIDDEN")) {
     return { tag: "auth", val: about };
   }
   // Taken earlier: perhaps by the very request whose answer was lost.
   if (about.code === "DUPLICATE_CLIENT_ID" && purpose.isWrite) return unclear(about, purpose);
   if (about.code === "REPLACE_IN_FLIGHT") return retryable(about, SETTLE_MS);
+  // A front door that knows no such address says nothing of what Alpaca has.
+  if (status === 404 && refusal.code === undefined && !purpose.isWrite) return retryable(about);
   if (status === 404) return { tag: "not-found", val: about };
   if (status === 429) {
     return { tag: "rate-limited", val: { detail: about, afterMs: resetMs(response, now) } };

@@ -166,4 +166,9 @@ test("a replacement is a new order, a cancel only a request", () => {
   assert.deepEqual([ok.progress.tag, ok.orders[0].replaces], ["accepted", "o/1"]);
   const gone = new Script().on("DELETE /v2/orders/o-1", 204, "").run((c) => trade.cancel(c, "o-1"));
   assert.deepEqual(gone.ok, { orders: [], progress: { tag: "waiting-for", val: "o-1" } });
+  // Alpaca answers a cancel with nothing, so a page of somebody else proves nothing.
+  const page = new Script().on("DELETE /v2/orders/o-1", 200, "<html>sorry</html>")
+    .run((c) => trade.cancel(c, "o-1"));
+  assert.deepEqual([page.fault.tag, page.fault.val.lookup],
+    ["unknown-outcome", [{ tag: "broker", val: "o-1" }]]);
 });

@@ -71,7 +71,7 @@ test("a bracket is followed through its replacements, and what is missing is nam
     ["target working", "stop-2 held"]);
   const legs = [leg("t", "170", "bracket", "working"), leg("stop-b", "140", "bracket", "contingent")];
   const gone = new Script().on("GET /v2/orders/t?nested=true", 200, child("t", "limit", "new"))
-    .on("GET /v2/orders/stop-b?nested=true", 404, {}).run((c) => orders.bracket(c, long(legs))).ok;
+    .on("GET /v2/orders/stop-b?nested=true", 404, { code: 40410000 }).run((c) => orders.bracket(c, long(legs))).ok;
   assert.deepEqual(gone.ext, [["missing", "stop-b"]]);
 });
 
@@ -131,6 +131,13 @@ test("bars by length", () => {
     const { ok } = new Script().on(line, 200, bars)
       .run((c) => market.bars(c, "AAPL", seconds, NOW_NANOS, 5));
     assert.deepEqual([ok[0].high, ok[0].volume], [dec("2.5"), dec("100")]);
+  }
+  const line = "GET /v2/stocks/bars?symbols=AAPL&timeframe=1Min&start=2026-11-23T14%3A30%3A00"
+    + ".000000000Z&limit=5";
+  for (const [body, isAnswer] of [[{ bars: {} }, true], [{ bars: null }, true], [{}, false]]) {
+    const told = new Script().on(line, 200, body)
+      .run((c) => market.bars(c, "AAPL", 60, NOW_NANOS, 5));
+    assert.equal(told.ok !== undefined, isAnswer);
   }
   for (const seconds of [0, 1, 90, 90_000]) {
     const { fault } = new Script().run((c) => market.bars(c, "AAPL", seconds, NOW_NANOS, 5));

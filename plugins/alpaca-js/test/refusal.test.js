@@ -53,6 +53,13 @@ const ROWS = [
   [302, 0, "", "unknown-outcome REFUSED"],
 ];
 
+test("a front door that finds nothing says nothing of the broker", () => {
+  for (const body of [null, "<html>404</html>", { message: "no Route matched" }]) {
+    assert.equal(kind(judge(answer(404, body), NOW, READ)), "retryable NOT_FOUND");
+    assert.equal(kind(judge(answer(404, body), NOW, WRITE)), "not-found NOT_FOUND");
+  }
+});
+
 test("a write that was refused", () => {
   for (const [status, code, message, expected] of ROWS) {
     assert.equal(kind(judge(answer(status, { code, message }), NOW, WRITE)), expected, message);

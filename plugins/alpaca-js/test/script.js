@@ -55,7 +55,8 @@ export class Script {
     const headers = Object.fromEntries(request.headers);
     assert.equal(headers["APCA-API-KEY-ID"], "{{secret:key_id}}");
     assert.equal(headers["APCA-API-SECRET-KEY"], "{{secret:secret_key}}");
-    if (step.fault) throw step.fault;
+    // As the tool that builds the component throws it.
+    if (step.fault) throw Object.assign(new Error("see payload"), { payload: step.fault });
     return step.response;
   }
 
