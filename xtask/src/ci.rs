@@ -110,8 +110,10 @@ fn simulation() -> Result<()> {
 fn conformance() -> Result<()> {
     let program = std::path::absolute(target_dir().join("debug/bracketd"))?;
     let program = program.to_string_lossy().into_owned();
-    command(&program, &["plugin", "test", "plugins/dist/alpaca.wasm"])?;
-    command(&program, &["plugin", "test", "plugins/dist/alpaca-js.wasm"])
+    for file in ["plugins/dist/alpaca.wasm", "plugins/dist/alpaca-js.wasm"] {
+        command(&program, &["plugin", "test", file])?;
+    }
+    Ok(())
 }
 
 /// Starts the demo in an empty directory as a newcomer would, and asks it how it is.

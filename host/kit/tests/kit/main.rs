@@ -14,6 +14,11 @@ mod separate;
 
 /// The component that this workspace ships.
 fn alpaca() -> Vec<u8> {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins/dist/alpaca.wasm");
-    std::fs::read(file).expect("the built plugin")
+    shipped("alpaca.wasm")
+}
+
+/// A built plugin by the name of its file.
+fn shipped(file: &str) -> Vec<u8> {
+    let dist = concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins/dist");
+    std::fs::read(format!("{dist}/{file}")).expect("a built plugin")
 }

@@ -2,7 +2,7 @@
 
 use bracketd_kit::{Kit, Outcome, Setup};
 
-use crate::alpaca;
+use crate::{alpaca, shipped};
 
 /// A share of the rows; the whole run is a step of the checks before a change lands.
 #[test]
@@ -18,6 +18,16 @@ fn i13_the_alpaca_plugin_passes() {
         "exports/get-positions/",
         "histories/part filled, stop hit",
     ] {
+        let report = kit.run(Some(part), &|_| {});
+        assert!(report.passes(), "{}", report.text());
+    }
+}
+
+/// The other language: its tool throws, decodes and counts in its own way.
+#[test]
+fn i13_the_javascript_plugin_passes() {
+    let kit = Kit::new(&shipped("alpaca-js.wasm"), "alpaca-js.wasm", Setup::default()).unwrap();
+    for part in ["exports/submit-order/", "exports/get-orders/", "broker/", "/undisturbed"] {
         let report = kit.run(Some(part), &|_| {});
         assert!(report.passes(), "{}", report.text());
     }
