@@ -33,7 +33,7 @@ use crate::secret::{SECRET_BYTES_MIN, Secrets};
 use crate::shared::Shared;
 use crate::slot::Slot;
 use crate::swap::{
-    self, PluginId, Running, SwapDesk, SwapOrder, SwapRefused, SwapStage, SwapState, Terms, Wanted,
+    self, PluginId, Running, SwapDesk, SwapOrder, SwapRefused, SwapState, Terms, Wanted,
 };
 use crate::wire::{Client, Senders};
 
@@ -223,7 +223,7 @@ impl AccountHandle {
 
     /// Whether a candidate waits for [`Self::let_swap`].
     pub fn swap_waits(&self) -> bool {
-        self.shared.swap.state().stage == SwapStage::Waiting
+        self.shared.swap.waits()
     }
 
     /// The word of the one who knows that nothing of the account lacks its stop now. Commands wait

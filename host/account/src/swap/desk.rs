@@ -183,6 +183,11 @@ impl SwapDesk {
         }
     }
 
+    /// Whether a candidate waits for the daemon's word.
+    pub(crate) fn waits(&self) -> bool {
+        lock(&self.state).shown.stage == SwapStage::Waiting
+    }
+
     /// How it stands.
     pub(crate) fn state(&self) -> SwapState {
         lock(&self.state).shown.clone()

@@ -11,6 +11,18 @@ fn plain() -> Terms {
     Terms::default()
 }
 
+/// A swap that got the word while the broker has not answered the write of transaction 1.
+fn while_a_write_hangs() -> Stage {
+    let stage = Stage::concurrent();
+    stage.account.swap(stage.plugin(|_| {}), plain()).unwrap();
+    stage.send(1, Urgency::Tighten, "P/slow");
+    while stage.broker.lines().is_empty() {
+        std::thread::yield_now();
+    }
+    stage.let_swap();
+    stage
+}
+
 #[test]
 fn a_plugin_that_answers_the_same_takes_over_and_the_one_before_is_parked() {
     let stage = Stage::concurrent();
@@ -29,13 +41,7 @@ fn a_plugin_that_answers_the_same_takes_over_and_the_one_before_is_parked() {
 
 #[test]
 fn a_command_that_comes_meanwhile_waits_behind_the_gate_and_is_carried_out_once() {
-    let stage = Stage::concurrent();
-    stage.account.swap(stage.plugin(|_| {}), plain()).unwrap();
-    stage.send(1, Urgency::Tighten, "P/slow");
-    while stage.broker.lines().is_empty() {
-        std::thread::yield_now();
-    }
-    stage.let_swap();
+    let stage = while_a_write_hangs();
     stage.send(2, Urgency::Tighten, "P/second");
     assert_eq!(stage.broker.lines(), ["POST /slow"], "it waits while the first is under way");
     stage.broker.open_gate();
@@ -46,13 +52,7 @@ fn a_command_that_comes_meanwhile_waits_behind_the_gate_and_is_carried_out_once(
 
 #[test]
 fn i14_what_protects_opens_the_gate_and_the_swap_waits_for_the_next_word() {
-    let stage = Stage::concurrent();
-    stage.account.swap(stage.plugin(|_| {}), plain()).unwrap();
-    stage.send(1, Urgency::Tighten, "P/slow");
-    while stage.broker.lines().is_empty() {
-        std::thread::yield_now();
-    }
-    stage.let_swap();
+    let stage = while_a_write_hangs();
     stage.send(2, Urgency::Unprotected, "P/stop");
     stage.answer_to("2");
     assert_eq!(stage.account.plugins().running.name, "hostile", "the old one carried it out");
@@ -63,13 +63,7 @@ fn i14_what_protects_opens_the_gate_and_the_swap_waits_for_the_next_word() {
 
 #[test]
 fn i13_a_write_without_an_answer_is_left_to_its_sender_and_its_answer_is_kept() {
-    let stage = Stage::concurrent();
-    stage.account.swap(stage.plugin(|_| {}), plain()).unwrap();
-    stage.send(1, Urgency::Tighten, "P/slow");
-    while stage.broker.lines().is_empty() {
-        std::thread::yield_now();
-    }
-    stage.let_swap();
+    let stage = while_a_write_hangs();
     stage.swapped().unwrap();
     stage.broker.open_gate();
     let Answer::Unknown(fault) = stage.answer_to("1") else { panic!("nobody read its answer") };

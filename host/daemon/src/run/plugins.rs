@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use bracketd_account::{CompiledCache, Host, Plugin, Terms};
+use bracketd_account::{CompiledCache, Host, Plugin, Terms, digest};
 use bracketd_core::ids::AccountName;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
@@ -47,7 +47,10 @@ impl PluginStager {
         let watched = config.accounts.iter().filter_map(|account| {
             let digest = running.get(&account.name)?.digest().to_owned();
             let file = account.plugin.clone();
-            Some((account.name.clone(), Watched { seen: Look::at(&file), judged: digest, file }))
+            Some((
+                account.name.clone(),
+                Watched { seen: Look::at(&file), read: Look(None), judged: digest, file },
+            ))
         });
         let (cache, watched) = (cache(&config.data_dir), watched.collect());
         let stager = Stager { host, cache, config: config.clone(), watched, engine };
@@ -76,6 +79,8 @@ struct Stager {
 struct Watched {
     file: PathBuf,
     seen: Look,
+    /// What it looked like when it was read last: a file that stays as it is is not read again.
+    read: Look,
     /// The digest that was taken or refused last.
     judged: String,
 }
@@ -108,9 +113,13 @@ impl Stager {
         for (account, watched) in &mut self.watched {
             let now = Look::at(&watched.file);
             let is_still = std::mem::replace(&mut watched.seen, now) == now;
-            let Some(bytes) = is_still.then(|| std::fs::read(&watched.file).ok()).flatten() else {
+            if !is_still || watched.read == now {
+                continue;
+            }
+            let Ok(bytes) = std::fs::read(&watched.file) else {
                 continue;
             };
+            watched.read = now;
             let digest = digest(&bytes);
             if digest != watched.judged {
                 watched.judged = digest;
@@ -177,8 +186,4 @@ impl Stager {
         let found = now.accounts.into_iter().find(|settings| settings.name == *account);
         found.ok_or_else(|| format!("{} has no account {account}", file.display()))
     }
-}
-
-fn digest(bytes: &[u8]) -> String {
-    bracketd_account::digest(bytes)
 }
