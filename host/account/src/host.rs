@@ -14,8 +14,9 @@ use crate::plugin::{CompiledCache, Examined, LoadError, Plugin};
 
 /// The length of an epoch in milliseconds: the resolution of CPU budgets.
 pub(crate) const EPOCH_MS: u64 = 5;
-/// Stack of a guest, in bytes.
-const STACK_BYTES: usize = 512 << 10;
+/// Stack of a guest, in bytes. Without the compiler's optimizations its frames are several times as
+/// large.
+const STACK_BYTES: usize = if cfg!(debug_assertions) { 1 << 20 } else { 512 << 10 };
 
 /// The engine that runs all plugins of the process. Every plugin keeps it alive.
 #[derive(Clone, Debug)]
