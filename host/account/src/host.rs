@@ -28,6 +28,8 @@ pub struct Host {
 struct Inner {
     engine: Engine,
     generation: AtomicU64,
+    /// Whether a plugin is being compiled for a running daemon.
+    is_compiling: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
     ticker: Option<JoinHandle<()>>,
 }
@@ -84,7 +86,8 @@ impl Host {
         });
         let ticker = Some(ticker.map_err(HostError::Ticker)?);
         let generation = AtomicU64::new(0);
-        Ok(Self { inner: Arc::new(Inner { engine, generation, stop, ticker }) })
+        let is_compiling = Arc::default();
+        Ok(Self { inner: Arc::new(Inner { engine, generation, is_compiling, stop, ticker }) })
     }
 
     /// Parses, validates and compiles a plugin. `name` is for messages. Takes as long as the
@@ -119,6 +122,11 @@ impl Host {
     /// The engine.
     pub(crate) fn engine(&self) -> &Engine {
         &self.inner.engine
+    }
+
+    /// Whether a plugin is being compiled for a running daemon.
+    pub(crate) fn is_compiling(&self) -> &Arc<AtomicBool> {
+        &self.inner.is_compiling
     }
 
     /// A number for the next set of instances.
