@@ -10,8 +10,9 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A text frame, whole.
+/// The first byte of a whole frame of text, and of one of bytes.
 const TEXT: u8 = 0x81;
+const BINARY: u8 = 0x82;
 /// Payload lengths from here on stand in two bytes of their own, and from the next in eight.
 const TWO_BYTES: u8 = 126;
 const EIGHT_BYTES: u8 = 127;
@@ -86,11 +87,11 @@ impl Wire {
         self.shared.doubles.store(true, Ordering::Release);
     }
 
-    /// A text frame that the broker never sent.
+    /// A frame that the broker never sent; of text, where it is some.
     pub(crate) fn say(&self, text: &[u8]) -> Result<()> {
         let mut open = self.shared.open();
         let Some((client, _)) = open.as_mut() else { return Ok(()) };
-        let mut frame = vec![TEXT];
+        let mut frame = vec![if std::str::from_utf8(text).is_ok() { TEXT } else { BINARY }];
         match u16::try_from(text.len()) {
             Ok(length) if length < u16::from(TWO_BYTES) => {
                 frame.extend(length.to_be_bytes().last())

@@ -148,15 +148,19 @@ pub(super) fn twice(kit: &Kit) -> Tried {
 pub(super) fn garbage(kit: &Kit) -> Tried {
     let (mut desk, wire, lines) = open(kit)?;
     lines.try_iter().for_each(drop);
+    let heard = || desk.watch.count("on-frame");
     for (number, text) in GARBAGE.into_iter().enumerate() {
         let shown = String::from_utf8_lossy(text.get(..text.len().min(20)).unwrap_or(text));
+        let before = heard();
         wire.say(text).map_err(|why| Stop::broken(format!("nothing can be said: {why}")))?;
+        desk.until("the plugin is asked about a frame", || heard() > before)?;
         if number < 2 {
             said_so(&lines, &shown)?;
         }
         is_sound(&desk)?;
+        // A plugin may give its socket up over a frame; it is opened again.
+        is_open(&desk, &wire, &lines, 1)?;
     }
-    is_open(&desk, &wire, &lines, 1)?;
     let id = resting(&mut desk)?;
     blind(&desk);
     market_comes(&desk)?;
