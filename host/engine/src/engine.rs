@@ -160,7 +160,7 @@ impl Engine {
             policies,
             policy_settings: settings.policies,
             market: Market::default(),
-            runs: Runs::default(),
+            runs: Runs::load(loaded.policy_freezes),
             timers: Timers::default(),
             beats: Beats::default(),
             parking: Parking::default(),
@@ -177,6 +177,10 @@ impl Engine {
             #[cfg(feature = "bugs")]
             late_facts: Vec::new(),
         };
+        let mut recovered = engine.recovered.take().unwrap_or_default();
+        engine.hold_back_at_start(now, &mut recovered);
+        engine.recovered = Some(recovered);
+        engine.due_at_start(now);
         engine.index_all(now);
         Ok(engine)
     }

@@ -108,6 +108,10 @@ impl Engine {
             Input::Remembers(account, entries) => {
                 self.remembered.insert(account, entries);
             }
+            Input::Thaw { ticket, thaw } => {
+                let verdict = self.thaw(&thaw, now, out);
+                sent.verdicts.push((ticket, verdict));
+            }
         }
     }
 
@@ -325,8 +329,12 @@ impl Engine {
             controls: controls.collect(),
             kill: out.controls.contains(&None).then_some(&self.book.kill),
             kv: self.remembered.iter().map(|(name, all)| (name.clone(), &**all)).collect(),
+            policy_freezes: self.runs.take_freezes(),
+            account_states: Vec::new(),
+            policy_params: None,
         };
         let versions = batch.policy_versions.clone();
+        let has_freezes = batch.policy_freezes.is_some();
         match self.ledger.commit(&batch) {
             Ok(committed) => {
                 let first = committed.first_fact_seq;
@@ -339,6 +347,9 @@ impl Engine {
             }
             Err(error) => {
                 self.runs.keep_versions(versions);
+                if has_freezes {
+                    self.runs.keep_freezes();
+                }
                 Err(error.to_string())
             }
         }
@@ -374,6 +385,7 @@ impl Engine {
         let recheck = rechecks.filter_map(|account| account.doubts.recheck_at).min();
         let timers =
             [self.timers.next(), self.beats.next(), self.parking.next_timer(), state_due, recheck];
+        let timers = timers.into_iter().chain([self.next_on_error()]);
         sent.next_timer = timers.into_iter().flatten().min();
         while self.ended.len() > ENDED_KEPT {
             if let Some(oldest) = self.ended.pop_front() {
@@ -412,6 +424,7 @@ impl Engine {
             self.book.forget(id);
             self.timers.set(id, None);
             self.states.kept.retain(|(owner, _), _| *owner != id);
+            self.runs.forget(id);
         }
     }
 
@@ -448,7 +461,9 @@ impl Engine {
         let (mut verdicts, rest) = self.hold_kills(inputs, &why, now);
         for input in rest {
             match input {
-                Input::Request { ticket, .. } => verdicts.push(Self::ledger_failed(ticket, &why)),
+                Input::Request { ticket, .. } | Input::Thaw { ticket, .. } => {
+                    verdicts.push(Self::ledger_failed(ticket, &why))
+                }
                 other => self.held_back.keep(other),
             }
         }

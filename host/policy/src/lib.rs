@@ -34,7 +34,7 @@ mod verbs;
 mod tests;
 
 pub use bars::History;
-pub use build::schema::{Schedule, Timer};
+pub use build::schema::{OnError, Schedule, Timer};
 pub use data::parse_duration_ms;
 pub use definitions::definitions;
 pub use event::{Event, EventKind, FillInfo};

@@ -5,6 +5,7 @@
 
 use bracketd_core::diagnostic::Diagnostic;
 use rhai::{Dynamic, Map};
+use rust_decimal::Decimal;
 
 use super::compile::{Compiled, DECLARATIONS};
 use crate::data::{number, parse_duration_ms};
@@ -31,11 +32,25 @@ pub struct Timer {
     pub schedule: Schedule,
 }
 
+/// What is done with a transaction that its policy is not asked about any more, because it failed
+/// there too often.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnError {
+    /// Stops and targets stay as they are.
+    #[default]
+    Keep,
+    /// The stop is brought to so many percent behind the market, unless it is nearer already.
+    Tighten(Decimal),
+    /// What is held is closed at the market.
+    Close,
+}
+
 /// Everything declared.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Header {
     pub(crate) version: String,
     pub(crate) doc: String,
+    pub(crate) on_error: OnError,
     pub(crate) removed: Vec<EventKind>,
     pub(crate) params: Vec<ParamSpec>,
     pub(crate) timers: Vec<Timer>,
@@ -44,7 +59,7 @@ pub(crate) struct Header {
 
 /// The interface version that scripts state.
 const API: i64 = 1;
-const POLICY_KEYS: [&str; 5] = ["name", "version", "api", "on_error", "removed"];
+const POLICY_KEYS: [&str; 6] = ["name", "version", "api", "on_error", "tighten_pct", "removed"];
 const PARAM_KEYS: [&str; 7] = ["type", "init", "min", "max", "doc", "unit", "options"];
 
 /// Reads the declarations.
@@ -121,10 +136,7 @@ impl Reader<'_> {
             Some(API) => {}
             _ => self.complain("POLICY", format!("POLICY needs api: {API}")),
         }
-        if map.get("on_error").is_some_and(|value| text(value).as_deref() != Some("keep")) {
-            let message = "on_error can only be \"keep\": after an error existing stops stay";
-            self.complain("on_error", message.to_owned());
-        }
+        self.on_error(map, header);
         let Some(removed) = map.get("removed") else { return };
         let names = removed.as_array_ref().ok().map(|names| names.iter().map(text).collect());
         let names: Vec<Option<String>> = names.unwrap_or_else(|| vec![None]);
@@ -134,6 +146,32 @@ impl Reader<'_> {
                 None => self.complain("removed", "removed must list event names".to_owned()),
             }
         }
+    }
+
+    fn on_error(&mut self, map: &Map, header: &mut Header) {
+        let percent = map.get("tighten_pct").map(number);
+        let is_part = |pct: &Decimal| *pct > Decimal::ZERO && *pct < Decimal::ONE_HUNDRED;
+        header.on_error = match (map.get("on_error").map(text), percent) {
+            (None, None) => OnError::Keep,
+            (Some(Some(word)), None) if word == "keep" => OnError::Keep,
+            (Some(Some(word)), None) if word == "close" => OnError::Close,
+            (Some(Some(word)), Some(Some(pct))) if word == "tighten" && is_part(&pct) => {
+                OnError::Tighten(pct)
+            }
+            (Some(Some(word)), _) if word == "tighten" => {
+                let message = "on_error: \"tighten\" needs tighten_pct, the stop's distance from \
+                               the market in percent: 2.0";
+                return self.complain("on_error", message.to_owned());
+            }
+            (_, Some(_)) => {
+                let message = "tighten_pct goes with on_error: \"tighten\" only";
+                return self.complain("tighten_pct", message.to_owned());
+            }
+            _ => {
+                let message = "on_error is \"keep\", \"tighten\" or \"close\"";
+                return self.complain("on_error", message.to_owned());
+            }
+        };
     }
 
     fn params(&mut self, map: &Map) -> Vec<ParamSpec> {
