@@ -136,7 +136,10 @@ impl Engine {
             _ => {}
         }
         let session_of = match &from.event {
-            BrokerEvent::Session { symbol, .. } => Some(symbol.clone()),
+            BrokerEvent::Session { symbol, .. } => {
+                let known = self.book.accounts.get(&account);
+                Some((symbol.clone(), known.and_then(|a| a.sessions.get(symbol)).cloned()))
+            }
             _ => None,
         };
         let was_reconciled = self.is_reconciled(&account);
@@ -152,8 +155,8 @@ impl Engine {
             self.runs.compared(&account);
             self.schedule_all(&account, None, now);
         }
-        if session_of.is_some() {
-            self.schedule_all(&account, session_of.as_ref(), now);
+        if let Some((symbol, before)) = session_of {
+            self.session_read(&account, &symbol, before.as_ref(), now);
         }
         if came_up || read_whole {
             // What could not be planned while the account was away is planned now.
@@ -261,7 +264,7 @@ impl Engine {
             self.notify_policies(&notice);
             match notice.kind {
                 NoticeKind::Closed => self.ended.push_back(notice.transaction),
-                NoticeKind::Opened => self.schedule(notice.transaction, now),
+                NoticeKind::Armed | NoticeKind::Opened => self.schedule(notice.transaction, now),
                 _ => {}
             }
         }

@@ -11,6 +11,7 @@
 mod api;
 mod bars;
 mod build;
+mod calendar;
 mod data;
 mod definitions;
 mod engine;
@@ -34,10 +35,11 @@ mod verbs;
 mod tests;
 
 pub use bars::History;
-pub use build::schema::{OnError, Schedule, Timer};
+pub use build::schema::{OnError, Timer};
+pub use calendar::{Edge, Schedule, TimeOfDay};
 pub use data::parse_duration_ms;
 pub use definitions::definitions;
-pub use event::{Event, EventKind, FillInfo};
+pub use event::{Event, EventKind, FillInfo, Outside, Phase};
 pub use failure::{Failure, FailureKind};
 pub use params::{ParamError, ParamKind, ParamSpec, ParamValue, Params};
 pub use policy::Policy;

@@ -6,7 +6,7 @@ use bracketd_core::apply::NoticeKind;
 use bracketd_core::money::Price;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{Transaction, TransactionStatus};
-use bracketd_policy::{Event, EventKind, FillInfo};
+use bracketd_policy::{Event, EventKind, FillInfo, Outside};
 
 use super::Happening;
 
@@ -15,6 +15,7 @@ pub(super) fn event_kind(happening: &Happening) -> EventKind {
         Happening::Start => EventKind::Start,
         Happening::Bar(_) => EventKind::Bar,
         Happening::Timer(_) => EventKind::Timer,
+        Happening::Session(_) => EventKind::Session,
         Happening::Notice(kind) => match kind {
             NoticeKind::Armed => EventKind::Arm,
             NoticeKind::Opened => EventKind::Open,
@@ -23,6 +24,8 @@ pub(super) fn event_kind(happening: &Happening) -> EventKind {
             NoticeKind::Acknowledged { .. } => EventKind::Ack,
             NoticeKind::Rejected { .. } => EventKind::Reject,
             NoticeKind::Closed => EventKind::Close,
+            NoticeKind::EntryChanged => EventKind::EntryChange,
+            NoticeKind::Outside { .. } => EventKind::External,
         },
     }
 }
@@ -38,6 +41,7 @@ pub(super) fn event_of<'a>(
         Some(Happening::Start) => Event::Start,
         Some(Happening::Bar(bar)) => Event::Bar(*bar),
         Some(Happening::Timer(name)) => Event::Timer(name),
+        Some(Happening::Session(phase)) => Event::Session(*phase),
         Some(Happening::Notice(kind)) => event_of_notice(tx, kind, now),
     }
 }
@@ -62,5 +66,10 @@ fn event_of_notice<'a>(tx: &Transaction, kind: &'a NoticeKind, now: Timestamp) -
             Event::Reject { verb: what, code: &fault.code, message: &fault.message }
         }
         NoticeKind::Closed => Event::Close,
+        NoticeKind::EntryChanged => Event::EntryChange,
+        NoticeKind::Outside { leg, what, before, after } => {
+            let (leg, before, after) = (*leg, *before, *after);
+            Event::External(Outside { leg, what, before, after })
+        }
     }
 }

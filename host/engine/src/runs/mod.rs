@@ -16,7 +16,7 @@ use std::sync::Arc;
 use bracketd_core::apply::NoticeKind;
 use bracketd_core::broker::Bar;
 use bracketd_core::ids::{AccountName, PolicyName, TransactionId};
-use bracketd_policy::Policy;
+use bracketd_policy::{Phase, Policy};
 use bracketd_store::{PolicyFreeze, PolicyVersion};
 
 use crate::early::Early;
@@ -36,6 +36,8 @@ pub(crate) enum Happening {
     Bar(Bar),
     /// A timer of the script beats.
     Timer(String),
+    /// The session of the instrument opened, ended or was halted.
+    Session(Phase),
 }
 
 /// The order in which runs of one step go: what was lost first, prices last.
@@ -152,8 +154,13 @@ impl Runs {
                 NoticeKind::EntryFilled { .. } | NoticeKind::ExitFilled { .. } | NoticeKind::Opened,
             ) => Rank::Fill,
             Happening::Notice(NoticeKind::Closed) => Rank::Close,
-            Happening::Timer(_) => Rank::Timer,
-            Happening::Notice(NoticeKind::Armed | NoticeKind::Acknowledged { .. })
+            Happening::Timer(_) | Happening::Session(_) => Rank::Timer,
+            Happening::Notice(
+                NoticeKind::Armed
+                | NoticeKind::Acknowledged { .. }
+                | NoticeKind::EntryChanged
+                | NoticeKind::Outside { .. },
+            )
             | Happening::Start
             | Happening::Bar(_) => Rank::Other,
         };

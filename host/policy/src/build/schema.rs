@@ -8,20 +8,12 @@ use rhai::{Dynamic, Map};
 use rust_decimal::Decimal;
 
 use super::compile::{Compiled, DECLARATIONS};
+use crate::calendar::Schedule;
 use crate::data::{number, parse_duration_ms};
 use crate::event::EventKind;
 use crate::params::{ParamKind, ParamSpec, ParamValue};
 use crate::source::SourceFile;
 use crate::span::{self, nearest};
-
-/// When a timer beats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Schedule {
-    /// Each time so many milliseconds have passed since the first fill.
-    EveryMs(u64),
-    /// So many milliseconds before the instrument's session closes.
-    BeforeCloseMs(u64),
-}
 
 /// A timer that a script wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,12 +185,13 @@ impl Reader<'_> {
     fn timers(&mut self, map: &Map) -> Vec<Timer> {
         let mut all = Vec::new();
         for (name, value) in map {
-            match text(value).as_deref().and_then(schedule) {
-                Some(schedule) => all.push(Timer { name: name.to_string(), schedule }),
-                None => {
-                    let message = format!("{name} must be \"every 5m\" or \"session_close-10m\"");
-                    self.complain(name, message);
-                }
+            let read = match text(value) {
+                Some(text) => Schedule::parse(&text),
+                None => Err("it is no text".to_owned()),
+            };
+            match read {
+                Ok(schedule) => all.push(Timer { name: name.to_string(), schedule }),
+                Err(why) => self.complain(name, format!("the timer {name}: {why}")),
             }
         }
         all
@@ -247,14 +240,6 @@ fn param_value(kind: ParamKind, value: &Dynamic) -> Option<ParamValue> {
         ParamKind::Duration => parse_duration_ms(&text(value)?).map(ParamValue::Duration),
         ParamKind::Text => text(value).map(ParamValue::Text),
     }
-}
-
-fn schedule(text: &str) -> Option<Schedule> {
-    if let Some(before) = text.strip_prefix("session_close-") {
-        return parse_duration_ms(before).map(Schedule::BeforeCloseMs);
-    }
-    let every = text.strip_prefix("every ").unwrap_or(text);
-    parse_duration_ms(every).filter(|ms| *ms > 0).map(Schedule::EveryMs)
 }
 
 fn text(value: &Dynamic) -> Option<String> {
