@@ -122,6 +122,7 @@ impl Engine {
                 for quote in quotes {
                     let complete = self.market.quoted(&account, quote);
                     self.wake_policies_of(&account, &quote.symbol);
+                    self.ask_account_at_price(&account, now);
                     if let Some(bar) = complete {
                         self.ask_all(&account, Some(&quote.symbol), &Happening::Bar(bar));
                     }
@@ -145,6 +146,7 @@ impl Engine {
         let was_reconciled = self.is_reconciled(&account);
         // Another plugin may see what the one before did not.
         let came_up = matches!(from.event, BrokerEvent::Up(_) | BrokerEvent::Swapped { .. });
+        let is_money = matches!(from.event, BrokerEvent::Balance(_));
         let read_whole = matches!(from.event, BrokerEvent::Picture(_));
         apply(&mut self.book, from, now, out);
         if came_up {
@@ -157,6 +159,9 @@ impl Engine {
         }
         if let Some((symbol, before)) = session_of {
             self.session_read(&account, &symbol, before.as_ref(), now);
+        }
+        if is_money || read_whole {
+            self.ask_account(&account);
         }
         if came_up || read_whole {
             // What could not be planned while the account was away is planned now.
@@ -262,6 +267,10 @@ impl Engine {
         }
         for notice in std::mem::take(&mut out.notices) {
             self.notify_policies(&notice);
+            let tx = self.book.transactions.get(&notice.transaction);
+            if let Some(account) = tx.map(|tx| tx.account.clone()) {
+                self.ask_account(&account);
+            }
             match notice.kind {
                 NoticeKind::Closed => self.ended.push_back(notice.transaction),
                 NoticeKind::Armed | NoticeKind::Opened => self.schedule(notice.transaction, now),
@@ -314,6 +323,8 @@ impl Engine {
             Some((name.clone(), &**account.instruments.get(symbol)?))
         });
         let states = self.states.unsaved.iter().filter_map(|key| self.states.kept.get(key));
+        let unsaved = self.states.unsaved_accounts.iter();
+        let account_states = unsaved.filter_map(|key| self.states.accounts.get(key));
         let touched = out.touched.iter().filter_map(|id| self.book.transactions.get(id));
         let facts = self.facts_to_write(&out.facts);
         let controls = out
@@ -333,7 +344,7 @@ impl Engine {
             kill: out.controls.contains(&None).then_some(&self.book.kill),
             kv: self.remembered.iter().map(|(name, all)| (name.clone(), &**all)).collect(),
             policy_freezes: self.runs.take_freezes(),
-            account_states: Vec::new(),
+            account_states: account_states.cloned().collect(),
             policy_params: None,
         };
         let versions = batch.policy_versions.clone();
@@ -344,6 +355,7 @@ impl Engine {
                 sent.facts = (first..).zip(facts.into_owned()).collect();
                 self.facts_written(&out.facts);
                 self.states.unsaved.clear();
+                self.states.unsaved_accounts.clear();
                 self.remembered.clear();
                 self.states.unsaved_since = None;
                 Ok(())

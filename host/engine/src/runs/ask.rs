@@ -88,7 +88,10 @@ impl Engine {
         let mut first = true;
         while first || !budget.slice_over() {
             first = false;
-            let Some((id, name, kind)) = self.runs.next() else { break };
+            let Some((id, name, kind)) = self.runs.next() else {
+                self.run_accounts(now, budget, out, sent);
+                break;
+            };
             let Some(tx) = self.book.transactions.get(&id).cloned() else { continue };
             let Some(policy) = self.policies.shared(&name).cloned() else { continue };
             let Some(ran) = self.run_one(&tx, &policy, kind.as_ref(), now, budget) else {
@@ -146,7 +149,7 @@ impl Engine {
 }
 
 /// The policy host's view of the engine's budget.
-struct BudgetOfRun<'a>(&'a dyn Budget);
+pub(super) struct BudgetOfRun<'a>(pub(super) &'a dyn Budget);
 
 impl RunBudget for BudgetOfRun<'_> {
     fn over(&self, operations: u64) -> bool {

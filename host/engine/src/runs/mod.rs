@@ -3,6 +3,7 @@
 //! Apart because scripts must never hold up people, fills or stops: they run after those, in
 //! slices, newest price only, and a failed run changes nothing (I10).
 
+mod account;
 mod ask;
 mod breakers;
 mod event;
@@ -22,6 +23,7 @@ use bracketd_store::{PolicyFreeze, PolicyVersion};
 use crate::early::Early;
 use crate::settings::PolicySettings;
 
+use account::Accounts;
 use breakers::Breakers;
 use on_error::Due;
 
@@ -63,6 +65,7 @@ pub(crate) struct Runs {
     /// What waits until that was done.
     early: BTreeMap<AccountName, Early>,
     next_number: u64,
+    accounts: Accounts,
     breakers: Breakers,
     /// What scripts say about errors and is not done yet.
     due: Due,
@@ -82,7 +85,7 @@ impl Runs {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.ticks.is_empty()
+        self.waiting.is_empty() && self.ticks.is_empty() && self.accounts.is_empty()
     }
 
     /// New versions that the next commit has to keep.
@@ -135,6 +138,10 @@ impl Runs {
             &mut self.early.entry(account.clone()).or_default().ticks
         };
         ticks.insert((transaction, policy.clone()));
+    }
+
+    fn is_compared(&self, account: &AccountName) -> bool {
+        self.compared.contains(account)
     }
 
     /// The account was compared with the broker: what waited for that is asked now.

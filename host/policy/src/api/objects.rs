@@ -202,12 +202,21 @@ pub(crate) fn inputs(run: &Run<'_>, values: &Values) -> String {
     put("last", text(quote.and_then(|q| q.last)));
     put("peak", text(run.history.peak));
     put("trough", text(run.history.trough));
-    let tx = &run.transaction;
-    put("status", Some(tx.status.as_str().to_owned()));
-    put("entry", text(tx.entry_price().or(Some(tx.entry.reference))));
-    put("held", Some(tx.held().to_string()));
-    put("stop", text(tx.desired.stop));
-    put("target", text(tx.desired.target));
+    if let Event::Portfolio(figures) = run.event {
+        let from = run.account.control.baseline;
+        put("equity", figures.equity.map(|equity| equity.to_string()));
+        put("day_equity", from.map(|from| from.day_equity.to_string()));
+        put("peak_equity", from.map(|from| from.peak_equity.to_string()));
+        put("exposure", Some(figures.exposure.to_string()));
+        put("unrealized", Some(figures.unrealized.to_string()));
+    } else {
+        let tx = &run.transaction;
+        put("status", Some(tx.status.as_str().to_owned()));
+        put("entry", text(tx.entry_price().or(Some(tx.entry.reference))));
+        put("held", Some(tx.held().to_string()));
+        put("stop", text(tx.desired.stop));
+        put("target", text(tx.desired.target));
+    }
     match run.event {
         Event::Timer(name) => put("timer", Some(name.to_owned())),
         Event::Session(phase) => put("phase", Some(phase.as_str().to_owned())),
