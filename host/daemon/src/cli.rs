@@ -22,6 +22,7 @@ pub mod run;
 pub mod sim;
 pub mod status;
 pub mod table;
+mod thaw;
 pub mod tx;
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use super::client::Client;
 use super::exit::{Exit, Failure};
 use super::output::{Out, list, text};
 use super::table::{always, spare, words};
+use super::thaw::{self, ThawArgs};
 use crate::render;
 use crate::run::sources;
 use crate::watch::scan;
@@ -41,6 +42,12 @@ pub enum PolicyVerb {
     /// Have the daemon read the directory again now
     #[command(after_help = "Example:\n  bracketd policy reload && echo taken")]
     Reload,
+    /// Ask a policy again that failed too often
+    #[command(after_help = "\
+Examples:
+  bracketd policy thaw trailing_stop --reason 'the feed is mended'
+  bracketd policy thaw trailing_stop 42 --reason 'looked at it'")]
+    Thaw(ThawArgs),
 }
 
 /// Runs the verb. Ends with findings when a newest version is refused.
@@ -53,6 +60,7 @@ pub fn run(verb: &PolicyVerb, common: &Common, out: &Out) -> Result<Exit, Failur
         PolicyVerb::Check { dir } => check(&read(dir.as_deref(), common, out)?, out),
         PolicyVerb::Test { dir } => test(&read(dir.as_deref(), common, out)?, out),
         PolicyVerb::Reload => reload(&Client::find(common)?, out),
+        PolicyVerb::Thaw(args) => thaw::run(args, &Client::find(common)?, out),
     }
 }
 
@@ -161,11 +169,12 @@ fn listed(client: &Client, out: &Out) -> Result<Exit, Failure> {
     for policy in policies {
         rendered(policy, out);
     }
+    let is_frozen = thaw::told(policies, out);
     if unreadable != "-" {
         out.note("");
         out.note(&format!("{unreadable}; the policies that were running go on"));
     }
-    Ok(exit)
+    Ok(if is_frozen { Exit::Findings } else { exit })
 }
 
 fn reload(client: &Client, out: &Out) -> Result<Exit, Failure> {

@@ -15,6 +15,8 @@ use bracketd_core::order::Role;
 use bracketd_core::protection::Protection;
 use bracketd_core::reconcile::differing;
 use bracketd_core::transaction::{EntryGuard, Transaction, TransactionStatus};
+use bracketd_policy::Policy;
+use bracketd_store::PolicyFreeze;
 
 use super::alerts;
 use super::engine_thread::EngineThread;
@@ -229,7 +231,9 @@ impl EngineThread {
     /// What keeps the daemon from being ready comes first.
     fn alerts(&self, not_ready: &[String]) -> Vec<String> {
         let disarmed = alerts::disarmed(self.engine().book(), &self.arming);
-        not_ready.iter().cloned().chain(self.upkeep.alerts()).chain(disarmed).collect()
+        let frozen = alerts::frozen(self.engine());
+        let own = not_ready.iter().cloned().chain(self.upkeep.alerts());
+        own.chain(disarmed).chain(frozen).collect()
     }
 
     fn policy_states(&self) -> Vec<PolicyState> {
@@ -254,6 +258,8 @@ impl EngineThread {
                 transactions: assigned(policy.name()),
                 refused: refused(policy.name()),
                 is_frozen: engine.is_frozen(policy.name()),
+                freeze: engine.freeze_of(policy.name()).cloned(),
+                frozen_for: of_transactions(engine.freezes(), policy),
             })
             .collect();
         for never in &self.policies.refused {
@@ -267,12 +273,19 @@ impl EngineThread {
                     transactions: assigned(&never.name),
                     refused: never.diagnostics.clone(),
                     is_frozen: false,
+                    freeze: None,
+                    frozen_for: Vec::new(),
                 });
             }
         }
         states.sort_by(|a, b| a.name.cmp(&b.name));
         states
     }
+}
+
+fn of_transactions(all: &[PolicyFreeze], policy: &Policy) -> Vec<PolicyFreeze> {
+    let own = all.iter().filter(|f| f.policy == *policy.name() && f.digest == policy.digest());
+    own.filter(|freeze| freeze.transaction.is_some()).cloned().collect()
 }
 
 fn gap(tx: &Transaction) -> Option<Gap> {

@@ -3,6 +3,7 @@
 //! Apart from the engine because the check of scripts, the help texts and `toolkit.d.rhai` read
 //! the same list: what is registered is what is documented.
 
+mod account;
 mod compare;
 mod market;
 pub(crate) mod objects;
@@ -54,6 +55,7 @@ impl<'e> Toolkit<'e> {
         market::register(self);
         verbs::register(self);
         portfolio::register(self);
+        account::register(self);
         compare::register(self.engine);
         #[cfg(test)]
         self.overload("panic_in_host", || -> i64 { panic!("on purpose") });

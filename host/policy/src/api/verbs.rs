@@ -15,6 +15,7 @@ use crate::data::{ScriptPrice, text};
 use crate::failure::{ScriptResult, missing, script_error};
 use crate::frame::{self, Frame};
 use crate::gate::{Effective, ScriptVerdict, ask};
+use crate::portfolio::may_change;
 
 /// Alert levels, quietest first.
 const LEVELS: [&str; 3] = ["info", "warn", "critical"];
@@ -74,11 +75,9 @@ impl AsPrice for i64 {
 
 /// The price on its tick, never risking more and never asking for more than was said.
 fn snapped(frame: &Frame<'_>, leg: Leg, price: Price) -> ScriptResult<Price> {
-    let direction = frame.run.transaction.direction;
     frame
-        .run
-        .instrument
-        .snap_toward_market(price, leg, direction)
+        .instrument()
+        .snap_toward_market(price, leg, frame.direction())
         .ok_or_else(|| script_error(format!("{price} is on no tick")))
 }
 
@@ -174,7 +173,7 @@ fn targets(kit: &mut Toolkit<'_>) {
 fn resize(tx: &Tx, quantity: Decimal, why: &str) -> ScriptResult<ScriptVerdict> {
     ask(why, is_own(tx), |frame, own| {
         // Toward less: a script that halves an odd quantity must not ask for more than half.
-        let step = frame.run.instrument.qty_step;
+        let step = frame.instrument().qty_step;
         let on_step = bracketd_core::money::snap(quantity, step, bracketd_core::money::Snap::Down);
         match Quantity::new(on_step) {
             Some(quantity) => Ok(Intent::Resize { transaction: own.id, quantity }),
@@ -230,5 +229,5 @@ fn words(kit: &mut Toolkit<'_>) {
 }
 
 fn is_own(tx: &Tx) -> bool {
-    matches!(tx, Tx::Own)
+    may_change(tx)
 }
