@@ -42,7 +42,9 @@ pub use failure::{Failure, FailureKind};
 pub use params::{ParamError, ParamKind, ParamSpec, ParamValue, Params};
 pub use policy::Policy;
 pub use run::{Ran, Run, RunBudget, RunOutcome, Unbounded};
-pub use selftest::{TestResult, run_tests};
+pub use selftest::{
+    Coverage, Snapshot, TestCall, TestOptions, TestReport, TestResult, TestStep, run_tests,
+};
 pub use set::{BuildReport, Change, PolicySet, Refused};
 pub use shipped::shipped;
 pub use source::{ReadFault, SourceFile, Sources};

@@ -79,9 +79,8 @@ impl PolicySet {
         for draft in drafts {
             let policy = Arc::new(draft.finish(&engine));
             let tests = sources.tests.iter().find(|test| test.name == policy.name().as_str());
-            let results = tests.map(|file| selftest::run(&policy, file, sources));
             let findings: Vec<Diagnostic> =
-                results.into_iter().flatten().filter_map(|result| result.failure).collect();
+                tests.map(|file| selftest::failures(&policy, file, sources)).unwrap_or_default();
             if findings.is_empty() {
                 good.insert(policy.name().clone(), policy);
             } else {
@@ -115,10 +114,6 @@ impl PolicySet {
     /// The policy of that name.
     pub fn policy(&self, name: &PolicyName) -> Option<&Policy> {
         self.0.get(name).map(|policy| &**policy)
-    }
-
-    pub(crate) fn shared(&self, name: &PolicyName) -> Option<&Arc<Policy>> {
-        self.0.get(name)
     }
 
     /// All of them in order of their names.

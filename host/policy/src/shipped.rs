@@ -42,13 +42,13 @@ pub fn shipped() -> Sources {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{PolicySet, run_tests};
+    use crate::{PolicySet, TestOptions, run_tests};
 
     /// Every shipped policy builds, and every test that it came with passes.
     #[test]
     fn shipped_policies_pass_their_own_tests() {
         let sources = shipped();
-        let results = run_tests(&sources);
+        let results = run_tests(&sources, &TestOptions::default()).results;
         let failed: Vec<String> =
             results.iter().filter_map(|r| r.failure.as_ref()).map(|f| f.one_line()).collect();
         assert!(failed.is_empty(), "{failed:#?}");

@@ -3,6 +3,7 @@
 //! Apart from the world so that its words stand together: `world(#{...})`, `tick`, `quote`,
 //! `bar`, `fill`, `advance`, `timer`, `reject`.
 
+use std::cell::RefCell;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bracketd_core::Decimal;
@@ -18,6 +19,7 @@ use bracketd_core::transaction::{
 };
 use rhai::{Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 
+use super::mark::Marks;
 use super::world::{World, hold};
 use crate::data::{number, parse_duration_ms};
 use crate::event::Event;
@@ -31,6 +33,23 @@ use crate::verbs::Verbs;
 #[derive(Clone)]
 pub(super) struct Handle(Arc<Mutex<World>>);
 
+/// What is under test: the tag of every call of a test.
+#[derive(Clone)]
+pub(super) struct Subject {
+    pub(super) policy: Arc<Policy>,
+    pub(super) marks: Option<Arc<Marks>>,
+}
+
+thread_local! {
+    /// The world that a test touched last: the one to show when it fails.
+    static TOUCHED: RefCell<Option<Handle>> = const { RefCell::new(None) };
+}
+
+/// The world that was touched last, which is then forgotten.
+pub(super) fn touched() -> Option<Handle> {
+    TOUCHED.take()
+}
+
 const KEYS: [&str; 10] =
     ["direction", "entry", "qty", "stop", "target", "status", "tick", "spread", "params", "allow"];
 
@@ -39,6 +58,7 @@ pub(crate) const START: Timestamp = Timestamp(1_767_225_600_000_000);
 
 impl Handle {
     pub(super) fn lock(&self) -> MutexGuard<'_, World> {
+        TOUCHED.set(Some(self.clone()));
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -46,9 +66,11 @@ impl Handle {
 pub(super) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<Handle>("World");
     engine.register_fn("world", |context: NativeCallContext, wish: Map| {
-        let policy = context.tag().and_then(|tag| tag.clone().try_cast::<Arc<Policy>>());
-        let policy = policy.ok_or_else(|| script_error("world() exists only in tests"))?;
-        Ok::<_, Box<rhai::EvalAltResult>>(Handle(Arc::new(Mutex::new(make(policy, &wish)?))))
+        let subject = context.tag().and_then(|tag| tag.clone().try_cast::<Subject>());
+        let subject = subject.ok_or_else(|| script_error("world() exists only in tests"))?;
+        let world = Handle(Arc::new(Mutex::new(make(subject, &wish)?)));
+        TOUCHED.set(Some(world.clone()));
+        Ok::<_, Box<rhai::EvalAltResult>>(world)
     });
     prices(engine);
     events(engine);
@@ -105,7 +127,12 @@ fn events(engine: &mut Engine) {
     });
     engine.register_fn("fill", |world: &mut Handle, at: Dynamic| {
         let at = price(&at)?;
-        world.lock().filled(at).map_err(script_error)
+        world.lock().filled(at, None).map_err(script_error)
+    });
+    engine.register_fn("fill", |world: &mut Handle, at: Dynamic, quantity: Dynamic| {
+        let (at, quantity) = (price(&at)?, Quantity::new(need(&quantity)?));
+        let quantity = quantity.ok_or_else(|| script_error("the quantity is below zero"))?;
+        world.lock().filled(at, Some(quantity)).map_err(script_error)
     });
     engine.register_fn("timer", |world: &mut Handle, name: ImmutableString| {
         let mut world = world.lock();
@@ -133,7 +160,8 @@ fn events(engine: &mut Engine) {
     });
 }
 
-fn make(policy: Arc<Policy>, wish: &Map) -> ScriptResult<World> {
+fn make(subject: Subject, wish: &Map) -> ScriptResult<World> {
+    let Subject { policy, marks } = subject;
     if let Some(stray) = wish.keys().find(|key| !KEYS.contains(&key.as_str())) {
         let near = nearest(stray, KEYS.into_iter()).map(|near| format!("; did you mean {near}?"));
         let near = near.unwrap_or_default();
@@ -176,7 +204,9 @@ fn make(policy: Arc<Policy>, wish: &Map) -> ScriptResult<World> {
         refused: Vec::new(),
         accepted: Vec::new(),
         alerts: Vec::new(),
+        operations: 0,
         policy,
+        marks,
         tx,
     })
 }
