@@ -8,6 +8,7 @@
 //! Reading order: [`Sources`] in, [`PolicySet::build`] makes a [`PolicySet`], [`Run`] in, [`Ran`]
 //! out.
 
+mod allowed;
 mod api;
 mod bars;
 mod build;
@@ -36,14 +37,15 @@ mod tests;
 pub use bars::History;
 pub use build::schema::{Schedule, Timer};
 pub use data::parse_duration_ms;
-pub use definitions::definitions;
+pub use definitions::{Topic, definitions, topics};
 pub use event::{Event, EventKind, FillInfo};
 pub use failure::{Failure, FailureKind};
 pub use params::{ParamError, ParamKind, ParamSpec, ParamValue, Params};
 pub use policy::Policy;
 pub use run::{Ran, Run, RunBudget, RunOutcome, Unbounded};
 pub use selftest::{
-    Coverage, Snapshot, TestCall, TestOptions, TestReport, TestResult, TestStep, run_tests,
+    Coverage, PROPERTIES, PropertyResult, Snapshot, TestCall, TestOptions, TestReport, TestResult,
+    TestStep, run_properties, run_tests,
 };
 pub use set::{BuildReport, Change, PolicySet, Refused};
 pub use shipped::shipped;

@@ -54,7 +54,8 @@ pub struct BuildReport {
     pub refused: Vec<Refused>,
     /// Those whose file is gone; their last version goes on running.
     pub removed: Vec<PolicyName>,
-    /// What is wrong with files that no policy needs.
+    /// What is wrong with files that no policy needs, and what somebody should look at in policies
+    /// that were taken.
     pub warnings: Vec<Diagnostic>,
 }
 
@@ -65,12 +66,16 @@ impl PolicySet {
         let (mut engine, _) = engine::new();
         let libs = build::link(&mut engine, &sources.libs);
         let mut drafts = Vec::new();
+        let mut warnings = Vec::new();
         let mut failed = Vec::new();
         for file in &sources.policies {
             let name = file.policy_name();
             let running = previous.and_then(|set| set.policy(&name));
             match build::draft(&mut engine, file, &libs, running) {
-                Ok(draft) => drafts.push(draft),
+                Ok(mut draft) => {
+                    warnings.append(&mut draft.warnings);
+                    drafts.push(draft);
+                }
                 Err(diagnostics) => failed.push((name, diagnostics)),
             }
         }
@@ -87,7 +92,9 @@ impl PolicySet {
                 failed.push((policy.name().clone(), findings));
             }
         }
-        assemble(good, failed, sources, previous, &libs)
+        let mut report = assemble(good, failed, sources, previous, &libs);
+        report.warnings.append(&mut warnings);
+        report
     }
 
     /// The set made from texts that [`Policy::bundle`] wrote; what was good once is not tested

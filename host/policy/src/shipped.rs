@@ -42,7 +42,17 @@ pub fn shipped() -> Sources {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{PolicySet, TestOptions, run_tests};
+    use crate::{PolicySet, TestOptions, run_properties, run_tests};
+
+    /// Every property of the suite holds of every shipped policy, or its test file says why not.
+    #[test]
+    fn shipped_policies_have_every_property() {
+        let results = run_properties(&shipped());
+        let failed: Vec<String> =
+            results.iter().filter_map(|r| r.failure.as_ref()).map(|f| f.one_line()).collect();
+        assert!(failed.is_empty(), "{failed:#?}");
+        assert_eq!(results.len(), shipped().policies.len() * crate::PROPERTIES.len());
+    }
 
     /// Every shipped policy builds, and every test that it came with passes.
     #[test]

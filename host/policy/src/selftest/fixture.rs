@@ -68,12 +68,17 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_fn("world", |context: NativeCallContext, wish: Map| {
         let subject = context.tag().and_then(|tag| tag.clone().try_cast::<Subject>());
         let subject = subject.ok_or_else(|| script_error("world() exists only in tests"))?;
-        let world = Handle(Arc::new(Mutex::new(make(subject, &wish)?)));
-        TOUCHED.set(Some(world.clone()));
-        Ok::<_, Box<rhai::EvalAltResult>>(world)
+        world(subject, &wish)
     });
     prices(engine);
     events(engine);
+}
+
+/// The world that was wished for.
+pub(super) fn world(subject: Subject, wish: &Map) -> ScriptResult<Handle> {
+    let world = Handle(Arc::new(Mutex::new(make(subject, wish)?)));
+    TOUCHED.set(Some(world.clone()));
+    Ok(world)
 }
 
 fn prices(engine: &mut Engine) {
@@ -92,10 +97,7 @@ fn prices(engine: &mut Engine) {
         world.lock().priced(bid, ask).map_err(script_error)
     });
     engine.register_fn("no_quote", |world: &mut Handle| {
-        let mut world = world.lock();
-        world.quote = None;
-        let waits = world.tx.status == TransactionStatus::Waiting;
-        world.happen(if waits { Event::Waiting } else { Event::Tick }).map_err(script_error)
+        world.lock().unpriced().map_err(script_error)
     });
     engine.register_fn(
         "bar",

@@ -7,6 +7,8 @@
 mod expect;
 pub(crate) mod fixture;
 mod mark;
+mod paths;
+mod properties;
 mod report;
 mod snapshot;
 pub(crate) mod trace;
@@ -17,6 +19,7 @@ use std::sync::Arc;
 use bracketd_core::diagnostic::Diagnostic;
 use rhai::{CallFnOptions, Dynamic, Engine, EvalAltResult, Scope};
 
+pub use properties::{PROPERTIES, PropertyResult, run_properties};
 pub use report::{Coverage, TestOptions, TestReport, TestResult, run_tests};
 pub use snapshot::Snapshot;
 pub use trace::{TestCall, TestStep};

@@ -5,7 +5,10 @@
 
 use std::cell::{Cell, RefCell};
 
+use bracketd_core::check::is_tighter;
 use bracketd_core::intent::{Intent, Request, Verdict, Wish};
+use bracketd_core::refusal::Refusal;
+use bracketd_core::transaction::{Transaction, TransactionStatus};
 
 use super::mark;
 
@@ -29,6 +32,8 @@ pub struct TestCall {
     /// The verdict's words.
     pub message: String,
     pub(crate) mark: Option<usize>,
+    /// Whether it would risk more than the stop that was there, of something held.
+    pub(crate) widens: bool,
 }
 
 /// One event that the policy was asked about.
@@ -74,7 +79,7 @@ pub(crate) fn so_far() -> Vec<TestStep> {
 }
 
 /// A verb was called; asked by the gate for every run.
-pub(crate) fn asked(request: &Request, verdict: &Verdict) {
+pub(crate) fn asked(request: &Request, verdict: &Verdict, tx: &Transaction) {
     if !IS_ON.get() {
         return;
     }
@@ -88,6 +93,7 @@ pub(crate) fn asked(request: &Request, verdict: &Verdict) {
         code: verdict.code().to_owned(),
         message: verdict.message.clone(),
         mark: mark::last(),
+        widens: verdict.code() == Refusal::Loosens.code() || widens(&request.intent, tx),
     };
     CALLS.with_borrow_mut(|calls| calls.push(call));
 }
@@ -97,6 +103,18 @@ pub(crate) fn stepped(step: impl FnOnce(Vec<TestCall>) -> TestStep) {
     if IS_ON.get() {
         let step = step(CALLS.take());
         STEPS.with_borrow_mut(|steps| steps.push(step));
+    }
+}
+
+fn widens(intent: &Intent, tx: &Transaction) -> bool {
+    let now = tx.desired.stop.filter(|_| tx.status == TransactionStatus::Opened);
+    match (intent, now) {
+        (Intent::Protect { stop: Wish::Set(to), .. }, Some(now)) => {
+            is_tighter(tx.direction, now, *to)
+        }
+        (Intent::Protect { stop: Wish::Clear, .. }, Some(_)) => true,
+        // Nothing else moves a stop away.
+        _ => false,
     }
 }
 

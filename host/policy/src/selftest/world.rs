@@ -153,6 +153,21 @@ impl World {
         }
     }
 
+    /// The price is gone, and the policy is asked all the same.
+    pub(super) fn unpriced(&mut self) -> Result<(), String> {
+        self.quote = None;
+        match self.tx.status {
+            TransactionStatus::Waiting => self.happen(Event::Waiting),
+            TransactionStatus::Opened => self.happen(Event::Tick),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the transaction has not ended.
+    pub(super) fn is_live(&self) -> bool {
+        matches!(self.tx.status, TransactionStatus::Waiting | TransactionStatus::Opened)
+    }
+
     /// The entry fills: all that is left of it, or so much.
     pub(super) fn filled(
         &mut self,
@@ -329,7 +344,11 @@ impl World {
         let bar = Bar { at, open, high, low, close };
         self.bars.push(bar);
         self.now = self.now.max(at.plus_ms(BAR_MS));
-        if self.policy.handles(EventKind::Bar) { self.happen(Event::Bar(bar)) } else { Ok(()) }
+        if self.policy.handles(EventKind::Bar) && self.is_live() {
+            self.happen(Event::Bar(bar))
+        } else {
+            Ok(())
+        }
     }
 }
 

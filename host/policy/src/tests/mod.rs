@@ -2,6 +2,7 @@
 
 mod builds;
 mod lints;
+mod properties;
 mod runs;
 mod traps;
 
