@@ -296,8 +296,13 @@ impl Traps<'_> {
     }
 
     fn is_price(&self, expression: &Expr) -> bool {
-        self.kind(expression) == Some("Price")
-            || chain(expression).iter().any(|part| is_value(part))
+        if let Expr::FnCall(call, _) = expression
+            && call.op_token.is_some()
+        {
+            return call.args.iter().any(|arg| self.is_price(arg));
+        }
+        let has_value = chain(expression).iter().any(|part| is_value(part));
+        has_value || self.kind(expression) == Some("Price")
     }
 }
 

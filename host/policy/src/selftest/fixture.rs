@@ -50,8 +50,19 @@ pub(super) fn touched() -> Option<Handle> {
     TOUCHED.take()
 }
 
-const KEYS: [&str; 10] =
-    ["direction", "entry", "qty", "stop", "target", "status", "tick", "spread", "params", "allow"];
+const KEYS: [&str; 11] = [
+    "direction",
+    "entry",
+    "qty",
+    "stop",
+    "target",
+    "status",
+    "tick",
+    "spread",
+    "params",
+    "allow",
+    "equity",
+];
 
 /// Where every world's clock begins: a moment on a whole day.
 pub(crate) const START: Timestamp = Timestamp(1_767_225_600_000_000);
@@ -153,6 +164,10 @@ fn events(engine: &mut Engine) {
     engine.register_fn("ack", |world: &mut Handle, verb: ImmutableString| {
         world.lock().happen(Event::Ack { verb: &verb }).map_err(script_error)
     });
+    engine.register_fn("equity", |world: &mut Handle, to: Dynamic| {
+        world.lock().equity = Some(need(&to)?);
+        ScriptResult::Ok(())
+    });
     engine.register_fn("advance", |world: &mut Handle, by: ImmutableString| {
         let ms = parse_duration_ms(&by);
         let ms = ms.ok_or_else(|| script_error(format!("{by} is no length of time")))?;
@@ -190,9 +205,12 @@ fn make(subject: Subject, wish: &Map) -> ScriptResult<World> {
     if !waits {
         hold(&mut tx, entry, quantity, START);
     }
+    let mut account = Account::new(tx.account.clone(), AccountRules::default());
+    // As after the daemon's start: no policy is asked before.
+    account.is_reconciled = true;
     Ok(World {
         instrument: Arc::new(instrument(&tx.symbol, read("tick")?.unwrap_or(Decimal::new(1, 2)))),
-        account: Account::new(tx.account.clone(), AccountRules::default()),
+        account,
         params: params(wish)?,
         allowed: allowed(wish)?,
         spread: read("spread")?.unwrap_or_default(),
@@ -207,6 +225,7 @@ fn make(subject: Subject, wish: &Map) -> ScriptResult<World> {
         accepted: Vec::new(),
         alerts: Vec::new(),
         operations: 0,
+        equity: read("equity")?,
         policy,
         marks,
         tx,

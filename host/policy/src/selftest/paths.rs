@@ -207,7 +207,10 @@ fn take(world: &Handle, step: Move, direction: Direction) -> Result<(), String> 
             world.filled(price(at)?, Some(quantity))
         }
         Arm => world.happen(Event::Arm),
-        Open => world.happen(Event::Open),
+        Open => {
+            world.known_price(price(10_000)?);
+            world.happen(Event::Open)
+        }
         Hours(hours) => beat(&mut world, hours),
         Reject(code) => {
             let event = Event::Reject { verb: "update_stop_loss", code, message: "of the path" };

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use bracketd_core::Decimal;
-use bracketd_core::book::Account;
-use bracketd_core::broker::{Bar, Quote};
+use bracketd_core::book::{Account, Book};
+use bracketd_core::broker::{Balance, Bar, Quote};
 use bracketd_core::check::{Context, check, is_tighter, propose};
 use bracketd_core::ids::SliceNo;
 use bracketd_core::instrument::Instrument;
@@ -58,12 +58,15 @@ pub(super) struct World {
     pub(super) alerts: Vec<String>,
     /// Operations of the longest run.
     pub(super) operations: u64,
+    /// The account's equity; none where a policy is not given the book.
+    pub(super) equity: Option<Decimal>,
 }
 
 impl World {
     /// Lets the policy handle an event, then does what it asked for.
     pub(super) fn happen(&mut self, event: Event<'_>) -> Result<(), String> {
         let policy = Arc::clone(&self.policy);
+        let book = self.equity.map(|equity| self.book(equity));
         let ran = policy.run(&Run {
             event,
             transaction: Arc::new(self.tx.clone()),
@@ -81,7 +84,7 @@ impl World {
             now: self.now,
             allowed: &self.allowed,
             budget: &Unbounded,
-            portfolio: None,
+            portfolio: book.as_ref(),
         });
         self.operations = self.operations.max(ran.operations);
         let alerts: Vec<String> =
@@ -127,17 +130,26 @@ impl World {
         Ok(())
     }
 
+    /// The book with this account and transaction alone.
+    fn book(&self, equity: Decimal) -> Book {
+        let mut book = Book::new("test", 1);
+        let mut account = self.account.clone();
+        account.balance = Some(Balance {
+            cash: equity,
+            equity,
+            buying_power: equity,
+            currency: self.instrument.currency.clone(),
+            account: None,
+        });
+        book.accounts.insert(account.name.clone(), account);
+        book.transactions.insert(self.tx.id, Arc::new(self.tx.clone()));
+        book
+    }
+
     /// A price arrives: an exit that it touches fills, else the policy is asked.
     pub(super) fn priced(&mut self, bid: Price, ask: Price) -> Result<(), String> {
         self.now = self.now.plus_ms(1_000);
-        self.quote = Some(Quote {
-            symbol: self.tx.symbol.clone(),
-            bid: Some(bid),
-            ask: Some(ask),
-            last: None,
-            at: self.now,
-        });
-        self.account.quotes.extend(self.quote.clone().map(|q| (q.symbol.clone(), q)));
+        self.known(bid, ask);
         match self.tx.status {
             TransactionStatus::Waiting => self.happen(Event::Waiting),
             TransactionStatus::Opened => {
@@ -151,6 +163,24 @@ impl World {
             }
             _ => Ok(()),
         }
+    }
+
+    /// A price is known, and nobody is asked about it.
+    pub(super) fn known_price(&mut self, price: Price) {
+        self.known(price, price);
+    }
+
+    fn known(&mut self, bid: Price, ask: Price) {
+        let symbol = self.tx.symbol.clone();
+        let quote = Quote {
+            symbol: symbol.clone(),
+            bid: Some(bid),
+            ask: Some(ask),
+            last: None,
+            at: self.now,
+        };
+        self.account.quotes.insert(symbol, quote.clone());
+        self.quote = Some(quote);
     }
 
     /// The price is gone, and the policy is asked all the same.
