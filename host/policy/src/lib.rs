@@ -45,7 +45,7 @@ pub use policy::Policy;
 pub use run::{Ran, Run, RunBudget, RunOutcome, Unbounded};
 pub use selftest::{
     Coverage, PROPERTIES, PropertyResult, Snapshot, TestCall, TestOptions, TestReport, TestResult,
-    TestStep, run_properties, run_tests,
+    TestStep, run_properties, run_tests, test_words,
 };
 pub use set::{BuildReport, Change, PolicySet, Refused};
 pub use shipped::shipped;

@@ -103,12 +103,17 @@ impl Out {
         }
     }
 
+    /// A complaint about a file with its line, and an empty line.
+    pub fn diagnostic(&self, diagnostic: &Diagnostic) {
+        self.note(&render::within(diagnostic, true, self.width));
+        self.note("");
+    }
+
     /// Complaints about files, with their lines; then where their codes are explained.
     pub fn diagnostics(&self, all: &[Diagnostic]) {
         let mut codes: Vec<&str> = Vec::new();
         for diagnostic in all {
-            self.note(&render::within(diagnostic, true, self.width));
-            self.note("");
+            self.diagnostic(diagnostic);
             if !codes.contains(&diagnostic.code) {
                 codes.push(diagnostic.code);
             }
@@ -141,16 +146,29 @@ impl Out {
     }
 
     /// Paragraphs of data that fit. What a page has broken by hand is put together again first;
-    /// tables and code stay as they are.
+    /// of tables the rows are shown.
     pub fn paragraphs(&self, text: &str) {
         for (number, paragraph) in text.split("\n\n").enumerate() {
             if number > 0 {
                 self.line("");
             }
-            match paragraph.starts_with(['|', ' ', '`']) {
-                true => self.line(&printable(paragraph)),
+            match paragraph.starts_with('|') {
+                true => self.rows(paragraph),
                 false => self.hanging("", &paragraph.replace('\n', " ")),
             }
+        }
+    }
+
+    /// The rows of a page's table of two columns, without its title.
+    fn rows(&self, table: &str) {
+        let row = |line: &str| {
+            let cells = line.trim_matches('|').split_once('|')?;
+            Some((cells.0.trim().replace('`', ""), cells.1.trim().to_owned()))
+        };
+        let rows: Vec<_> = table.lines().skip(2).filter_map(row).collect();
+        let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        for (name, words) in rows {
+            self.hanging(&format!("  {name:width$}  "), &words);
         }
     }
 

@@ -10,6 +10,8 @@ pub(crate) mod explain;
 mod files;
 mod list;
 mod new;
+#[cfg(test)]
+mod page;
 mod test;
 
 use std::path::PathBuf;

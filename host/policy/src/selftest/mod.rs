@@ -14,6 +14,7 @@ mod snapshot;
 pub(crate) mod trace;
 pub(crate) mod world;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bracketd_core::diagnostic::Diagnostic;
@@ -33,6 +34,20 @@ use crate::source::{SourceFile, Sources};
 use crate::span::{complain, of_position};
 use expect::Mismatch;
 use fixture::Subject;
+
+/// The names that only tests can call, in alphabetical order.
+pub fn test_words() -> Vec<String> {
+    let (mut engine, _) = engine::new();
+    let names = |engine: &Engine| -> BTreeSet<String> {
+        let all = engine.collect_fn_metadata(None, |f| Some(f.metadata.name.to_string()), true);
+        all.into_iter().collect()
+    };
+    let before = names(&engine);
+    fixture::register(&mut engine);
+    expect::register(&mut engine);
+    snapshot::register(&mut engine);
+    names(&engine).difference(&before).cloned().collect()
+}
 
 /// Why the tests of a policy fail, for a build; empty where they pass.
 pub(crate) fn failures(

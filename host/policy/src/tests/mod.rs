@@ -3,6 +3,7 @@
 mod builds;
 mod lints;
 mod properties;
+mod reports;
 mod runs;
 mod traps;
 

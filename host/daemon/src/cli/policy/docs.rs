@@ -64,7 +64,16 @@ pub(super) fn run(args: &DocsArgs, out: &Out) -> Result<Exit, Failure> {
 
 fn unknown(name: &str, topics: &[Topic], set: &PolicySet) -> Failure {
     let policies = set.iter().map(|policy| policy.name().as_str());
-    let known = topics.iter().flat_map(|t| [t.name, t.group]).chain(policies);
+    let known: Vec<&str> = topics.iter().flat_map(|t| [t.name, t.group]).chain(policies).collect();
+    let known = known.into_iter();
+    let parts: Vec<&str> = known.clone().filter(|known| known.contains(name)).collect();
+    if !parts.is_empty() {
+        let mut parts = parts;
+        parts.sort_unstable();
+        parts.dedup();
+        let message = format!("nothing is called {name} alone");
+        return Failure::usage(message).hint(format!("did you mean {}?", parts.join(" or ")));
+    }
     let near = known
         .map(|known| (strsim::damerau_levenshtein(name, known), known))
         .filter(|(distance, _)| *distance <= 1.max(name.chars().count() / 3))

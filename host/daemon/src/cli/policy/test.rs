@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use bracketd_core::ids::PolicyName;
 use bracketd_policy::{
     Coverage, PropertyResult, Sources, TestCall, TestOptions, TestReport, TestResult, TestStep,
     run_properties, run_tests,
@@ -98,8 +99,9 @@ fn shown(report: &TestReport, sources: &Sources, with_coverage: bool, out: &Out)
         let name = if result.test.is_empty() { "(all tests)" } else { result.test.as_str() };
         out.line(&format!("{word}  {}::{name}", result.policy));
         if let Some(diagnostic) = &result.failure {
-            out.diagnostics(std::slice::from_ref(diagnostic));
+            out.diagnostic(diagnostic);
             failed(result, out);
+            out.note("");
         }
     }
     let untested =
@@ -111,23 +113,33 @@ fn shown(report: &TestReport, sources: &Sources, with_coverage: bool, out: &Out)
         out.line(&format!("wrote   {}: {} new snapshots", snapshot.path, snapshot.changed));
     }
     if with_coverage {
-        for coverage in &report.coverage {
+        let is_wanted = |coverage: &&Coverage| {
+            let is_policy = sources.policies.iter().any(|policy| policy.path == coverage.path);
+            !is_policy || report.results.iter().any(|r| r.policy.as_str() == coverage.name)
+        };
+        for coverage in report.coverage.iter().filter(is_wanted) {
             covered(coverage, out);
         }
     }
 }
 
+/// A line for each policy whose properties all hold, and one for each that does not.
 fn shown_properties(properties: &[PropertyResult], out: &Out) {
-    for result in properties {
-        let (policy, property) = (&result.policy, result.property);
-        if let Some(diagnostic) = &result.failure {
-            out.line(&format!("{}  {policy}::{property}", paint("BROKEN", Tone::Bad)));
-            out.diagnostics(std::slice::from_ref(diagnostic));
-        } else if let Some(reason) = &result.exempt {
-            let word = paint("exempt", Tone::Warning);
-            out.line(&format!("{word}  {policy}::{property}: {}", render::printable(reason)));
-        } else {
-            out.line(&format!("holds   {policy}::{property}"));
+    let mut policies: Vec<&PolicyName> = properties.iter().map(|result| &result.policy).collect();
+    policies.dedup();
+    for policy in policies {
+        let own = || properties.iter().filter(|result| result.policy == *policy);
+        let hold = own().filter(|result| result.failure.is_none() && result.exempt.is_none());
+        out.line(&format!("holds   {policy}: {} properties", hold.count()));
+        for result in own() {
+            let property = result.property;
+            if let Some(diagnostic) = &result.failure {
+                out.line(&format!("{}  {policy}::{property}", paint("BROKEN", Tone::Bad)));
+                out.diagnostic(diagnostic);
+            } else if let Some(reason) = &result.exempt {
+                let word = paint("exempt", Tone::Warning);
+                out.line(&format!("{word}  {policy}::{property}: {}", render::printable(reason)));
+            }
         }
     }
 }
