@@ -60,3 +60,5 @@ mod streams;
 mod swap;
 /// Recorded prices in step with the daemon.
 mod tape;
+/// The terminal sessions of the documents, replayed.
+mod transcripts;
