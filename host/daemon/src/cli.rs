@@ -22,7 +22,6 @@ pub mod run;
 pub mod sim;
 pub mod status;
 pub mod table;
-mod thaw;
 pub mod tx;
 
 #[cfg(test)]

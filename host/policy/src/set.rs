@@ -54,7 +54,8 @@ pub struct BuildReport {
     pub refused: Vec<Refused>,
     /// Those whose file is gone; their last version goes on running.
     pub removed: Vec<PolicyName>,
-    /// What is wrong with files that no policy needs.
+    /// What is wrong with files that no policy needs, and what somebody should look at in policies
+    /// that were taken.
     pub warnings: Vec<Diagnostic>,
 }
 
@@ -65,12 +66,16 @@ impl PolicySet {
         let (mut engine, _) = engine::new();
         let libs = build::link(&mut engine, &sources.libs);
         let mut drafts = Vec::new();
+        let mut warnings = Vec::new();
         let mut failed = Vec::new();
         for file in &sources.policies {
             let name = file.policy_name();
             let running = previous.and_then(|set| set.policy(&name));
             match build::draft(&mut engine, file, &libs, running) {
-                Ok(draft) => drafts.push(draft),
+                Ok(mut draft) => {
+                    warnings.append(&mut draft.warnings);
+                    drafts.push(draft);
+                }
                 Err(diagnostics) => failed.push((name, diagnostics)),
             }
         }
@@ -79,16 +84,17 @@ impl PolicySet {
         for draft in drafts {
             let policy = Arc::new(draft.finish(&engine));
             let tests = sources.tests.iter().find(|test| test.name == policy.name().as_str());
-            let results = tests.map(|file| selftest::run(&policy, file, sources));
             let findings: Vec<Diagnostic> =
-                results.into_iter().flatten().filter_map(|result| result.failure).collect();
+                tests.map(|file| selftest::failures(&policy, file, sources)).unwrap_or_default();
             if findings.is_empty() {
                 good.insert(policy.name().clone(), policy);
             } else {
                 failed.push((policy.name().clone(), findings));
             }
         }
-        assemble(good, failed, sources, previous, &libs)
+        let mut report = assemble(good, failed, sources, previous, &libs);
+        report.warnings.append(&mut warnings);
+        report
     }
 
     /// The set made from texts that [`Policy::bundle`] wrote; what was good once is not tested

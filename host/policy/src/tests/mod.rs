@@ -2,6 +2,8 @@
 
 mod builds;
 mod lints;
+mod properties;
+mod reports;
 mod runs;
 mod traps;
 
