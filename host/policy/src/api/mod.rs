@@ -4,10 +4,12 @@
 //! the same list: what is registered is what is documented.
 
 mod compare;
+mod figures;
 mod market;
 pub(crate) mod objects;
 mod portfolio;
 mod price;
+mod time;
 mod transaction;
 mod verbs;
 
@@ -54,6 +56,8 @@ impl<'e> Toolkit<'e> {
         market::register(self);
         verbs::register(self);
         portfolio::register(self);
+        time::register(self);
+        figures::register(self);
         compare::register(self.engine);
         #[cfg(test)]
         self.overload("panic_in_host", || -> i64 { panic!("on purpose") });

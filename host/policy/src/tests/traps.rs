@@ -47,7 +47,7 @@ fn wrong_types_are_errors_with_words() {
         ("if t.qty == \"10\" { }", "a number does not compare with a text"),
         ("if 3 < \"10\" { }", "a whole number does not compare with a text"),
         ("if t.age() > 5 { }", "a length of time does not compare with a whole number"),
-        ("let x = t.stop + 1.0;", "there is no function + (Price, decimal)"),
+        ("let x = t.stop + 1.0;", "a price + a number has no unit; move a price with"),
         ("let x = p[\"trial\"];", "there is no parameter trial"),
         ("let x = 1.0 / 0.0;", "Division by zero"),
         ("let x = this.count;", "there is no entry count"),
