@@ -91,11 +91,16 @@ pub enum FactKind {
     PluginSwapped,
     /// A plugin was not taken; the one that runs goes on.
     PluginRefused,
+    /// A policy is not asked any more; `code` says about what: TRANSACTION, VERSION, or SENT_BACK
+    /// where the version before decides instead.
+    PolicyFrozen,
+    /// A person has a frozen policy asked again.
+    PolicyThawed,
 }
 
 impl FactKind {
     /// All kinds.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 40] = [
         Self::TransactionOpened,
         Self::StatusChanged,
         Self::StopChanged,
@@ -134,6 +139,8 @@ impl FactKind {
         Self::Restored,
         Self::PluginSwapped,
         Self::PluginRefused,
+        Self::PolicyFrozen,
+        Self::PolicyThawed,
     ];
 
     /// Its name in the ledger; never changed once released.
@@ -177,6 +184,8 @@ impl FactKind {
             Self::Restored => "restored",
             Self::PluginSwapped => "plugin_swapped",
             Self::PluginRefused => "plugin_refused",
+            Self::PolicyFrozen => "policy_frozen",
+            Self::PolicyThawed => "policy_thawed",
         }
     }
 

@@ -12,6 +12,7 @@ mod allowed;
 mod api;
 mod bars;
 mod build;
+mod calendar;
 mod data;
 mod definitions;
 mod engine;
@@ -22,6 +23,7 @@ mod gate;
 pub mod limits;
 mod params;
 mod policy;
+mod portfolio;
 mod run;
 mod selftest;
 mod set;
@@ -35,13 +37,15 @@ mod verbs;
 mod tests;
 
 pub use bars::History;
-pub use build::schema::{Schedule, Timer};
+pub use build::schema::{OnError, Timer};
+pub use calendar::{Edge, Schedule, TimeOfDay};
 pub use data::parse_duration_ms;
 pub use definitions::{Topic, definitions, topics};
-pub use event::{Event, EventKind, FillInfo};
+pub use event::{Event, EventKind, FillInfo, Outside, Phase};
 pub use failure::{Failure, FailureKind};
 pub use params::{ParamError, ParamKind, ParamSpec, ParamValue, Params};
 pub use policy::Policy;
+pub use portfolio::AccountRun;
 pub use run::{Ran, Run, RunBudget, RunOutcome, Unbounded};
 pub use selftest::{
     Coverage, PROPERTIES, PropertyResult, Snapshot, TestCall, TestOptions, TestReport, TestResult,

@@ -123,6 +123,19 @@ impl PolicySet {
         self.0.get(name).map(|policy| &**policy)
     }
 
+    /// The set with this version of its policy.
+    #[must_use]
+    pub fn with(&self, policy: Arc<Policy>) -> Self {
+        let mut all = BTreeMap::clone(&self.0);
+        all.insert(policy.name().clone(), policy);
+        Self(Arc::new(all))
+    }
+
+    /// The policy of that name, to be held beyond the set.
+    pub fn shared(&self, name: &PolicyName) -> Option<&Arc<Policy>> {
+        self.0.get(name)
+    }
+
     /// All of them in order of their names.
     pub fn iter(&self) -> impl Iterator<Item = &Policy> {
         self.0.values().map(|policy| &**policy)

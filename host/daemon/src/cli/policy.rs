@@ -13,6 +13,7 @@ mod new;
 #[cfg(test)]
 mod page;
 mod test;
+mod thaw;
 
 use std::path::PathBuf;
 
@@ -22,6 +23,7 @@ use super::Common;
 use super::client::Client;
 use super::exit::{Exit, Failure};
 use super::output::Out;
+use thaw::ThawArgs;
 
 /// Verbs about policies.
 #[derive(Debug, Subcommand)]
@@ -50,6 +52,12 @@ pub enum PolicyVerb {
     /// Have the daemon read the directory again now
     #[command(after_help = "Example:\n  bracketd policy reload && echo taken")]
     Reload,
+    /// Ask a policy again that failed too often
+    #[command(after_help = "\
+Examples:
+  bracketd policy thaw trailing_stop --reason 'the feed is mended'
+  bracketd policy thaw trailing_stop 42 --reason 'looked at it'")]
+    Thaw(ThawArgs),
 }
 
 const CHECK_EXAMPLE: &str = "\
@@ -91,5 +99,6 @@ pub fn run(verb: &PolicyVerb, common: &Common, out: &Out) -> Result<Exit, Failur
         PolicyVerb::Docs(args) => docs::run(args, out),
         PolicyVerb::Explain { code } => explain::run(code, out),
         PolicyVerb::Reload => list::reload(&Client::find(common)?, out),
+        PolicyVerb::Thaw(args) => thaw::run(args, &Client::find(common)?, out),
     }
 }

@@ -30,7 +30,11 @@ pub(super) fn log(fact: &Fact) {
         | FactKind::Armed => {
             tracing::warn!(tx, account, code, text, "{kind}");
         }
-        FactKind::PolicyFailed | FactKind::PolicyRefused | FactKind::Doubt => {
+        FactKind::PolicyFrozen => tracing::error!(tx, account, code, text, "{kind}"),
+        FactKind::PolicyFailed
+        | FactKind::PolicyRefused
+        | FactKind::PolicyThawed
+        | FactKind::Doubt => {
             tracing::warn!(tx, account, code, text, "{kind}");
         }
         FactKind::AccountUp

@@ -3,11 +3,14 @@
 //! Apart from the engine because the check of scripts, the help texts and `toolkit.d.rhai` read
 //! the same list: what is registered is what is documented.
 
+mod account;
 mod compare;
+mod figures;
 mod market;
 pub(crate) mod objects;
 mod portfolio;
 mod price;
+mod time;
 mod transaction;
 mod verbs;
 
@@ -54,6 +57,9 @@ impl<'e> Toolkit<'e> {
         market::register(self);
         verbs::register(self);
         portfolio::register(self);
+        account::register(self);
+        time::register(self);
+        figures::register(self);
         compare::register(self.engine);
         #[cfg(test)]
         self.overload("panic_in_host", || -> i64 { panic!("on purpose") });

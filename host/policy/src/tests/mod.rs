@@ -1,6 +1,7 @@
 //! Tests of the whole way from a script's text to what a run asks for.
 
 mod builds;
+mod figures;
 mod lints;
 mod properties;
 mod reports;

@@ -56,7 +56,7 @@ fn wrong_types_are_errors_with_words() {
         ("let x = \"10\"; if t.qty == x { }", "a number does not compare with a text"),
         ("let x = \"10\"; if 3 < x { }", "a whole number does not compare with a text"),
         ("let x = 5; if t.age() > x { }", "a length of time does not compare with a whole number"),
-        ("let x = t.stop + 1.0;", "there is no function + (Price, decimal)"),
+        ("let x = t.stop + 1.0;", "a price + a number has no unit; move a price with"),
         ("let x = p[\"trial\"];", "there is no parameter trial"),
         ("let x = 1.0 / 0.0;", "Division by zero"),
         ("let x = this.count;", "there is no entry count"),

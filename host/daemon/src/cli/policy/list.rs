@@ -8,8 +8,9 @@ use super::super::client::Client;
 use super::super::exit::{Exit, Failure};
 use super::super::output::{Out, list, text};
 use super::super::table::{always, spare, words};
+use super::thaw;
 
-/// Lists the policies. Ends with findings when a newest version is refused.
+/// Lists the policies. Ends with findings when a newest version is refused or one is frozen.
 pub(super) fn listed(client: &Client, out: &Out) -> Result<Exit, Failure> {
     let answer = client.get("/api/v1/policies")?;
     let policies = list(&answer, "/policies");
@@ -48,11 +49,12 @@ pub(super) fn listed(client: &Client, out: &Out) -> Result<Exit, Failure> {
     for policy in policies {
         rendered(policy, out);
     }
+    let is_frozen = thaw::told(policies, out);
     if unreadable != "-" {
         out.note("");
         out.note(&format!("{unreadable}; the policies that were running go on"));
     }
-    Ok(exit)
+    Ok(if is_frozen { Exit::Findings } else { exit })
 }
 
 /// Has the daemon read its directory again.
