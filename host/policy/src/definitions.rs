@@ -67,6 +67,19 @@ fn moment(handler: &str) -> &'static str {
             "The broker, or the gate at commit, said no to what the script had asked for."
         }
         "on_close" => "The transaction has ended.",
+        "on_entry_change" => {
+            "Somebody else changed the entry at the broker: its price or quantity."
+        }
+        "on_external" => "Somebody else changed an exit at the broker.",
+        "on_session" => {
+            "The instrument's session opened (`open`), ended (`close`) or was halted \
+                         (`halt`)."
+        }
+        "on_portfolio" => {
+            "The account's money or what it holds changed. It may change each of the \
+                           account's transactions: `for t in pf.open_transactions()`."
+        }
+        "on_reload" => "A new version takes over a transaction: it may change `this` only.",
         _ => "",
     }
 }

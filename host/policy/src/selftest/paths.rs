@@ -33,6 +33,8 @@ enum Move {
     Open,
     /// Hours pass, then every timer beats.
     Hours(u64),
+    /// The account's equity is another.
+    Equity(i64),
     /// The broker says no to a stop, with this code.
     Reject(&'static str),
 }
@@ -49,7 +51,7 @@ pub(super) struct Path {
     moves: &'static [Move],
 }
 
-use Move::{Arm, Bars, Fill, Hours, NoPrice, Open, Quote, Reject, Tick};
+use Move::{Arm, Bars, Equity, Fill, Hours, NoPrice, Open, Quote, Reject, Tick};
 
 const RISE: &[Move] = &[
     Open,
@@ -129,9 +131,23 @@ const WIDE: &[Move] = &[
 const LONG_WAIT: &[Move] =
     &[Arm, Tick(10_211), Hours(1), Tick(10_307), Hours(24 * 40), Tick(10_411)];
 
+const POOR: &[Move] = &[
+    Equity(100_000),
+    Open,
+    Tick(10_011),
+    Equity(101_000),
+    Tick(10_033),
+    Equity(98_500),
+    Tick(10_021),
+    Equity(94_000),
+    Tick(10_013),
+    Equity(85_000),
+    Tick(10_007),
+];
+
 /// All of them.
 #[rustfmt::skip]
-pub(super) const PATHS: [Path; 13] = [
+pub(super) const PATHS: [Path; 14] = [
     Path { name: "rise and fall", jumps: false, waits: false, stop: Some(9_500), moves: RISE },
     Path { name: "fall to the stop", jumps: false, waits: false, stop: Some(9_500), moves: FALL },
     Path { name: "jump to the gain", jumps: true, waits: false, stop: Some(9_500), moves: JUMP_UP },
@@ -144,6 +160,7 @@ pub(super) const PATHS: [Path; 13] = [
     Path { name: "the broker rejects", jumps: false, waits: false, stop: Some(9_500), moves: REJECTED },
     Path { name: "a wide spread", jumps: true, waits: false, stop: Some(9_500), moves: WIDE },
     Path { name: "without a stop", jumps: false, waits: false, stop: None, moves: RISE },
+    Path { name: "the account falls", jumps: false, waits: false, stop: Some(9_500), moves: POOR },
     Path { name: "an entry that waits long", jumps: false, waits: true, stop: Some(9_500), moves: LONG_WAIT },
 ];
 
@@ -206,6 +223,7 @@ fn take(world: &Handle, step: Move, direction: Direction) -> Result<(), String> 
             let quantity = Quantity::new(quantity.into()).unwrap_or_default();
             world.filled(price(at)?, Some(quantity))
         }
+        Equity(equity) => world.funded(equity.into()),
         Arm => world.happen(Event::Arm),
         Open => {
             world.known_price(price(10_000)?);

@@ -9,19 +9,21 @@ use bracketd_core::Decimal;
 use bracketd_core::book::{Account, Book};
 use bracketd_core::broker::{Balance, Bar, Quote};
 use bracketd_core::check::{Context, check, is_tighter, propose};
+use bracketd_core::control::Baseline;
 use bracketd_core::ids::SliceNo;
 use bracketd_core::instrument::Instrument;
 use bracketd_core::intent::{Intent, Request};
 use bracketd_core::money::{Price, Quantity};
 use bracketd_core::order::{Direction, Leg};
 use bracketd_core::time::Timestamp;
-use bracketd_core::transaction::{Slice, Transaction, TransactionStatus};
+use bracketd_core::transaction::{EntryKind, Slice, Transaction, TransactionStatus};
 
 use crate::bars::History;
-use crate::event::{Event, EventKind, FillInfo};
+use crate::event::{Event, EventKind, FillInfo, Outside};
 use crate::params::Params;
 use crate::policy::Policy;
-use crate::run::{Run, RunOutcome, Unbounded};
+use crate::portfolio::AccountRun;
+use crate::run::{Ran, Run, RunOutcome, Unbounded};
 use crate::verbs::Verbs;
 
 use super::fixture::START;
@@ -86,6 +88,44 @@ impl World {
             budget: &Unbounded,
             portfolio: book.as_ref(),
         });
+        let with = self.with(&event);
+        self.ended(event.kind(), with, ran)
+    }
+
+    /// The account's equity is another: policies that look after the account are asked.
+    pub(super) fn funded(&mut self, equity: Decimal) -> Result<(), String> {
+        self.fund(equity);
+        if !self.policy.handles(EventKind::Portfolio) {
+            return Ok(());
+        }
+        let policy = Arc::clone(&self.policy);
+        let book = self.book(equity);
+        let Some(account) = book.accounts.get(&self.account.name) else { return Ok(()) };
+        let ran = policy.run_account(&AccountRun {
+            account,
+            book: &book,
+            params: &self.params,
+            state: &self.state,
+            now: self.now,
+            allowed: &self.allowed,
+            budget: &Unbounded,
+        });
+        self.ended(EventKind::Portfolio, equity.normalize().to_string(), ran)
+    }
+
+    /// The account's equity from now on, and what losses are measured from.
+    pub(super) fn fund(&mut self, equity: Decimal) {
+        self.equity = Some(equity);
+        let before = self.account.control.baseline;
+        self.account.control.baseline = Some(Baseline {
+            day: self.now.0 / 86_400_000_000,
+            day_equity: before.map_or(equity, |before| before.day_equity),
+            peak_equity: before.map_or(equity, |before| before.peak_equity.max(equity)),
+        });
+    }
+
+    /// Notes how a run ended, and does what it asked for.
+    fn ended(&mut self, kind: EventKind, with: String, ran: Ran) -> Result<(), String> {
         self.operations = self.operations.max(ran.operations);
         let alerts: Vec<String> =
             ran.alerts.into_iter().map(|(level, text)| format!("{level}: {text}")).collect();
@@ -105,11 +145,11 @@ impl World {
                 Err(format!("{file}:{line}:{column}: {}", failure.message))
             }
         };
-        if policy.handles(event.kind()) {
+        if self.policy.handles(kind) {
             trace::stepped(|calls| TestStep {
                 at_ms: self.now.ms_since(START),
-                event: event.kind().handler().to_owned(),
-                with: self.with(&event),
+                event: kind.handler().to_owned(),
+                with,
                 outcome: match &ended {
                     Ok(words) => words.clone(),
                     Err(words) => format!("failed: {words}"),
@@ -134,6 +174,7 @@ impl World {
     fn book(&self, equity: Decimal) -> Book {
         let mut book = Book::new("test", 1);
         let mut account = self.account.clone();
+        account.instruments.insert(self.tx.symbol.clone(), Arc::clone(&self.instrument));
         account.balance = Some(Balance {
             cash: equity,
             equity,
@@ -246,6 +287,8 @@ impl World {
             Event::Ack { verb } => (*verb).to_owned(),
             Event::Reject { verb, code, .. } => format!("{verb} {code}"),
             Event::Bar(bar) => text(bar.close),
+            Event::Session(phase) => phase.as_str().to_owned(),
+            Event::External(change) => format!("{} {}", change.leg.as_str(), change.what),
             // The rest come with nothing.
             _ => String::new(),
         }
@@ -363,6 +406,27 @@ impl World {
         self.tx.close_reason = Some(reason.to_owned());
         self.happen(Event::ExitFill(FillInfo { price, quantity, at: self.now, leg }))?;
         self.happen(Event::Close)
+    }
+
+    /// Somebody else changed an exit at the broker: moved it there, or took it away.
+    pub(super) fn changed(&mut self, leg: Leg, to: Option<Price>) -> Result<(), String> {
+        let before = self.tx.desired.leg(leg);
+        match leg {
+            Leg::Stop => self.tx.desired.stop = to,
+            Leg::Target => self.tx.desired.target = to,
+        }
+        let what = if to.is_some() { "moved" } else { "canceled" };
+        self.happen(Event::External(Outside { leg, what, before, after: to }))
+    }
+
+    /// Somebody else changed the entry's price at the broker.
+    pub(super) fn entry_moved(&mut self, to: Price) -> Result<(), String> {
+        if self.tx.status != TransactionStatus::Waiting {
+            return Err(format!("the entry does not wait: it is {}", self.tx.status.as_str()));
+        }
+        self.tx.entry.kind = EntryKind::Limit(to);
+        self.tx.entry.reference = to;
+        self.happen(Event::EntryChange)
     }
 
     /// Adds a complete bar; the clock goes to its end.
