@@ -21,7 +21,7 @@ use bracketd_core::broker::FromAccount;
 use bracketd_core::control::KillFile;
 use bracketd_core::ids::{AccountName, PolicyName, Symbol};
 use bracketd_engine::{Engine, PolicySettings, Settings, StartError};
-use bracketd_policy::{BuildReport, Params, PolicySet, Verbs};
+use bracketd_policy::{BuildReport, EventKind, Params, PolicySet, Verbs};
 use bracketd_store::activity::{ActivityLog, ActivityOptions};
 use bracketd_store::{
     DirLock, KvEntry as Stored, LEDGER_FILE, Ledger, OpenOptions, PolicyVersion, SpareRoom,
@@ -478,6 +478,17 @@ fn check_assigned(config: &Config, set: &PolicySet) -> anyhow::Result<()> {
                 bail!(
                     "account {} names policy {policy}, and there is no good version of it in {}; \
                      `bracketd policy check` says why",
+                    account.name,
+                    config.policies_dir.display()
+                );
+            }
+        }
+        for policy in &account.rules.portfolio_policies {
+            let known = set.policy(policy);
+            if !known.is_some_and(|policy| policy.handles(EventKind::Portfolio)) {
+                bail!(
+                    "account {} names portfolio policy {policy}, and no good version of it in {} \
+                     has on_portfolio(pf, p); `bracketd policy check` says why",
                     account.name,
                     config.policies_dir.display()
                 );

@@ -41,6 +41,7 @@ impl Engine {
             }
             self.runs.breakers.another_version(&change.name);
             self.runs.due.another_version(&change.name);
+            self.runs.wishes.another_version(&change.name);
             let before = change.before.as_deref().map_or("none", short);
             let source = Source::Policy { name: change.name.clone(), digest: change.after.clone() };
             let mut fact = Fact::new(now, FactKind::PolicyLoaded, source);
@@ -246,6 +247,7 @@ impl Engine {
         }
         self.runs.breakers.another_version(&name);
         self.runs.due.another_version(&name);
+        self.runs.wishes.another_version(&name);
         self.decides_from_now_on(&before, now);
         self.policies = self.policies.with(before);
         self.decide_anew(now);
