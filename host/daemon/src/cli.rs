@@ -15,6 +15,7 @@ pub mod guard;
 pub mod init;
 pub mod kill;
 pub mod output;
+mod params;
 pub mod plugin;
 pub mod policy;
 pub mod portfolio;

@@ -15,6 +15,7 @@ use super::Common;
 use super::client::Client;
 use super::exit::{Exit, Failure};
 use super::output::{Out, list, text};
+use super::params::{self, ParamsArgs};
 use super::table::{always, spare, words};
 use super::thaw::{self, ThawArgs};
 use crate::render;
@@ -42,6 +43,12 @@ pub enum PolicyVerb {
     /// Have the daemon read the directory again now
     #[command(after_help = "Example:\n  bracketd policy reload && echo taken")]
     Reload,
+    /// The values that a policy decides with, and where each comes from
+    #[command(after_help = "\
+Examples:
+  bracketd policy params trailing_stop
+  bracketd policy params trailing_stop --tx 42")]
+    Params(ParamsArgs),
     /// Ask a policy again that failed too often
     #[command(after_help = "\
 Examples:
@@ -60,6 +67,7 @@ pub fn run(verb: &PolicyVerb, common: &Common, out: &Out) -> Result<Exit, Failur
         PolicyVerb::Check { dir } => check(&read(dir.as_deref(), common, out)?, out),
         PolicyVerb::Test { dir } => test(&read(dir.as_deref(), common, out)?, out),
         PolicyVerb::Reload => reload(&Client::find(common)?, out),
+        PolicyVerb::Params(args) => params::run(args, &Client::find(common)?, out),
         PolicyVerb::Thaw(args) => thaw::run(args, &Client::find(common)?, out),
     }
 }
@@ -188,7 +196,11 @@ fn reload(client: &Client, out: &Out) -> Result<Exit, Failure> {
             let digest: String = text(change, "/digest").chars().take(12).collect();
             out.line(&format!("{}  now {digest}", text(change, "/name")));
         }
-        if changed.is_empty() && !refused {
+        let values = list(&answer, "/params");
+        for line in values {
+            out.line(&text(line, ""));
+        }
+        if changed.is_empty() && values.is_empty() && !refused {
             out.line("nothing changed");
         }
         rendered(&answer, out);

@@ -99,7 +99,7 @@ impl Engine {
         Some(policy.run_account(&AccountRun {
             account: self.book.accounts.get(account)?,
             book: &self.book,
-            params: &settings.params,
+            params: self.policies.params(name).unwrap_or(&settings.params),
             state: state.map_or("", |state| state.state_json.as_str()),
             now,
             allowed: &settings.verbs,

@@ -195,7 +195,7 @@ impl Engine {
             instrument: Arc::clone(instrument),
             quote: account.quotes.get(&tx.symbol).cloned(),
             history,
-            params: &settings.params,
+            params: self.policies.params(name).unwrap_or(&settings.params),
             state: state.map_or("", |s| s.state_json.as_str()),
             now,
             allowed: &settings.verbs,

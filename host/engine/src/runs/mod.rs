@@ -19,7 +19,7 @@ use bracketd_core::apply::NoticeKind;
 use bracketd_core::broker::Bar;
 use bracketd_core::ids::{AccountName, PolicyName, TransactionId};
 use bracketd_policy::{Phase, Policy};
-use bracketd_store::{PolicyFreeze, PolicyVersion};
+use bracketd_store::{PolicyFreeze, PolicyParams, PolicyVersion};
 
 use crate::early::Early;
 use crate::settings::PolicySettings;
@@ -79,6 +79,8 @@ pub(crate) struct Runs {
     held_back: BTreeMap<PolicyName, Arc<Policy>>,
     said: BTreeMap<(TransactionId, PolicyName), String>,
     versions: Vec<PolicyVersion>,
+    /// A file of values that the ledger does not have yet.
+    values: Option<PolicyParams>,
     defaults: PolicySettings,
 }
 
@@ -99,6 +101,15 @@ impl Runs {
 
     pub(crate) fn keep_versions(&mut self, versions: Vec<PolicyVersion>) {
         self.versions = versions;
+    }
+
+    /// The file of values that the next commit has to keep.
+    pub(crate) fn take_values(&mut self) -> Option<PolicyParams> {
+        self.values.take()
+    }
+
+    pub(crate) fn keep_values(&mut self, values: Option<PolicyParams>) {
+        self.values = values;
     }
 
     /// What the next commit has to write of freezes.

@@ -21,7 +21,7 @@ pub(crate) use functions::Functions;
 
 use crate::event::EventKind;
 use crate::params::{Params, Values};
-use crate::policy::Policy;
+use crate::policy::{CHECK_PARAMS, Policy};
 use crate::source::{SourceFile, digest};
 use crate::span;
 
@@ -41,6 +41,7 @@ pub(crate) struct Draft {
     compiled: Compiled,
     header: schema::Header,
     handlers: BTreeSet<EventKind>,
+    has_check: bool,
 }
 
 /// Compiles libraries into the engine. One that calls another is tried again once that is there.
@@ -114,7 +115,9 @@ pub(crate) fn draft(
     let linked = with_their_own(compiled.namespaces(), libs);
     let libs = libs.good.iter().filter(|(name, _)| linked.contains(*name));
     let libs = libs.map(|(_, (file, _))| file.clone()).collect();
-    Ok(Draft { script: file.clone(), libs, compiled, header, handlers })
+    let is_check = |f: rhai::ScriptFnMetadata<'_>| f.name == CHECK_PARAMS && f.params.len() == 1;
+    let has_check = compiled.plain.iter_functions().any(is_check);
+    Ok(Draft { script: file.clone(), libs, compiled, header, handlers, has_check })
 }
 
 /// Checks a file of tests: what it calls has to exist.
@@ -170,7 +173,8 @@ impl Draft {
         Policy {
             name: self.script.policy_name(),
             digest: digest(&self.script, &self.libs),
-            resolved: Mutex::new((Params::default(), Arc::clone(&defaults))),
+            resolved: Mutex::new((Params::default(), BTreeMap::new())),
+            has_check: self.has_check,
             defaults,
             script: self.script,
             libs: self.libs,

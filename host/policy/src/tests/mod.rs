@@ -4,6 +4,7 @@ mod builds;
 mod lints;
 mod runs;
 mod traps;
+mod values;
 
 use std::sync::Arc;
 
