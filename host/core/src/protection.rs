@@ -3,7 +3,9 @@
 //! Apart because this question is asked after every change and must have one answer. It never
 //! plans a remedy.
 
+use crate::money::Quantity;
 use crate::time::Timestamp;
+use crate::transaction::Transaction;
 
 /// Whether a transaction's held quantity has its wanted stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,4 +100,9 @@ impl Protection {
             Self::Pending { since } | Self::Unprotected { since, .. } => Some(*since),
         }
     }
+}
+
+/// What of the held quantity working stops cover.
+pub fn protected_quantity(tx: &Transaction) -> Quantity {
+    tx.slices.iter().map(|slice| crate::plan::covered(tx, slice).min(slice.held)).sum()
 }

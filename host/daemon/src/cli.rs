@@ -15,7 +15,6 @@ pub mod guard;
 pub mod init;
 pub mod kill;
 pub mod output;
-mod params;
 pub mod plugin;
 pub mod policy;
 pub mod portfolio;
@@ -23,7 +22,6 @@ pub mod run;
 pub mod sim;
 pub mod status;
 pub mod table;
-mod thaw;
 pub mod tx;
 
 #[cfg(test)]

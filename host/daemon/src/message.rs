@@ -335,6 +335,17 @@ pub struct AccountState {
     pub kill_level: KillLevel,
     /// Whether the ledger has its own kill switch as it stands.
     pub is_kill_written: bool,
+    /// Sockets that its plugin wants, and those of them that are open.
+    pub sockets: Sockets,
+}
+
+/// The sockets of an account: how many its plugin wants, how many are open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sockets {
+    /// Those that the plugin wants.
+    pub wanted: usize,
+    /// Those of them that are open.
+    pub open: usize,
 }
 
 /// Everything about one account.

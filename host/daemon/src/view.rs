@@ -226,7 +226,11 @@ pub fn policies(states: &[PolicyState]) -> Vec<PolicyView> {
         events: state.events.clone(),
         transactions: state.transactions,
         diagnostics: state.refused.iter().map(render::json).collect(),
-        rendered: (!state.refused.is_empty()).then(|| render::texts(&state.refused, false)),
+        rendered: (!state.refused.is_empty()).then(|| {
+            let loaded_at = state.loaded_at.map(rfc3339);
+            let note = render::still_running(state.digest.as_deref(), loaded_at.as_deref());
+            format!("{}\n\n{note}", render::texts(&state.refused, false))
+        }),
         freeze: state.freeze.as_ref().map(FreezeView::of),
         frozen_for: state.frozen_for.iter().map(FreezeView::of).collect(),
     };

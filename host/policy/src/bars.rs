@@ -8,6 +8,9 @@ use bracketd_core::broker::Bar;
 use bracketd_core::money::{Price, SCALE_MAX};
 use bracketd_core::time::Timestamp;
 
+/// How many times its own length an exponential mean looks back.
+pub(crate) const EMA_SPANS: usize = 3;
+
 /// Bars kept by the host, and the extremes since the transaction was first held. Plain data.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct History<'a> {
@@ -86,7 +89,33 @@ impl History<'_> {
         });
         let sum: Decimal = ranges.sum();
         let mean = sum.checked_div(Decimal::from(count)).ok_or(NoFigure::TooFew(0))?;
-        Ok(mean.round_dp(SCALE_MAX))
+        Ok(mean.round_dp(SCALE_MAX).normalize())
+    }
+
+    /// Exponential mean of the closes, weight 2 / (count + 1), over the last three times `count`
+    /// complete bars; the plain mean of the oldest third is what it begins with. A fixed span, since
+    /// a mean without a beginning would depend on how long the host has been running.
+    pub(crate) fn ema(
+        &self,
+        count: usize,
+        frame_ms: u64,
+        now: Timestamp,
+    ) -> Result<Decimal, NoFigure> {
+        let bars = self.last(count * EMA_SPANS, frame_ms, now)?;
+        let (first, later) = bars.split_at(count);
+        let sum: Decimal = first.iter().map(|bar| bar.close.get()).sum();
+        let begin = sum.checked_div(Decimal::from(count)).ok_or(NoFigure::TooFew(0))?;
+        let mean = later.iter().try_fold(begin, |mean, bar| {
+            let step = (bar.close.get() - mean).checked_mul(Decimal::TWO)?;
+            mean.checked_add(step.checked_div(Decimal::from(count + 1))?)
+        });
+        mean.map(|mean| mean.round_dp(SCALE_MAX)).ok_or(NoFigure::TooFew(0))
+    }
+
+    /// The complete bar so many bars before the last complete one.
+    pub(crate) fn bar(&self, back: usize, frame_ms: u64, now: Timestamp) -> Result<Bar, NoFigure> {
+        let bars = self.last(back + 1, frame_ms, now)?;
+        bars.first().copied().ok_or(NoFigure::TooFew(0))
     }
 }
 
@@ -131,6 +160,28 @@ mod tests {
         assert_eq!(history(&older, &[]).atr(2, 60_000, now), Err(NoFigure::TooFew(2)));
         assert_eq!(History::default().atr(2, 60_000, now), Err(NoFigure::TooFew(0)));
         assert_eq!(history(&older, &[]).atr(2, 90_000, now), Err(NoFigure::BadFrame));
+    }
+
+    /// By hand, weight 2 / (2 + 1): 10 and 12 begin with 11; 14 makes 13; 15 makes 43/3; 9 makes
+    /// 97/9; 11 makes 295/27.
+    #[test]
+    fn an_exponential_mean_begins_with_the_plain_one() {
+        let closes = [10, 12, 14, 15, 9, 11];
+        let bars: Vec<Bar> = (0..).zip(closes).map(|(m, c)| bar(m, c + 1, c - 1, c)).collect();
+        let now = Timestamp(360_000_000);
+        let ema = history(&bars[..4], &bars[4..]).ema(2, 60_000, now);
+        assert_eq!(ema.map(|mean| mean.to_string()).as_deref(), Ok("10.925925925926"));
+        assert_eq!(history(&bars, &[]).ema(3, 60_000, now), Err(NoFigure::TooFew(6)));
+    }
+
+    #[test]
+    fn a_bar_is_counted_back_from_the_last_complete_one() {
+        let bars: Vec<Bar> = (0..4).map(|m| bar(m, 20, 1, 10 + m)).collect();
+        let now = Timestamp(200_000_000);
+        let close = |back| history(&bars, &[]).bar(back, 60_000, now).map(|b| b.close.to_string());
+        assert_eq!(close(0).as_deref(), Ok("12"));
+        assert_eq!(close(2).as_deref(), Ok("10"));
+        assert_eq!(close(3), Err(NoFigure::TooFew(3)));
     }
 
     #[test]

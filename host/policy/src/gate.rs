@@ -62,6 +62,7 @@ pub(crate) fn ask(
             inputs: String::new(),
         };
         let verdict = judge(frame, &buffer.transaction, &request, is_own);
+        crate::selftest::trace::asked(&request, &verdict, &buffer.transaction);
         Ok(take_in(&mut buffer, request, verdict))
     })
 }

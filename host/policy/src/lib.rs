@@ -8,6 +8,7 @@
 //! Reading order: [`Sources`] in, [`PolicySet::build`] makes a [`PolicySet`], [`Run`] in, [`Ran`]
 //! out.
 
+mod allowed;
 mod api;
 mod bars;
 mod build;
@@ -39,7 +40,7 @@ pub use bars::History;
 pub use build::schema::{OnError, Timer};
 pub use calendar::{Edge, Schedule, TimeOfDay};
 pub use data::parse_duration_ms;
-pub use definitions::definitions;
+pub use definitions::{Topic, definitions, topics};
 pub use event::{Event, EventKind, FillInfo, Outside, Phase};
 pub use failure::{Failure, FailureKind};
 pub use params::{
@@ -49,7 +50,10 @@ pub use params::{
 pub use policy::Policy;
 pub use portfolio::AccountRun;
 pub use run::{Ran, Run, RunBudget, RunOutcome, Unbounded};
-pub use selftest::{TestResult, run_tests};
+pub use selftest::{
+    Coverage, PROPERTIES, PropertyResult, Snapshot, TestCall, TestOptions, TestReport, TestResult,
+    TestStep, run_properties, run_tests, test_words,
+};
 pub use set::{BuildReport, Change, PolicySet, Refused};
 pub use shipped::shipped;
 pub use source::{ReadFault, SourceFile, Sources};

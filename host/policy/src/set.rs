@@ -59,7 +59,8 @@ pub struct BuildReport {
     pub refused: Vec<Refused>,
     /// Those whose file is gone; their last version goes on running.
     pub removed: Vec<PolicyName>,
-    /// What is wrong with files that no policy needs.
+    /// What is wrong with files that no policy needs, and what somebody should look at in policies
+    /// that were taken.
     pub warnings: Vec<Diagnostic>,
     /// What other values of parameters were taken, a line each.
     pub params_changed: Vec<String>,
@@ -74,12 +75,16 @@ impl PolicySet {
         let (mut engine, _) = engine::new();
         let libs = build::link(&mut engine, &sources.libs);
         let mut drafts = Vec::new();
+        let mut warnings = Vec::new();
         let mut failed = Vec::new();
         for file in &sources.policies {
             let name = file.policy_name();
             let running = previous.and_then(|set| set.policy(&name));
             match build::draft(&mut engine, file, &libs, running) {
-                Ok(draft) => drafts.push(draft),
+                Ok(mut draft) => {
+                    warnings.append(&mut draft.warnings);
+                    drafts.push(draft);
+                }
                 Err(diagnostics) => failed.push((name, diagnostics)),
             }
         }
@@ -88,16 +93,17 @@ impl PolicySet {
         for draft in drafts {
             let policy = Arc::new(draft.finish(&engine));
             let tests = sources.tests.iter().find(|test| test.name == policy.name().as_str());
-            let results = tests.map(|file| selftest::run(&policy, file, sources));
             let findings: Vec<Diagnostic> =
-                results.into_iter().flatten().filter_map(|result| result.failure).collect();
+                tests.map(|file| selftest::failures(&policy, file, sources)).unwrap_or_default();
             if findings.is_empty() {
                 good.insert(policy.name().clone(), policy);
             } else {
                 failed.push((policy.name().clone(), findings));
             }
         }
-        assemble(good, failed, sources, previous, &libs)
+        let mut report = assemble(good, failed, sources, previous, &libs);
+        report.warnings.append(&mut warnings);
+        report
     }
 
     /// The set made from texts that [`Policy::bundle`] wrote; what was good once is not tested
@@ -224,7 +230,7 @@ fn assemble(
     let file = sources.values.as_ref().or(before.file.as_ref());
     if let Some(file) = file.filter(|_| is_gone) {
         let message = "params.toml is gone; its last values go on until a file sets others";
-        report.warnings.push(crate::span::complain(&file.file, "P013", (0, 0), message));
+        report.warnings.push(crate::span::complain(&file.file, "P024", (0, 0), message));
     }
     let wanted = Taken::of(&sources.config, file);
     report.params_refused = wanted.findings(&all);
@@ -253,7 +259,7 @@ fn unfit(
         let running = previous.and_then(|set| set.shared(&name));
         all.extend(running.map(|running| (name.clone(), Arc::clone(running))));
         report.changed.retain(|change| change.name != name);
-        let mut found = crate::span::complain(&policy.script, "P013", (0, 0), why);
+        let mut found = crate::span::complain(&policy.script, "P024", (0, 0), why);
         found.help =
             Some("correct params.toml, or [policy.NAME] params of the configuration".into());
         let running = running.map(|running| running.digest().to_owned());

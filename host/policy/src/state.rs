@@ -7,16 +7,18 @@
 use std::str::FromStr;
 
 use bracketd_core::money::Price;
+use bracketd_core::time::Timestamp;
 use rhai::{Array, Dynamic, ImmutableString, Map};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use crate::data::{ScriptPrice, Span};
+use crate::data::{ScriptPrice, ScriptTime, Span};
 use crate::limits::STATE_BYTES_MAX;
 
 const DECIMAL: &str = "$decimal";
 const PRICE: &str = "$price";
 const DURATION: &str = "$ms";
+const TIME: &str = "$us";
 
 /// Reads what was kept; the empty text is the empty map.
 pub(crate) fn read(text: &str) -> Result<Map, String> {
@@ -75,6 +77,9 @@ fn to_json(value: &Dynamic, path: &str) -> Result<Value, String> {
     if let Some(span) = value.read_lock::<Span>() {
         return Ok(tagged(DURATION, span.0.to_string()));
     }
+    if let Some(time) = value.read_lock::<ScriptTime>() {
+        return Ok(tagged(TIME, time.0.0.to_string()));
+    }
     if let Ok(text) = value.as_immutable_string_ref() {
         return Ok(Value::String(text.to_string()));
     }
@@ -127,6 +132,7 @@ fn tagged(entries: &serde_json::Map<String, Value>) -> Option<Result<Dynamic, St
             .and_then(Price::new)
             .map(|price| Dynamic::from(ScriptPrice(price))),
         DURATION => text.parse().ok().map(|ms| Dynamic::from(Span(ms))),
+        TIME => text.parse().ok().map(|us| Dynamic::from(ScriptTime(Timestamp(us)))),
         _ => return None,
     };
     Some(read.ok_or_else(|| format!("kept state: {tag} {text} cannot be read")))

@@ -33,7 +33,7 @@ use crate::transaction::{
     EntryGuard, EntryKind, OnPartial, StepCount, Transaction, TransactionStatus,
 };
 
-pub(crate) use protect::is_covered;
+pub(crate) use protect::{covered, is_covered};
 pub use timers::{next_timer, wake};
 pub use urgency::{raised, urgency_of};
 

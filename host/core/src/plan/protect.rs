@@ -84,12 +84,15 @@ pub(super) fn judge(tx: &Transaction, account: &Account, now: Timestamp) -> Prot
 
 /// Whether a slice's working stops cover all of it.
 pub(crate) fn is_covered(tx: &Transaction, slice: &Slice) -> bool {
-    let covered: Quantity = tx
-        .exits(slice.no)
+    covered(tx, slice) >= slice.held
+}
+
+/// What the slice's working stops cover.
+pub(crate) fn covered(tx: &Transaction, slice: &Slice) -> Quantity {
+    tx.exits(slice.no)
         .filter(|o| o.role == Role::Stop && (o.status.protects() || bug::is(Bug::M17)))
         .map(crate::order::Order::leaves)
-        .sum();
-    covered >= slice.held
+        .sum()
 }
 
 /// Writes down that the protection changed.

@@ -23,7 +23,7 @@ use super::engine_thread::EngineThread;
 use crate::guards::Standing;
 use crate::message::{
     AccountDetail, AccountState, ActivityState, Gap, Guarded, Holding, ParamsSeen, PolicyState,
-    Query, Reply, Seen, Status,
+    Query, Reply, Seen, Sockets, Status,
 };
 
 impl EngineThread {
@@ -179,6 +179,10 @@ impl EngineThread {
             is_armed: account.is_armed(),
             armed_by: self.arming.of(account),
             budget: status.as_ref().map(|status| status.budget.clone()).unwrap_or_default(),
+            sockets: status
+                .as_ref()
+                .map(|status| Sockets { wanted: status.sockets, open: status.sockets_open })
+                .unwrap_or_default(),
             last_error: status.and_then(|status| status.last_error),
             control: account.control.clone(),
             kill_level: self.engine().book().kill_of(account).level,

@@ -58,7 +58,7 @@ impl Reader<'_> {
     fn complain(&mut self, span: Range<usize>, message: String, label: &str) {
         self.findings.push(Diagnostic {
             severity: Severity::Error,
-            code: "P013",
+            code: "P024",
             message,
             file: self.file.path.clone(),
             source: self.file.text.clone(),

@@ -6,7 +6,7 @@
 use rhai::{Array, Engine, ImmutableString, Map};
 use rust_decimal::Decimal;
 
-use crate::data::{ScriptPrice, Span};
+use crate::data::{ScriptPrice, ScriptTime, Span};
 use crate::failure::{ScriptResult, script_error};
 
 macro_rules! ordered {
@@ -36,6 +36,22 @@ macro_rules! apart {
     };
 }
 
+/// A price is moved by a named unit; `price + 2` could mean money, percent, ticks or R.
+macro_rules! no_arithmetic {
+    ($engine:ident, $($b:ty),+) => {
+        $(
+            for operator in ["+", "-", "*", "/", "%"] {
+                $engine.register_fn(operator, move |_: ScriptPrice, _: $b| -> ScriptResult<()> {
+                    no_unit(operator, <ScriptPrice as Named>::NAME, <$b as Named>::NAME)
+                });
+                $engine.register_fn(operator, move |_: $b, _: ScriptPrice| -> ScriptResult<()> {
+                    no_unit(operator, <$b as Named>::NAME, <ScriptPrice as Named>::NAME)
+                });
+            }
+        )+
+    };
+}
+
 trait Named {
     const NAME: &'static str;
 }
@@ -49,6 +65,7 @@ macro_rules! named {
 named! {
     ScriptPrice = "a price",
     Span = "a length of time",
+    ScriptTime = "a moment",
     Decimal = "a number",
     i64 = "a whole number",
     bool = "a flag",
@@ -62,10 +79,21 @@ named! {
 pub(super) fn register(engine: &mut Engine) {
     ordered!(engine, ScriptPrice);
     ordered!(engine, Span);
-    apart!(engine, ScriptPrice, Span, Decimal, i64, bool, (), ImmutableString, char, Array, Map);
+    ordered!(engine, ScriptTime);
+    apart!(engine, ScriptPrice, Span, ScriptTime, Decimal, i64, bool, ());
+    apart!(engine, ScriptPrice, ImmutableString, char, Array, Map);
+    apart!(engine, ScriptTime, Span, Decimal, i64, bool, (), ImmutableString, char, Array, Map);
     apart!(engine, Span, Decimal, i64, bool, (), ImmutableString, char, Array, Map);
     apart!(engine, Decimal, bool, (), ImmutableString, char, Array, Map);
     apart!(engine, i64, bool, (), ImmutableString, char, Array, Map);
+    no_arithmetic!(engine, Decimal, i64, ScriptPrice);
+}
+
+fn no_unit(operator: &str, left: &str, right: &str) -> ScriptResult<()> {
+    Err(script_error(format!(
+        "{left} {operator} {right} has no unit; move a price with offset_pct, offset_ticks, \
+         offset_atr, offset_r or offset_money, or use `.value`"
+    )))
 }
 
 fn refuse(left: &str, right: &str) -> ScriptResult<bool> {

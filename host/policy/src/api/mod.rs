@@ -5,10 +5,12 @@
 
 mod account;
 mod compare;
+mod figures;
 mod market;
 pub(crate) mod objects;
 mod portfolio;
 mod price;
+mod time;
 mod transaction;
 mod verbs;
 
@@ -56,6 +58,8 @@ impl<'e> Toolkit<'e> {
         verbs::register(self);
         portfolio::register(self);
         account::register(self);
+        time::register(self);
+        figures::register(self);
         compare::register(self.engine);
         #[cfg(test)]
         self.overload("panic_in_host", || -> i64 { panic!("on purpose") });

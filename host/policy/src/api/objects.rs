@@ -10,7 +10,7 @@ use rhai::{Dynamic, FuncArgs, ImmutableString};
 use serde_json::{Map, Value};
 
 use super::Toolkit;
-use crate::data::{ScriptPrice, Span, duration_text};
+use crate::data::{ScriptPrice, ScriptTime, Span, duration_text};
 use crate::event::{Event, FillInfo, Outside};
 use crate::failure::{ScriptResult, missing, script_error};
 use crate::frame;
@@ -124,6 +124,7 @@ fn event_objects(kit: &mut Toolkit<'_>) {
     kit.property("Fill", "leg: string", "`entry`, `stop`, `target` or `close`.", leg_of);
     outside(kit);
     kit.kind::<Bar>("Bar");
+    kit.property("Bar", "at: Time", "When it began.", |bar: &mut Bar| ScriptTime(bar.at));
     kit.property("Bar", "open: Price", "First price.", |bar: &mut Bar| ScriptPrice(bar.open));
     kit.property("Bar", "high: Price", "Highest price.", |bar: &mut Bar| ScriptPrice(bar.high));
     kit.property("Bar", "low: Price", "Lowest price.", |bar: &mut Bar| ScriptPrice(bar.low));

@@ -4,7 +4,7 @@
 //! offset goes towards the loss, so one script serves longs and shorts.
 
 use bracketd_core::check::is_tighter;
-use bracketd_core::money::{Price, SCALE_MAX};
+use bracketd_core::money::{Price, SCALE_MAX, Snap};
 use bracketd_core::order::Direction;
 use rhai::ImmutableString;
 use rust_decimal::Decimal;
@@ -26,6 +26,27 @@ pub(super) fn register(kit: &mut Toolkit<'_>) {
         |price: &mut ScriptPrice, other: ScriptPrice| {
             frame::with(|f| Ok(is_tighter(f.run.transaction.direction, price.0, other.0)))
         },
+    );
+    kit.method(
+        "Price",
+        "distance_to(other: Price) -> decimal",
+        "How far the other lies to the gaining side; negative is towards the loss.",
+        |price: &mut ScriptPrice, other: ScriptPrice| {
+            frame::with(|frame| {
+                let up = other.0.get() - price.0.get();
+                Ok(match frame.run.transaction.direction {
+                    Direction::Long => up,
+                    Direction::Short => -up,
+                })
+            })
+        },
+    );
+    kit.method(
+        "Price",
+        "round_to_tick() -> Price",
+        "On the nearest tick of the instrument; from the middle between two, towards the gain. The \
+         verbs round by themselves.",
+        |price: &mut ScriptPrice| frame::with(|frame| nearest_tick(frame, price.0)),
     );
     kit.overload("to_string", |price: &mut ScriptPrice| price.0.to_string());
     kit.overload("to_debug", |price: &mut ScriptPrice| price.0.to_string());
@@ -139,6 +160,21 @@ fn ranges(kit: &mut Toolkit<'_>) {
             by_atr(*price, multiple.into(), bars, &frame)
         },
     );
+}
+
+fn nearest_tick(frame: &Frame<'_>, price: Price) -> ScriptResult<ScriptPrice> {
+    let instrument = &frame.run.instrument;
+    let (below, above) = (instrument.snap(price, Snap::Down), instrument.snap(price, Snap::Up));
+    let (gaining, losing) = match frame.run.transaction.direction {
+        Direction::Long => (above, below),
+        Direction::Short => (below, above),
+    };
+    let gap = |to: Option<Price>| to.map(|to| (to.get() - price.get()).abs());
+    let nearest = match (gap(gaining), gap(losing)) {
+        (Some(gain), Some(loss)) if loss < gain => losing,
+        _ => gaining.or(losing),
+    };
+    nearest.map(ScriptPrice).ok_or_else(|| script_error(format!("{price} is on no tick")))
 }
 
 /// The price moved by `delta` towards the transaction's gain.

@@ -4,7 +4,7 @@
 //! the market first, so that no script has to know ticks.
 
 use bracketd_core::intent::{Intent, Wish};
-use bracketd_core::money::{Price, Quantity};
+use bracketd_core::money::{Price, Quantity, Snap, snap};
 use bracketd_core::order::Leg;
 use rhai::{Dynamic, ImmutableString};
 use rust_decimal::Decimal;
@@ -173,11 +173,28 @@ fn targets(kit: &mut Toolkit<'_>) {
 fn resize(tx: &Tx, quantity: Decimal, why: &str) -> ScriptResult<ScriptVerdict> {
     ask(why, is_own(tx), |frame, own| {
         // Toward less: a script that halves an odd quantity must not ask for more than half.
-        let step = frame.instrument().qty_step;
-        let on_step = bracketd_core::money::snap(quantity, step, bracketd_core::money::Snap::Down);
+        let on_step = snap(quantity, frame.instrument().qty_step, Snap::Down);
         match Quantity::new(on_step) {
             Some(quantity) => Ok(Intent::Resize { transaction: own.id, quantity }),
             None => Err(script_error(format!("{quantity} is no quantity"))),
+        }
+    })
+}
+
+fn reduce(tx: &Tx, fraction: Decimal, why: &str) -> ScriptResult<ScriptVerdict> {
+    if fraction <= Decimal::ZERO || fraction >= Decimal::ONE {
+        return Err(script_error(format!(
+            "reduce_by ends a part of what is held, such as 0.5; {fraction} is none: \
+             close_position ends all of it"
+        )));
+    }
+    ask(why, is_own(tx), |frame, own| {
+        let held = own.held().get();
+        let step = frame.run.instrument.qty_step;
+        let part = held.checked_mul(fraction).map(|part| snap(part, step, Snap::Down));
+        match part.and_then(|part| Quantity::new(held - part)) {
+            Some(quantity) => Ok(Intent::Resize { transaction: own.id, quantity }),
+            None => Err(script_error(format!("{fraction} of {held} is no quantity"))),
         }
     })
 }
@@ -198,6 +215,12 @@ fn quantities(kit: &mut Toolkit<'_>) {
     kit.overload("adjust_quantity", |tx: Tx, quantity: i64, why: ImmutableString| {
         resize(&tx, quantity.into(), &why)
     });
+    kit.function(
+        "reduce_by(t: Transaction, fraction: decimal, why: string) -> Verdict",
+        "Ends this part of what is held, more than 0 and less than 1; what is ended is snapped down \
+         to the instrument's step.",
+        |tx: Tx, fraction: Decimal, why: ImmutableString| reduce(&tx, fraction, &why),
+    );
     kit.function(
         "cancel_entry(t: Transaction, why: string) -> Verdict",
         "Cancels what of the entry still rests.",

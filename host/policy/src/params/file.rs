@@ -80,7 +80,7 @@ impl Taken {
             if let Err(why) = self.fits(policy) {
                 let place = file.values.iter().find(|w| w.policy == policy.name().as_str());
                 let span = place.map_or((0, 0), |written| written.span);
-                found.push(complain(&file.file, "P013", span, format!("{}: {why}", policy.name())));
+                found.push(complain(&file.file, "P024", span, format!("{}: {why}", policy.name())));
             }
         }
         found
@@ -143,7 +143,7 @@ fn wrong(
     written: &Written,
     policies: &BTreeMap<PolicyName, Arc<Policy>>,
 ) -> Option<Diagnostic> {
-    let at = |message: String| complain(&file.file, "P013", written.span, message);
+    let at = |message: String| complain(&file.file, "P024", written.span, message);
     let Some(policy) = policies.get(&PolicyName::new(&written.policy)) else {
         let mut found = at(format!("there is no policy {}", written.policy));
         let near = nearest(&written.policy, policies.keys().map(PolicyName::as_str));

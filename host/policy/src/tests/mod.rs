@@ -1,7 +1,10 @@
 //! Tests of the whole way from a script's text to what a run asks for.
 
 mod builds;
+mod figures;
 mod lints;
+mod properties;
+mod reports;
 mod runs;
 mod traps;
 mod values;

@@ -6,10 +6,10 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::client::Client;
-use super::exit::{Exit, Failure};
-use super::output::{Out, list, text};
-use super::table::{always, spare, words};
+use super::super::client::Client;
+use super::super::exit::{Exit, Failure};
+use super::super::output::{Out, list, text};
+use super::super::table::{always, spare, words};
 
 /// Which policy, and about what.
 #[derive(Debug, Args)]

@@ -6,9 +6,9 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::client::Client;
-use super::exit::{Exit, Failure};
-use super::output::{Out, text};
+use super::super::client::Client;
+use super::super::exit::{Exit, Failure};
+use super::super::output::{Out, text};
 
 /// Which policy, and why.
 #[derive(Debug, Args)]
