@@ -324,7 +324,7 @@ impl World {
         if !self.state.is_empty() {
             all.push(("this", self.state.clone()));
         }
-        let set: Vec<String> = self.params.iter().map(|(k, v)| format!("{k} = {v}")).collect();
+        let set: Vec<String> = self.params.iter().map(|(_, k, v)| format!("{k} = {v}")).collect();
         if !set.is_empty() {
             all.push(("params", set.join(", ")));
         }

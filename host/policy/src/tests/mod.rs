@@ -7,6 +7,7 @@ mod properties;
 mod reports;
 mod runs;
 mod traps;
+mod values;
 
 use std::sync::Arc;
 
