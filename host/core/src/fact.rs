@@ -91,11 +91,19 @@ pub enum FactKind {
     PluginSwapped,
     /// A plugin was not taken; the one that runs goes on.
     PluginRefused,
+    /// The host trails a stop from now on, or does not any more; `code` is `set` or `ended`.
+    TrailChanged,
+    /// How long a transaction may be held; `span_ms` is how long, `code` is `set` or `ended`.
+    TimeLimitChanged,
+    /// People were asked to look at a transaction, or a person did; `code` is `asked` or `done`.
+    ReviewChanged,
+    /// An instrument was locked or unlocked; `code` says which, `span_ms` for how long.
+    SymbolLockChanged,
 }
 
 impl FactKind {
     /// All kinds.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 42] = [
         Self::TransactionOpened,
         Self::StatusChanged,
         Self::StopChanged,
@@ -134,6 +142,10 @@ impl FactKind {
         Self::Restored,
         Self::PluginSwapped,
         Self::PluginRefused,
+        Self::TrailChanged,
+        Self::TimeLimitChanged,
+        Self::ReviewChanged,
+        Self::SymbolLockChanged,
     ];
 
     /// Its name in the ledger; never changed once released.
@@ -177,6 +189,10 @@ impl FactKind {
             Self::Restored => "restored",
             Self::PluginSwapped => "plugin_swapped",
             Self::PluginRefused => "plugin_refused",
+            Self::TrailChanged => "trail_changed",
+            Self::TimeLimitChanged => "time_limit_changed",
+            Self::ReviewChanged => "review_changed",
+            Self::SymbolLockChanged => "symbol_lock_changed",
         }
     }
 

@@ -30,7 +30,11 @@ pub(super) fn log(fact: &Fact) {
         | FactKind::Armed => {
             tracing::warn!(tx, account, code, text, "{kind}");
         }
-        FactKind::PolicyFailed | FactKind::PolicyRefused | FactKind::Doubt => {
+        FactKind::PolicyFailed
+        | FactKind::PolicyRefused
+        | FactKind::Doubt
+        | FactKind::ReviewChanged
+        | FactKind::SymbolLockChanged => {
             tracing::warn!(tx, account, code, text, "{kind}");
         }
         FactKind::AccountUp
@@ -44,12 +48,17 @@ pub(super) fn log(fact: &Fact) {
 
 /// Noise as a record.
 pub(super) fn of_noise(noise: &Noise, now: Timestamp) -> Record {
+    let figure;
     let (kind, transaction, policy, text) = match noise {
         Noise::Skipped { transaction, policy, missing } => {
             (ActivityKind::PolicySkipped, *transaction, policy, missing.as_str())
         }
         Noise::Note { transaction, policy, text } => {
             (ActivityKind::PolicyRan, *transaction, policy, text.as_str())
+        }
+        Noise::Metric { transaction, policy, name, value } => {
+            figure = format!("metric {name} {value}");
+            (ActivityKind::PolicyRan, *transaction, policy, figure.as_str())
         }
     };
     let source = Source::Policy { name: policy.clone(), digest: String::new() };

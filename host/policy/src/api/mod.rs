@@ -9,6 +9,7 @@ mod market;
 pub(crate) mod objects;
 mod portfolio;
 mod price;
+mod standing;
 mod time;
 mod transaction;
 mod verbs;
@@ -55,6 +56,7 @@ impl<'e> Toolkit<'e> {
         transaction::register(self);
         market::register(self);
         verbs::register(self);
+        standing::register(self);
         portfolio::register(self);
         time::register(self);
         figures::register(self);

@@ -4,6 +4,7 @@ mod builds;
 mod figures;
 mod lints;
 mod runs;
+mod standing;
 mod traps;
 
 use std::sync::Arc;
