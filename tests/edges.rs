@@ -45,6 +45,7 @@ const OURS: &[(&str, &[&str])] = &[
             "bracketd-store",
         ],
     ),
+    ("bracketd-json-guest", &[]),
     ("bracketd-plugin-sdk", &[]),
     ("bracketd-alpaca", &["bracketd-plugin-sdk"]),
     ("xtask", &[]),

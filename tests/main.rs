@@ -52,9 +52,13 @@ mod plugin_new;
 mod reload;
 /// kill -9, restart, and the same story at both ends.
 mod restart;
+/// Policies saved at random while they decide.
+mod storm;
 /// Trade updates over a socket.
 mod streams;
 /// Plugins that take an account over while trading goes on.
 mod swap;
 /// Recorded prices in step with the daemon.
 mod tape;
+/// The terminal sessions of the documents, replayed.
+mod transcripts;

@@ -8,32 +8,18 @@
 //!
 //! `BRACKETD_SWAP_SEED` makes another run of it.
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Api, Client, Daemon, Dir, Exchange, Numbers, configure, wanted};
+use crate::harness::{Api, Client, Daemon, Dir, Exchange, Numbers, configure, twin, wanted};
 
 const SWAPS: u64 = 20;
 const SEED: u64 = 5;
 /// A swap begins within this time after the one before.
 const PAUSE_MS_MAX: u64 = 150;
 const PATIENCE: Duration = Duration::from_secs(90);
-
-/// The shipped plugin with a custom section: another file, another digest, the same behavior.
-fn twin(dir: &Dir, name: &str) -> PathBuf {
-    let mut wasm =
-        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins/dist/alpaca.wasm"))
-            .expect("the shipped plugin");
-    let section = [b"\x04note".as_slice(), name.as_bytes()].concat();
-    wasm.extend([0, u8::try_from(section.len()).expect("a short name")]);
-    wasm.extend(section);
-    let path = dir.path().join(format!("{name}.wasm"));
-    std::fs::write(&path, wasm).expect("a file");
-    path
-}
 
 fn account(api: &Api) -> Value {
     api.get("/api/v1/accounts/paper").promised().cloned().expect("the account")

@@ -15,6 +15,8 @@ mod desk;
 mod numbers;
 /// A bad network between the daemon and the exchange.
 mod proxy;
+/// The terminal sessions of the documents.
+mod transcript;
 
 pub(crate) use api::{Api, Said, id_of};
 pub(crate) use broker_book::{Ends, difference};
@@ -22,6 +24,7 @@ pub(crate) use client::Client;
 pub(crate) use desk::{Desk, change_until_refused, is_protected};
 pub(crate) use numbers::{Numbers, wanted};
 pub(crate) use proxy::{Fault, Proxy};
+pub(crate) use transcript::{Session, Step};
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -302,6 +305,19 @@ impl Daemon {
     pub(crate) fn kill(self) {
         self.process.kill();
     }
+}
+
+/// The shipped plugin with a custom section: another file, another digest, the same behavior.
+pub(crate) fn twin(dir: &Dir, name: &str) -> PathBuf {
+    let mut wasm =
+        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins/dist/alpaca.wasm"))
+            .expect("the shipped plugin");
+    let section = [b"\x04note".as_slice(), name.as_bytes()].concat();
+    wasm.extend([0, u8::try_from(section.len()).expect("a short name")]);
+    wasm.extend(section);
+    let path = dir.path().join(format!("{name}.wasm"));
+    std::fs::write(&path, wasm).expect("a file");
+    path
 }
 
 /// Writes a configuration with one account at the exchange behind that address.

@@ -11,18 +11,20 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, ensure};
 
 /// The examples that measure, and the exchange that the plugin's calls go to.
-const EXAMPLES: [(&str, &str); 7] = [
+const EXAMPLES: [(&str, &str); 9] = [
     ("bracketd-store", "record_bench"),
     ("bracketd-store", "commit_bench"),
     ("bracketd-engine", "step_bench"),
     ("bracketd-policy", "policy_bench"),
     ("bracketd-account", "call_bench"),
     ("bracketd-account", "load_bench"),
+    ("bracketd-account", "abi_bench"),
+    ("bracketd-account", "account_bench"),
     ("bracketd-exchange", "serve"),
 ];
 
 /// What an example's lines have to contain, and what they should say.
-const TARGETS: [(&str, &str, &str); 8] = [
+const TARGETS: [(&str, &str, &str); 12] = [
     ("record_bench", "file locked", "record(): p50 <= 300 ns, p99 <= 2000 ns"),
     ("commit_bench", "p50=", "the part of the ledger in a stop change"),
     ("step_bench", "ratio of medians", "quote to command: <= 2.00 bare commits"),
@@ -31,6 +33,10 @@ const TARGETS: [(&str, &str, &str); 8] = [
     ("policy_bench", "ratio ", "evaluations: >= 60 % of bare rhai"),
     ("call_bench", "host adds", "the host adds <= 2000 ns to a call"),
     ("load_bench", "from the cache", "a plugin from the cache: p50 <= 1000 us"),
+    ("abi_bench", "interface", "typed <= 2000 ns, and a ratio to JSON <= 0.35"),
+    ("account_bench", "moved stop", "a moved stop: the account adds <= 150 us to bare HTTP"),
+    ("account_bench", "swap gap", "the gap of a swap on an idle account: <= 2000 us"),
+    ("account_bench", "resident", "50 accounts resident under 400 MB"),
 ];
 
 /// Runs all benchmarks, one after another.
@@ -87,10 +93,13 @@ fn measure(built: &[PathBuf], name: &str) -> Result<String> {
     let mut exchange = None;
     match name {
         "policy_bench" => {}
-        "call_bench" => {
+        "call_bench" | "account_bench" => {
             let served = Exchange::start(program(built, "serve")?)?;
             bench.arg("plugins/dist/alpaca.wasm").arg(&served.url);
             exchange = Some(served);
+        }
+        "abi_bench" => {
+            bench.arg(json_guest(path.parent().context("a program is in a directory")?)?);
         }
         "load_bench" => {
             bench.arg("plugins/dist/alpaca.wasm");
@@ -104,6 +113,14 @@ fn measure(built: &[PathBuf], name: &str) -> Result<String> {
     drop(exchange);
     ensure!(out.status.success(), "{name} ended with {}", out.status);
     Ok(String::from_utf8(out.stdout)?)
+}
+
+/// The guest that speaks JSON, built with the compiler of the plugins.
+fn json_guest(dir: &Path) -> Result<PathBuf> {
+    let wasm = crate::plugins::core_module("bracketd-json-guest")?;
+    let path = dir.join("json_guest.wasm");
+    std::fs::write(&path, wasm).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
 }
 
 /// A paper exchange; it ends with the value.

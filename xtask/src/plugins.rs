@@ -115,6 +115,11 @@ pub(crate) fn check() -> Result<()> {
     bail!("plugins/dist is stale; run `cargo xtask plugins`\n{}", differing.join("\n"))
 }
 
+/// A crate of this workspace as a core module, by the compiler of the plugins.
+pub(crate) fn core_module(package: &str) -> Result<Vec<u8>> {
+    toolchain::find()?.build(&root()?, package)
+}
+
 fn build_all(root: &Path) -> Result<Vec<Built>> {
     let toolchain = toolchain::find()?;
     let mut built = Vec::new();

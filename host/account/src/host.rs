@@ -14,8 +14,9 @@ use crate::plugin::{CompiledCache, Examined, LoadError, Plugin};
 
 /// The length of an epoch in milliseconds: the resolution of CPU budgets.
 pub(crate) const EPOCH_MS: u64 = 5;
-/// Stack of a guest, in bytes.
-const STACK_BYTES: usize = 512 << 10;
+/// Stack of a guest, in bytes. Without the compiler's optimizations its frames are several times as
+/// large.
+const STACK_BYTES: usize = if cfg!(debug_assertions) { 1 << 20 } else { 512 << 10 };
 
 /// The engine that runs all plugins of the process. Every plugin keeps it alive.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub struct Host {
 struct Inner {
     engine: Engine,
     generation: AtomicU64,
+    /// Whether a plugin is being compiled for a running daemon.
+    is_compiling: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
     ticker: Option<JoinHandle<()>>,
 }
@@ -83,7 +86,8 @@ impl Host {
         });
         let ticker = Some(ticker.map_err(HostError::Ticker)?);
         let generation = AtomicU64::new(0);
-        Ok(Self { inner: Arc::new(Inner { engine, generation, stop, ticker }) })
+        let is_compiling = Arc::default();
+        Ok(Self { inner: Arc::new(Inner { engine, generation, is_compiling, stop, ticker }) })
     }
 
     /// Parses, validates and compiles a plugin. `name` is for messages. Takes as long as the
@@ -118,6 +122,11 @@ impl Host {
     /// The engine.
     pub(crate) fn engine(&self) -> &Engine {
         &self.inner.engine
+    }
+
+    /// Whether a plugin is being compiled for a running daemon.
+    pub(crate) fn is_compiling(&self) -> &Arc<AtomicBool> {
+        &self.inner.is_compiling
     }
 
     /// A number for the next set of instances.

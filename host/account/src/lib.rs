@@ -52,7 +52,7 @@ pub use hook::{Hook, HostCall, Moment, Spoken, Verdict, Word};
 pub use host::{Host, HostError};
 pub use plugin::{
     ABI, CACHE_DIR, CACHE_KEY_FILE, Capabilities, CapabilityChange, CompiledCache, Examined,
-    ExportSeen, ImportSeen, LoadError, PLUGIN_BYTES_MAX, Plugin, Section, digest,
+    ExportSeen, ImportSeen, LoadError, PLUGIN_BYTES_MAX, Plugin, Section, digest, read_plugin,
 };
 pub use probe::{CallCost, ProbeError, call_cost};
 pub use secret::{SECRET_BYTES_MIN, Secret};

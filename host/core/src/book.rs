@@ -80,6 +80,8 @@ pub struct AccountRules {
     pub max_drawdown_percent: Option<rust_decimal::Decimal>,
     /// What becomes of resting entries when the daemon is told to stop.
     pub on_shutdown: OnShutdown,
+    /// Policies that look after the account as a whole.
+    pub portfolio_policies: Vec<PolicyName>,
 }
 
 impl Default for AccountRules {
@@ -99,6 +101,7 @@ impl Default for AccountRules {
             max_day_loss: None,
             max_drawdown_percent: None,
             on_shutdown: OnShutdown::Keep,
+            portfolio_policies: Vec::new(),
         }
     }
 }

@@ -99,11 +99,16 @@ pub enum FactKind {
     ReviewChanged,
     /// An instrument was locked or unlocked; `code` says which, `span_ms` for how long.
     SymbolLockChanged,
+    /// A policy is not asked any more; `code` says about what: TRANSACTION, VERSION, or SENT_BACK
+    /// where the version before decides instead.
+    PolicyFrozen,
+    /// A person has a frozen policy asked again.
+    PolicyThawed,
 }
 
 impl FactKind {
     /// All kinds.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 44] = [
         Self::TransactionOpened,
         Self::StatusChanged,
         Self::StopChanged,
@@ -146,6 +151,8 @@ impl FactKind {
         Self::TimeLimitChanged,
         Self::ReviewChanged,
         Self::SymbolLockChanged,
+        Self::PolicyFrozen,
+        Self::PolicyThawed,
     ];
 
     /// Its name in the ledger; never changed once released.
@@ -193,6 +200,8 @@ impl FactKind {
             Self::TimeLimitChanged => "time_limit_changed",
             Self::ReviewChanged => "review_changed",
             Self::SymbolLockChanged => "symbol_lock_changed",
+            Self::PolicyFrozen => "policy_frozen",
+            Self::PolicyThawed => "policy_thawed",
         }
     }
 

@@ -132,7 +132,8 @@ fn exchange_config(dir: &Path) -> ExchangeConfig {
 /// The demo's configuration, as anybody would write it for an Alpaca-compatible account.
 fn configuration(exchange: &SocketAddr) -> String {
     format!(
-        r#"# Written by the demo at each start, since its exchange takes a free port.
+        r#"# Written anew by the demo at each start, since its exchange takes a free port: what is changed
+# here, a plugin's pin too, lasts until then.
 # For an account of your own, start from `bracketd init`.
 schema = 1
 data_dir = "."

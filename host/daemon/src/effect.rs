@@ -181,7 +181,8 @@ mod armed {
                     | Input::Policies(_)
                     | Input::KillFile(_)
                     | Input::Compare(_)
-                    | Input::Remembers(..) => {}
+                    | Input::Remembers(..)
+                    | Input::Thaw { .. } => {}
                 }
             }
             if kinds.request

@@ -20,7 +20,7 @@ use bracketd_core::transaction::{
 
 use crate::guards::Standing;
 use crate::message::{
-    AccountDetail, AccountState, ActivityState, Gap, Guarded, Mode, Seen, Status,
+    AccountDetail, AccountState, ActivityState, Gap, Guarded, Mode, Seen, Sockets, Status,
 };
 use crate::run::ArmedBy;
 
@@ -203,6 +203,7 @@ pub(crate) fn status() -> Status {
             control: Control::default(),
             kill_level: KillLevel::Off,
             is_kill_written: true,
+            sockets: Sockets { wanted: 1, open: 1 },
         }],
         transactions: [(TransactionStatus::Opened, 2)].into(),
         protected: 1,

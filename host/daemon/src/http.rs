@@ -7,6 +7,7 @@ mod admit;
 mod ask;
 mod body;
 mod control;
+mod policy;
 mod problem;
 mod read;
 mod records;
@@ -129,6 +130,7 @@ fn router(app: App, admission: Arc<Admission>) -> Router {
         .route("/guards", get(read::guards))
         .route("/policies", get(read::policies))
         .route("/policies/reload", post(write::reload))
+        .route("/policies/{name}/thaw", post(policy::thaw))
         .route("/activity", get(records::activity))
         .route("/kill", post(control::kill))
         .route("/accounts", get(control::accounts))

@@ -21,7 +21,9 @@ use bracketd_core::pace::PaceStats;
 use bracketd_core::protection::Exposed;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{Transaction, TransactionStatus};
+use bracketd_engine::Thaw;
 use bracketd_policy::BuildReport;
+use bracketd_store::PolicyFreeze;
 use crossbeam_channel::Sender;
 
 use crate::guards::{Standing, Written};
@@ -55,6 +57,13 @@ pub enum ToEngine {
         report: Box<BuildReport>,
         /// Where the result goes, once it decides.
         reply: Option<Sender<Reloaded>>,
+    },
+    /// Somebody has a frozen policy asked again.
+    Thaw {
+        /// Which.
+        thaw: Thaw,
+        /// Where the verdict goes, once it is committed.
+        reply: Sender<Verdict>,
     },
     /// Whether the directory of the policies can be read.
     PolicyDirectory {
@@ -316,6 +325,17 @@ pub struct AccountState {
     pub kill_level: KillLevel,
     /// Whether the ledger has its own kill switch as it stands.
     pub is_kill_written: bool,
+    /// Sockets that its plugin wants, and those of them that are open.
+    pub sockets: Sockets,
+}
+
+/// The sockets of an account: how many its plugin wants, how many are open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sockets {
+    /// Those that the plugin wants.
+    pub wanted: usize,
+    /// Those of them that are open.
+    pub open: usize,
 }
 
 /// Everything about one account.
@@ -417,8 +437,13 @@ pub struct PolicyState {
     pub transactions: usize,
     /// Why the newest content was refused; empty when the newest decides.
     pub refused: Vec<Diagnostic>,
-    /// Whether its overruns froze it.
+    /// Whether the version that decides is frozen for every transaction.
     pub is_frozen: bool,
+    /// Why the newest version is not asked, or the one that decides; where another one decides
+    /// instead, it says which.
+    pub freeze: Option<PolicyFreeze>,
+    /// Transactions that it is frozen for, with the reason.
+    pub frozen_for: Vec<PolicyFreeze>,
 }
 
 /// What came of reading the policies again.

@@ -7,13 +7,27 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use bracketd_core::diagnostic::{Diagnostic, Severity};
 use serde_json::{Value, json};
 
+/// What stands before a complaint's message, such as `warning[P004]: `.
+const TITLE_WIDTH: usize = 15;
+/// What stands before its help.
+const HELP_WIDTH: usize = 6;
+
 /// One complaint as text: title, place, line, caret, help; without a line end.
 pub fn text(diagnostic: &Diagnostic, is_colored: bool) -> String {
+    within(diagnostic, is_colored, None)
+}
+
+/// The same in lines of at most that many characters, as far as the source allows.
+pub fn within(diagnostic: &Diagnostic, is_colored: bool, width: Option<usize>) -> String {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let message = printable(&diagnostic.message);
+    let lines = |text: &str, head: usize| {
+        let room = width.map(|width| width.saturating_sub(head));
+        wrap(&printable(text), room).join("\n")
+    };
+    let message = lines(&diagnostic.message, TITLE_WIDTH);
     let label = printable(&diagnostic.label);
     let file = printable(&diagnostic.file);
     let source = drawable(&diagnostic.source);
@@ -23,12 +37,35 @@ pub fn text(diagnostic: &Diagnostic, is_colored: bool) -> String {
         .annotation(AnnotationKind::Primary.span(from..to).label(label.as_str()));
     let mut groups =
         vec![level.primary_title(message.as_str()).id(diagnostic.code).element(snippet)];
-    let help = diagnostic.help.as_deref().map(printable);
+    let help = diagnostic.help.as_deref().map(|help| lines(help, HELP_WIDTH));
     if let Some(help) = &help {
         groups.push(Group::with_title(Level::HELP.secondary_title(help.as_str())));
     }
     let renderer = if is_colored { Renderer::styled() } else { Renderer::plain() };
-    renderer.render(&groups)
+    match width {
+        Some(width) => renderer.term_width(width).render(&groups),
+        None => renderer.render(&groups),
+    }
+}
+
+/// The text in lines of at most `room` characters, broken at spaces; a longer word stays whole.
+pub fn wrap(text: &str, room: Option<usize>) -> Vec<String> {
+    let Some(room) = room else { return text.lines().map(str::to_owned).collect() };
+    let mut lines = Vec::new();
+    for paragraph in text.lines() {
+        let mut line = String::new();
+        for word in paragraph.split(' ') {
+            let is_full = line.chars().count() + 1 + word.chars().count() > room;
+            if is_full && !line.is_empty() {
+                lines.push(std::mem::take(&mut line));
+            } else if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        lines.push(line);
+    }
+    lines
 }
 
 /// All complaints as text, an empty line between two.
@@ -36,9 +73,15 @@ pub fn texts(diagnostics: &[Diagnostic], is_colored: bool) -> String {
     diagnostics.iter().map(|d| text(d, is_colored)).collect::<Vec<_>>().join("\n\n")
 }
 
-/// One complaint as JSON.
+/// One complaint as JSON. Lines and columns count from 1, columns in characters; `span` and
+/// `offset` are bytes from 0. `end` is right after the last character.
 pub fn json(diagnostic: &Diagnostic) -> Value {
     let (line, column) = diagnostic.position();
+    let point = |at: usize| {
+        let upto = Diagnostic { span: (at, at), ..diagnostic.clone() };
+        let (line, column) = upto.position();
+        json!({ "line": line, "column": column, "offset": at })
+    };
     json!({
         "severity": match diagnostic.severity {
             Severity::Error => "error",
@@ -50,9 +93,27 @@ pub fn json(diagnostic: &Diagnostic) -> Value {
         "line": line,
         "column": column,
         "span": [diagnostic.span.0, diagnostic.span.1],
+        "start": point(diagnostic.span.0),
+        "end": point(diagnostic.span.1),
         "label": diagnostic.label,
         "help": diagnostic.help,
+        "url": url(diagnostic.code),
     })
+}
+
+/// What goes on while a newer file is refused.
+pub fn still_running(digest: Option<&str>, loaded_at: Option<&str>) -> String {
+    let Some(digest) = digest else {
+        return "note: no version of it has ever run; this file is NOT active".to_owned();
+    };
+    let digest: String = digest.chars().take(12).collect();
+    let since = loaded_at.map_or(String::new(), |at| format!(" (loaded {at})"));
+    format!("note: still running version {digest}{since}; this file is NOT active")
+}
+
+/// Where a code is explained, from the root of the documentation.
+pub fn url(code: &str) -> String {
+    format!("docs/diagnostics.md#{}", code.to_lowercase())
 }
 
 /// The text without control characters, so that a file or a broker cannot steer a terminal.

@@ -19,6 +19,7 @@ use bracketd_core::broker::{Position, Quote};
 use bracketd_core::ids::{AccountName, Symbol};
 use bracketd_core::metrics::SymbolSummary;
 use bracketd_core::money::Price;
+use bracketd_store::PolicyFreeze;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -169,7 +170,8 @@ pub fn summary(
 #[derive(Debug, Serialize)]
 pub struct PolicyView {
     name: String,
-    /// `active`, `refused` (an older version goes on), `frozen` or `none` (never good).
+    /// `active`, `refused` (an older version goes on), `sent_back` (so it does, since this one failed
+    /// too often), `frozen` or `none` (never good).
     state: &'static str,
     digest: Option<String>,
     version: String,
@@ -178,6 +180,33 @@ pub struct PolicyView {
     transactions: usize,
     diagnostics: Vec<Value>,
     rendered: Option<String>,
+    /// Why the version is not asked any more: the one that decides, or the newest where an earlier
+    /// one decides instead.
+    freeze: Option<FreezeView>,
+    /// The same for single transactions.
+    frozen_for: Vec<FreezeView>,
+}
+
+/// What is frozen, and why.
+#[derive(Debug, Serialize)]
+pub struct FreezeView {
+    transaction: Option<u64>,
+    digest: String,
+    why: String,
+    since: String,
+    back_to: Option<String>,
+}
+
+impl FreezeView {
+    fn of(freeze: &PolicyFreeze) -> Self {
+        Self {
+            transaction: freeze.transaction.map(|id| id.0),
+            digest: freeze.digest.clone(),
+            why: freeze.why.clone(),
+            since: rfc3339(freeze.since),
+            back_to: freeze.back_to.clone(),
+        }
+    }
 }
 
 /// The policies.
@@ -186,6 +215,7 @@ pub fn policies(states: &[PolicyState]) -> Vec<PolicyView> {
         name: state.name.to_string(),
         state: match (&state.digest, state.is_frozen, state.refused.is_empty()) {
             (None, ..) => "none",
+            _ if state.freeze.as_ref().is_some_and(|f| f.back_to.is_some()) => "sent_back",
             (_, true, _) => "frozen",
             (_, false, false) => "refused",
             (_, false, true) => "active",
@@ -196,7 +226,13 @@ pub fn policies(states: &[PolicyState]) -> Vec<PolicyView> {
         events: state.events.clone(),
         transactions: state.transactions,
         diagnostics: state.refused.iter().map(render::json).collect(),
-        rendered: (!state.refused.is_empty()).then(|| render::texts(&state.refused, false)),
+        rendered: (!state.refused.is_empty()).then(|| {
+            let loaded_at = state.loaded_at.map(rfc3339);
+            let note = render::still_running(state.digest.as_deref(), loaded_at.as_deref());
+            format!("{}\n\n{note}", render::texts(&state.refused, false))
+        }),
+        freeze: state.freeze.as_ref().map(FreezeView::of),
+        frozen_for: state.frozen_for.iter().map(FreezeView::of).collect(),
     };
     states.iter().map(view).collect()
 }

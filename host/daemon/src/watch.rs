@@ -11,12 +11,13 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 pub use scan::{ScanError, Snapshot, scan};
 
@@ -101,40 +102,51 @@ struct Loop {
 
 impl Loop {
     fn run(mut self) {
+        // Ends when the watch is dropped.
+        let _ended = self.follow();
+    }
+
+    fn follow(&mut self) -> ControlFlow<()> {
+        let mut insists = true;
         loop {
             self.hints.arm();
-            if self.look().is_break() || self.wait().is_break() {
-                return;
-            }
+            self.look(insists)?;
+            insists = self.wait()?;
         }
     }
 
-    /// Waits for a hint and the quiet after it, or for the next scan.
-    fn wait(&mut self) -> std::ops::ControlFlow<()> {
+    /// Waits for a hint and the quiet after it, or for the next scan. False where quiet never came.
+    fn wait(&mut self) -> ControlFlow<(), bool> {
         let next = Instant::now() + self.poll;
         while !self.hints.wait_until(next, &self.stopped)? {
             if Instant::now() >= next {
-                return std::ops::ControlFlow::Continue(());
+                return ControlFlow::Continue(true);
             }
         }
+        self.until_quiet()
+    }
+
+    /// Waits until no hint came for a while and no file is open for writing, at most so long.
+    fn until_quiet(&self) -> ControlFlow<(), bool> {
         let limit = Instant::now() + HELD_BACK_MAX;
         while Instant::now() < limit {
             let quiet = Instant::now() + QUIET;
             let heard = self.hints.wait_until(quiet.min(limit), &self.stopped)?;
             if !heard && !self.hints.is_being_written() {
-                break;
+                return ControlFlow::Continue(true);
             }
         }
-        std::ops::ControlFlow::Continue(())
+        ControlFlow::Continue(false)
     }
 
-    /// Reads until two reads agree, and hands on what is new.
-    fn look(&mut self) -> std::ops::ControlFlow<()> {
-        let mut before = scan(&self.dir);
+    /// Reads until two reads agree, and hands on what is new. A hint between the two may mean that
+    /// a second file of one change is on its way: where it `insists`, they count only without one.
+    fn look(&mut self, mut insists: bool) -> ControlFlow<()> {
         for _ in 1..READS_MAX {
-            match self.stopped.recv_timeout(AGREE) {
-                Err(RecvTimeoutError::Timeout) => {}
-                _ => return std::ops::ControlFlow::Break(()),
+            let before = scan(&self.dir);
+            if self.hints.wait_until(Instant::now() + AGREE, &self.stopped)? && insists {
+                insists = self.until_quiet()?;
+                continue;
             }
             let after = scan(&self.dir);
             let (one, other) = (digest(&before), digest(&after));
@@ -145,9 +157,8 @@ impl Loop {
                 }
                 break;
             }
-            before = after;
         }
-        std::ops::ControlFlow::Continue(())
+        ControlFlow::Continue(())
     }
 }
 

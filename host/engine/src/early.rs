@@ -28,6 +28,7 @@ impl Early {
         let name = match &happening {
             Happening::Timer(name) => Some(name.clone()),
             Happening::Bar(_) => None,
+            Happening::Session(_) => Some("on_session".to_owned()),
             Happening::Notice(_) | Happening::Start => {
                 self.noticed.push((id, policy, happening));
                 return;

@@ -13,7 +13,7 @@ use bracketd_core::ids::{AccountName, PolicyName, Symbol, TransactionId};
 use bracketd_core::intent::Source;
 use bracketd_core::time::Timestamp;
 use bracketd_policy::PolicySet;
-use bracketd_store::{KvEntry, Ledger, PolicyState, StoreError};
+use bracketd_store::{AccountState, KvEntry, Ledger, PolicyState, StoreError};
 
 use crate::beats::Beats;
 use crate::held_back::HeldBack;
@@ -79,6 +79,9 @@ pub struct Engine {
 pub(crate) struct PolicyStates {
     pub(crate) kept: BTreeMap<(TransactionId, PolicyName), PolicyState>,
     pub(crate) unsaved: BTreeSet<(TransactionId, PolicyName)>,
+    /// What policies keep of whole accounts.
+    pub(crate) accounts: BTreeMap<(AccountName, PolicyName), AccountState>,
+    pub(crate) unsaved_accounts: BTreeSet<(AccountName, PolicyName)>,
     pub(crate) unsaved_since: Option<Timestamp>,
 }
 
@@ -153,14 +156,16 @@ impl Engine {
             .into_iter()
             .map(|state| ((state.transaction, state.policy.clone()), state))
             .collect();
-        let states = PolicyStates { kept, ..PolicyStates::default() };
+        let accounts = loaded.account_states.into_iter();
+        let accounts = accounts.map(|s| ((s.account.clone(), s.policy.clone()), s)).collect();
+        let states = PolicyStates { kept, accounts, ..PolicyStates::default() };
         let mut engine = Self {
             book,
             ledger,
             policies,
             policy_settings: settings.policies,
             market: Market::default(),
-            runs: Runs::default(),
+            runs: Runs::load(loaded.policy_freezes),
             timers: Timers::default(),
             beats: Beats::default(),
             parking: Parking::default(),
@@ -177,6 +182,10 @@ impl Engine {
             #[cfg(feature = "bugs")]
             late_facts: Vec::new(),
         };
+        let mut recovered = engine.recovered.take().unwrap_or_default();
+        engine.hold_back_at_start(now, &mut recovered);
+        engine.recovered = Some(recovered);
+        engine.due_at_start(now);
         engine.index_all(now);
         Ok(engine)
     }

@@ -70,7 +70,7 @@ impl HeldBack {
                 };
                 self.put(About::Policies, Input::Policies(report));
             }
-            Input::Request { .. } | Input::NotTaken { .. } => self.push(input),
+            Input::Request { .. } | Input::NotTaken { .. } | Input::Thaw { .. } => self.push(input),
         }
     }
 

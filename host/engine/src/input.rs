@@ -46,6 +46,26 @@ pub enum Input {
     Compare(AccountName),
     /// What an account's plugin remembers now, all of it: it rides with the next commit.
     Remembers(AccountName, Vec<KvEntry>),
+    /// Somebody has a policy asked again that was frozen.
+    Thaw {
+        /// For whom the verdict is.
+        ticket: Ticket,
+        /// What is to be asked again.
+        thaw: Thaw,
+    },
+}
+
+/// A policy that is to be asked again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Thaw {
+    /// The policy.
+    pub policy: PolicyName,
+    /// About which transaction; none is all, and a version that was sent back decides again.
+    pub transaction: Option<TransactionId>,
+    /// Who wants it.
+    pub by: String,
+    /// Why.
+    pub why: String,
 }
 
 /// The engine's only view of elapsed time. The daemon reads a monotonic clock; simulation, replay

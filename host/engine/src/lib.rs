@@ -18,6 +18,6 @@ mod timers;
 mod unwritten;
 
 pub use engine::{Engine, StartError};
-pub use input::{Budget, Dispatch, Input, Noise, Ticket};
+pub use input::{Budget, Dispatch, Input, Noise, Thaw, Ticket};
 pub use market::{BASE_SECONDS, Market, Track};
 pub use settings::{PolicySettings, Settings};

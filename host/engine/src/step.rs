@@ -109,6 +109,10 @@ impl Engine {
             Input::Remembers(account, entries) => {
                 self.remembered.insert(account, entries);
             }
+            Input::Thaw { ticket, thaw } => {
+                let verdict = self.thaw(&thaw, now, out);
+                sent.verdicts.push((ticket, verdict));
+            }
         }
     }
 
@@ -119,6 +123,7 @@ impl Engine {
                 for quote in quotes {
                     let complete = self.market.quoted(&account, quote);
                     self.wake_policies_of(&account, &quote.symbol);
+                    self.ask_account_at_price(&account, now);
                     if let Some(bar) = complete {
                         self.ask_all(&account, Some(&quote.symbol), &Happening::Bar(bar));
                     }
@@ -133,12 +138,16 @@ impl Engine {
             _ => {}
         }
         let session_of = match &from.event {
-            BrokerEvent::Session { symbol, .. } => Some(symbol.clone()),
+            BrokerEvent::Session { symbol, .. } => {
+                let known = self.book.accounts.get(&account);
+                Some((symbol.clone(), known.and_then(|a| a.sessions.get(symbol)).cloned()))
+            }
             _ => None,
         };
         let was_reconciled = self.is_reconciled(&account);
         // Another plugin may see what the one before did not.
         let came_up = matches!(from.event, BrokerEvent::Up(_) | BrokerEvent::Swapped { .. });
+        let is_money = matches!(from.event, BrokerEvent::Balance(_));
         let read_whole = matches!(from.event, BrokerEvent::Picture(_));
         let priced: Vec<Symbol> = match &from.event {
             BrokerEvent::Quotes(quotes) => {
@@ -156,8 +165,11 @@ impl Engine {
             self.runs.compared(&account);
             self.schedule_all(&account, None, now);
         }
-        if session_of.is_some() {
-            self.schedule_all(&account, session_of.as_ref(), now);
+        if let Some((symbol, before)) = session_of {
+            self.session_read(&account, &symbol, before.as_ref(), now);
+        }
+        if is_money || read_whole {
+            self.ask_account(&account);
         }
         if came_up || read_whole {
             // What could not be planned while the account was away is planned now.
@@ -280,9 +292,13 @@ impl Engine {
         }
         for notice in std::mem::take(&mut out.notices) {
             self.notify_policies(&notice);
+            let tx = self.book.transactions.get(&notice.transaction);
+            if let Some(account) = tx.map(|tx| tx.account.clone()) {
+                self.ask_account(&account);
+            }
             match notice.kind {
                 NoticeKind::Closed => self.ended.push_back(notice.transaction),
-                NoticeKind::Opened => self.schedule(notice.transaction, now),
+                NoticeKind::Armed | NoticeKind::Opened => self.schedule(notice.transaction, now),
                 _ => {}
             }
         }
@@ -332,6 +348,8 @@ impl Engine {
             Some((name.clone(), &**account.instruments.get(symbol)?))
         });
         let states = self.states.unsaved.iter().filter_map(|key| self.states.kept.get(key));
+        let unsaved = self.states.unsaved_accounts.iter();
+        let account_states = unsaved.filter_map(|key| self.states.accounts.get(key));
         let touched = out.touched.iter().filter_map(|id| self.book.transactions.get(id));
         let facts = self.facts_to_write(&out.facts);
         let controls = out
@@ -350,20 +368,28 @@ impl Engine {
             controls: controls.collect(),
             kill: out.controls.contains(&None).then_some(&self.book.kill),
             kv: self.remembered.iter().map(|(name, all)| (name.clone(), &**all)).collect(),
+            policy_freezes: self.runs.take_freezes(),
+            account_states: account_states.cloned().collect(),
+            policy_params: None,
         };
         let versions = batch.policy_versions.clone();
+        let has_freezes = batch.policy_freezes.is_some();
         match self.ledger.commit(&batch) {
             Ok(committed) => {
                 let first = committed.first_fact_seq;
                 sent.facts = (first..).zip(facts.into_owned()).collect();
                 self.facts_written(&out.facts);
                 self.states.unsaved.clear();
+                self.states.unsaved_accounts.clear();
                 self.remembered.clear();
                 self.states.unsaved_since = None;
                 Ok(())
             }
             Err(error) => {
                 self.runs.keep_versions(versions);
+                if has_freezes {
+                    self.runs.keep_freezes();
+                }
                 Err(error.to_string())
             }
         }
@@ -399,6 +425,7 @@ impl Engine {
         let recheck = rechecks.filter_map(|account| account.doubts.recheck_at).min();
         let timers =
             [self.timers.next(), self.beats.next(), self.parking.next_timer(), state_due, recheck];
+        let timers = timers.into_iter().chain([self.next_on_error()]);
         sent.next_timer = timers.into_iter().flatten().min();
         while self.ended.len() > ENDED_KEPT {
             if let Some(oldest) = self.ended.pop_front() {
@@ -437,6 +464,7 @@ impl Engine {
             self.book.forget(id);
             self.timers.set(id, None);
             self.states.kept.retain(|(owner, _), _| *owner != id);
+            self.runs.forget(id);
         }
     }
 
@@ -473,7 +501,9 @@ impl Engine {
         let (mut verdicts, rest) = self.hold_kills(inputs, &why, now);
         for input in rest {
             match input {
-                Input::Request { ticket, .. } => verdicts.push(Self::ledger_failed(ticket, &why)),
+                Input::Request { ticket, .. } | Input::Thaw { ticket, .. } => {
+                    verdicts.push(Self::ledger_failed(ticket, &why))
+                }
                 other => self.held_back.keep(other),
             }
         }

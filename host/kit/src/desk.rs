@@ -7,8 +7,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use bracketd_account::{
-    AccountConfig, AccountHandle, ClockSource, Drive, Grant, Limits, PollConfig, PollRequest,
-    Secret, ToAccount,
+    AccountConfig, AccountHandle, ClockSource, Drive, Grant, Limits, LogLine, PollConfig,
+    PollRequest, Secret, ToAccount,
 };
 use bracketd_core::Decimal;
 use bracketd_core::broker::{BrokerEvent, FromAccount};
@@ -21,6 +21,7 @@ use crate::book::Book;
 use crate::broker::Broker;
 use crate::network::Network;
 use crate::row::Stop;
+use crate::socket::Wire;
 use crate::watch::{Aim, Heard, Watch, With};
 use crate::{Kit, Retired, Told};
 
@@ -30,6 +31,10 @@ pub(crate) const BUDGET_MS: u32 = 600;
 const HARD_MS: u32 = 900;
 /// Longest wait for anything; only a broken host or plugin waits so long.
 const WAIT: Duration = Duration::from_secs(10);
+/// First pause before a socket is opened again.
+const REOPEN_MS: u64 = 20;
+/// Where the setting for a socket points in rows without one; nothing is ever opened there.
+const NO_SOCKET: &str = "ws://127.0.0.1:9";
 /// Messages of an account that wait to be heard.
 const EVENTS: usize = 4_096;
 
@@ -80,8 +85,39 @@ impl Desk {
 
     /// The same while `connect` meets a fault.
     pub(crate) fn start(kit: &Kit, aim: Option<Aim>) -> Result<Self, Stop> {
-        kit.bury();
         let broker = Broker::fresh(kit.broker.as_deref())?;
+        Self::over(kit, broker, aim, |_, _| Ok(()))
+    }
+
+    /// An account on its own clock whose sockets go through that wire, with the lines of its log.
+    pub(crate) fn streaming(kit: &Kit) -> Result<(Self, Wire, Receiver<LogLine>), Stop> {
+        let broker = Broker::fresh(kit.broker.as_deref())?;
+        let wire =
+            Wire::before(broker.url()).map_err(|why| Stop::broken(format!("no socket: {why}")))?;
+        let url = wire.url();
+        let (log, lines) = bounded(EVENTS);
+        let desk = Self::over(kit, broker, None, |kit, config| {
+            for (_, value) in &mut config.settings {
+                *value = value.replace(NO_SOCKET, &url);
+            }
+            let mut grant = Grant::origin(&url).map_err(Stop::broken)?.with_private();
+            grant.frames.clone_from(&kit.frames);
+            config.grants.insert(0, grant);
+            config.limits.reopen_ms = REOPEN_MS;
+            config.poll = PollConfig { prices_ms: 60_000, ..PollConfig::default() };
+            config.log = Some(log);
+            Ok(())
+        })?;
+        Ok((desk, wire, lines))
+    }
+
+    fn over(
+        kit: &Kit,
+        broker: Broker,
+        aim: Option<Aim>,
+        change: impl FnOnce(&Kit, &mut AccountConfig) -> Result<(), Stop>,
+    ) -> Result<Self, Stop> {
+        kit.bury();
         let symbol = Symbol::new(&kit.symbol);
         broker.price(symbol.as_str(), "100.00", "100.02")?;
         let network = Network::before(broker.url())
@@ -95,7 +131,8 @@ impl Desk {
             aim => watch.aim(aim),
         }
         let ahead_ms = Arc::new(AtomicU64::new(0));
-        let config = config(kit, &network, &watch, &ahead_ms)?;
+        let mut config = config(kit, &network, &watch, &ahead_ms)?;
+        change(kit, &mut config)?;
         let (tell, events) = bounded(EVENTS);
         let account = AccountHandle::start(&kit.host, &kit.plugin, config, tell)
             .map_err(|why| Stop::fails("the account starts", why.to_string(), "describe"))?;
@@ -338,8 +375,10 @@ pub(crate) fn config(
     let url = network.url();
     let mut grant = Grant::origin(&url).map_err(Stop::broken)?.with_private();
     grant.reads.clone_from(&kit.reads);
-    let setting =
-        |(name, value): &(String, String)| (name.clone(), value.replace("{broker}", &url));
+    // Sockets are only opened in rows that have one; elsewhere their address is nobody's.
+    let setting = |(name, value): &(String, String)| {
+        (name.clone(), value.replace("{broker}", &url).replace("{socket}", NO_SOCKET))
+    };
     let settings: Vec<(String, String)> = kit.settings.iter().map(setting).collect();
     // A setting may name another address: a second host of the broker's.
     let others = settings.iter().filter_map(|(_, value)| Grant::origin(value).ok());

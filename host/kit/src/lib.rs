@@ -22,6 +22,7 @@ mod reads;
 mod report;
 mod row;
 mod run;
+mod socket;
 mod trouble;
 mod truth;
 mod watch;
@@ -30,7 +31,7 @@ mod writes;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use bracketd_account::{AccountHandle, ClockSource, Host, HostError, LoadError, Plugin};
+use bracketd_account::{AccountHandle, ClockSource, FrameRule, Host, HostError, LoadError, Plugin};
 use bracketd_core::instrument::{AccountInfo, Instrument};
 
 use watch::Costs;
@@ -53,6 +54,8 @@ pub struct Setup {
     pub symbol: Option<String>,
     /// Paths whose POST reads, as a grant would list them.
     pub reads: Vec<String>,
+    /// Key and text of frames that only read, as a grant would list them.
+    pub frames: Vec<(String, String)>,
 }
 
 /// Why the kit cannot begin.
@@ -84,6 +87,7 @@ pub struct Kit {
     secrets: Vec<(String, String)>,
     symbol: String,
     reads: Vec<String>,
+    frames: Vec<FrameRule>,
     costs: Costs,
     told: Arc<Told>,
     retired: Retired,
@@ -110,6 +114,7 @@ impl Kit {
         let plugin = host.load(wasm, name).map_err(KitError::Load)?;
         let mut settings = setup.settings;
         let mut secrets = setup.secrets;
+        let mut frames = setup.frames;
         if setup.broker.is_none() {
             let own = |all: &mut Vec<(String, String)>, name: &str, value: &str| {
                 if all.iter().all(|(known, _)| known != name) {
@@ -117,6 +122,8 @@ impl Kit {
                 }
             };
             own(&mut settings, "base_url", "{broker}");
+            own(&mut settings, "stream_url", "{socket}/stream");
+            frames.extend(["auth", "listen"].map(|text| ("action".to_owned(), text.to_owned())));
             own(&mut secrets, "key_id", broker::KEY_ID);
             own(&mut secrets, "secret_key", broker::SECRET_KEY);
         }
@@ -128,6 +135,7 @@ impl Kit {
             secrets,
             symbol: setup.symbol.unwrap_or_else(|| "KIT".to_owned()),
             reads: setup.reads,
+            frames: frames.into_iter().map(|(key, value)| FrameRule::Json { key, value }).collect(),
             costs: Costs::default(),
             told: Arc::default(),
             retired: Retired::default(),

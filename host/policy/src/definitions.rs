@@ -8,6 +8,69 @@ use std::fmt::Write as _;
 use crate::api::{Entry, entries};
 use crate::event::EventKind;
 
+/// One thing that a script can write, as `policy docs` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topic {
+    /// `event`, `function`, or the object that it belongs to, such as `Transaction`.
+    pub group: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// As it is written, with types.
+    pub signature: &'static str,
+    /// What it is, in a sentence.
+    pub doc: &'static str,
+    /// Whether it asks for a change: it then needs a reason and may be refused.
+    pub is_verb: bool,
+}
+
+/// Everything that a script can write: events, functions, then each object's own, in the order in
+/// which they are registered.
+pub fn topics() -> Vec<Topic> {
+    let events = EventKind::ALL.into_iter().map(|kind| Topic {
+        group: "event",
+        name: kind.handler(),
+        signature: kind.signature(),
+        doc: moment(kind.handler()),
+        is_verb: false,
+    });
+    let of = |entry: &Entry| Topic {
+        group: if entry.owner.is_empty() { "function" } else { entry.owner },
+        name: entry.name,
+        signature: entry.signature,
+        doc: entry.doc,
+        is_verb: entry.owner.is_empty() && entry.signature.contains("why: string"),
+    };
+    let functions = entries().iter().filter(|entry| entry.owner.is_empty()).map(of);
+    let members = owners()
+        .into_iter()
+        .flat_map(|owner| entries().iter().filter(move |entry| entry.owner == owner).map(of));
+    events.chain(functions).chain(members).collect()
+}
+
+/// When a handler is called.
+fn moment(handler: &str) -> &'static str {
+    match handler {
+        "on_arm" => "The transaction was made and its entry waits: give it its first stop.",
+        "on_start" => "The host has started and compared its book with the broker.",
+        "on_waiting" => "A new price while the entry waits.",
+        "on_fill" => "A part of the entry filled; each part is told.",
+        "on_open" => "The first part of the entry filled: there is something to protect.",
+        "on_tick" => {
+            "A new price while something is held. The newest only: ticks between two runs \
+                      are not told."
+        }
+        "on_bar" => "A bar is complete.",
+        "on_timer" => "A timer of TIMERS beats; `name` says which.",
+        "on_exit_fill" => "A part of an exit filled.",
+        "on_ack" => "The broker took what the script had asked for.",
+        "on_reject" => {
+            "The broker, or the gate at commit, said no to what the script had asked for."
+        }
+        "on_close" => "The transaction has ended.",
+        _ => "",
+    }
+}
+
 /// The text of `toolkit.d.rhai`.
 pub fn definitions() -> String {
     let mut text = String::from(
@@ -60,6 +123,18 @@ fn member(entry: &Entry) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Nothing that can be written is without words, and events have theirs.
+    #[test]
+    fn every_topic_has_words() {
+        let topics = topics();
+        for topic in &topics {
+            assert!(topic.doc.len() > 5 && topic.doc.ends_with('.'), "{topic:?}");
+        }
+        assert_eq!(topics.iter().filter(|t| t.group == "event").count(), EventKind::ALL.len());
+        assert!(topics.iter().any(|t| t.name == "ratchet_stop" && t.is_verb));
+        assert!(!topics.iter().any(|t| t.name == "alert" && t.is_verb));
+    }
 
     /// The documentation in the repository is the engine's.
     #[test]

@@ -3,7 +3,10 @@
 //! Apart because the check of a script, the run and the documentation read the same table. A
 //! script opts into an event by defining its function.
 
+use std::sync::Arc;
+
 use bracketd_core::broker::Bar;
+use bracketd_core::metrics::Portfolio;
 use bracketd_core::money::{Price, Quantity};
 use bracketd_core::order::Leg;
 use bracketd_core::time::Timestamp;
@@ -19,6 +22,41 @@ pub struct FillInfo {
     pub at: Timestamp,
     /// Which exit filled; none for the entry and for a close at the market.
     pub leg: Option<Leg>,
+}
+
+/// What somebody else did to an order of ours at the broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outside {
+    /// Which exit.
+    pub leg: Leg,
+    /// `moved`, `resized` or `canceled`.
+    pub what: &'static str,
+    /// Its price before, where it has one.
+    pub before: Option<Price>,
+    /// Its price from now on; none where it is gone.
+    pub after: Option<Price>,
+}
+
+/// What became of an instrument's session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// It trades from now on.
+    Open,
+    /// Its session has ended.
+    Close,
+    /// It stopped trading before its session's end.
+    Halt,
+}
+
+impl Phase {
+    /// As scripts are told it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Close => "close",
+            Self::Halt => "halt",
+        }
+    }
 }
 
 /// What happened.
@@ -58,6 +96,14 @@ pub enum Event<'a> {
     },
     /// The transaction has ended.
     Close,
+    /// Somebody else changed the entry at the broker: its price or its quantity.
+    EntryChange,
+    /// Somebody else changed an exit at the broker.
+    External(Outside),
+    /// The instrument's session opened, ended or was halted.
+    Session(Phase),
+    /// The account as a whole: its money or what it holds changed.
+    Portfolio(&'a Arc<Portfolio>),
 }
 
 /// Which event.
@@ -87,11 +133,21 @@ pub enum EventKind {
     Reject,
     /// `on_close`
     Close,
+    /// `on_entry_change`
+    EntryChange,
+    /// `on_external`
+    External,
+    /// `on_session`
+    Session,
+    /// `on_portfolio`
+    Portfolio,
+    /// `on_reload`
+    Reload,
 }
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 17] = [
         Self::Arm,
         Self::Start,
         Self::Waiting,
@@ -104,6 +160,11 @@ impl EventKind {
         Self::Ack,
         Self::Reject,
         Self::Close,
+        Self::EntryChange,
+        Self::External,
+        Self::Session,
+        Self::Portfolio,
+        Self::Reload,
     ];
 
     /// The function's name.
@@ -121,13 +182,18 @@ impl EventKind {
             Self::Ack => "on_ack",
             Self::Reject => "on_reject",
             Self::Close => "on_close",
+            Self::EntryChange => "on_entry_change",
+            Self::External => "on_external",
+            Self::Session => "on_session",
+            Self::Portfolio => "on_portfolio",
+            Self::Reload => "on_reload",
         }
     }
 
     /// The types of the function's parameters, as the toolkit's documentation names them.
     pub fn parameters(self) -> &'static [&'static str] {
         match self {
-            Self::Arm | Self::Start | Self::Open => &["Transaction", "Params"],
+            Self::Arm | Self::Start | Self::Open | Self::EntryChange => &["Transaction", "Params"],
             Self::Waiting | Self::Tick => &["Transaction", "Market", "Params"],
             Self::Fill | Self::ExitFill => &["Transaction", "Fill", "Params"],
             Self::Bar => &["Transaction", "Bar", "Params"],
@@ -135,6 +201,10 @@ impl EventKind {
             Self::Ack => &["Transaction", "Asked", "Params"],
             Self::Reject => &["Transaction", "Asked", "Reason", "Params"],
             Self::Close => &["Transaction", "Result", "Params"],
+            Self::External => &["Transaction", "External", "Params"],
+            Self::Session => &["Transaction", "string", "Params"],
+            Self::Portfolio => &["Portfolio", "Params"],
+            Self::Reload => &["int", "Params"],
         }
     }
 
@@ -153,6 +223,11 @@ impl EventKind {
             Self::Ack => "on_ack(t, intent, p)",
             Self::Reject => "on_reject(t, intent, why, p)",
             Self::Close => "on_close(t, result, p)",
+            Self::EntryChange => "on_entry_change(t, p)",
+            Self::External => "on_external(t, change, p)",
+            Self::Session => "on_session(t, phase, p)",
+            Self::Portfolio => "on_portfolio(pf, p)",
+            Self::Reload => "on_reload(old_version, p)",
         }
     }
 
@@ -178,6 +253,10 @@ impl Event<'_> {
             Self::Ack { .. } => EventKind::Ack,
             Self::Reject { .. } => EventKind::Reject,
             Self::Close => EventKind::Close,
+            Self::EntryChange => EventKind::EntryChange,
+            Self::External(_) => EventKind::External,
+            Self::Session(_) => EventKind::Session,
+            Self::Portfolio(_) => EventKind::Portfolio,
         }
     }
 }

@@ -5,9 +5,14 @@
 //! an error; nothing here is shared between threads.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bracketd_core::broker::Quote;
+use bracketd_core::ids::TransactionId;
+use bracketd_core::instrument::Instrument;
 use bracketd_core::intent::{Request, Verdict};
+use bracketd_core::order::Direction;
 use bracketd_core::transaction::Transaction;
 use rust_decimal::Decimal;
 
@@ -15,6 +20,7 @@ use crate::failure::{ScriptResult, script_error};
 use crate::limits::{BUDGET_STRIDE, SAYINGS_MAX};
 use crate::params::Values;
 use crate::policy::Policy;
+use crate::portfolio::Aimed;
 use crate::run::Run;
 
 /// Everything a run reads, and the buffer that it writes.
@@ -23,12 +29,36 @@ pub(crate) struct Frame<'a> {
     pub(crate) policy: &'a Policy,
     pub(crate) values: &'a Values,
     pub(crate) buffer: &'a RefCell<Buffer>,
+    /// In a run about an account: what the verb under way is about.
+    pub(crate) aimed: &'a RefCell<Option<Aimed>>,
+}
+
+impl Frame<'_> {
+    /// What the transaction trades that the verb under way is about.
+    pub(crate) fn instrument(&self) -> Arc<Instrument> {
+        let aimed = self.aimed.borrow();
+        Arc::clone(aimed.as_ref().map_or(&self.run.instrument, |aimed| &aimed.instrument))
+    }
+
+    /// Its latest price.
+    pub(crate) fn quote(&self) -> Option<Quote> {
+        let aimed = self.aimed.borrow();
+        aimed.as_ref().map_or_else(|| self.run.quote.clone(), |aimed| aimed.quote.clone())
+    }
+
+    /// Which way it gains.
+    pub(crate) fn direction(&self) -> Direction {
+        let aimed = self.aimed.borrow();
+        aimed.as_ref().map_or(self.run.transaction.direction, |aimed| aimed.direction)
+    }
 }
 
 /// What a run has asked for so far.
 pub(crate) struct Buffer {
     /// The transaction as it would be with everything asked for so far.
     pub(crate) transaction: Arc<Transaction>,
+    /// In a run about an account: the others that it asked for something of.
+    pub(crate) others: BTreeMap<TransactionId, Arc<Transaction>>,
     pub(crate) requests: Vec<Request>,
     pub(crate) refused: Vec<(Request, Verdict)>,
     pub(crate) alerts: Vec<(String, String)>,
@@ -46,6 +76,7 @@ impl Buffer {
     pub(crate) fn new(transaction: Arc<Transaction>) -> Self {
         Self {
             transaction,
+            others: BTreeMap::new(),
             requests: Vec::new(),
             refused: Vec::new(),
             alerts: Vec::new(),

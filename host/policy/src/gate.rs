@@ -63,6 +63,7 @@ pub(crate) fn ask(
             inputs: String::new(),
         };
         let verdict = judge(frame, &buffer.transaction, &request, is_own);
+        crate::selftest::trace::asked(&request, &verdict, &buffer.transaction);
         Ok(take_in(&mut buffer, request, verdict))
     })
 }
@@ -105,10 +106,11 @@ fn judge(frame: &Frame<'_>, tx: &Transaction, request: &Request, is_own: bool) -
             version: 0,
         };
     }
+    let (instrument, quote) = (frame.instrument(), frame.quote());
     let context = Context {
         account: frame.run.account,
-        instrument: Some(&frame.run.instrument),
-        quote: frame.run.quote.as_ref(),
+        instrument: Some(&instrument),
+        quote: quote.as_ref(),
         now: frame.run.now,
         book: frame.run.portfolio,
     };

@@ -8,9 +8,11 @@
 //! Reading order: [`Sources`] in, [`PolicySet::build`] makes a [`PolicySet`], [`Run`] in, [`Ran`]
 //! out.
 
+mod allowed;
 mod api;
 mod bars;
 mod build;
+mod calendar;
 mod data;
 mod definitions;
 mod engine;
@@ -21,6 +23,7 @@ mod gate;
 pub mod limits;
 mod params;
 mod policy;
+mod portfolio;
 mod run;
 mod selftest;
 mod set;
@@ -34,15 +37,20 @@ mod verbs;
 mod tests;
 
 pub use bars::History;
-pub use build::schema::{Schedule, Timer};
+pub use build::schema::{OnError, Timer};
+pub use calendar::{Edge, Schedule, TimeOfDay};
 pub use data::parse_duration_ms;
-pub use definitions::definitions;
-pub use event::{Event, EventKind, FillInfo};
+pub use definitions::{Topic, definitions, topics};
+pub use event::{Event, EventKind, FillInfo, Outside, Phase};
 pub use failure::{Failure, FailureKind};
 pub use params::{ParamError, ParamKind, ParamSpec, ParamValue, Params};
 pub use policy::Policy;
+pub use portfolio::AccountRun;
 pub use run::{Ran, Run, RunBudget, RunOutcome, Unbounded};
-pub use selftest::{TestResult, run_tests};
+pub use selftest::{
+    Coverage, PROPERTIES, PropertyResult, Snapshot, TestCall, TestOptions, TestReport, TestResult,
+    TestStep, run_properties, run_tests, test_words,
+};
 pub use set::{BuildReport, Change, PolicySet, Refused};
 pub use shipped::shipped;
 pub use source::{ReadFault, SourceFile, Sources};

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use bracketd_core::ids::PolicyName;
 use rhai::{AST, Engine};
 
-use crate::build::schema::{Header, Timer};
+use crate::build::schema::{Header, OnError, Timer};
 use crate::event::EventKind;
 use crate::params::{ParamError, ParamSpec, Params, Values};
 use crate::source::SourceFile;
@@ -63,6 +63,11 @@ impl Policy {
     /// The events it has functions for.
     pub fn handlers(&self) -> impl Iterator<Item = EventKind> + '_ {
         self.handlers.iter().copied()
+    }
+
+    /// What it wants done where it fails too often to be asked any more.
+    pub fn on_error(&self) -> OnError {
+        self.header.on_error
     }
 
     /// What it declares.

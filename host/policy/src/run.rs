@@ -147,7 +147,8 @@ impl Policy {
             Err(message) => return fail(FailureKind::State, message),
         };
         let buffer = RefCell::new(Buffer::new(Arc::clone(&run.transaction)));
-        let frame = Frame { run, policy: self, values: &values, buffer: &buffer };
+        let aimed = RefCell::new(None);
+        let frame = Frame { run, policy: self, values: &values, buffer: &buffer, aimed: &aimed };
         let mut this = Dynamic::from_map(this);
         let called = catch_unwind(AssertUnwindSafe(|| {
             frame::enter(&frame, || self.call(&run.event, &mut this))
@@ -199,7 +200,9 @@ impl Policy {
         measure: &mut dyn FnMut(&mut dyn FnMut()) -> f64,
     ) -> f64 {
         let buffer = RefCell::new(Buffer::new(Arc::clone(&run.transaction)));
-        let frame = Frame { run, policy: self, values: &self.defaults, buffer: &buffer };
+        let aimed = RefCell::new(None);
+        let values = &*self.defaults;
+        let frame = Frame { run, policy: self, values, buffer: &buffer, aimed: &aimed };
         let mut this = Dynamic::from_map(Map::new());
         frame::enter(&frame, || {
             measure(&mut || {
@@ -230,7 +233,7 @@ fn finish(
     state: Option<String>,
     operations: u64,
 ) -> Ran {
-    let mut requests = merged(buffer.requests);
+    let mut requests = merged_each(buffer.requests);
     let mut refused = buffer.refused;
     let inputs = if requests.is_empty() && refused.is_empty() {
         String::new()
@@ -251,6 +254,18 @@ fn finish(
         operations,
         inputs,
     }
+}
+
+/// The requests merged by leg, each transaction for itself.
+fn merged_each(requests: Vec<Request>) -> Vec<Request> {
+    let mut left = requests;
+    let mut all = Vec::with_capacity(left.len());
+    while let Some(of) = left.first().map(|request| request.intent.transaction()) {
+        let (own, others) = left.into_iter().partition(|r| r.intent.transaction() == of);
+        all.extend(merged(own));
+        left = others;
+    }
+    all
 }
 
 fn ended_early(outcome: RunOutcome, buffer: Buffer, operations: u64) -> Ran {

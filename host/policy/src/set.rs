@@ -54,7 +54,8 @@ pub struct BuildReport {
     pub refused: Vec<Refused>,
     /// Those whose file is gone; their last version goes on running.
     pub removed: Vec<PolicyName>,
-    /// What is wrong with files that no policy needs.
+    /// What is wrong with files that no policy needs, and what somebody should look at in policies
+    /// that were taken.
     pub warnings: Vec<Diagnostic>,
 }
 
@@ -65,12 +66,16 @@ impl PolicySet {
         let (mut engine, _) = engine::new();
         let libs = build::link(&mut engine, &sources.libs);
         let mut drafts = Vec::new();
+        let mut warnings = Vec::new();
         let mut failed = Vec::new();
         for file in &sources.policies {
             let name = file.policy_name();
             let running = previous.and_then(|set| set.policy(&name));
             match build::draft(&mut engine, file, &libs, running) {
-                Ok(draft) => drafts.push(draft),
+                Ok(mut draft) => {
+                    warnings.append(&mut draft.warnings);
+                    drafts.push(draft);
+                }
                 Err(diagnostics) => failed.push((name, diagnostics)),
             }
         }
@@ -79,16 +84,17 @@ impl PolicySet {
         for draft in drafts {
             let policy = Arc::new(draft.finish(&engine));
             let tests = sources.tests.iter().find(|test| test.name == policy.name().as_str());
-            let results = tests.map(|file| selftest::run(&policy, file, sources));
             let findings: Vec<Diagnostic> =
-                results.into_iter().flatten().filter_map(|result| result.failure).collect();
+                tests.map(|file| selftest::failures(&policy, file, sources)).unwrap_or_default();
             if findings.is_empty() {
                 good.insert(policy.name().clone(), policy);
             } else {
                 failed.push((policy.name().clone(), findings));
             }
         }
-        assemble(good, failed, sources, previous, &libs)
+        let mut report = assemble(good, failed, sources, previous, &libs);
+        report.warnings.append(&mut warnings);
+        report
     }
 
     /// The set made from texts that [`Policy::bundle`] wrote; what was good once is not tested
@@ -117,7 +123,16 @@ impl PolicySet {
         self.0.get(name).map(|policy| &**policy)
     }
 
-    pub(crate) fn shared(&self, name: &PolicyName) -> Option<&Arc<Policy>> {
+    /// The set with this version of its policy.
+    #[must_use]
+    pub fn with(&self, policy: Arc<Policy>) -> Self {
+        let mut all = BTreeMap::clone(&self.0);
+        all.insert(policy.name().clone(), policy);
+        Self(Arc::new(all))
+    }
+
+    /// The policy of that name, to be held beyond the set.
+    pub fn shared(&self, name: &PolicyName) -> Option<&Arc<Policy>> {
         self.0.get(name)
     }
 

@@ -87,8 +87,15 @@ fn word_length(text: &str) -> usize {
         let inner = text.get(1..).and_then(|rest| rest.find([first, '\n']));
         return inner.map_or(text.len(), |at| at + 2).min(text.len());
     }
-    first.len_utf8()
+    let sign = SIGNS.iter().find(|sign| text.starts_with(**sign));
+    sign.map_or(first.len_utf8(), |sign| sign.len())
 }
+
+/// Signs of several characters, longer ones first.
+const SIGNS: [&str; 16] = [
+    "<<=", ">>=", "<<", ">>", "==", "!=", "<=", ">=", "&&", "||", "&=", "|=", "^=", "+=", "-=",
+    "*=",
+];
 
 #[cfg(test)]
 mod tests {

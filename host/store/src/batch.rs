@@ -37,6 +37,12 @@ pub struct Batch<'a> {
     pub kill: Option<&'a Kill>,
     /// Accounts whose plugin remembers something else, with all that it remembers.
     pub kv: Vec<(AccountName, &'a [KvEntry])>,
+    /// What is frozen of policies, all of it, where that changed.
+    pub policy_freezes: Option<Vec<PolicyFreeze>>,
+    /// What policies of whole accounts keep.
+    pub account_states: Vec<AccountState>,
+    /// The file of parameter values, where another was taken.
+    pub policy_params: Option<PolicyParams>,
 }
 
 impl Batch<'_> {
@@ -53,6 +59,9 @@ impl Batch<'_> {
             controls: Vec::new(),
             kill: None,
             kv: Vec::new(),
+            policy_freezes: None,
+            account_states: Vec::new(),
+            policy_params: None,
         }
     }
 }
@@ -104,6 +113,50 @@ pub struct PolicyVersion {
     pub active: bool,
 }
 
+/// A policy that is not asked any more about a transaction, or about any.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyFreeze {
+    /// The policy.
+    pub policy: PolicyName,
+    /// Content hash of the version that is not asked.
+    pub digest: String,
+    /// About which transaction; none is all of them.
+    pub transaction: Option<TransactionId>,
+    /// Why, in a sentence.
+    pub why: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Content hash of the version that decides instead, where there is one.
+    pub back_to: Option<String>,
+    /// Whether what the script says about errors was done.
+    pub acted: bool,
+}
+
+/// What a policy keeps of a whole account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountState {
+    /// The account.
+    pub account: AccountName,
+    /// The policy.
+    pub policy: PolicyName,
+    /// Its state, as JSON.
+    pub state_json: String,
+    /// Content hash of the version that wrote it.
+    pub digest: String,
+}
+
+/// The file of parameter values that was taken last, so that a broken one at the start does not
+/// change what policies decide with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyParams {
+    /// Its whole text.
+    pub source: String,
+    /// Content hash of the text.
+    pub digest: String,
+    /// When it was taken.
+    pub loaded_at: Timestamp,
+}
+
 /// The ledger as it stands at the start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loaded {
@@ -130,6 +183,12 @@ pub struct Loaded {
     pub kv: BTreeMap<AccountName, Vec<KvEntry>>,
     /// The number of the newest fact; 0 before the first.
     pub last_fact_seq: u64,
+    /// What is frozen of policies.
+    pub policy_freezes: Vec<PolicyFreeze>,
+    /// What policies of whole accounts keep.
+    pub account_states: Vec<AccountState>,
+    /// The file of parameter values that was taken last.
+    pub policy_params: Option<PolicyParams>,
 }
 
 /// How many ended transactions are loaded at the start: late fills and questions about yesterday

@@ -49,6 +49,15 @@ pub(crate) fn write(
     for (account, entries) in &batch.kv {
         kv::write_all(sql, account, entries)?;
     }
+    if let Some(freezes) = &batch.policy_freezes {
+        policy::write_freezes(sql, freezes)?;
+    }
+    for state in &batch.account_states {
+        policy::write_account_state(sql, state)?;
+    }
+    if let Some(params) = &batch.policy_params {
+        policy::write_params(sql, params)?;
+    }
     if let Some(kill) = batch.kill {
         control::write_daemon(sql, kill)?;
     }

@@ -6,10 +6,11 @@
 use std::path::Path;
 use std::time::Duration;
 
+use bracketd_core::ids::PolicyName;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::ballast::{Ballast, SpareRoom};
-use crate::batch::{Batch, Committed, Loaded};
+use crate::batch::{Batch, Committed, Loaded, PolicyVersion};
 use crate::effect::point;
 use crate::error::StoreError;
 use crate::facts::{self, FactFilter, StoredFact};
@@ -175,6 +176,14 @@ impl Ledger {
     /// [`StoreError::BadValue`] when a cell has no meaning, and what SQLite says.
     pub fn facts(&self, filter: &FactFilter) -> Result<Vec<StoredFact>, StoreError> {
         facts::read(&self.sql, filter)
+    }
+
+    /// Every version of a policy that was ever taken, the newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::BadValue`] when a cell has no meaning, and what SQLite says.
+    pub fn policy_versions(&self, name: &PolicyName) -> Result<Vec<PolicyVersion>, StoreError> {
+        load::policy_versions(&self.sql, name)
     }
 
     /// Refuses every write from now on, or takes them again: for simulations of a disk in trouble.

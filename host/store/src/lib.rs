@@ -29,7 +29,10 @@ mod tests;
 pub mod tools;
 
 pub use ballast::{BALLAST_FILE, SpareRoom};
-pub use batch::{Batch, Committed, ENDED_KEPT, KvEntry, Loaded, PolicyState, PolicyVersion};
+pub use batch::{
+    AccountState, Batch, Committed, ENDED_KEPT, KvEntry, Loaded, PolicyFreeze, PolicyParams,
+    PolicyState, PolicyVersion,
+};
 pub use error::StoreError;
 pub use facts::{FactFilter, StoredFact};
 pub use ledger::Ledger;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use bracketd_core::command::Op;
 use bracketd_core::control::{Control, Kill};
-use bracketd_core::ids::{AccountName, TransactionId};
+use bracketd_core::ids::{AccountName, PolicyName, TransactionId};
 use bracketd_core::transaction::Transaction;
 use rusqlite::{Connection, Params};
 
@@ -54,6 +54,21 @@ pub(crate) fn load(sql: &Connection) -> Result<Loaded, StoreError> {
         )?,
         kv: remembered(sql)?,
         last_fact_seq: last_fact_seq(sql)?,
+        policy_freezes: list(
+            sql,
+            &policy::POLICY_FREEZES,
+            "ORDER BY policy, digest, transaction_id",
+            [],
+            policy::read_freeze,
+        )?,
+        account_states: list(
+            sql,
+            &policy::ACCOUNT_STATES,
+            "ORDER BY account, policy",
+            [],
+            policy::read_account_state,
+        )?,
+        policy_params: list(sql, &policy::POLICY_PARAMS, "", [], policy::read_params)?.pop(),
     })
 }
 
@@ -100,6 +115,15 @@ pub(crate) fn all_ops(sql: &Connection, id: u64) -> Result<Vec<Op>, StoreError> 
 /// All versions of all policies, also those that decide no more.
 pub(crate) fn all_policy_versions(sql: &Connection) -> Result<Vec<PolicyVersion>, StoreError> {
     list(sql, &policy::POLICY_VERSIONS, "ORDER BY name, digest", [], policy::read_version)
+}
+
+/// The versions of one policy, the newest first.
+pub(crate) fn policy_versions(
+    sql: &Connection,
+    name: &PolicyName,
+) -> Result<Vec<PolicyVersion>, StoreError> {
+    let tail = "WHERE name = ? ORDER BY loaded_at DESC, digest";
+    list(sql, &policy::POLICY_VERSIONS, tail, [name.as_str()], policy::read_version)
 }
 
 /// Ledger id and epoch.

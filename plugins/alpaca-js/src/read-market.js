@@ -63,7 +63,9 @@ export function instrument(client, symbol) {
       "exits-reserve-qty": true,
       tradable: asset.tradable === true,
       shortable: asset.shortable === true,
-      fractional: asset.fractionable === true,
+      // Alpaca takes parts of a share in plain day orders alone, which protect nothing overnight:
+      // shares are traded whole here.
+      fractional: asset.fractionable === true && step.minus(ONE).isNegative,
     };
     const ext = ["class", "exchange"].map((field) => [field, text(asset, field)]);
     return {

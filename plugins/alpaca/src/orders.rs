@@ -8,6 +8,9 @@ use bracketd_plugin_sdk::{Dec, time};
 use crate::status::{self, Place, is_over};
 use crate::wire::{self, given, value};
 
+/// Decimals that are kept of a mean price: it is a quotient, and the host takes at most twelve.
+pub(crate) const MEAN_SCALE: u8 = 9;
+
 /// What an order is to the order it came with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rank {
@@ -140,7 +143,7 @@ fn flat(order: &wire::Order, rank: Rank, place: Place, parent: Option<&wire::Ord
         raw_state: order.status.clone(),
         qty: value(order.qty).unwrap_or(Dec::ZERO).wire(),
         filled_qty: value(order.filled_qty).unwrap_or(Dec::ZERO).wire(),
-        avg_price: number(order.filled_avg_price),
+        avg_price: value(order.filled_avg_price).map(|mean| mean.rounded(MEAN_SCALE).wire()),
         limit_price: number(order.limit_price),
         stop_price: number(order.stop_price),
         reject: None,

@@ -10,7 +10,7 @@ use bracketd_plugin_sdk::types::{
 use bracketd_plugin_sdk::{Dec, time};
 
 use crate::client::Client;
-use crate::orders::moment;
+use crate::orders::{MEAN_SCALE, moment};
 use crate::wire::{self, value};
 
 /// Answers keyed by symbol, in the order of the answer.
@@ -106,7 +106,9 @@ pub fn instrument<T: Transport>(client: &Client<'_, T>, symbol: &str) -> Result<
         ("exits-reserve-qty", true),
         ("tradable", asset.tradable),
         ("shortable", asset.shortable),
-        ("fractional", asset.fractionable),
+        // Alpaca takes parts of a share in plain day orders alone, which protect nothing overnight:
+        // shares are traded whole here.
+        ("fractional", asset.fractionable && step < Dec::ONE),
     ];
     let features = flags.into_iter().filter(|(_, on)| *on).map(|(key, _)| key.to_owned());
     let ext = [("class", asset.class), ("exchange", asset.exchange)];
@@ -236,7 +238,7 @@ fn read_position(position: wire::Position) -> Position {
     Position {
         qty: signed(position.qty.0).wire(),
         available: value(position.qty_available).map(|qty| size(qty).wire()),
-        avg_price: position.avg_entry_price.0.wire(),
+        avg_price: position.avg_entry_price.0.rounded(MEAN_SCALE).wire(),
         mark: value(position.current_price).map(Dec::wire),
         ext: Vec::new(),
         symbol: position.symbol,

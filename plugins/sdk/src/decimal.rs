@@ -91,6 +91,17 @@ impl Dec {
         self.checked_add(other.negated())
     }
 
+    /// Rounded to so many decimals, half away from zero: for means, which brokers tell with more
+    /// digits than the host takes.
+    #[must_use]
+    pub fn rounded(self, scale: u8) -> Self {
+        let Some(cut) = self.scale.checked_sub(scale).filter(|cut| *cut > 0) else { return self };
+        // At most 10^28, and the coefficient is below 2^96: the sum fits.
+        let unit = 10_i128.pow(u32::from(cut));
+        let half = if self.coefficient < 0 { -(unit / 2) } else { unit / 2 };
+        Self::new((self.coefficient + half) / unit, scale).unwrap_or(self)
+    }
+
     fn at_scale(self, scale: u8) -> Option<i128> {
         let factor = 10_i128.checked_pow(u32::from(scale.checked_sub(self.scale)?))?;
         self.coefficient.checked_mul(factor)
@@ -225,6 +236,21 @@ mod tests {
             ("0.0000000000000000000000000001", "0.0000000000000000000000000001"),
         ] {
             assert_eq!(dec(text).to_string(), plain, "{text}");
+        }
+    }
+
+    #[test]
+    fn rounding_is_half_away_from_zero() {
+        for (text, scale, rounded) in [
+            ("183.5383333333333333", 9, "183.538333333"),
+            ("0.0000000005", 9, "0.000000001"),
+            ("-0.0000000005", 9, "-0.000000001"),
+            ("0.00000000049", 9, "0"),
+            ("1.5", 9, "1.5"),
+            ("7922816251426433759354395033.5", 0, "7922816251426433759354395034"),
+            ("0.9999999999999999999999999999", 0, "1"),
+        ] {
+            assert_eq!(dec(text).rounded(scale), dec(rounded), "{text}");
         }
     }
 

@@ -29,9 +29,13 @@ pub(crate) struct Ties {
 }
 
 impl Ties {
-    /// Notes what the broker said last; a group that is left out stays as it was.
+    /// Notes what the broker said last. What it left out stays as it was: a group, and the whole tie
+    /// of an order that it showed by itself. Orders are tied when they are made and never untied.
     pub(crate) fn note(&mut self, id: BrokerOrderId, mut tie: Tie) {
         if let Some(known) = self.by_id.get_mut(&id) {
+            if tie.group.is_none() && tie.link == abi::Link::Alone {
+                return;
+            }
             tie.group = tie.group.or_else(|| known.group.take());
             *known = tie;
             return;
@@ -68,5 +72,22 @@ mod tests {
         assert_eq!(ties.get(&"first".into()), None);
         assert_eq!(ties.get(&"second".into()), Some(&tie(Some("g"))));
         assert_eq!(ties.oldest_first.len(), ties.by_id.len());
+    }
+
+    /// A list that shows a leg without its sibling takes no tie away; what it tells anew counts.
+    #[test]
+    fn an_order_that_is_shown_alone_keeps_its_tie() {
+        let mut ties = Ties::default();
+        let tie = |group: Option<&str>, link| Tie { group: group.map(Into::into), link };
+        for (told, kept) in [
+            (tie(None, abi::Link::Alone), tie(None, abi::Link::Alone)),
+            (tie(Some("g"), abi::Link::Oco), tie(Some("g"), abi::Link::Oco)),
+            (tie(None, abi::Link::Alone), tie(Some("g"), abi::Link::Oco)),
+            (tie(None, abi::Link::Bracket), tie(Some("g"), abi::Link::Bracket)),
+            (tie(Some("h"), abi::Link::Alone), tie(Some("h"), abi::Link::Alone)),
+        ] {
+            ties.note("leg".into(), told);
+            assert_eq!(ties.get(&"leg".into()), Some(&kept));
+        }
     }
 }

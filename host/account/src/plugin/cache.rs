@@ -2,12 +2,14 @@
 //!
 //! Apart because wasmtime believes compiled code blindly: code that somebody else put there would
 //! run outside the sandbox. So every file carries a MAC under a key that only this installation
-//! has, over the name it was written under as well. It must never be the reason that something
-//! fails: whatever is wrong with a file is a miss, and the plugin is compiled again.
+//! has, over the name it was written under as well. A file is mapped, not copied, so nobody may
+//! write into one: it is replaced as a whole. It must never be the reason that something fails:
+//! whatever is wrong with a file is a miss, and the plugin is compiled again.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,6 +27,8 @@ pub const CACHE_KEY_FILE: &str = "cache.key";
 const FILES_MAX: usize = 8;
 const KEY_BYTES: usize = blake3::KEY_LEN;
 const MAC_BYTES: usize = blake3::OUT_LEN;
+/// Where this process's open files can be opened by name once more.
+const OPEN_FILES: &str = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" };
 /// Largest file that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 256 << 20;
 const COMPILED: &str = "compiled";
@@ -63,19 +67,20 @@ impl CompiledCache {
     /// The compiled form of the plugin with that digest, where it is there and whole.
     pub(crate) fn get(&self, engine: &Engine, digest: &str) -> Option<Component> {
         let name = Name::of(engine, digest);
-        let path = self.inner.dir.join(name.file());
-        let mut file = File::open(&path).ok()?;
+        let file = File::open(self.inner.dir.join(name.file())).ok()?;
         let bytes = file.metadata().ok().map(|meta| meta.len()).filter(|n| *n <= FILE_BYTES_MAX)?;
-        let mut all = Vec::with_capacity(usize::try_from(bytes).ok()?);
-        file.read_to_end(&mut all).ok()?;
-        let (mac, code) = all.split_at_checked(MAC_BYTES)?;
+        let code_bytes = bytes.checked_sub(MAC_BYTES as u64)?;
+        let mut found = self.hasher(&name);
+        found.update_reader((&file).take(code_bytes)).ok()?;
+        let mut mac = [0; MAC_BYTES];
+        (&file).read_exact(&mut mac).ok()?;
         // The comparison of two hashes takes the same time wherever they differ.
-        if self.mac(&name, code) != *<&[u8; MAC_BYTES]>::try_from(mac).ok()? {
+        if found.finalize() != mac {
             return None;
         }
         // So that what is in use is not taken for old.
         let _ = file.set_modified(SystemTime::now());
-        deserialize(engine, code)
+        map(engine, &file)
     }
 
     /// Keeps what was compiled, and removes what was not used for longest.
@@ -99,11 +104,12 @@ impl CompiledCache {
         let written = OpenOptions::new()
             .write(true)
             .create_new(true)
-            .mode(0o600)
+            .mode(0o400)
             .open(&unfinished)
             .and_then(|mut file| {
-                file.write_all(self.mac(name, code).as_bytes())?;
-                file.write_all(code)
+                file.write_all(code)?;
+                let mac = self.hasher(name).update(code).finalize();
+                file.write_all(mac.as_bytes())
             })
             // Not synced: a file that a crash left torn has a wrong MAC.
             .and_then(|()| fs::rename(&unfinished, &path));
@@ -113,10 +119,11 @@ impl CompiledCache {
         written
     }
 
-    fn mac(&self, name: &Name, code: &[u8]) -> blake3::Hash {
+    /// Of the MAC over a name and the code that is to follow.
+    fn hasher(&self, name: &Name) -> blake3::Hasher {
         let mut mac = blake3::Hasher::new_keyed(&self.inner.key);
-        mac.update(&name.0).update(code);
-        mac.finalize()
+        mac.update(&name.0);
+        mac
     }
 }
 
@@ -126,11 +133,15 @@ impl std::fmt::Debug for CompiledCache {
     }
 }
 
+/// Maps the open file: of its bytes the MAC was taken, whatever stands under its name by now.
 #[allow(unsafe_code, reason = "compiled code can only be believed; its MAC says it is ours")]
-fn deserialize(engine: &Engine, code: &[u8]) -> Option<Component> {
+fn map(engine: &Engine, file: &File) -> Option<Component> {
+    let path = format!("{OPEN_FILES}/{}", file.as_raw_fd());
     // SAFETY: the caller has checked the MAC, so these are the bytes that `Component::serialize`
-    // gave to a process with this installation's key, for an engine of the same settings.
-    unsafe { Component::deserialize(engine, code) }.ok()
+    // gave to a process with this installation's key, for an engine of the same settings; what
+    // follows them, the MAC, is in no section. Nobody writes into the file afterwards: it is never
+    // opened for writing under its name, and only the daemon's own user could.
+    unsafe { Component::deserialize_file(engine, path) }.ok()
 }
 
 /// What a file is of: the plugin, the compiler with all its settings, the machine.

@@ -97,6 +97,21 @@ pub enum LoadError {
         /// Its size.
         bytes: usize,
     },
+    /// It was given up: whoever asked waits no longer.
+    #[error(
+        "compiling it takes longer than {seconds} s, so it was given up; a function that is much \
+         too large can be the reason"
+    )]
+    TooSlow {
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// One that was given up is still being compiled, and compilers are not stopped.
+    #[error(
+        "a plugin that took too long is still being compiled; try again when it is done, or \
+         restart the daemon"
+    )]
+    CompilerBusy,
     /// The file is damaged or uses what the sandbox does not have.
     #[error("it does not compile: {detail}")]
     Compile {

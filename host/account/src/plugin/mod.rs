@@ -9,6 +9,7 @@ mod capabilities;
 mod error;
 mod examine;
 pub(crate) mod exports;
+mod patience;
 mod sections;
 
 use std::fmt;
@@ -28,6 +29,7 @@ pub use cache::{CACHE_DIR, CACHE_KEY_FILE, CompiledCache};
 pub use capabilities::{Capabilities, CapabilityChange};
 pub use error::LoadError;
 pub use examine::{Examined, ExportSeen, ImportSeen};
+pub use patience::read_plugin;
 pub use sections::Section;
 
 /// The ABI that this host speaks.

@@ -4,8 +4,10 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::tests::broker::Broker;
 use crate::tests::guest::Guest;
-use crate::{CACHE_DIR, CACHE_KEY_FILE, CompiledCache, Host, LoadError};
+use crate::tests::stage::config;
+use crate::{CACHE_DIR, CACHE_KEY_FILE, CallOutcome, CompiledCache, Host, LoadError, call_by_hand};
 
 /// An installation: a data directory, and a host that starts over it again and again.
 struct Installation {
@@ -44,6 +46,12 @@ impl Installation {
     }
 }
 
+/// Puts other bytes in a file's place, which is not written into.
+fn put(path: &Path, bytes: impl AsRef<[u8]>) {
+    fs::remove_file(path).unwrap();
+    fs::write(path, bytes).unwrap();
+}
+
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
@@ -53,7 +61,7 @@ fn a_plugin_is_compiled_once_and_nobody_else_can_read_what_was_made() {
     let here = Installation::new();
     assert_eq!([here.load(), here.load()], [false, true]);
     let modes = [here.path(CACHE_DIR), here.file(), here.path(CACHE_KEY_FILE)].map(|p| mode(&p));
-    assert_eq!(modes, [0o700, 0o600, 0o600]);
+    assert_eq!(modes, [0o700, 0o400, 0o600]);
 }
 
 #[test]
@@ -67,18 +75,20 @@ fn a_damaged_file_is_compiled_again_and_replaced() {
         bytes
     };
     for (what, bytes) in [
-        ("its MAC", flipped(0)),
-        ("the end of its MAC", flipped(31)),
-        ("its first byte", flipped(32)),
+        ("its first byte", flipped(0)),
         ("its middle", flipped(good.len() / 2)),
-        ("its last byte", flipped(good.len() - 1)),
-        ("cut off", good[..good.len() - 1].to_vec()),
-        ("its MAC alone", good[..32].to_vec()),
-        ("cut off in its MAC", good[..31].to_vec()),
+        ("its last byte before the MAC", flipped(good.len() - 33)),
+        ("its MAC", flipped(good.len() - 32)),
+        ("the end of its MAC", flipped(good.len() - 1)),
+        ("cut off in its MAC", good[..good.len() - 1].to_vec()),
+        ("without its MAC", good[..good.len() - 32].to_vec()),
+        ("cut off", good[..good.len() / 2].to_vec()),
+        ("its MAC alone", good[good.len() - 32..].to_vec()),
+        ("less than a MAC", good[..31].to_vec()),
         ("nothing", Vec::new()),
         ("one byte more", [good.as_slice(), &[0]].concat()),
     ] {
-        fs::write(here.file(), bytes).unwrap();
+        put(&here.file(), bytes);
         assert_eq!([here.load(), here.load()], [false, true], "{what}");
     }
 }
@@ -90,7 +100,7 @@ fn a_file_from_outside_is_never_taken() {
     elsewhere.load();
     // The same plugin, the same compiler, another installation's key.
     assert_eq!(here.file().file_name(), elsewhere.file().file_name());
-    fs::copy(elsewhere.file(), here.file()).unwrap();
+    put(&here.file(), fs::read(elsewhere.file()).unwrap());
     assert!(!here.load());
     // Our own file of one plugin under the name of another.
     let ours = fs::read(here.file()).unwrap();
@@ -98,7 +108,7 @@ fn a_file_from_outside_is_never_taken() {
     let cache = CompiledCache::open(here.dir.path()).unwrap();
     assert!(!here.host.load_cached(&other, "other", &cache).unwrap().is_from_cache());
     for path in here.files() {
-        fs::write(path, &ours).unwrap();
+        put(&path, &ours);
     }
     assert!(!here.host.load_cached(&other, "other", &cache).unwrap().is_from_cache());
     assert!(here.load(), "the one whose file it is");
@@ -164,9 +174,29 @@ fn the_eight_that_were_used_last_stay() {
 fn compiled_code_that_is_given_as_a_plugin_is_refused() {
     let here = Installation::new();
     here.load();
-    let compiled = fs::read(here.file()).unwrap()[32..].to_vec();
+    let compiled = fs::read(here.file()).unwrap();
     let refused = here.host.load(&compiled, "p").unwrap_err();
     assert_eq!(refused, LoadError::Precompiled);
     assert!(refused.to_string().contains("name the .wasm file"), "{refused}");
     assert_eq!(here.host.examine(&compiled).problems, [LoadError::Precompiled]);
+}
+
+/// A running plugin lives in the mapping of its file, whatever becomes of the name.
+#[test]
+fn a_plugin_that_runs_does_not_mind_that_its_file_goes_or_is_replaced() {
+    let here = Installation::new();
+    here.load();
+    let cache = CompiledCache::open(here.dir.path()).unwrap();
+    let plugin = here.host.load_cached(&here.wasm, "p", &cache).unwrap();
+    assert!(plugin.is_from_cache());
+    put(&here.file(), "somebody else's");
+    fs::remove_dir_all(here.path(CACHE_DIR)).unwrap();
+    let said = call_by_hand(
+        &here.host,
+        &plugin,
+        config(&Broker::start()),
+        "describe",
+        &serde_json::Value::Null,
+    );
+    assert!(matches!(said.unwrap().outcome, CallOutcome::Answered(_)));
 }

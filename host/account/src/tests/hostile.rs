@@ -13,9 +13,12 @@ use crossbeam_channel::bounded;
 use serde_json::json;
 
 use crate::tests::broker::Broker;
+use crate::tests::feed_server::{FeedServer, Greeting};
 use crate::tests::guest::Guest;
 use crate::tests::stage::{Stage, config};
-use crate::{CallOutcome, Host, LoadError, LogSource, READ_EXPORTS, ToAccount, call_by_hand};
+use crate::{
+    CallOutcome, FrameRule, Host, LoadError, LogSource, READ_EXPORTS, ToAccount, call_by_hand,
+};
 
 macro_rules! hostile {
     ($name:literal) => {
@@ -221,6 +224,39 @@ fn i9_a_trap_in_any_export_is_told_with_its_name_and_costs_that_call_alone() {
         neighbor.works("all_trap");
     }
     assert!(stage.broker.lines().is_empty());
+}
+
+/// A frame is a write unless the grant lists it: not as the socket's greeting, not as an answer to a
+/// frame, and not in the clothes of a frame that is listed.
+#[test]
+fn i9_an_order_that_is_sent_as_a_frame_goes_nowhere_and_is_named() {
+    let order = r#"{"action":"order","symbol":"A","qty":"1"}"#;
+    let host = Host::new().unwrap();
+    let neighbor = Neighbor::of(&host);
+    let auth = || FrameRule::Json { key: "action".to_owned(), value: "auth".to_owned() };
+    for (hello, frame) in [
+        (order, None),
+        ("{}", Some(order)),
+        ("{}", Some(r#"{"action":"auth","action":"order","qty":"1"}"#)),
+        ("{}", Some(r#"{"action":"auth","Action":"order","qty":"1"}"#)),
+        ("{}", Some(r#"{"action":"auth"}{"action":"order","qty":"1"}"#)),
+        ("{}", Some(r#"[{"action":"auth"},{"action":"order","qty":"1"}]"#)),
+    ] {
+        let server = FeedServer::start(Greeting::Handshake);
+        let rules = [auth(), FrameRule::Text("{}".to_owned())];
+        let stage = Stage::streaming(&server.url, hello, &rules, |_| {});
+        assert_eq!(server.saw(), "connected");
+        if let Some(frame) = frame {
+            assert_eq!(server.saw(), "{}");
+            server.send(&format!("S{frame}"));
+        }
+        let line = stage.line("is not listed as a read, so it was not sent");
+        assert!(line.contains("qty"), "{line}");
+        // What is listed comes next: nothing was sent before it.
+        server.send("S{}");
+        assert_eq!(server.saw(), "{}", "{hello} {frame:?}");
+        neighbor.works("order as a frame");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@
 mod answer;
 mod holding;
 mod idle;
+mod outside;
 mod report;
 mod settle;
 
@@ -103,6 +104,19 @@ pub enum NoticeKind {
     },
     /// It ended.
     Closed,
+    /// Somebody else changed the entry at the broker.
+    EntryChanged,
+    /// Somebody else changed an exit at the broker.
+    Outside {
+        /// Which.
+        leg: Leg,
+        /// `moved`, `resized` or `canceled`.
+        what: &'static str,
+        /// Its price before.
+        before: Option<Price>,
+        /// Its price from now on; none where it is gone.
+        after: Option<Price>,
+    },
 }
 
 impl Transition {

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use super::answer::has_successor;
 use super::holding::{Filled, filled};
 use super::settle::{is_spent, order_ended};
-use super::{Tie, Transition, settle};
+use super::{Tie, Transition, outside, settle};
 use crate::book::Book;
 use crate::broker::{Fill, OrderReport};
 use crate::bug::{self, Bug};
@@ -199,6 +199,7 @@ pub(super) fn merge(
         }
     };
     let stands_again = tx.orders.get(at).is_some_and(|o| !has_successor(tx, o));
+    let seen = known.and_then(|at| Some(outside::look(tx, tx.orders.get(at)?)));
     let Some(order) = tx.orders.get_mut(at) else { return };
     let before = order.status;
     let is_newer = report.updated_at >= order.updated_at;
@@ -237,6 +238,9 @@ pub(super) fn merge(
     }
     if after != before || known.is_none() {
         note_change(tx, at, after, report.reject.as_deref(), now, out);
+    }
+    if let Some(seen) = seen {
+        outside::tell(tx, &seen, at, out);
     }
     if let Some((quantity, price)) = fill {
         let at = report.updated_at.min(now);

@@ -35,7 +35,10 @@ pub(crate) fn balance_read(
     let Some(account) = book.accounts.get_mut(name).filter(|a| a.other_account.is_none()) else {
         return;
     };
-    if account.rules.max_day_loss.is_none() && account.rules.max_drawdown_percent.is_none() {
+    let has_limit =
+        account.rules.max_day_loss.is_some() || account.rules.max_drawdown_percent.is_some();
+    // Policies of the whole account look at the same figures.
+    if !has_limit && account.rules.portfolio_policies.is_empty() {
         return;
     }
     let before = account.control.baseline;

@@ -240,3 +240,58 @@ fn i4_two_exits_are_adopted_only_where_one_ends_the_other() {
         assert_eq!(verdict.code(), want, "{groups:?}: {}", verdict.message);
     }
 }
+
+#[test]
+fn what_somebody_else_does_to_an_order_is_told_to_policies_and_what_we_do_is_not() {
+    use bracketd_core::apply::NoticeKind;
+    type Change = fn(&mut OrderReport);
+    let moved: Change = |stop| stop.trigger = Some(price("93"));
+    let rows: [(&str, Change, &[&str]); 5] = [
+        ("moved", moved, &["stop moved 95 93"]),
+        ("resized", |stop| stop.quantity = quantity("4"), &["stop resized 95 95"]),
+        ("canceled", |stop| stop.status = OrderStatus::Canceled, &["stop canceled 95 -"]),
+        ("read again", |_| {}, &[]),
+        ("being replaced", |stop| stop.status = OrderStatus::PendingReplace, &[]),
+    ];
+    let told = |b: &Bench| -> Vec<String> {
+        let text = |p: &Option<bracketd_core::money::Price>| {
+            p.map_or("-".to_owned(), |price| price.to_string())
+        };
+        let line = |notice: &bracketd_core::apply::Notice| match &notice.kind {
+            NoticeKind::Outside { leg, what, before, after } => {
+                Some(format!("{} {what} {} {}", leg.as_str(), text(before), text(after)))
+            }
+            NoticeKind::EntryChanged => Some("entry".to_owned()),
+            _ => None,
+        };
+        b.last.notices.iter().filter_map(line).collect()
+    };
+    for is_ours in [false, true] {
+        for (name, change, expected) in rows {
+            let mut b = Bench::new(ALPACA);
+            let id = opened(&mut b);
+            if is_ours {
+                // A command of ours about the stop is on its way: it may have done that.
+                b.ask(set_stop(id, "96"), Source::Manual("ann".to_owned()));
+            }
+            b.now = b.now.plus_ms(10);
+            let orders = &b.tx(id).orders;
+            let at = orders.iter().position(|o| o.trigger == Some(price("95"))).expect("a stop");
+            let mut report = OrderReport { updated_at: b.now, ..sold(&b, id, at) };
+            change(&mut report);
+            b.tell(BrokerEvent::Polled { orders: vec![report], fills: vec![] });
+            let expected = if is_ours { &[] } else { expected };
+            assert_eq!(told(&b), expected, "{name}, ours: {is_ours}");
+        }
+    }
+    // An entry that somebody else amends.
+    let mut b = Bench::new(ALPACA);
+    let id = b.open(crate::bench_book::wish());
+    let entry = b.command();
+    b.accept(&entry);
+    b.now = b.now.plus_ms(10);
+    let mut report = OrderReport { updated_at: b.now, ..sold(&b, id, 0) };
+    report.limit = Some(price("99"));
+    b.tell(BrokerEvent::Polled { orders: vec![report], fills: vec![] });
+    assert_eq!(told(&b), ["entry"]);
+}

@@ -168,6 +168,12 @@ fn summary(account: &Value, out: &Out) {
         String::new()
     };
     out.line(&format!("at the broker {now}{other}"));
+    if account["sockets"]["wanted"].as_u64().is_some_and(|wanted| wanted > 0) {
+        let (open, wanted) = (of("/sockets/open"), of("/sockets/wanted"));
+        let tone = if open == wanted { Tone::Good } else { Tone::Warning };
+        let told = paint(&format!("{open} of {wanted} open"), tone);
+        out.line(&format!("sockets       {told}; polls go on beside them"));
+    }
     let level = of("/kill_level");
     let tone = if level == "off" { Tone::Good } else { Tone::Bad };
     out.line(&format!("kill switch   {} (its own: {})", paint(&level, tone), own_switch(account)));

@@ -76,6 +76,9 @@ fn known(id: u64, client: &Client) -> Result<(), Failure> {
         .hint("`bracketd tx list` lists the transactions"))
 }
 
+/// Characters of a policy's content hash that tell its versions apart.
+const DIGEST_SHOWN: usize = 8;
+
 /// One entry on one line: time, kind, what it is about, numbers, words, who.
 pub fn line(row: &Value) -> String {
     let of = |path: &str| text(row, path);
@@ -103,6 +106,9 @@ pub fn line(row: &Value) -> String {
             parts.push(of(path));
         }
     }
+    if of("/digest") != "-" {
+        parts.push(of("/digest").chars().take(DIGEST_SHOWN).collect());
+    }
     parts.join("  ")
 }
 
@@ -117,8 +123,10 @@ mod tests {
             "at": "2026-01-02T03:04:05.000006Z", "kind": "stop_changed", "transaction": "7",
             "symbol": "ACME", "code": "", "before": "95", "after": "96.5", "quantity": null,
             "span_ms": null, "text": "trail", "source": "policy(trailing_stop)",
+            "digest": "9f3c21a07b5d44e1",
         });
-        let wanted = "03:04:05.000  stop_changed        tx 7  ACME  95 -> 96.5  trail  policy(trailing_stop)";
+        let wanted = "03:04:05.000  stop_changed        tx 7  ACME  95 -> 96.5  trail  \
+                      policy(trailing_stop)  9f3c21a0";
         assert_eq!(line(&row), wanted);
         let bare = json!({ "at": "2026-01-02T03:04:05.000006Z", "kind": "started" });
         assert_eq!(line(&bare).trim_end(), "03:04:05.000  started");

@@ -9,7 +9,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::Common;
-use super::client::CONFIG_FILE;
+use super::client::{CONFIG_FILE, DEMO_DIR};
 use super::exit::{Exit, Failure};
 use super::output::Out;
 use crate::config::{Checked, Config, check_file, schema};
@@ -64,6 +64,13 @@ pub fn run(verb: &ConfigVerb, common: &Common, out: &Out) -> Result<Exit, Failur
 /// The configuration file that the command line means.
 pub fn path(common: &Common) -> PathBuf {
     common.config.clone().unwrap_or_else(|| CONFIG_FILE.into())
+}
+
+/// The same; where none is named and none is here, the demo's, if one was started here.
+pub(super) fn path_or_demo(common: &Common) -> PathBuf {
+    let demo = Path::new(DEMO_DIR).join(CONFIG_FILE);
+    let is_left_out = common.config.is_none() && !Path::new(CONFIG_FILE).exists();
+    if is_left_out && demo.exists() { demo } else { path(common) }
 }
 
 /// The configuration; what is wrong with it goes to standard error.

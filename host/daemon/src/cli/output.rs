@@ -7,13 +7,14 @@
 use std::cell::RefCell;
 use std::io::Write;
 
+use bracketd_core::diagnostic::Diagnostic;
 use clap::builder::styling::{AnsiColor, Style};
 use serde_json::{Value, json};
 use terminal_size::{Width, terminal_size_of};
 
 use super::exit::Failure;
 use super::table::{Column, cut, table};
-use crate::render::printable;
+use crate::render::{self, printable};
 
 /// How loud a word is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +100,75 @@ impl Out {
     pub fn note(&self, text: &str) {
         if !self.keep(text) {
             let _ = writeln!(anstream::stderr(), "{text}");
+        }
+    }
+
+    /// A complaint about a file with its line, and an empty line.
+    pub fn diagnostic(&self, diagnostic: &Diagnostic) {
+        self.note(&render::within(diagnostic, true, self.width));
+        self.note("");
+    }
+
+    /// Complaints about files, with their lines; then where their codes are explained.
+    pub fn diagnostics(&self, all: &[Diagnostic]) {
+        let mut codes: Vec<&str> = Vec::new();
+        for diagnostic in all {
+            self.diagnostic(diagnostic);
+            if !codes.contains(&diagnostic.code) {
+                codes.push(diagnostic.code);
+            }
+        }
+        if let Some(code) = codes.first() {
+            let further = codes.len() - 1;
+            let more = if further > 0 { format!(" (and {further} more)") } else { String::new() };
+            self.note(&format!("more about it: bracketd policy explain {code}{more}"));
+            self.note("");
+        }
+    }
+
+    /// A message in lines that fit, the further ones under the first.
+    pub fn wrapped(&self, head: &str, text: &str) {
+        let indent = " ".repeat(head.chars().count());
+        let room = self.width.map(|width| width.saturating_sub(indent.len()));
+        for (number, line) in render::wrap(&printable(text), room).iter().enumerate() {
+            self.note(&format!("{}{line}", if number == 0 { head } else { &indent }));
+        }
+    }
+
+    /// Lines of data that fit, the further ones under the first.
+    pub fn hanging(&self, head: &str, text: &str) {
+        let indent = " ".repeat(head.chars().count());
+        let room = self.width.map(|width| width.saturating_sub(indent.len()));
+        for (number, line) in render::wrap(&printable(text), room).iter().enumerate() {
+            let head = if number == 0 { head } else { &indent };
+            self.line(format!("{head}{line}").trim_end());
+        }
+    }
+
+    /// Paragraphs of data that fit. What a page has broken by hand is put together again first;
+    /// of tables the rows are shown.
+    pub fn paragraphs(&self, text: &str) {
+        for (number, paragraph) in text.split("\n\n").enumerate() {
+            if number > 0 {
+                self.line("");
+            }
+            match paragraph.starts_with('|') {
+                true => self.rows(paragraph),
+                false => self.hanging("", &paragraph.replace('\n', " ")),
+            }
+        }
+    }
+
+    /// The rows of a page's table of two columns, without its title.
+    fn rows(&self, table: &str) {
+        let row = |line: &str| {
+            let cells = line.trim_matches('|').split_once('|')?;
+            Some((cells.0.trim().replace('`', ""), cells.1.trim().to_owned()))
+        };
+        let rows: Vec<_> = table.lines().skip(2).filter_map(row).collect();
+        let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        for (name, words) in rows {
+            self.hanging(&format!("  {name:width$}  "), &words);
         }
     }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use bracketd_account::Host;
+use bracketd_account::{Host, read_plugin};
 
 use super::file::{At, ConfigFile};
 use super::load::Complaint;
@@ -54,7 +54,7 @@ fn plugin(
     compiled: &mut Compiled,
     out: &mut Vec<Complaint>,
 ) {
-    let bytes = match std::fs::read(&account.plugin) {
+    let bytes = match read_plugin(&account.plugin) {
         Ok(bytes) => bytes,
         Err(error) => {
             let message = format!("cannot read the plugin {}: {error}", account.plugin.display());

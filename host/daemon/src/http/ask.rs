@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bracketd_core::ids::{AccountName, TransactionId};
 use bracketd_core::intent::{Request, Verdict};
+use bracketd_engine::Thaw;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
 use super::problem::Problem;
@@ -46,6 +47,13 @@ impl Engine {
         self.send(ToEngine::Query { query, reply })?;
         // A question changes nothing, so a missing answer leaves nothing in doubt.
         wait(answer, ANSWER_TIME).await.map_err(|_| Problem::busy())
+    }
+
+    /// Asks for a frozen policy to be asked again.
+    pub(super) async fn thaw(&self, thaw: Thaw) -> Result<Verdict, Problem> {
+        let (reply, answer) = bounded(1);
+        self.send(ToEngine::Thaw { thaw, reply })?;
+        wait(answer, ANSWER_TIME).await
     }
 
     /// Asks for the policies to be read again.

@@ -116,6 +116,16 @@ pub(super) struct AdoptBody {
     pub(super) why: String,
 }
 
+/// A frozen policy to be asked again.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ThawBody {
+    /// The transaction; left out, every one.
+    pub(super) transaction: Option<u64>,
+    #[serde(default)]
+    pub(super) why: String,
+}
+
 /// A kill switch to set.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

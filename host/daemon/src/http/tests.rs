@@ -68,6 +68,19 @@ pub(crate) fn bench(outcome: Outcome, play: Play) -> Bench {
                 ToEngine::Plugin { reply, .. } | ToEngine::PluginBack { reply, .. } => {
                     reply.send(Ok(4)).unwrap();
                 }
+                ToEngine::Thaw { thaw, reply } => {
+                    let count = thaw.transaction.map_or(0, |id| id.0);
+                    let verdict = Verdict {
+                        outcome: match thaw.policy.as_str() {
+                            "trail" => Outcome::Stored,
+                            _ => Outcome::Refused(Refusal::UnknownPolicy),
+                        },
+                        message: format!("{} {count} {} {}", thaw.policy, thaw.by, thaw.why),
+                        transaction: None,
+                        version: 0,
+                    };
+                    reply.send(verdict).unwrap();
+                }
                 ToEngine::PoliciesBuilt { .. }
                 | ToEngine::PluginStaged(_)
                 | ToEngine::PolicyDirectory { .. }
@@ -449,6 +462,16 @@ fn reloading_says_what_changed() {
     let bench = bench(Outcome::Stored, always_opened);
     let (status, body) = bench.post("/policies/reload", &Value::Null);
     assert_eq!((status, &body["changed"][0]["name"]), (200, &json!("trailing_stop")));
+}
+
+#[test]
+fn a_frozen_policy_is_asked_again_by_a_person_with_a_name_and_a_reason() {
+    let bench = bench(Outcome::Stored, always_opened);
+    let (status, body) =
+        bench.post("/policies/trail/thaw", &json!({ "transaction": 7, "why": "mended" }));
+    assert_eq!((status, &body["message"]), (200, &json!("trail 7 api mended")));
+    let (status, body) = bench.post("/policies/nobody/thaw", &json!({ "why": "w" }));
+    assert_eq!((status, &body["code"]), (404, &json!("UNKNOWN_POLICY")));
 }
 
 #[test]

@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 use bracketd_core::book::Book;
 use bracketd_core::control::{Kill, KillLevel};
 use bracketd_core::ids::AccountName;
+use bracketd_engine::Engine;
+use bracketd_policy::Policy;
 
 use super::arming::Arming;
 
@@ -51,4 +53,31 @@ pub(super) fn disarmed(book: &Book, arming: &Arming) -> Vec<String> {
         )
     });
     words.collect()
+}
+
+/// Policies that the host does not ask any more, or not in the version that the directory holds.
+pub(super) fn frozen(engine: &Engine) -> Vec<String> {
+    let of = |policy: &Policy| {
+        let name = policy.name();
+        let there = engine.freezes().iter().filter(|freeze| {
+            freeze.policy == *name
+                && freeze.digest == policy.digest()
+                && freeze.transaction.is_some()
+        });
+        match (engine.freeze_of(name), there.count()) {
+            (Some(freeze), _) if freeze.back_to.is_some() => Some(format!(
+                "policy {name} went back to an earlier version: {}; bracketd policy list",
+                freeze.why
+            )),
+            (Some(freeze), _) => Some(format!(
+                "policy {name} is frozen for every transaction: {}; bracketd policy list",
+                freeze.why
+            )),
+            (None, 0) => None,
+            (None, count) => Some(format!(
+                "policy {name} is frozen for {count} of its transactions; bracketd policy list"
+            )),
+        }
+    };
+    engine.policies().iter().filter_map(of).collect()
 }

@@ -15,13 +15,15 @@ use bracketd_core::order::Role;
 use bracketd_core::protection::Protection;
 use bracketd_core::reconcile::differing;
 use bracketd_core::transaction::{EntryGuard, Transaction, TransactionStatus};
+use bracketd_policy::Policy;
+use bracketd_store::PolicyFreeze;
 
 use super::alerts;
 use super::engine_thread::EngineThread;
 use crate::guards::Standing;
 use crate::message::{
     AccountDetail, AccountState, ActivityState, Gap, Guarded, Holding, PolicyState, Query, Reply,
-    Seen, Status,
+    Seen, Sockets, Status,
 };
 
 impl EngineThread {
@@ -174,6 +176,10 @@ impl EngineThread {
             is_armed: account.is_armed(),
             armed_by: self.arming.of(account),
             budget: status.as_ref().map(|status| status.budget.clone()).unwrap_or_default(),
+            sockets: status
+                .as_ref()
+                .map(|status| Sockets { wanted: status.sockets, open: status.sockets_open })
+                .unwrap_or_default(),
             last_error: status.and_then(|status| status.last_error),
             control: account.control.clone(),
             kill_level: self.engine().book().kill_of(account).level,
@@ -225,7 +231,9 @@ impl EngineThread {
     /// What keeps the daemon from being ready comes first.
     fn alerts(&self, not_ready: &[String]) -> Vec<String> {
         let disarmed = alerts::disarmed(self.engine().book(), &self.arming);
-        not_ready.iter().cloned().chain(self.upkeep.alerts()).chain(disarmed).collect()
+        let frozen = alerts::frozen(self.engine());
+        let own = not_ready.iter().cloned().chain(self.upkeep.alerts());
+        own.chain(disarmed).chain(frozen).collect()
     }
 
     fn policy_states(&self) -> Vec<PolicyState> {
@@ -250,6 +258,8 @@ impl EngineThread {
                 transactions: assigned(policy.name()),
                 refused: refused(policy.name()),
                 is_frozen: engine.is_frozen(policy.name()),
+                freeze: engine.freeze_of(policy.name()).cloned(),
+                frozen_for: of_transactions(engine.freezes(), policy),
             })
             .collect();
         for never in &self.policies.refused {
@@ -263,12 +273,19 @@ impl EngineThread {
                     transactions: assigned(&never.name),
                     refused: never.diagnostics.clone(),
                     is_frozen: false,
+                    freeze: None,
+                    frozen_for: Vec::new(),
                 });
             }
         }
         states.sort_by(|a, b| a.name.cmp(&b.name));
         states
     }
+}
+
+fn of_transactions(all: &[PolicyFreeze], policy: &Policy) -> Vec<PolicyFreeze> {
+    let own = all.iter().filter(|f| f.policy == *policy.name() && f.digest == policy.digest());
+    own.filter(|freeze| freeze.transaction.is_some()).cloned().collect()
 }
 
 fn gap(tx: &Transaction) -> Option<Gap> {

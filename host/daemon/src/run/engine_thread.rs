@@ -283,6 +283,11 @@ impl EngineThread {
                 inputs.push(Input::Policies(report));
             }
             ToEngine::PolicyDirectory { unreadable } => self.policies.unreadable = unreadable,
+            ToEngine::Thaw { thaw, reply } => {
+                let ticket = self.ticket();
+                self.waiting.insert(ticket, reply);
+                inputs.push(Input::Thaw { ticket, thaw });
+            }
             ToEngine::Compare { account, reply } => self.compare(account, reply, inputs),
             ToEngine::Plugin { account, wish, reply } => self.plugin_wanted(account, wish, reply),
             ToEngine::PluginStaged(staged) => self.plugin_staged(staged, inputs),
@@ -504,7 +509,8 @@ fn is_price(input: &Input) -> bool {
         | Input::Policies(_)
         | Input::KillFile(_)
         | Input::Compare(_)
-        | Input::Remembers(..) => false,
+        | Input::Remembers(..)
+        | Input::Thaw { .. } => false,
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use bracketd_account::{CompiledCache, Host, Plugin, Terms, digest};
+use bracketd_account::{CompiledCache, Host, Plugin, Terms, digest, read_plugin};
 use bracketd_core::ids::AccountName;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
@@ -20,6 +20,8 @@ use crate::vital;
 
 /// Wishes that may wait.
 const ASKED_MAX: usize = 8;
+/// How long a plugin may take to compile; an honest one takes a second, or some on a busy machine.
+const COMPILE_MAX: Duration = Duration::from_secs(120);
 /// How often the plugins' files are looked at. A change counts once two looks see the same.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -116,7 +118,7 @@ impl Stager {
             if !is_still || watched.read == now {
                 continue;
             }
-            let Ok(bytes) = std::fs::read(&watched.file) else {
+            let Ok(bytes) = read_plugin(&watched.file) else {
                 continue;
             };
             watched.read = now;
@@ -154,7 +156,7 @@ impl Stager {
         let settings = self.settings(account)?;
         let file = file.unwrap_or(&settings.plugin);
         let shown = file.display();
-        let bytes = std::fs::read(file).map_err(|why| format!("cannot read {shown}: {why}"))?;
+        let bytes = read_plugin(file).map_err(|why| format!("cannot read {shown}: {why}"))?;
         let digest = digest(&bytes);
         if let Some(pinned) = settings.sha256.as_ref().filter(|pinned| **pinned != digest) {
             return Err(format!(
@@ -163,10 +165,7 @@ impl Stager {
             ));
         }
         let name = file.file_stem().map(|s| s.to_string_lossy()).unwrap_or_default();
-        let loaded = match &self.cache {
-            Some(cache) => self.host.load_cached(&bytes, &name, cache),
-            None => self.host.load(&bytes, &name),
-        };
+        let loaded = self.host.load_within(bytes, &name, self.cache.as_ref(), COMPILE_MAX);
         let plugin = loaded.map_err(|why| format!("{shown}: {why}"))?;
         // Who pins a file has looked at what it can do.
         Ok((plugin, settings.sha256.is_some()))

@@ -30,11 +30,13 @@ pub(super) fn log(fact: &Fact) {
         | FactKind::Armed => {
             tracing::warn!(tx, account, code, text, "{kind}");
         }
+        FactKind::PolicyFrozen => tracing::error!(tx, account, code, text, "{kind}"),
         FactKind::PolicyFailed
         | FactKind::PolicyRefused
-        | FactKind::Doubt
+        | FactKind::PolicyThawed
         | FactKind::ReviewChanged
-        | FactKind::SymbolLockChanged => {
+        | FactKind::SymbolLockChanged
+        | FactKind::Doubt => {
             tracing::warn!(tx, account, code, text, "{kind}");
         }
         FactKind::AccountUp

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use bracketd_account::{
     AccountConfig, AccountHandle, ClockSource, CompiledCache, Drive, Grant, Host, KvEntry, Limits,
-    LogLine, Plugin, PollConfig,
+    LogLine, Plugin, PollConfig, read_plugin,
 };
 use bracketd_core::book::{Book, OnShutdown};
 use bracketd_core::broker::FromAccount;
@@ -422,7 +422,7 @@ fn load_plugins(host: &Host, config: &Config) -> anyhow::Result<BTreeMap<Account
     for account in &config.accounts {
         let path = account.plugin.as_path();
         if !by_file.contains_key(path) {
-            let bytes = std::fs::read(path).with_context(|| {
+            let bytes = read_plugin(path).with_context(|| {
                 format!("account {}: cannot read its plugin {}", account.name, path.display())
             })?;
             let name = path.file_stem().map(|s| s.to_string_lossy()).unwrap_or_default();

@@ -70,6 +70,16 @@ pub struct AccountDetailView {
     foreign_positions: Vec<DifferenceView>,
     /// The broker's time of the read that shows these.
     read_as_of: Option<String>,
+    /// Over which the broker tells on its own, beside the polls.
+    sockets: SocketsView,
+}
+
+/// The sockets of an account.
+#[derive(Debug, Serialize)]
+struct SocketsView {
+    /// Those that the plugin wants; none where it cannot stream or has no grant for one.
+    wanted: usize,
+    open: usize,
 }
 
 /// The plugins of an account.
@@ -166,6 +176,7 @@ pub fn account(detail: &AccountDetail) -> AccountDetailView {
         foreign_orders: detail.foreign_orders.iter().map(foreign).collect(),
         foreign_positions: detail.differing.iter().map(difference).collect(),
         read_as_of: detail.read_as_of.map(rfc3339),
+        sockets: SocketsView { wanted: state.sockets.wanted, open: state.sockets.open },
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Apart because they come from the files, not from the engine thread.
 
+use bracketd_core::intent::Source;
 use bracketd_store::StoredFact;
 use bracketd_store::activity::ActivityRow;
 use serde::Serialize;
@@ -24,6 +25,9 @@ pub struct RecordView {
     #[serde(skip_serializing_if = "Option::is_none")]
     lost: Option<u64>,
     source: String,
+    /// Which version of the policy, where one is the source: its content hash.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
     account: Option<String>,
     transaction: Option<String>,
     symbol: Option<String>,
@@ -52,6 +56,10 @@ pub fn fact(stored: &StoredFact) -> RecordView {
         fact: None,
         lost: None,
         source: fact.source.label(),
+        digest: match &fact.source {
+            Source::Policy { digest, .. } => Some(digest.clone()),
+            Source::Manual(_) | Source::Broker | Source::Recovery | Source::Host => None,
+        },
         account: fact.account.as_ref().map(ToString::to_string),
         transaction: fact.transaction.map(|id| id.to_string()),
         symbol: fact.symbol.as_ref().map(ToString::to_string),
@@ -76,6 +84,7 @@ pub fn activity(row: &ActivityRow) -> RecordView {
         fact: row.fact_seq.map(|seq| seq.to_string()),
         lost: row.lost,
         source: row.source.clone(),
+        digest: None,
         account: row.account.as_ref().map(ToString::to_string),
         transaction: row.transaction.map(|id| id.to_string()),
         symbol: row.symbol.as_ref().map(ToString::to_string),

@@ -5,9 +5,10 @@
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use notify::event::{AccessKind, AccessMode, ModifyKind};
@@ -18,9 +19,14 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 pub(super) struct Hints {
     dir: PathBuf,
     watcher: Option<RecommendedWatcher>,
+    /// The directory that is watched.
+    armed: Option<Identity>,
     heard: Receiver<()>,
     writing: Arc<Mutex<HashSet<PathBuf>>>,
 }
+
+/// Device, number and birth: which directory stands at a path. Numbers are used again.
+type Identity = (u64, u64, SystemTime);
 
 impl Hints {
     pub(super) fn new(dir: &Path) -> Self {
@@ -36,7 +42,7 @@ impl Hints {
                 tracing::warn!(%error, "no file events; the policy directory is only scanned");
             })
             .ok();
-        let mut hints = Self { dir: dir.to_owned(), watcher, heard, writing };
+        let mut hints = Self { dir: dir.to_owned(), watcher, armed: None, heard, writing };
         if let (Some(parent), Some(watcher)) = (dir.parent(), hints.watcher.as_mut()) {
             // Without it, replacing the directory is found by the next scan.
             drop(watcher.watch(parent, RecursiveMode::NonRecursive));
@@ -46,13 +52,18 @@ impl Hints {
     }
 
     /// Watches what stands at the path now. A watch stays with the directory it was put on, so it
-    /// is put anew before each look; what happens in between is found by that look.
+    /// is put anew when another one stands there; what happens meanwhile is found by the next look.
     pub(super) fn arm(&mut self) {
         let Some(watcher) = self.watcher.as_mut() else { return };
+        let identity = identity(&self.dir);
+        if identity.is_some() && identity == self.armed {
+            return;
+        }
         // The event that ends a write may fall between the two calls.
         self.writing.lock().unwrap_or_else(PoisonError::into_inner).clear();
         drop(watcher.unwatch(&self.dir));
-        drop(watcher.watch(&self.dir, RecursiveMode::Recursive));
+        let is_watched = watcher.watch(&self.dir, RecursiveMode::Recursive).is_ok();
+        self.armed = identity.filter(|_| is_watched);
     }
 
     /// Waits for a hint; false when none came in time. Breaks when the watch is to end.
@@ -79,6 +90,12 @@ impl Hints {
     pub(super) fn is_being_written(&self) -> bool {
         !self.writing.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
+}
+
+/// None where it cannot be told: then the watch is put anew each time.
+fn identity(dir: &Path) -> Option<Identity> {
+    let about = std::fs::metadata(dir).ok()?;
+    Some((about.dev(), about.ino(), about.created().ok()?))
 }
 
 fn take(

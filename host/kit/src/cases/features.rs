@@ -122,6 +122,11 @@ pub(super) fn short(kit: &Kit) -> Tried {
 pub(super) fn fraction(kit: &Kit) -> Tried {
     let mut desk = Desk::open(kit)?;
     desk.needs("fractional")?;
+    let step = desk.instrument()?.qty_step;
+    if step >= Decimal::ONE {
+        let expected = "a quantity step below one";
+        return Err(Stop::fails(expected, step.to_string(), "get-instrument"));
+    }
     let mut order = desk.order(Side::Buy, None);
     order.quantity = Quantity::new(number("0.5")).unwrap_or(order.quantity);
     desk.place(order)?;

@@ -9,6 +9,7 @@ mod ids;
 mod orders;
 mod pages;
 mod refusals;
+mod streams;
 
 use crate::Kit;
 use crate::plan::Planned;
@@ -48,6 +49,11 @@ const CASES: &[(&str, &str, Run)] = &[
     ("pages", "more than one page of orders", pages::orders),
     ("pages", "more than one page of fills", pages::fills),
     ("pages", "a page that fails makes no complete list", pages::half),
+    ("streams", "a fill that no poll can read is told", streams::told),
+    ("streams", "frames that come twice", streams::twice),
+    ("streams", "frames that nobody can read", streams::garbage),
+    ("streams", "frames that were lost", streams::gap),
+    ("streams", "a socket that closes", streams::closed),
     ("features", "native-oco", features::oco),
     ("features", "native-bracket", features::bracket),
     ("features", "native-oto", features::oto),

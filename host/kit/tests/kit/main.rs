@@ -11,6 +11,7 @@ mod front;
 mod mistakes;
 mod passes;
 mod separate;
+mod streams;
 
 /// The component that this workspace ships.
 fn alpaca() -> Vec<u8> {

@@ -73,7 +73,7 @@ fn a_plugin_is_tried_against_a_broker_of_its_own() {
         settings: vec![own("base_url", "{broker}")],
         secrets: vec![own("key_id", "PK-OF-OWN"), own("secret_key", "own-secret")],
         symbol: Some("OWN".to_owned()),
-        reads: Vec::new(),
+        ..Setup::default()
     };
     let kit = Kit::new(&alpaca(), "alpaca.wasm", setup).unwrap();
     for row in ["exports/adjust-sl/", "broker/exits", "broker/orders", "undisturbed"] {

@@ -268,7 +268,7 @@ pub(super) fn atr(frame: &Frame<'_>, bars: i64, length: &str) -> ScriptResult<De
     figure(frame.run.history.atr(count, frame_ms, frame.run.now), count + 1, length)
 }
 
-pub(super) fn exit_price(frame: &Frame<'_>) -> Option<Price> {
+fn exit_price(frame: &Frame<'_>) -> Option<Price> {
     frame.run.quote.as_ref()?.exit_price(frame.run.transaction.direction)
 }
 

@@ -3,6 +3,7 @@
 //! Apart from the engine because the check of scripts, the help texts and `toolkit.d.rhai` read
 //! the same list: what is registered is what is documented.
 
+mod account;
 mod compare;
 mod figures;
 mod market;
@@ -58,6 +59,7 @@ impl<'e> Toolkit<'e> {
         verbs::register(self);
         standing::register(self);
         portfolio::register(self);
+        account::register(self);
         time::register(self);
         figures::register(self);
         compare::register(self.engine);

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::Toolkit;
 use crate::data::{ScriptPrice, ScriptTime, Span, duration_text};
-use crate::event::{Event, FillInfo};
+use crate::event::{Event, FillInfo, Outside};
 use crate::failure::{ScriptResult, missing, script_error};
 use crate::frame;
 use crate::params::Values;
@@ -57,9 +57,11 @@ struct Arguments<'a>(&'a Event<'a>);
 impl FuncArgs for Arguments<'_> {
     fn parse<ARGS: Extend<Dynamic>>(self, args: &mut ARGS) {
         let mut push = |value: Dynamic| args.extend(std::iter::once(value));
-        push(Dynamic::from(Tx::Own));
+        if !matches!(self.0, Event::Portfolio(_)) {
+            push(Dynamic::from(Tx::Own));
+        }
         match *self.0 {
-            Event::Arm | Event::Start | Event::Open => {}
+            Event::Arm | Event::Start | Event::Open | Event::EntryChange => {}
             Event::Waiting | Event::Tick => push(Dynamic::from(Market)),
             Event::Fill(fill) | Event::ExitFill(fill) => push(Dynamic::from(fill)),
             Event::Bar(bar) => push(Dynamic::from(bar)),
@@ -70,6 +72,9 @@ impl FuncArgs for Arguments<'_> {
                 push(Dynamic::from(Reason { code: code.into(), message: message.into() }));
             }
             Event::Close => push(Dynamic::from(ResultHandle)),
+            Event::External(change) => push(Dynamic::from(change)),
+            Event::Session(phase) => push(phase.as_str().into()),
+            Event::Portfolio(portfolio) => push(Dynamic::from(Arc::clone(portfolio))),
         }
         push(Dynamic::from(ParamsHandle));
     }
@@ -117,6 +122,7 @@ fn event_objects(kit: &mut Toolkit<'_>) {
     kit.property("Fill", "price: Price", doc, |fill: &mut FillInfo| ScriptPrice(fill.price));
     kit.property("Fill", "qty: decimal", "How much.", |fill: &mut FillInfo| fill.quantity.get());
     kit.property("Fill", "leg: string", "`entry`, `stop`, `target` or `close`.", leg_of);
+    outside(kit);
     kit.kind::<Bar>("Bar");
     kit.property("Bar", "at: Time", "When it began.", |bar: &mut Bar| ScriptTime(bar.at));
     kit.property("Bar", "open: Price", "First price.", |bar: &mut Bar| ScriptPrice(bar.open));
@@ -148,6 +154,29 @@ fn event_objects(kit: &mut Toolkit<'_>) {
     });
 }
 
+fn outside(kit: &mut Toolkit<'_>) {
+    const E: &str = "External";
+    kit.kind::<Outside>(E);
+    kit.property(E, "leg: string", "`stop` or `target`.", |change: &mut Outside| {
+        ImmutableString::from(change.leg.as_str())
+    });
+    kit.property(E, "what: string", "`moved`, `resized` or `canceled`.", |change: &mut Outside| {
+        ImmutableString::from(change.what)
+    });
+    kit.property(E, "before: Price", "Its price before.", |change: &mut Outside| {
+        match change.before {
+            Some(price) => Ok(ScriptPrice(price)),
+            None => missing("the order had no price"),
+        }
+    });
+    kit.property(E, "after: Price", "Its price from now on.", |change: &mut Outside| match change
+        .after
+    {
+        Some(price) => Ok(ScriptPrice(price)),
+        None => missing("the order is gone"),
+    });
+}
+
 fn leg_of(fill: &mut FillInfo) -> ScriptResult<ImmutableString> {
     frame::with(|frame| {
         Ok(match (fill.leg, frame.run.event) {
@@ -174,14 +203,25 @@ pub(crate) fn inputs(run: &Run<'_>, values: &Values) -> String {
     put("last", text(quote.and_then(|q| q.last)));
     put("peak", text(run.history.peak));
     put("trough", text(run.history.trough));
-    let tx = &run.transaction;
-    put("status", Some(tx.status.as_str().to_owned()));
-    put("entry", text(tx.entry_price().or(Some(tx.entry.reference))));
-    put("held", Some(tx.held().to_string()));
-    put("stop", text(tx.desired.stop));
-    put("target", text(tx.desired.target));
-    if let Event::Timer(name) = run.event {
-        put("timer", Some(name.to_owned()));
+    if let Event::Portfolio(figures) = run.event {
+        let from = run.account.control.baseline;
+        put("equity", figures.equity.map(|equity| equity.to_string()));
+        put("day_equity", from.map(|from| from.day_equity.to_string()));
+        put("peak_equity", from.map(|from| from.peak_equity.to_string()));
+        put("exposure", Some(figures.exposure.to_string()));
+        put("unrealized", Some(figures.unrealized.to_string()));
+    } else {
+        let tx = &run.transaction;
+        put("status", Some(tx.status.as_str().to_owned()));
+        put("entry", text(tx.entry_price().or(Some(tx.entry.reference))));
+        put("held", Some(tx.held().to_string()));
+        put("stop", text(tx.desired.stop));
+        put("target", text(tx.desired.target));
+    }
+    match run.event {
+        Event::Timer(name) => put("timer", Some(name.to_owned())),
+        Event::Session(phase) => put("phase", Some(phase.as_str().to_owned())),
+        _ => {}
     }
     if !run.state.is_empty() {
         put("state", Some(run.state.to_owned()));

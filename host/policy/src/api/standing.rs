@@ -15,7 +15,7 @@ use rhai::{Dynamic, ImmutableString, Map};
 use rust_decimal::Decimal;
 
 use super::Toolkit;
-use super::market::{atr, exit_price};
+use super::market::atr;
 use super::objects::Tx;
 use super::transaction::unit_risk;
 use super::verbs::{is_own, snapped};
@@ -97,14 +97,14 @@ fn in_price(
     by: &str,
     count: Decimal,
 ) -> ScriptResult<Decimal> {
-    let at = || match exit_price(frame).or((own.opened_at.is_none()).then_some(own.entry.reference))
-    {
+    let market = frame.quote().and_then(|quote| quote.exit_price(own.direction));
+    let at = || match market.or(own.opened_at.is_none().then_some(own.entry.reference)) {
         Some(price) => Ok(price.get()),
         None => missing(format!("there is no price of {}", own.symbol)),
     };
     let unit = match by {
         "pct" => at()? / Decimal::ONE_HUNDRED,
-        "ticks" => frame.run.instrument.tick_at(at()?),
+        "ticks" => frame.instrument().tick_at(at()?),
         "r" => match unit_risk(own) {
             Some(risk) => risk,
             None => return missing("the transaction has had no stop, so there is no R"),

@@ -16,6 +16,7 @@ use crate::failure::{ScriptResult, missing, script_error};
 use crate::frame::{self, Frame};
 use crate::gate::{Effective, ScriptVerdict, ask};
 use crate::limits::{METRIC_NAME_MAX, SAYINGS_MAX};
+use crate::portfolio::may_change;
 
 /// Alert levels, quietest first.
 const LEVELS: [&str; 3] = ["info", "warn", "critical"];
@@ -75,11 +76,9 @@ impl AsPrice for i64 {
 
 /// The price on its tick, never risking more and never asking for more than was said.
 pub(super) fn snapped(frame: &Frame<'_>, leg: Leg, price: Price) -> ScriptResult<Price> {
-    let direction = frame.run.transaction.direction;
     frame
-        .run
-        .instrument
-        .snap_toward_market(price, leg, direction)
+        .instrument()
+        .snap_toward_market(price, leg, frame.direction())
         .ok_or_else(|| script_error(format!("{price} is on no tick")))
 }
 
@@ -175,8 +174,7 @@ fn targets(kit: &mut Toolkit<'_>) {
 fn resize(tx: &Tx, quantity: Decimal, why: &str) -> ScriptResult<ScriptVerdict> {
     ask(why, is_own(tx), |frame, own| {
         // Toward less: a script that halves an odd quantity must not ask for more than half.
-        let step = frame.run.instrument.qty_step;
-        let on_step = snap(quantity, step, Snap::Down);
+        let on_step = snap(quantity, frame.instrument().qty_step, Snap::Down);
         match Quantity::new(on_step) {
             Some(quantity) => Ok(Intent::Resize { transaction: own.id, quantity }),
             None => Err(script_error(format!("{quantity} is no quantity"))),
@@ -193,7 +191,7 @@ fn reduce(tx: &Tx, fraction: Decimal, why: &str) -> ScriptResult<ScriptVerdict> 
     }
     ask(why, is_own(tx), |frame, own| {
         let held = own.held().get();
-        let step = frame.run.instrument.qty_step;
+        let step = frame.instrument().qty_step;
         let part = held.checked_mul(fraction).map(|part| snap(part, step, Snap::Down));
         match part.and_then(|part| Quantity::new(held - part)) {
             Some(quantity) => Ok(Intent::Resize { transaction: own.id, quantity }),
@@ -280,5 +278,5 @@ fn metric(name: &str, value: Decimal) -> ScriptResult<()> {
 }
 
 pub(super) fn is_own(tx: &Tx) -> bool {
-    matches!(tx, Tx::Own)
+    may_change(tx)
 }

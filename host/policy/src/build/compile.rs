@@ -50,6 +50,15 @@ pub(crate) fn compile(engine: &mut Engine, file: &SourceFile) -> Result<Compiled
     Ok(Compiled { plain, ready })
 }
 
+/// A constant of a file that need not compile in every respect: one of tests, say.
+pub(crate) fn constant(engine: &mut Engine, file: &SourceFile, name: &str) -> Option<Dynamic> {
+    engine.set_optimization_level(OptimizationLevel::None);
+    engine.set_strict_variables(false);
+    let ast = engine.compile(&file.text).ok()?;
+    let mut all = ast.iter_literal_variables(true, false);
+    all.find(|(declared, ..)| *declared == name).map(|(_, _, value)| value)
+}
+
 fn constants(ast: &AST) -> Scope<'static> {
     let mut scope = Scope::new();
     for (name, _, value) in ast.iter_literal_variables(true, false) {
@@ -103,8 +112,44 @@ fn complaint(file: &SourceFile, error: &ParseError, names: &[String]) -> Diagnos
             found.help = Some("write decimals in full, such as 0.001".to_owned());
             found
         }
-        other => at("P001", other.to_string()),
+        ParseErrorType::Reserved(word) => {
+            let mut found = at("P001", format!("`{word}` is a word of the language"));
+            found.help = Some(match word.as_str() {
+                "default" => {
+                    "the value of a parameter unless configured is called `init`".to_owned()
+                }
+                _ => "choose another name".to_owned(),
+            });
+            found
+        }
+        ParseErrorType::VariableExists(name) => {
+            let mut found = at("P001", format!("`{name}` is there already"));
+            found.help = Some("a second one would hide the first; name it otherwise".to_owned());
+            found
+        }
+        other => match exponent(&file.text, place.0) {
+            Some((start, end)) => {
+                let number = file.text.get(start..end).unwrap_or_default();
+                let message = format!("`{number}` is no number");
+                let mut found = span::complain(file, "P001", (start, end), message);
+                found.help = Some("write decimals in full, such as 0.001".to_owned());
+                found
+            }
+            None => at("P001", other.to_string()),
+        },
     }
+}
+
+/// The number with an exponent around a place where the parser met its `e`.
+fn exponent(text: &str, at: usize) -> Option<(usize, usize)> {
+    let before = text.get(..at)?;
+    let digits =
+        before.len() - before.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.').len();
+    let rest = text.get(at..)?;
+    let tail = rest.strip_prefix(['e', 'E'])?;
+    let sign = tail.strip_prefix(['-', '+']).map_or(0, |_| 1);
+    let length = tail.get(sign..)?.chars().take_while(char::is_ascii_digit).count();
+    (digits > 0 && length > 0).then_some((at - digits, at + 1 + sign + length))
 }
 
 impl Compiled {

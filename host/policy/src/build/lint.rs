@@ -12,6 +12,7 @@ use super::compile::Compiled;
 use super::functions::{Functions, Known};
 use super::infer::{self, Flow};
 use super::schema::Header;
+use super::traps;
 use super::types::Types;
 use crate::api::entries;
 use crate::event::EventKind;
@@ -46,8 +47,11 @@ pub(super) fn check(
         if header.is_some() {
             lint.handler(function.name, function.parameters.len());
         }
-        lint.body(&function.body, &flow.types(function, params));
+        let types = flow.types(function, params);
+        lint.body(&function.body, &types);
+        lint.found.extend(traps::of_body(file, function, &types, header));
     }
+    lint.found.extend(traps::of_file(file, &functions, header));
     lint.found.sort_by_key(|found| found.span);
     lint.found.dedup();
     lint.found

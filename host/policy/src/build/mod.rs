@@ -8,16 +8,18 @@ mod functions;
 mod infer;
 mod lint;
 pub(crate) mod schema;
+mod traps;
 mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use bracketd_core::diagnostic::Diagnostic;
+use bracketd_core::diagnostic::{Diagnostic, Severity};
 use rhai::{Engine, Module, Scope};
 
-pub(crate) use compile::{Compiled, compile};
+pub(crate) use compile::{Compiled, compile, constant};
 pub(crate) use functions::Functions;
+pub(crate) use traps::verbs;
 
 use crate::event::EventKind;
 use crate::params::{Params, Values};
@@ -41,6 +43,8 @@ pub(crate) struct Draft {
     compiled: Compiled,
     header: schema::Header,
     handlers: BTreeSet<EventKind>,
+    /// What somebody should look at, though it is taken.
+    pub(crate) warnings: Vec<Diagnostic>,
 }
 
 /// Compiles libraries into the engine. One that calls another is tried again once that is there.
@@ -76,9 +80,9 @@ fn link_one(
 ) -> Result<BTreeSet<String>, Vec<Diagnostic>> {
     let compiled = compile(engine, file).map_err(|found| vec![*found])?;
     let functions = Functions::of(engine, &compiled.plain);
-    let findings = lint::check(file, &compiled, &functions, None);
-    if !findings.is_empty() {
-        return Err(findings);
+    let (errors, _) = by_severity(lint::check(file, &compiled, &functions, None));
+    if !errors.is_empty() {
+        return Err(errors);
     }
     let module = Module::eval_ast_as_new(Scope::new(), &compiled.ready, engine)
         .map_err(|e| vec![span::complain(file, "P007", (0, 0), e.to_string())])?;
@@ -108,13 +112,14 @@ pub(crate) fn draft(
     let mut findings = lint::check(file, &compiled, &functions, Some(&header));
     let handlers = compiled.handlers();
     findings.extend(vanished(file, &handlers, &header, previous));
-    if !findings.is_empty() {
-        return Err(findings);
+    let (errors, warnings) = by_severity(findings);
+    if !errors.is_empty() {
+        return Err(errors);
     }
     let linked = with_their_own(compiled.namespaces(), libs);
     let libs = libs.good.iter().filter(|(name, _)| linked.contains(*name));
     let libs = libs.map(|(_, (file, _))| file.clone()).collect();
-    Ok(Draft { script: file.clone(), libs, compiled, header, handlers })
+    Ok(Draft { script: file.clone(), libs, compiled, header, handlers, warnings })
 }
 
 /// Checks a file of tests: what it calls has to exist.
@@ -123,7 +128,13 @@ pub(crate) fn check_test(
     compiled: &Compiled,
     functions: &Functions,
 ) -> Vec<Diagnostic> {
-    lint::check(file, compiled, functions, None)
+    // A loop in a test is nobody's risk.
+    by_severity(lint::check(file, compiled, functions, None)).0
+}
+
+/// Errors, and what only somebody should look at.
+fn by_severity(all: Vec<Diagnostic>) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
+    all.into_iter().partition(|found| found.severity == Severity::Error)
 }
 
 /// A half-written file often compiles, with handlers missing.

@@ -5,22 +5,15 @@
 
 use bracketd_core::diagnostic::Diagnostic;
 use rhai::{Dynamic, Map};
+use rust_decimal::Decimal;
 
 use super::compile::{Compiled, DECLARATIONS};
+use crate::calendar::Schedule;
 use crate::data::{number, parse_duration_ms};
 use crate::event::EventKind;
 use crate::params::{ParamKind, ParamSpec, ParamValue};
 use crate::source::SourceFile;
 use crate::span::{self, nearest};
-
-/// When a timer beats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Schedule {
-    /// Each time so many milliseconds have passed since the first fill.
-    EveryMs(u64),
-    /// So many milliseconds before the instrument's session closes.
-    BeforeCloseMs(u64),
-}
 
 /// A timer that a script wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,11 +24,25 @@ pub struct Timer {
     pub schedule: Schedule,
 }
 
+/// What is done with a transaction that its policy is not asked about any more, because it failed
+/// there too often.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnError {
+    /// Stops and targets stay as they are.
+    #[default]
+    Keep,
+    /// The stop is brought to so many percent behind the market, unless it is nearer already.
+    Tighten(Decimal),
+    /// What is held is closed at the market.
+    Close,
+}
+
 /// Everything declared.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Header {
     pub(crate) version: String,
     pub(crate) doc: String,
+    pub(crate) on_error: OnError,
     pub(crate) removed: Vec<EventKind>,
     pub(crate) params: Vec<ParamSpec>,
     pub(crate) timers: Vec<Timer>,
@@ -44,7 +51,7 @@ pub(crate) struct Header {
 
 /// The interface version that scripts state.
 const API: i64 = 1;
-const POLICY_KEYS: [&str; 5] = ["name", "version", "api", "on_error", "removed"];
+const POLICY_KEYS: [&str; 6] = ["name", "version", "api", "on_error", "tighten_pct", "removed"];
 const PARAM_KEYS: [&str; 7] = ["type", "init", "min", "max", "doc", "unit", "options"];
 
 /// Reads the declarations.
@@ -121,10 +128,7 @@ impl Reader<'_> {
             Some(API) => {}
             _ => self.complain("POLICY", format!("POLICY needs api: {API}")),
         }
-        if map.get("on_error").is_some_and(|value| text(value).as_deref() != Some("keep")) {
-            let message = "on_error can only be \"keep\": after an error existing stops stay";
-            self.complain("on_error", message.to_owned());
-        }
+        self.on_error(map, header);
         let Some(removed) = map.get("removed") else { return };
         let names = removed.as_array_ref().ok().map(|names| names.iter().map(text).collect());
         let names: Vec<Option<String>> = names.unwrap_or_else(|| vec![None]);
@@ -134,6 +138,32 @@ impl Reader<'_> {
                 None => self.complain("removed", "removed must list event names".to_owned()),
             }
         }
+    }
+
+    fn on_error(&mut self, map: &Map, header: &mut Header) {
+        let percent = map.get("tighten_pct").map(number);
+        let is_part = |pct: &Decimal| *pct > Decimal::ZERO && *pct < Decimal::ONE_HUNDRED;
+        header.on_error = match (map.get("on_error").map(text), percent) {
+            (None, None) => OnError::Keep,
+            (Some(Some(word)), None) if word == "keep" => OnError::Keep,
+            (Some(Some(word)), None) if word == "close" => OnError::Close,
+            (Some(Some(word)), Some(Some(pct))) if word == "tighten" && is_part(&pct) => {
+                OnError::Tighten(pct)
+            }
+            (Some(Some(word)), _) if word == "tighten" => {
+                let message = "on_error: \"tighten\" needs tighten_pct, the stop's distance from \
+                               the market in percent: 2.0";
+                return self.complain("on_error", message.to_owned());
+            }
+            (_, Some(_)) => {
+                let message = "tighten_pct goes with on_error: \"tighten\" only";
+                return self.complain("tighten_pct", message.to_owned());
+            }
+            _ => {
+                let message = "on_error is \"keep\", \"tighten\" or \"close\"";
+                return self.complain("on_error", message.to_owned());
+            }
+        };
     }
 
     fn params(&mut self, map: &Map) -> Vec<ParamSpec> {
@@ -155,12 +185,13 @@ impl Reader<'_> {
     fn timers(&mut self, map: &Map) -> Vec<Timer> {
         let mut all = Vec::new();
         for (name, value) in map {
-            match text(value).as_deref().and_then(schedule) {
-                Some(schedule) => all.push(Timer { name: name.to_string(), schedule }),
-                None => {
-                    let message = format!("{name} must be \"every 5m\" or \"session_close-10m\"");
-                    self.complain(name, message);
-                }
+            let read = match text(value) {
+                Some(text) => Schedule::parse(&text),
+                None => Err("it is no text".to_owned()),
+            };
+            match read {
+                Ok(schedule) => all.push(Timer { name: name.to_string(), schedule }),
+                Err(why) => self.complain(name, format!("the timer {name}: {why}")),
             }
         }
         all
@@ -209,14 +240,6 @@ fn param_value(kind: ParamKind, value: &Dynamic) -> Option<ParamValue> {
         ParamKind::Duration => parse_duration_ms(&text(value)?).map(ParamValue::Duration),
         ParamKind::Text => text(value).map(ParamValue::Text),
     }
-}
-
-fn schedule(text: &str) -> Option<Schedule> {
-    if let Some(before) = text.strip_prefix("session_close-") {
-        return parse_duration_ms(before).map(Schedule::BeforeCloseMs);
-    }
-    let every = text.strip_prefix("every ").unwrap_or(text);
-    parse_duration_ms(every).filter(|ms| *ms > 0).map(Schedule::EveryMs)
 }
 
 fn text(value: &Dynamic) -> Option<String> {

@@ -5,7 +5,7 @@
 use bracketd_core::Decimal;
 use bracketd_core::money::Price;
 use bracketd_core::order::Leg;
-use rhai::{Dynamic, Engine, ImmutableString};
+use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString, Position};
 
 use super::fixture::{Handle, need};
 use crate::data::text;
@@ -116,8 +116,29 @@ fn same(what: &str, expected: Option<Decimal>, actual: Option<Decimal>) -> Scrip
     other(what, &text(expected), &text(actual))
 }
 
-fn other(what: &str, expected: &str, actual: &str) -> ScriptResult<()> {
-    Err(script_error(format!("{what}: expected {expected}, but it is {actual}")))
+/// A comparison that failed, as the value that the error carries.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}: expected {expected}, but it is {actual}")]
+pub(super) struct Mismatch {
+    pub(super) what: String,
+    pub(super) expected: String,
+    pub(super) actual: String,
+}
+
+impl Mismatch {
+    /// The comparison that ended with this error.
+    pub(super) fn of(error: &EvalAltResult) -> Option<Self> {
+        match error {
+            EvalAltResult::ErrorRuntime(value, _) => value.read_lock::<Self>().map(|m| m.clone()),
+            _ => None,
+        }
+    }
+}
+
+pub(super) fn other(what: &str, expected: &str, actual: &str) -> ScriptResult<()> {
+    let (what, expected, actual) = (what.to_owned(), expected.to_owned(), actual.to_owned());
+    let mismatch = Dynamic::from(Mismatch { what, expected, actual });
+    Err(EvalAltResult::ErrorRuntime(mismatch, Position::NONE).into())
 }
 
 fn list(texts: &[String]) -> String {

@@ -3,6 +3,7 @@
 //! Apart from the world so that its words stand together: `world(#{...})`, `tick`, `quote`,
 //! `bar`, `fill`, `advance`, `timer`, `reject`.
 
+use std::cell::RefCell;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bracketd_core::Decimal;
@@ -18,6 +19,7 @@ use bracketd_core::transaction::{
 };
 use rhai::{Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 
+use super::mark::Marks;
 use super::world::{World, hold};
 use crate::data::{number, parse_duration_ms};
 use crate::event::Event;
@@ -31,14 +33,43 @@ use crate::verbs::Verbs;
 #[derive(Clone)]
 pub(super) struct Handle(Arc<Mutex<World>>);
 
-const KEYS: [&str; 10] =
-    ["direction", "entry", "qty", "stop", "target", "status", "tick", "spread", "params", "allow"];
+/// What is under test: the tag of every call of a test.
+#[derive(Clone)]
+pub(super) struct Subject {
+    pub(super) policy: Arc<Policy>,
+    pub(super) marks: Option<Arc<Marks>>,
+}
+
+thread_local! {
+    /// The world that a test touched last: the one to show when it fails.
+    static TOUCHED: RefCell<Option<Handle>> = const { RefCell::new(None) };
+}
+
+/// The world that was touched last, which is then forgotten.
+pub(super) fn touched() -> Option<Handle> {
+    TOUCHED.take()
+}
+
+const KEYS: [&str; 11] = [
+    "direction",
+    "entry",
+    "qty",
+    "stop",
+    "target",
+    "status",
+    "tick",
+    "spread",
+    "params",
+    "allow",
+    "equity",
+];
 
 /// Where every world's clock begins: a moment on a whole day.
 pub(crate) const START: Timestamp = Timestamp(1_767_225_600_000_000);
 
 impl Handle {
     pub(super) fn lock(&self) -> MutexGuard<'_, World> {
+        TOUCHED.set(Some(self.clone()));
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -46,12 +77,19 @@ impl Handle {
 pub(super) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<Handle>("World");
     engine.register_fn("world", |context: NativeCallContext, wish: Map| {
-        let policy = context.tag().and_then(|tag| tag.clone().try_cast::<Arc<Policy>>());
-        let policy = policy.ok_or_else(|| script_error("world() exists only in tests"))?;
-        Ok::<_, Box<rhai::EvalAltResult>>(Handle(Arc::new(Mutex::new(make(policy, &wish)?))))
+        let subject = context.tag().and_then(|tag| tag.clone().try_cast::<Subject>());
+        let subject = subject.ok_or_else(|| script_error("world() exists only in tests"))?;
+        world(subject, &wish)
     });
     prices(engine);
     events(engine);
+}
+
+/// The world that was wished for.
+pub(super) fn world(subject: Subject, wish: &Map) -> ScriptResult<Handle> {
+    let world = Handle(Arc::new(Mutex::new(make(subject, wish)?)));
+    TOUCHED.set(Some(world.clone()));
+    Ok(world)
 }
 
 fn prices(engine: &mut Engine) {
@@ -70,10 +108,7 @@ fn prices(engine: &mut Engine) {
         world.lock().priced(bid, ask).map_err(script_error)
     });
     engine.register_fn("no_quote", |world: &mut Handle| {
-        let mut world = world.lock();
-        world.quote = None;
-        let waits = world.tx.status == TransactionStatus::Waiting;
-        world.happen(if waits { Event::Waiting } else { Event::Tick }).map_err(script_error)
+        world.lock().unpriced().map_err(script_error)
     });
     engine.register_fn(
         "bar",
@@ -105,7 +140,12 @@ fn events(engine: &mut Engine) {
     });
     engine.register_fn("fill", |world: &mut Handle, at: Dynamic| {
         let at = price(&at)?;
-        world.lock().filled(at).map_err(script_error)
+        world.lock().filled(at, None).map_err(script_error)
+    });
+    engine.register_fn("fill", |world: &mut Handle, at: Dynamic, quantity: Dynamic| {
+        let (at, quantity) = (price(&at)?, Quantity::new(need(&quantity)?));
+        let quantity = quantity.ok_or_else(|| script_error("the quantity is below zero"))?;
+        world.lock().filled(at, Some(quantity)).map_err(script_error)
     });
     engine.register_fn("timer", |world: &mut Handle, name: ImmutableString| {
         let mut world = world.lock();
@@ -124,6 +164,10 @@ fn events(engine: &mut Engine) {
     engine.register_fn("ack", |world: &mut Handle, verb: ImmutableString| {
         world.lock().happen(Event::Ack { verb: &verb }).map_err(script_error)
     });
+    engine.register_fn("equity", |world: &mut Handle, to: Dynamic| {
+        world.lock().equity = Some(need(&to)?);
+        ScriptResult::Ok(())
+    });
     engine.register_fn("advance", |world: &mut Handle, by: ImmutableString| {
         let ms = parse_duration_ms(&by);
         let ms = ms.ok_or_else(|| script_error(format!("{by} is no length of time")))?;
@@ -133,7 +177,8 @@ fn events(engine: &mut Engine) {
     });
 }
 
-fn make(policy: Arc<Policy>, wish: &Map) -> ScriptResult<World> {
+fn make(subject: Subject, wish: &Map) -> ScriptResult<World> {
+    let Subject { policy, marks } = subject;
     if let Some(stray) = wish.keys().find(|key| !KEYS.contains(&key.as_str())) {
         let near = nearest(stray, KEYS.into_iter()).map(|near| format!("; did you mean {near}?"));
         let near = near.unwrap_or_default();
@@ -160,9 +205,12 @@ fn make(policy: Arc<Policy>, wish: &Map) -> ScriptResult<World> {
     if !waits {
         hold(&mut tx, entry, quantity, START);
     }
+    let mut account = Account::new(tx.account.clone(), AccountRules::default());
+    // As after the daemon's start: no policy is asked before.
+    account.is_reconciled = true;
     Ok(World {
         instrument: Arc::new(instrument(&tx.symbol, read("tick")?.unwrap_or(Decimal::new(1, 2)))),
-        account: Account::new(tx.account.clone(), AccountRules::default()),
+        account,
         params: params(wish)?,
         allowed: allowed(wish)?,
         spread: read("spread")?.unwrap_or_default(),
@@ -176,7 +224,10 @@ fn make(policy: Arc<Policy>, wish: &Map) -> ScriptResult<World> {
         refused: Vec::new(),
         accepted: Vec::new(),
         alerts: Vec::new(),
+        operations: 0,
+        equity: read("equity")?,
         policy,
+        marks,
         tx,
     })
 }

@@ -1,113 +1,126 @@
 //! A policy's own tests: `NAME_test.rhai`, functions `test_*()`.
 //!
 //! Apart because they are part of every build: a policy whose tests fail is not taken. They run
-//! through the same engine, [`run`](crate::Policy::run) and gate as the daemon.
+//! through the same engine, [`run`](crate::Policy::run) and gate as the daemon. `policy test` runs
+//! them on a twin with marks, which tells lines; a build runs the policy itself.
 
 mod expect;
 pub(crate) mod fixture;
+mod mark;
+mod paths;
+mod properties;
+mod report;
+mod snapshot;
+pub(crate) mod trace;
 pub(crate) mod world;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bracketd_core::diagnostic::Diagnostic;
-use bracketd_core::ids::PolicyName;
 use rhai::{CallFnOptions, Dynamic, Engine, EvalAltResult, Scope};
+
+pub use properties::{PROPERTIES, PropertyResult, run_properties};
+pub use report::{Coverage, TestOptions, TestReport, TestResult, run_tests};
+pub use snapshot::Snapshot;
+pub use trace::{TestCall, TestStep};
 
 use crate::build;
 use crate::engine;
 use crate::failure::{innermost, message};
 use crate::limits::TEST_OPERATIONS_MAX;
 use crate::policy::Policy;
-use crate::set::PolicySet;
 use crate::source::{SourceFile, Sources};
 use crate::span::{complain, of_position};
+use expect::Mismatch;
+use fixture::Subject;
 
-/// What became of one test function.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TestResult {
-    /// The policy.
-    pub policy: PolicyName,
-    /// The function; empty when the file could not be run at all.
-    pub test: String,
-    /// Why it failed, with its place; none when it passed.
-    pub failure: Option<Diagnostic>,
-}
-
-/// Runs every test of every policy in the sources. A policy that does not build fails all of its
-/// tests with the first reason.
-pub fn run_tests(sources: &Sources) -> Vec<TestResult> {
-    let untested = Sources { tests: Vec::new(), ..sources.clone() };
-    let built = PolicySet::build(&untested, None);
-    let mut results = Vec::new();
-    for file in &sources.tests {
-        let name = file.policy_name();
-        let refused = built.refused.iter().find(|refused| refused.name == name);
-        let because = refused.and_then(|refused| refused.diagnostics.first().cloned());
-        match built.set.shared(&name) {
-            Some(policy) => results.extend(run(policy, file, sources)),
-            None => {
-                let message = format!("there is no policy {name} for these tests");
-                let failure = because.unwrap_or_else(|| complain(file, "P009", (0, 0), message));
-                let test = String::new();
-                results.push(TestResult { policy: name, test, failure: Some(failure) });
-            }
-        }
-    }
-    results
-}
-
-/// Runs the tests of one policy.
-pub(crate) fn run(policy: &Arc<Policy>, file: &SourceFile, sources: &Sources) -> Vec<TestResult> {
-    let result = |test: &str, failure| TestResult {
-        policy: policy.name().clone(),
-        test: test.to_owned(),
-        failure,
-    };
+/// The names that only tests can call, in alphabetical order.
+pub fn test_words() -> Vec<String> {
     let (mut engine, _) = engine::new();
-    build::link(&mut engine, &sources.libs);
-    engine.set_max_operations(TEST_OPERATIONS_MAX);
+    let names = |engine: &Engine| -> BTreeSet<String> {
+        let all = engine.collect_fn_metadata(None, |f| Some(f.metadata.name.to_string()), true);
+        all.into_iter().collect()
+    };
+    let before = names(&engine);
     fixture::register(&mut engine);
     expect::register(&mut engine);
-    let compiled = match build::compile(&mut engine, file) {
-        Ok(compiled) => compiled,
-        Err(found) => return vec![result("", Some(*found))],
-    };
-    let functions = build::Functions::of(&engine, &compiled.plain);
-    let findings = build::check_test(file, &compiled, &functions);
-    if !findings.is_empty() {
-        return findings.into_iter().map(|found| result("", Some(found))).collect();
-    }
-    let mut names: Vec<String> = compiled
-        .ready
-        .iter_functions()
-        .filter(|f| f.name.starts_with("test_") && f.params.is_empty())
-        .map(|f| f.name.to_owned())
-        .collect();
-    names.sort();
-    if names.is_empty() {
-        let found = complain(file, "P009", (0, 0), "there is no function test_...() in this file");
-        return vec![result("", Some(found))];
-    }
-    let call = |name: &String| {
-        let failure = call(&engine, &compiled, policy, name).err();
-        result(name, failure.map(|error| failed(file, name, &error)))
-    };
-    names.iter().map(call).collect()
+    snapshot::register(&mut engine);
+    names(&engine).difference(&before).cloned().collect()
 }
 
-fn call(
-    engine: &Engine,
-    compiled: &build::Compiled,
+/// Why the tests of a policy fail, for a build; empty where they pass.
+pub(crate) fn failures(
     policy: &Arc<Policy>,
-    name: &str,
-) -> Result<(), Box<EvalAltResult>> {
-    let options = CallFnOptions::new().eval_ast(false).with_tag(Arc::clone(policy));
-    let (ast, mut scope) = (&compiled.ready, Scope::new());
-    engine.call_fn_with_options::<Dynamic>(options, &mut scope, ast, name, ()).map(|_| ())
+    file: &SourceFile,
+    sources: &Sources,
+) -> Vec<Diagnostic> {
+    let subject = Subject { policy: Arc::clone(policy), marks: None };
+    let tests = match Tests::read(file, sources) {
+        Ok(tests) => tests,
+        Err(findings) => return findings,
+    };
+    let mut all = Vec::new();
+    for name in &tests.names {
+        trace::begin();
+        all.extend(tests.run(name, &subject).err().map(|(found, _)| found));
+        drop(trace::end());
+    }
+    all
 }
 
-fn failed(file: &SourceFile, name: &str, error: &EvalAltResult) -> Diagnostic {
-    let (inner, _) = innermost(error, &file.path);
-    let place = of_position(&file.text, inner.position());
-    complain(file, "P009", place, format!("{name}: {}", message(inner)))
+/// A test file that can be run.
+struct Tests<'a> {
+    file: &'a SourceFile,
+    engine: Engine,
+    compiled: build::Compiled,
+    /// The test functions in alphabetical order.
+    names: Vec<String>,
+}
+
+impl<'a> Tests<'a> {
+    fn read(file: &'a SourceFile, sources: &Sources) -> Result<Self, Vec<Diagnostic>> {
+        let (mut engine, _) = engine::new();
+        build::link(&mut engine, &sources.libs);
+        engine.set_max_operations(TEST_OPERATIONS_MAX);
+        fixture::register(&mut engine);
+        expect::register(&mut engine);
+        snapshot::register(&mut engine);
+        let compiled = build::compile(&mut engine, file).map_err(|found| vec![*found])?;
+        let functions = build::Functions::of(&engine, &compiled.plain);
+        let findings = build::check_test(file, &compiled, &functions);
+        if !findings.is_empty() {
+            return Err(findings);
+        }
+        let mut names: Vec<String> = compiled
+            .ready
+            .iter_functions()
+            .filter(|f| f.name.starts_with("test_") && f.params.is_empty())
+            .map(|f| f.name.to_owned())
+            .collect();
+        names.sort();
+        if names.is_empty() {
+            let message = "there is no function test_...() in this file";
+            return Err(vec![complain(file, "P009", (0, 0), message)]);
+        }
+        Ok(Self { file, engine, compiled, names })
+    }
+
+    /// Runs one test. Where it fails: why, and what was expected and found where it says so.
+    fn run(&self, name: &str, subject: &Subject) -> Result<(), (Diagnostic, Option<Mismatch>)> {
+        let options = CallFnOptions::new().eval_ast(false).with_tag(subject.clone());
+        let (ast, mut scope) = (&self.compiled.ready, Scope::new());
+        self.engine
+            .call_fn_with_options::<Dynamic>(options, &mut scope, ast, name, ())
+            .map(|_| ())
+            .map_err(|error| self.failed(name, &error))
+    }
+
+    fn failed(&self, name: &str, error: &EvalAltResult) -> (Diagnostic, Option<Mismatch>) {
+        let (inner, _) = innermost(error, &self.file.path);
+        let place = of_position(&self.file.text, inner.position());
+        let mismatch = Mismatch::of(inner);
+        let words = mismatch.as_ref().map_or_else(|| message(inner), ToString::to_string);
+        (complain(self.file, "P009", place, format!("{name}: {words}")), mismatch)
+    }
 }

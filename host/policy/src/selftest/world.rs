@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use bracketd_core::Decimal;
-use bracketd_core::book::Account;
-use bracketd_core::broker::{Bar, Quote};
+use bracketd_core::book::{Account, Book};
+use bracketd_core::broker::{Balance, Bar, Quote};
 use bracketd_core::check::{Context, check, is_tighter, propose};
 use bracketd_core::ids::SliceNo;
 use bracketd_core::instrument::Instrument;
@@ -24,12 +24,18 @@ use crate::policy::Policy;
 use crate::run::{Run, RunOutcome, Unbounded};
 use crate::verbs::Verbs;
 
+use super::fixture::START;
+use super::mark::Marks;
+use super::trace::{self, TestStep};
+
 /// Length of the world's bars.
 pub(super) const BAR_MS: u64 = 60_000;
 
 /// Everything a test sees and moves.
 pub(super) struct World {
     pub(super) policy: Arc<Policy>,
+    /// The way back from the marked text to the one that was written.
+    pub(super) marks: Option<Arc<Marks>>,
     pub(super) tx: Transaction,
     pub(super) account: Account,
     pub(super) instrument: Arc<Instrument>,
@@ -50,12 +56,17 @@ pub(super) struct World {
     pub(super) accepted: Vec<&'static str>,
     /// Texts of all runs.
     pub(super) alerts: Vec<String>,
+    /// Operations of the longest run.
+    pub(super) operations: u64,
+    /// The account's equity; none where a policy is not given the book.
+    pub(super) equity: Option<Decimal>,
 }
 
 impl World {
     /// Lets the policy handle an event, then does what it asked for.
     pub(super) fn happen(&mut self, event: Event<'_>) -> Result<(), String> {
         let policy = Arc::clone(&self.policy);
+        let book = self.equity.map(|equity| self.book(equity));
         let ran = policy.run(&Run {
             event,
             transaction: Arc::new(self.tx.clone()),
@@ -73,19 +84,43 @@ impl World {
             now: self.now,
             allowed: &self.allowed,
             budget: &Unbounded,
-            portfolio: None,
+            portfolio: book.as_ref(),
         });
+        self.operations = self.operations.max(ran.operations);
+        let alerts: Vec<String> =
+            ran.alerts.into_iter().map(|(level, text)| format!("{level}: {text}")).collect();
         self.skipped = None;
-        match ran.outcome {
-            RunOutcome::Done => {}
-            RunOutcome::Skipped(what) => self.skipped = Some(what),
+        let ended = match ran.outcome {
+            RunOutcome::Done => Ok("done".to_owned()),
+            RunOutcome::Skipped(what) => {
+                self.skipped = Some(what.clone());
+                Ok(format!("skipped: {what}"))
+            }
             RunOutcome::Failed(failure) => {
                 let (file, line, column) = (failure.file, failure.line, failure.column);
-                return Err(format!("{file}:{line}:{column}: {}", failure.message));
+                let (line, column) = match &self.marks {
+                    Some(marks) => marks.original(&file, line, column),
+                    None => (line, column),
+                };
+                Err(format!("{file}:{line}:{column}: {}", failure.message))
             }
+        };
+        if policy.handles(event.kind()) {
+            trace::stepped(|calls| TestStep {
+                at_ms: self.now.ms_since(START),
+                event: event.kind().handler().to_owned(),
+                with: self.with(&event),
+                outcome: match &ended {
+                    Ok(words) => words.clone(),
+                    Err(words) => format!("failed: {words}"),
+                },
+                calls,
+                alerts: alerts.clone(),
+            });
         }
+        ended?;
         self.refused = ran.refused.iter().map(|(_, v)| v.code().to_owned()).collect();
-        self.alerts.extend(ran.alerts.into_iter().map(|(level, text)| format!("{level}: {text}")));
+        self.alerts.extend(alerts);
         if let Some(state) = ran.state {
             self.state = state;
         }
@@ -95,17 +130,26 @@ impl World {
         Ok(())
     }
 
+    /// The book with this account and transaction alone.
+    fn book(&self, equity: Decimal) -> Book {
+        let mut book = Book::new("test", 1);
+        let mut account = self.account.clone();
+        account.balance = Some(Balance {
+            cash: equity,
+            equity,
+            buying_power: equity,
+            currency: self.instrument.currency.clone(),
+            account: None,
+        });
+        book.accounts.insert(account.name.clone(), account);
+        book.transactions.insert(self.tx.id, Arc::new(self.tx.clone()));
+        book
+    }
+
     /// A price arrives: an exit that it touches fills, else the policy is asked.
     pub(super) fn priced(&mut self, bid: Price, ask: Price) -> Result<(), String> {
         self.now = self.now.plus_ms(1_000);
-        self.quote = Some(Quote {
-            symbol: self.tx.symbol.clone(),
-            bid: Some(bid),
-            ask: Some(ask),
-            last: None,
-            at: self.now,
-        });
-        self.account.quotes.extend(self.quote.clone().map(|q| (q.symbol.clone(), q)));
+        self.known(bid, ask);
         match self.tx.status {
             TransactionStatus::Waiting => self.happen(Event::Waiting),
             TransactionStatus::Opened => {
@@ -121,16 +165,127 @@ impl World {
         }
     }
 
-    /// The whole entry fills.
-    pub(super) fn filled(&mut self, price: Price) -> Result<(), String> {
-        if self.tx.status != TransactionStatus::Waiting {
+    /// A price is known, and nobody is asked about it.
+    pub(super) fn known_price(&mut self, price: Price) {
+        self.known(price, price);
+    }
+
+    fn known(&mut self, bid: Price, ask: Price) {
+        let symbol = self.tx.symbol.clone();
+        let quote = Quote {
+            symbol: symbol.clone(),
+            bid: Some(bid),
+            ask: Some(ask),
+            last: None,
+            at: self.now,
+        };
+        self.account.quotes.insert(symbol, quote.clone());
+        self.quote = Some(quote);
+    }
+
+    /// The price is gone, and the policy is asked all the same.
+    pub(super) fn unpriced(&mut self) -> Result<(), String> {
+        self.quote = None;
+        match self.tx.status {
+            TransactionStatus::Waiting => self.happen(Event::Waiting),
+            TransactionStatus::Opened => self.happen(Event::Tick),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the transaction has not ended.
+    pub(super) fn is_live(&self) -> bool {
+        matches!(self.tx.status, TransactionStatus::Waiting | TransactionStatus::Opened)
+    }
+
+    /// The entry fills: all that is left of it, or so much.
+    pub(super) fn filled(
+        &mut self,
+        price: Price,
+        quantity: Option<Quantity>,
+    ) -> Result<(), String> {
+        let left = self.tx.entry.quantity.minus(self.tx.entered);
+        let quantity = quantity.unwrap_or(left);
+        let is_first = self.tx.status == TransactionStatus::Waiting;
+        if self.tx.entry.ended || !(is_first || self.tx.status == TransactionStatus::Opened) {
             return Err(format!("the entry cannot fill: it is {}", self.tx.status.as_str()));
         }
-        let quantity = self.tx.entry.quantity;
-        hold(&mut self.tx, price, quantity, self.now);
-        (self.peak, self.trough) = (Some(price), Some(price));
+        if quantity.is_zero() || quantity > left {
+            return Err(format!("{quantity} cannot fill: {left} of the entry is left"));
+        }
+        if is_first {
+            hold(&mut self.tx, price, quantity, self.now);
+            (self.peak, self.trough) = (Some(price), Some(price));
+        } else {
+            self.tx.entered = self.tx.entered.plus(quantity);
+            self.tx.entered_value += price.get() * quantity.get();
+            if let Some(slice) = self.tx.slices.first_mut() {
+                slice.held = slice.held.plus(quantity);
+            }
+        }
+        self.tx.entry.ended = quantity == left;
         self.happen(Event::Fill(FillInfo { price, quantity, at: self.now, leg: None }))?;
-        self.happen(Event::Open)
+        if is_first { self.happen(Event::Open) } else { Ok(()) }
+    }
+
+    /// What comes with an event, in a few characters.
+    fn with(&self, event: &Event<'_>) -> String {
+        let text = |price: Price| price.get().normalize().to_string();
+        match event {
+            Event::Tick | Event::Waiting => match &self.quote {
+                Some(Quote { bid: Some(bid), ask: Some(ask), .. }) if bid == ask => text(*bid),
+                Some(Quote { bid: Some(bid), ask: Some(ask), .. }) => {
+                    format!("{}/{}", text(*bid), text(*ask))
+                }
+                _ => "without a price".to_owned(),
+            },
+            Event::Fill(fill) | Event::ExitFill(fill) => {
+                format!("{} at {}", fill.quantity.get().normalize(), text(fill.price))
+            }
+            Event::Timer(name) => (*name).to_owned(),
+            Event::Ack { verb } => (*verb).to_owned(),
+            Event::Reject { verb, code, .. } => format!("{verb} {code}"),
+            Event::Bar(bar) => text(bar.close),
+            // The rest come with nothing.
+            _ => String::new(),
+        }
+    }
+
+    /// How things stand, by name.
+    pub(super) fn state(&self) -> Vec<(&'static str, String)> {
+        let tx = &self.tx;
+        let price = |price: Option<Price>| match price {
+            Some(price) => price.get().normalize().to_string(),
+            None => "none".to_owned(),
+        };
+        let quote = |pick: fn(&Quote) -> Option<Price>| price(self.quote.as_ref().and_then(pick));
+        let mut all = vec![
+            (
+                "clock",
+                format!("{} s", Decimal::new(self.now.ms_since(START) as i64, 3).normalize()),
+            ),
+            ("status", tx.status.as_str().to_owned()),
+            ("direction", tx.direction.as_str().to_owned()),
+            ("held", tx.held().get().normalize().to_string()),
+            ("entry", price(tx.entry_price().or(Some(tx.entry.reference)))),
+            ("stop", price(tx.desired.stop)),
+            ("target", price(tx.desired.target)),
+            ("bid", quote(|q| q.bid)),
+            ("ask", quote(|q| q.ask)),
+            ("peak", price(self.peak)),
+            ("trough", price(self.trough)),
+        ];
+        if let Some(reason) = &tx.close_reason {
+            all.push(("closed by", reason.clone()));
+        }
+        if !self.state.is_empty() {
+            all.push(("this", self.state.clone()));
+        }
+        let set: Vec<String> = self.params.iter().map(|(k, v)| format!("{k} = {v}")).collect();
+        if !set.is_empty() {
+            all.push(("params", set.join(", ")));
+        }
+        all
     }
 
     fn touched(&self, exit: Price) -> Option<(Leg, Price)> {
@@ -219,7 +374,11 @@ impl World {
         let bar = Bar { at, open, high, low, close };
         self.bars.push(bar);
         self.now = self.now.max(at.plus_ms(BAR_MS));
-        if self.policy.handles(EventKind::Bar) { self.happen(Event::Bar(bar)) } else { Ok(()) }
+        if self.policy.handles(EventKind::Bar) && self.is_live() {
+            self.happen(Event::Bar(bar))
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -15,6 +15,18 @@ fn findings(sources: &Sources) -> Vec<String> {
     .collect()
 }
 
+/// The same with what is only worth a look.
+fn all_findings(sources: &Sources) -> Vec<String> {
+    let report = PolicySet::build(sources, None);
+    let mut all = findings(sources);
+    all.extend(report.warnings.iter().map(|found| {
+        let word = found.source.get(found.span.0..found.span.1).unwrap_or("?");
+        let help = found.help.as_deref().unwrap_or("-");
+        format!("{}:{word}: {} | {help}", found.code, found.message)
+    }));
+    all
+}
+
 #[test]
 fn mistakes_are_found_before_running() {
     let table = [
@@ -23,7 +35,8 @@ fn mistakes_are_found_before_running() {
             "let stop = 1; let a = stpo;",
             "P002:stpo: unknown variable `stpo` | did you mean `stop`?",
         ),
-        ("let a = 1e-3;", "P001:e: "),
+        ("let a = 1e-3;", "P001:1e-3: `1e-3` is no number | write decimals in full"),
+        ("let a = 2.5E6;", "P001:2.5E6: `2.5E6` is no number | write decimals in full"),
         ("if true {", "P001:"),
         ("move_stop(t, 1, \"w\");", "P004:move_stop: unknown function `move_stop` | "),
         (
@@ -71,7 +84,7 @@ fn mistakes_are_found_before_running() {
             "P003:valu: Price has no `valu` | did you mean `value`?",
         ),
         ("let f = |x| x;", "P001:"),
-        ("let t = 1;", "P001:t: "),
+        ("let t = 1;", "P001:t: `t` is there already | a second one would hide the first"),
     ];
     for (body, expected) in table {
         let params = "const PARAMS = #{ n: #{ type: \"int\", init: 1 },
@@ -80,6 +93,113 @@ fn mistakes_are_found_before_running() {
         let found = findings(&sources(&script));
         assert!(found.len() == 1 && found[0].starts_with(expected), "{body}: {found:#?}");
     }
+}
+
+/// One row for each trap that was seen elsewhere: what is written, and what is said about it.
+#[test]
+fn traps_are_found_before_running() {
+    let table = [
+        (
+            "if t.stop == () { }",
+            "P012:==: a comparison with () decides nothing here | missing data",
+        ),
+        ("if 2.0 > () { }", "P012:>: "),
+        ("let a = 1 << 200;", "P013:<<: `<<` works on bits"),
+        (
+            "if t.is_open & m.has_quote { }",
+            "P013:&: `&` works on bits and overflows without a word | and",
+        ),
+        ("let a = 3; a |= 4;", "P013:|=: `|=` works on bits"),
+        ("let a = t.entry.value.round();", "P014:round: `round` knows no ticks"),
+        ("let a = floor(m.bid.value * 1.01);", "P014:floor: "),
+        (
+            "if m.price == 100.0 { }",
+            "P015:==: a price does not compare with a number | compare prices",
+        ),
+        ("if m.price > 100 { }", "P015:>: a price does not compare with a whole number"),
+        (
+            "if t.age() > 5 { }",
+            "P015:>: a length of time does not compare with a whole number | write",
+        ),
+        ("if t.qty == \"10\" { }", "P015:==: a number does not compare with a text"),
+        (
+            "ratchet_stop(t, \"95\", \"w\");",
+            "P015:\"95\": price of ratchet_stop is a text; it takes Price | decimal | int | it is ",
+        ),
+        (
+            "ratchet_stop(m, 95, \"w\");",
+            "P015:m: t of ratchet_stop is a market; it takes Transaction",
+        ),
+        ("let a = days(p.trail_pct);", "P015:p: n of days is a number; it takes int"),
+        ("this.kept = Fn(\"x\");", "P016:Fn: a function cannot be kept"),
+        ("this.kpet = 1;", "P017:kpet: STATE declares no kpet | did you mean `this.kept`?"),
+        ("if this.other.more > 1 { }", "P017:other: STATE declares no other | declare it"),
+        ("loop { break; }", "P019:loop: a `loop` ends only where"),
+        ("while t.is_open { break; }", "P019:while: a `while` may run until"),
+        ("do { break; } while t.is_open;", "P019:do: a `while` may run until"),
+    ];
+    for (body, expected) in table {
+        let params = "const PARAMS = #{ n: #{ type: \"int\", init: 1 },
+                       trail_pct: #{ type: \"decimal\", init: 1.0 } };
+                      const STATE = #{ kept: 0 };";
+        let script = format!(
+            "{params}\nfn on_tick(t, m, p) {{ {body} }} fn on_open(t, p) {{ p.n; p.trail_pct; }}"
+        );
+        let found = all_findings(&sources(&script));
+        assert!(found.len() == 1 && found[0].starts_with(expected), "{body}: {found:#?}");
+    }
+}
+
+#[test]
+fn traps_of_a_file_are_found() {
+    let tick = "fn on_tick(t, m, p) {}";
+    let timer = "const TIMERS = #{ eod: \"every 5m\" };";
+    let table = [
+        (
+            format!("{tick} fn close_position(t, why) {{ }}"),
+            "P020:close_position: `close_position` is the toolkit's own, and this one takes its place",
+        ),
+        (format!("{tick} {timer}"), "P022:eod: the timer eod beats, and there is no on_timer"),
+        (
+            format!("{timer} fn on_timer(t, name, p) {{ if name == \"oed\" {{ }} }}"),
+            "P022:\"oed\": TIMERS has no oed, so this never happens | did you mean `eod`?",
+        ),
+        (
+            format!("const PARAMS = #{{ lost: #{{ type: \"int\", init: 1 }} }}; {tick}"),
+            "P023:lost: nothing reads the parameter `lost`",
+        ),
+        (
+            "const STATE = #{ n: 0 }; fn on_tick(t, m, p) { helper(t); } fn helper(t) { this.n = 1; }"
+                .to_owned(),
+            "P018:this: `this` is empty in helper: only handlers have it | pass it on",
+        ),
+    ];
+    for (script, expected) in table {
+        let found = all_findings(&sources(&script));
+        assert!(found.len() == 1 && found[0].starts_with(expected), "{script}: {found:#?}");
+    }
+    // Called as a method, a helper has the state.
+    let method = "fn on_tick(t, m, p) { this.count(); } fn count() { this.n = 1; }";
+    assert_eq!(all_findings(&sources(method)), [""; 0]);
+}
+
+/// A verb that the configuration does not allow is told before it is refused.
+#[test]
+fn verbs_that_are_not_allowed_are_told() {
+    let script = "fn on_tick(t, m, p) { close_position(t, \"a\"); close_position(t, \"b\"); \
+                  ratchet_stop(t, 1, \"c\"); clear_take_profit(t, \"d\"); }";
+    let set = PolicySet::build(&sources(script), None).set;
+    let policy = set.iter().next().expect("p");
+    assert_eq!(policy.not_allowed(&crate::Verbs::default()), []);
+    let only = crate::Verbs::only(["ratchet_stop"]).expect("a verb");
+    let found: Vec<String> = policy.not_allowed(&only).iter().map(|d| d.one_line()).collect();
+    assert_eq!(
+        found,
+        [
+            "policies/p.rhai:2:23: the configuration of p does not allow close_position",
+            "policies/p.rhai:2:96: the configuration of p does not allow clear_take_profit",
+        ]
+    );
 }
 
 #[test]
@@ -172,7 +292,7 @@ fn helpers_are_checked_by_how_they_are_called() {
     assert_eq!(found("fn a(x, y) { b(x); } fn b(x) { let s = x.stpo; }"), stray);
     // Called with two types, or with something unknown: nothing is said.
     assert_eq!(found("fn a(x, y) { b(y); } fn b(x) { let s = x.stpo; }"), [""; 0]);
-    assert_eq!(found("fn a(x, y) { b(this.kept); } fn b(x) { let s = x.stpo; }"), [""; 0]);
+    assert_eq!(found("fn a(x, y) { let k = [x]; b(k[0]); } fn b(x) { let s = x.stpo; }"), [""; 0]);
 }
 
 /// A script's own constants are visible in its functions.

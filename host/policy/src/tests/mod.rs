@@ -3,6 +3,8 @@
 mod builds;
 mod figures;
 mod lints;
+mod properties;
+mod reports;
 mod runs;
 mod standing;
 mod traps;

@@ -226,7 +226,7 @@ fn state_goes_around() {
 fn declared_state_is_checked() {
     let script = "const STATE = #{ scaled: false };
                   fn on_tick(t, m, p) { this.scaled = true; }
-                  fn on_open(t, p) { this.scald = true; }";
+                  fn on_open(t, p) { this[\"scald\"] = true; }";
     let bed = bed(script);
     assert_eq!(bed.tick().state.as_deref(), Some("{\"scaled\":true}"));
     let ran = bed.event(Event::Open);

@@ -39,14 +39,23 @@ fn deep_recursion_ends_at_a_bound() {
 #[test]
 fn wrong_types_are_errors_with_words() {
     let mistakes = [
-        ("update_stop_loss(t, \"95\", \"w\");", "update_stop_loss(t: Transaction, price: Price"),
-        ("if t.stop > 90.0 { }", "a price does not compare with a number; compare prices"),
-        ("if t.stop > 90 { }", "a price does not compare with a whole number"),
-        ("if t.stop == () { }", "a price does not compare with nothing; missing data is never ()"),
-        ("if 2.0 > () { }", "a number does not compare with nothing"),
-        ("if t.qty == \"10\" { }", "a number does not compare with a text"),
-        ("if 3 < \"10\" { }", "a whole number does not compare with a text"),
-        ("if t.age() > 5 { }", "a length of time does not compare with a whole number"),
+        (
+            "let x = \"95\"; update_stop_loss(t, x, \"w\");",
+            "update_stop_loss(t: Transaction, price: Price",
+        ),
+        (
+            "let x = 90.0; if t.stop > x { }",
+            "a price does not compare with a number; compare prices",
+        ),
+        ("let x = 90; if t.stop > x { }", "a price does not compare with a whole number"),
+        (
+            "let x = (); if t.stop == x { }",
+            "a price does not compare with nothing; missing data is never ()",
+        ),
+        ("let x = (); if 2.0 > x { }", "a number does not compare with nothing"),
+        ("let x = \"10\"; if t.qty == x { }", "a number does not compare with a text"),
+        ("let x = \"10\"; if 3 < x { }", "a whole number does not compare with a text"),
+        ("let x = 5; if t.age() > x { }", "a length of time does not compare with a whole number"),
         ("let x = t.stop + 1.0;", "a price + a number has no unit; move a price with"),
         ("let x = p[\"trial\"];", "there is no parameter trial"),
         ("let x = 1.0 / 0.0;", "Division by zero"),
@@ -134,7 +143,7 @@ fn an_error_drops_the_buffer_and_the_state() {
 #[test]
 fn state_that_cannot_be_kept_fails_the_run() {
     let cases = [
-        ("this.f = Fn(\"x\");", "state: this.f is a Fn and cannot be kept"),
+        ("let f = Fn(\"x\"); this.f = f;", "state: this.f is a Fn and cannot be kept"),
         ("this.t = t;", "state: this.t is a"),
         ("this.list = [m];", "state: this.list[] is a"),
     ];

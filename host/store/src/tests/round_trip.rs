@@ -7,7 +7,10 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::arbitrary::{fact, instrument, text, transaction};
-use crate::{Batch, FactFilter, KvEntry, Ledger, PolicyState, PolicyVersion};
+use crate::{
+    AccountState, Batch, FactFilter, KvEntry, Ledger, PolicyFreeze, PolicyParams, PolicyState,
+    PolicyVersion,
+};
 
 fn commit(ledger: &mut Ledger, transactions: &[&Transaction]) {
     let batch = Batch { transactions: transactions.to_vec(), ..Batch::new(Timestamp(1)) };
@@ -121,8 +124,34 @@ proptest! {
         };
         let forgotten = [entry("gone", &words.1, 1)];
         let remembers = [entry("a", &words.2, 2), entry("b", "", 3)];
+        let freeze = |transaction, back_to: Option<&str>| PolicyFreeze {
+            policy: words.0.as_str().into(),
+            digest: words.2.clone(),
+            transaction,
+            why: words.3.clone(),
+            since: Timestamp(old),
+            back_to: back_to.map(str::to_owned),
+            acted: back_to.is_none(),
+        };
+        let all = vec![freeze(None, Some(&words.1)), freeze(Some(TransactionId(1)), None)];
+        let kept = AccountState {
+            account: account.clone(),
+            policy: words.0.as_str().into(),
+            state_json: words.1.clone(),
+            digest: words.2.clone(),
+        };
+        let taken = |source: &str| PolicyParams {
+            source: source.to_owned(),
+            digest: words.2.clone(),
+            loaded_at: Timestamp(new),
+        };
         let mut ledger = Ledger::in_memory().unwrap();
-        let before = Batch { kv: vec![(account.clone(), &forgotten)], ..Batch::new(Timestamp(1)) };
+        let before = Batch {
+            kv: vec![(account.clone(), &forgotten)],
+            policy_freezes: Some(vec![freeze(Some(TransactionId(2)), None)]),
+            policy_params: Some(taken("before")),
+            ..Batch::new(Timestamp(1))
+        };
         ledger.commit(&before).unwrap();
         let batch = Batch {
             transactions: vec![&tx],
@@ -130,10 +159,16 @@ proptest! {
             policy_versions: vec![version("old", old), version("new", new)],
             instruments: vec![(account.clone(), &instrument)],
             kv: vec![(account.clone(), &remembers)],
+            policy_freezes: Some(all.clone()),
+            account_states: vec![kept.clone()],
+            policy_params: Some(taken(&words.3)),
             ..Batch::new(Timestamp(1))
         };
         ledger.commit(&batch).unwrap();
         let loaded = ledger.load().unwrap();
+        prop_assert_eq!(loaded.policy_freezes, all);
+        prop_assert_eq!(loaded.account_states, vec![kept]);
+        prop_assert_eq!(loaded.policy_params, Some(taken(&words.3)));
         prop_assert_eq!(loaded.policy_states, vec![state]);
         prop_assert_eq!(loaded.policy_versions, vec![version("new", new)]);
         prop_assert_eq!(loaded.kv, [(account.clone(), remembers.to_vec())].into());

@@ -261,6 +261,7 @@ fn an_instrument_says_how_it_trades() {
         let has = |feature: &str| found.features.iter().any(|f| f == feature);
         assert_eq!((has("native-oco"), has("replace-in-place")), (oco, true), "{symbol}");
         assert!(!has("protect-beside-open-entry"), "{symbol}");
+        assert_eq!(has("fractional"), symbol == "BTC/USD", "only where the step is below one");
     }
 }
 
@@ -275,7 +276,7 @@ fn sessions_positions_and_money() {
 
     let position = |qty: &str, side: &str| {
         json!({"symbol": "AAPL", "qty": qty, "side": side, "qty_available": "4",
-            "avg_entry_price": "150.123456789", "current_price": null})
+            "avg_entry_price": "150.1234567891234567", "current_price": null})
     };
     let all = json!([position("10", "long"), position("-10", "short"), position("10", "short")]);
     let script = Script::new().on("GET /v2/positions", 200, all);
@@ -283,6 +284,7 @@ fn sessions_positions_and_money() {
     let signed: Vec<_> = found.iter().map(|p| Dec::try_from(p.qty).unwrap().to_string()).collect();
     assert_eq!(signed, ["10", "-10", "-10"]);
     assert_eq!((found[0].available, found[0].mark), (Some(dec("4")), None));
+    assert_eq!(found[0].avg_price, dec("150.123456789"));
 
     let account = json!({"cash": "1000.50", "equity": "2000", "buying_power": "4000",
         "currency": "USD", "status": "ACTIVE", "trading_blocked": true});

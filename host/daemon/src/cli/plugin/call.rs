@@ -64,7 +64,7 @@ fn target_of(
     common: &Common,
     out: &Out,
 ) -> Result<(PathBuf, AccountConfig), Failure> {
-    let path = cli_config::path(common);
+    let path = cli_config::path_or_demo(common);
     let named = args.account.as_deref().unwrap_or(&args.target);
     let is_file = args.account.is_some() || Path::new(&args.target).is_file();
     if is_file && args.account.is_none() {

@@ -17,7 +17,7 @@ use super::target;
 use crate::config::resolved::AccountSettings;
 
 pub(super) fn run(common: &Common, out: &Out) -> Result<Exit, Failure> {
-    let config = cli_config::path(common);
+    let config = cli_config::path_or_demo(common);
     match Client::find(common).and_then(|client| client.get("/api/v1/accounts")) {
         Ok(answer) => running(&answer, out),
         // Whoever named a daemon wants that one.

@@ -41,7 +41,7 @@ struct Pinned<'a> {
 }
 
 pub(super) fn run(args: &PinArgs, common: &Common, out: &Out) -> Result<Exit, Failure> {
-    let path = cli_config::path(common);
+    let path = cli_config::path_or_demo(common);
     let text = fs::read_to_string(&path).map_err(|error| {
         Failure::usage(format!("cannot read {}: {error}", path.display()))
             .hint("name the configuration with --config")

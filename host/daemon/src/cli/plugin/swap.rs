@@ -135,7 +135,7 @@ fn told(seen: &Value, out: &Out) -> Result<Exit, Failure> {
     let gap_ms = last["gap_us"].as_f64().unwrap_or_default() / 1_000.0;
     let took = paint("took over", Tone::Good);
     out.line(&format!(
-        "{} {took} as generation {}; the queue stood still for {gap_ms:.1} ms",
+        "{} {took} as generation {}; the queue stood still for {gap_ms:.2} ms",
         text(plugins, "/name"),
         text(plugins, "/generation")
     ));

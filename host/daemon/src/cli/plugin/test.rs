@@ -52,6 +52,10 @@ pub struct TestArgs {
     /// What is traded
     #[arg(long, value_name = "SYMBOL")]
     symbol: Option<String>,
+    /// Key and text of a frame that only reads, as a grant would list them; {socket} in a setting is
+    /// the address for it
+    #[arg(long = "frame", value_name = "KEY=TEXT", value_parser = pair)]
+    frames: Vec<(String, String)>,
     /// A path whose POST only reads, as a grant would list it
     #[arg(long = "read-path", value_name = "PATH")]
     reads: Vec<String>,
@@ -115,6 +119,7 @@ fn setup(args: &TestArgs) -> Setup {
         secrets: args.secrets.clone(),
         symbol: args.symbol.clone(),
         reads: args.reads.clone(),
+        frames: args.frames.clone(),
     }
 }
 

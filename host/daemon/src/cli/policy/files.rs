@@ -1,0 +1,116 @@
+//! The policies as they stand on disk: a directory, one file of it, or what an editor holds.
+//!
+//! Apart because `check` and `test` read the same things in the same way. A named file alone is
+//! looked at, with the libraries beside it.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use bracketd_core::ids::PolicyName;
+use bracketd_policy::{SourceFile, Sources, Verbs};
+
+use super::super::Common;
+use super::super::client::DEMO_DIR;
+use super::super::exit::Failure;
+use super::super::output::Out;
+use crate::run::sources;
+use crate::watch::scan;
+
+/// Reads the policies of a directory, or the one of a file: its own path, or that of its tests.
+/// Left out, the configuration's directory, or the demo's.
+pub(super) fn read(path: Option<&Path>, common: &Common, out: &Out) -> Result<Sources, Failure> {
+    let path = match path {
+        Some(path) => path.to_owned(),
+        None => dir(common, out)?,
+    };
+    if !path.is_file() {
+        return all(&path);
+    }
+    let Some(name) = policy_name(&path) else {
+        let message = format!("{} is no policy: its name does not end in .rhai", path.display());
+        return Err(Failure::usage(message));
+    };
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let mut sources = all(parent.unwrap_or(Path::new(".")))?;
+    sources.policies.retain(|file| file.name == name);
+    sources.tests.retain(|file| file.name == name);
+    if sources.policies.is_empty() {
+        let message = format!("there is no policy {name} beside {}", path.display());
+        return Err(Failure::usage(message));
+    }
+    Ok(sources)
+}
+
+/// What an editor holds and has not saved, as the policy (or the tests) of that name, with what
+/// stands beside it on disk.
+pub(super) fn buffer(
+    name: &str,
+    path: Option<&Path>,
+    common: &Common,
+    out: &Out,
+) -> Result<Sources, Failure> {
+    let dir = match path {
+        Some(path) => path.to_owned(),
+        None => dir(common, out)?,
+    };
+    let mut text = String::new();
+    let read = std::io::stdin().read_to_string(&mut text);
+    read.map_err(|error| Failure::usage(format!("standard input is no text: {error}")))?;
+    let stem = name.trim_end_matches(".rhai");
+    let policy = stem.trim_end_matches("_test");
+    let mut sources = if dir.is_dir() { all(&dir)? } else { Sources::default() };
+    sources.policies.retain(|file| file.name == policy);
+    sources.tests.retain(|file| file.name == policy);
+    let path = dir.join(format!("{stem}.rhai")).display().to_string();
+    let into = if stem == policy { &mut sources.policies } else { &mut sources.tests };
+    *into = vec![SourceFile::new(policy, &path, &text)];
+    Ok(sources)
+}
+
+/// What the configuration says of the policies; nothing where there is none.
+#[derive(Debug, Default)]
+pub(super) struct Settings {
+    /// The verbs that each may use, where a list is given.
+    pub(super) verbs: BTreeMap<PolicyName, Verbs>,
+}
+
+impl Settings {
+    /// Those of the configuration that is there.
+    pub(super) fn read(common: &Common, out: &Out) -> Result<Self, Failure> {
+        let config = super::super::config::path(common);
+        if !config.exists() {
+            return Ok(Self::default());
+        }
+        let config = super::super::config::load(&config, out)?;
+        let listed = config.policies.iter().filter_map(|(name, settings)| {
+            let verbs = settings.verbs.as_ref()?.iter().map(String::as_str);
+            // A clearing goes with its setting, and is no verb of the list.
+            let verbs = Verbs::only(verbs.filter(|verb| *verb != "clear_take_profit"));
+            Some((name.clone(), verbs.ok()?))
+        });
+        Ok(Self { verbs: listed.collect() })
+    }
+}
+
+/// The directory that the configuration names, or the demo's.
+pub(super) fn dir(common: &Common, out: &Out) -> Result<PathBuf, Failure> {
+    let config = super::super::config::path(common);
+    if config.exists() {
+        return Ok(super::super::config::load(&config, out)?.policies_dir);
+    }
+    Ok(Path::new(DEMO_DIR).join("policies"))
+}
+
+fn all(dir: &Path) -> Result<Sources, Failure> {
+    let snapshot = scan(dir).map_err(|error| {
+        Failure::usage(error.to_string()).hint("name the directory: bracketd policy check DIR")
+    })?;
+    Ok(sources(dir, &snapshot))
+}
+
+/// The policy that a script or its tests belong to.
+fn policy_name(path: &Path) -> Option<String> {
+    let stem = path.file_name()?.to_str()?.strip_suffix(".rhai")?;
+    Some(stem.trim_end_matches("_test").to_owned())
+}

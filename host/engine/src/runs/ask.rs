@@ -1,0 +1,158 @@
+//! Asking: which policies have something to say to what happened, and the runs themselves.
+//!
+//! Apart from what comes of a run because nothing here changes the book or the ledger.
+
+use std::sync::Arc;
+
+use bracketd_core::apply::{Notice, NoticeKind, Transition};
+use bracketd_core::ids::{AccountName, Symbol};
+use bracketd_core::time::Timestamp;
+use bracketd_core::transaction::{Transaction, TransactionStatus};
+use bracketd_policy::{EventKind, History, Policy, Ran, Run, RunBudget};
+
+use super::Happening;
+use super::event::{event_kind, event_of};
+use super::outcome::Asked;
+use crate::engine::Engine;
+use crate::input::{Budget, Dispatch};
+use crate::market::BASE_SECONDS;
+
+impl Engine {
+    /// A new price: the policies of the symbol's transactions are asked, each at most once.
+    pub(crate) fn wake_policies_of(&mut self, account: &AccountName, symbol: &Symbol) {
+        let Some(ids) = self.by_symbol.get(&(account.clone(), symbol.clone())) else { return };
+        for id in ids {
+            let Some(tx) = self.book.transactions.get(id) else { continue };
+            let event = match tx.status {
+                TransactionStatus::Waiting => EventKind::Waiting,
+                TransactionStatus::Opened => EventKind::Tick,
+                TransactionStatus::Closing
+                | TransactionStatus::Closed
+                | TransactionStatus::Failed => continue,
+            };
+            for policy in &tx.policies {
+                if self.policies.policy(policy).is_some_and(|p| p.handles(event)) {
+                    self.runs.tick(account, *id, policy);
+                }
+            }
+        }
+    }
+
+    /// The policies of an account's live transactions are asked about something that concerns all
+    /// of them, of one symbol where one is named.
+    pub(crate) fn ask_all(
+        &mut self,
+        account: &AccountName,
+        symbol: Option<&Symbol>,
+        happening: &Happening,
+    ) {
+        let kind = event_kind(happening);
+        for tx in self.book.transactions.values() {
+            let concerned = tx.account == *account
+                && symbol.is_none_or(|symbol| tx.symbol == *symbol)
+                && !tx.status.is_ended();
+            for policy in tx.policies.iter().filter(|_| concerned) {
+                if self.policies.policy(policy).is_some_and(|p| p.handles(kind)) {
+                    self.runs.put(account, tx.id, policy, happening.clone());
+                }
+            }
+        }
+    }
+
+    /// Something happened to a transaction: its policies that handle it are asked.
+    pub(crate) fn notify_policies(&mut self, notice: &Notice) {
+        let Some(tx) = self.book.transactions.get(&notice.transaction) else { return };
+        let happening = Happening::Notice(notice.kind.clone());
+        let event = event_kind(&happening);
+        // What was just opened is looked at with the price that is known.
+        let looks = notice.kind == NoticeKind::Opened;
+        for policy in &tx.policies {
+            let ticks = |p: &bracketd_policy::Policy| looks && p.handles(EventKind::Tick);
+            if self.policies.policy(policy).is_some_and(ticks) {
+                self.runs.tick(&tx.account, tx.id, policy);
+            }
+            if self.policies.policy(policy).is_some_and(|p| p.handles(event)) {
+                self.runs.put(&tx.account, tx.id, policy, happening.clone());
+            }
+        }
+    }
+
+    /// Runs what waits until the slice is over.
+    pub(crate) fn run_policies(
+        &mut self,
+        now: Timestamp,
+        budget: &dyn Budget,
+        out: &mut Transition,
+        sent: &mut Dispatch,
+    ) {
+        let mut first = true;
+        while first || !budget.slice_over() {
+            first = false;
+            let Some((id, name, kind)) = self.runs.next() else {
+                self.run_accounts(now, budget, out, sent);
+                break;
+            };
+            let Some(tx) = self.book.transactions.get(&id).cloned() else { continue };
+            let Some(policy) = self.policies.shared(&name).cloned() else { continue };
+            let Some(ran) = self.run_one(&tx, &policy, kind.as_ref(), now, budget) else {
+                continue;
+            };
+            let requests = self.ran(&Asked { tx, policy: &policy }, ran, now, out, sent);
+            for request in requests {
+                self.decide_for_policy(request, now, out);
+            }
+        }
+        self.act_on_errors(now, out);
+    }
+
+    fn run_one(
+        &self,
+        tx: &Arc<Transaction>,
+        policy: &Policy,
+        kind: Option<&Happening>,
+        now: Timestamp,
+        budget: &dyn Budget,
+    ) -> Option<Ran> {
+        let name = policy.name();
+        if self.runs.breakers.stops(name, policy.digest(), Some(tx.id)) {
+            return None;
+        }
+        let account = self.book.accounts.get(&tx.account)?;
+        let instrument = account.instruments.get(&tx.symbol)?;
+        let track = self.market.track(&tx.account, &tx.symbol);
+        let since = tx.opened_at.unwrap_or(tx.created_at);
+        let history = History {
+            seconds: BASE_SECONDS,
+            bars: track.map_or((&[], &[]), |t| t.bars().as_slices()),
+            peak: track.and_then(|t| t.peak_since(since)),
+            trough: track.and_then(|t| t.trough_since(since)),
+        };
+        let settings = self.policy_settings.get(name).unwrap_or(&self.runs.defaults);
+        let state = self.states.kept.get(&(tx.id, name.clone()));
+        let shim = BudgetOfRun(budget);
+        budget.run_begins();
+        Some(policy.run(&Run {
+            event: event_of(tx, kind, now),
+            transaction: Arc::clone(tx),
+            account,
+            instrument: Arc::clone(instrument),
+            quote: account.quotes.get(&tx.symbol).cloned(),
+            history,
+            params: &settings.params,
+            state: state.map_or("", |s| s.state_json.as_str()),
+            now,
+            allowed: &settings.verbs,
+            budget: &shim,
+            portfolio: Some(&self.book),
+        }))
+    }
+}
+
+/// The policy host's view of the engine's budget.
+pub(super) struct BudgetOfRun<'a>(pub(super) &'a dyn Budget);
+
+impl RunBudget for BudgetOfRun<'_> {
+    fn over(&self, operations: u64) -> bool {
+        self.0.run_over(operations)
+    }
+}

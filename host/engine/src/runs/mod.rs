@@ -1,0 +1,186 @@
+//! The run queue: which policy has to be asked about which transaction, and what comes of it.
+//!
+//! Apart because scripts must never hold up people, fills or stops: they run after those, in
+//! slices, newest price only, and a failed run changes nothing (I10).
+
+mod account;
+mod ask;
+mod breakers;
+mod event;
+mod on_error;
+mod outcome;
+mod versions;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bracketd_core::apply::NoticeKind;
+use bracketd_core::broker::Bar;
+use bracketd_core::ids::{AccountName, PolicyName, TransactionId};
+use bracketd_policy::{Phase, Policy};
+use bracketd_store::{PolicyFreeze, PolicyVersion};
+
+use crate::early::Early;
+use crate::settings::PolicySettings;
+
+use account::Accounts;
+use breakers::Breakers;
+use on_error::Due;
+
+/// What a policy is asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Happening {
+    /// Something that the core noticed.
+    Notice(NoticeKind),
+    /// The account was compared with the broker for the first time since the start.
+    Start,
+    /// A bar is complete.
+    Bar(Bar),
+    /// A timer of the script beats.
+    Timer(String),
+    /// The session of the instrument opened, ended or was halted.
+    Session(Phase),
+}
+
+/// The order in which runs of one step go: what was lost first, prices last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Reject,
+    Fill,
+    Close,
+    Timer,
+    Other,
+}
+
+/// A run that waits. Two of the same key are one: only the newest price counts.
+type Key = (Rank, u64, TransactionId, PolicyName);
+
+/// What waits, and what is known of versions.
+#[derive(Debug, Default)]
+pub(crate) struct Runs {
+    waiting: BTreeMap<Key, Happening>,
+    ticks: BTreeSet<(TransactionId, PolicyName)>,
+    /// Accounts that were compared with the broker since the start.
+    compared: BTreeSet<AccountName>,
+    /// What waits until that was done.
+    early: BTreeMap<AccountName, Early>,
+    next_number: u64,
+    accounts: Accounts,
+    breakers: Breakers,
+    /// What scripts say about errors and is not done yet.
+    due: Due,
+    /// The version of each policy that decided before the present one.
+    before: BTreeMap<PolicyName, Arc<Policy>>,
+    /// Versions that stand in the directory and were sent back.
+    held_back: BTreeMap<PolicyName, Arc<Policy>>,
+    said: BTreeMap<(TransactionId, PolicyName), String>,
+    versions: Vec<PolicyVersion>,
+    defaults: PolicySettings,
+}
+
+impl Runs {
+    /// An empty queue, with what was frozen when the ledger was last written.
+    pub(crate) fn load(frozen: Vec<PolicyFreeze>) -> Self {
+        Self { breakers: Breakers::load(frozen), ..Self::default() }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.ticks.is_empty() && self.accounts.is_empty()
+    }
+
+    /// New versions that the next commit has to keep.
+    pub(crate) fn take_versions(&mut self) -> Vec<PolicyVersion> {
+        std::mem::take(&mut self.versions)
+    }
+
+    pub(crate) fn keep_versions(&mut self, versions: Vec<PolicyVersion>) {
+        self.versions = versions;
+    }
+
+    /// What the next commit has to write of freezes.
+    pub(crate) fn take_freezes(&mut self) -> Option<Vec<PolicyFreeze>> {
+        self.breakers.take_changed()
+    }
+
+    /// The commit with the freezes failed.
+    pub(crate) fn keep_freezes(&mut self) {
+        self.breakers.keep_changed();
+    }
+
+    /// The transaction has ended and left memory.
+    pub(crate) fn forget(&mut self, id: TransactionId) {
+        self.breakers.forget(id);
+        self.due.forget(id);
+        self.said.retain(|(of, _), _| *of != id);
+    }
+
+    /// Queues a run about something that happened to the transaction of that account.
+    pub(crate) fn put(
+        &mut self,
+        account: &AccountName,
+        transaction: TransactionId,
+        policy: &PolicyName,
+        happening: Happening,
+    ) {
+        if self.compared.contains(account) {
+            self.queue(transaction, policy.clone(), happening);
+        } else {
+            let early = self.early.entry(account.clone()).or_default();
+            early.put(transaction, policy.clone(), happening);
+        }
+    }
+
+    /// Queues a run about the newest price; two are one.
+    fn tick(&mut self, account: &AccountName, transaction: TransactionId, policy: &PolicyName) {
+        let ticks = if self.compared.contains(account) {
+            &mut self.ticks
+        } else {
+            &mut self.early.entry(account.clone()).or_default().ticks
+        };
+        ticks.insert((transaction, policy.clone()));
+    }
+
+    fn is_compared(&self, account: &AccountName) -> bool {
+        self.compared.contains(account)
+    }
+
+    /// The account was compared with the broker: what waited for that is asked now.
+    pub(crate) fn compared(&mut self, account: &AccountName) {
+        self.compared.insert(account.clone());
+        let Some(mut early) = self.early.remove(account) else { return };
+        self.ticks.append(&mut early.ticks);
+        for (transaction, policy, happening) in early.happenings() {
+            self.queue(transaction, policy, happening);
+        }
+    }
+
+    fn queue(&mut self, transaction: TransactionId, policy: PolicyName, happening: Happening) {
+        let rank = match &happening {
+            Happening::Notice(NoticeKind::Rejected { .. }) => Rank::Reject,
+            Happening::Notice(
+                NoticeKind::EntryFilled { .. } | NoticeKind::ExitFilled { .. } | NoticeKind::Opened,
+            ) => Rank::Fill,
+            Happening::Notice(NoticeKind::Closed) => Rank::Close,
+            Happening::Timer(_) | Happening::Session(_) => Rank::Timer,
+            Happening::Notice(
+                NoticeKind::Armed
+                | NoticeKind::Acknowledged { .. }
+                | NoticeKind::EntryChanged
+                | NoticeKind::Outside { .. },
+            )
+            | Happening::Start
+            | Happening::Bar(_) => Rank::Other,
+        };
+        self.next_number += 1;
+        self.waiting.insert((rank, self.next_number, transaction, policy), happening);
+    }
+
+    /// The next run: events by rank, then prices.
+    fn next(&mut self) -> Option<(TransactionId, PolicyName, Option<Happening>)> {
+        if let Some(((_, _, transaction, policy), kind)) = self.waiting.pop_first() {
+            return Some((transaction, policy, Some(kind)));
+        }
+        let (transaction, policy) = self.ticks.pop_first()?;
+        Some((transaction, policy, None))
+    }
+}

@@ -1,0 +1,336 @@
+//! Which version of a policy decides: reloads, versions that are sent back, and people who clear
+//! that.
+//!
+//! Apart because a version is swapped between two runs and never within one, and because what was
+//! refused or sent back leaves another version deciding (I11).
+
+use std::sync::Arc;
+
+use bracketd_core::apply::Transition;
+use bracketd_core::fact::{Fact, FactKind};
+use bracketd_core::ids::{AccountName, PolicyName, Symbol, TransactionId};
+use bracketd_core::intent::{Outcome, Source, Verdict};
+use bracketd_core::refusal::Refusal;
+use bracketd_core::time::Timestamp;
+use bracketd_core::transaction::Transaction;
+use bracketd_policy::{BuildReport, OnError, Policy, PolicySet};
+use bracketd_store::{PolicyFreeze, PolicyVersion};
+
+use super::breakers::Trip;
+use super::outcome::source;
+use crate::engine::Engine;
+use crate::input::Thaw;
+
+impl Engine {
+    /// The policy files were built anew: good versions decide from the next run on (I11).
+    pub(crate) fn policies_changed(
+        &mut self,
+        report: BuildReport,
+        now: Timestamp,
+        out: &mut Transition,
+    ) {
+        let set = self.admitted(&report.set, now, out);
+        for change in &report.changed {
+            let taken = set.policy(&change.name).filter(|taken| taken.digest() == change.after);
+            let Some(policy) = taken else { continue };
+            if let Some(before) = self.policies.shared(&change.name) {
+                let (name, digest) = (change.name.clone(), before.digest());
+                if self.runs.breakers.of_version(&name, digest).is_none() {
+                    self.runs.before.insert(name, Arc::clone(before));
+                }
+            }
+            self.runs.breakers.another_version(&change.name);
+            self.runs.due.another_version(&change.name);
+            let before = change.before.as_deref().map_or("none", short);
+            let source = Source::Policy { name: change.name.clone(), digest: change.after.clone() };
+            let mut fact = Fact::new(now, FactKind::PolicyLoaded, source);
+            fact.code = change.name.to_string().into();
+            fact.text = format!("{}: {before} -> {}", change.name, short(&change.after));
+            out.facts.push(fact);
+            self.runs.versions.push(PolicyVersion {
+                name: change.name.clone(),
+                digest: change.after.clone(),
+                source: policy.bundle(),
+                loaded_at: now,
+                active: true,
+            });
+        }
+        for refused in &report.refused {
+            let mut fact = Self::host_fact(now, FactKind::PolicyRefused, String::new());
+            fact.code = refused.name.to_string().into();
+            fact.text = refused
+                .diagnostics
+                .first()
+                .map_or_else(String::new, bracketd_core::diagnostic::Diagnostic::one_line);
+            out.facts.push(fact);
+        }
+        let changed: Vec<PolicyName> = report.changed.into_iter().map(|c| c.name).collect();
+        self.policies = set;
+        if !changed.is_empty() {
+            self.decide_anew(now);
+        }
+    }
+
+    /// What has just come to decide does so at once, not only at the next price.
+    fn decide_anew(&mut self, now: Timestamp) {
+        let symbols: Vec<(AccountName, Symbol)> = self.by_symbol.keys().cloned().collect();
+        for (account, symbol) in &symbols {
+            self.wake_policies_of(account, symbol);
+            self.schedule_all(account, Some(symbol), now);
+        }
+    }
+
+    /// The set without the versions that were sent back: the ones that decide instead stand in
+    /// their place, also after a restart (I11).
+    fn admitted(&mut self, set: &PolicySet, now: Timestamp, out: &mut Transition) -> PolicySet {
+        let mut all = set.clone();
+        for policy in set.iter() {
+            let name = policy.name();
+            let freeze = self.runs.breakers.of_version(name, policy.digest());
+            let Some((freeze, back_to)) = freeze.and_then(|f| Some((f, f.back_to.as_ref()?)))
+            else {
+                self.runs.held_back.remove(name);
+                continue;
+            };
+            let running = self.policies.shared(name).filter(|p| p.digest() != policy.digest());
+            let instead = match running {
+                Some(running) => Some(Arc::clone(running)),
+                None => self.from_ledger(name, |version| version.digest == *back_to),
+            };
+            let Some(instead) = instead else { continue };
+            let mut fact = Self::host_fact(now, FactKind::PolicyRefused, String::new());
+            fact.code = name.to_string().into();
+            fact.text = format!(
+                "version {} of {name} was sent back before ({}); {} goes on; correct the file, or \
+                 run: bracketd policy thaw {name}",
+                short(policy.digest()),
+                freeze.why,
+                short(instead.digest())
+            );
+            let offered = set.shared(name).map(Arc::clone);
+            all = all.with(instead);
+            let Some(offered) = offered else { continue };
+            let known = self.runs.held_back.insert(name.clone(), offered);
+            if known.is_none_or(|known| known.digest() != policy.digest()) {
+                out.facts.push(fact);
+            }
+        }
+        all
+    }
+
+    /// At the start: what was sent back does not come back by itself.
+    pub(crate) fn hold_back_at_start(&mut self, now: Timestamp, out: &mut Transition) {
+        let offered = std::mem::take(&mut self.policies);
+        self.policies = self.admitted(&offered, now, out);
+    }
+
+    /// The newest version of the policy in the ledger that fits and still builds.
+    fn from_ledger(
+        &self,
+        name: &PolicyName,
+        fits: impl Fn(&PolicyVersion) -> bool,
+    ) -> Option<Arc<Policy>> {
+        // A row that cannot be read is no version to go back to.
+        let versions = self.ledger.policy_versions(name).unwrap_or_default();
+        versions.iter().filter(|version| fits(version)).find_map(|version| {
+            let set = PolicySet::restore([version.source.as_str()]).set;
+            set.shared(name).filter(|policy| policy.digest() == version.digest).map(Arc::clone)
+        })
+    }
+
+    /// The version that decided before this one and was good.
+    fn version_before(&self, policy: &Policy) -> Option<Arc<Policy>> {
+        let name = policy.name();
+        let is_good = |digest: &str| {
+            digest != policy.digest() && self.runs.breakers.of_version(name, digest).is_none()
+        };
+        let known = self.runs.before.get(name).filter(|before| is_good(before.digest()));
+        known.cloned().or_else(|| self.from_ledger(name, |version| is_good(&version.digest)))
+    }
+
+    /// Does what a breaker asks for. Stops stay in every case.
+    pub(super) fn trip(
+        &mut self,
+        policy: &Policy,
+        tx: Option<&Transaction>,
+        (trip, failure): (Trip, &str),
+        now: Timestamp,
+        out: &mut Transition,
+    ) {
+        let freeze = |transaction, why: &str| PolicyFreeze {
+            policy: policy.name().clone(),
+            digest: policy.digest().to_owned(),
+            transaction,
+            why: format!("{why}, last with {failure}"),
+            since: now,
+            back_to: None,
+            acted: policy.on_error() == OnError::Keep,
+        };
+        match trip {
+            Trip::None => {}
+            Trip::Transaction(why) => {
+                self.frozen(policy, freeze(tx.map(|tx| tx.id), &why), tx, now, out);
+            }
+            Trip::Version(why) => self.frozen(policy, freeze(None, &why), None, now, out),
+            Trip::Back(why) => match self.version_before(policy) {
+                None => self.frozen(policy, freeze(None, &why), None, now, out),
+                Some(before) => {
+                    let back_to = Some(before.digest().to_owned());
+                    let freeze = PolicyFreeze { back_to, ..freeze(None, &why) };
+                    self.go_back(policy, before, freeze, now, out);
+                }
+            },
+        }
+    }
+
+    fn frozen(
+        &mut self,
+        policy: &Policy,
+        freeze: PolicyFreeze,
+        tx: Option<&Transaction>,
+        now: Timestamp,
+        out: &mut Transition,
+    ) {
+        let (name, digest) = (policy.name(), short(policy.digest()));
+        let (code, of) = match tx {
+            Some(tx) => ("TRANSACTION", format!("transaction {}", tx.id)),
+            None => ("VERSION", "every transaction".to_owned()),
+        };
+        let then = match policy.on_error() {
+            OnError::Keep => "stops stay as they are",
+            OnError::Tighten(_) => "its stops are tightened as POLICY says",
+            OnError::Close => "its positions are closed as POLICY says",
+        };
+        let text = format!("{name} {digest} is frozen for {of}: {}; {then}", freeze.why);
+        let mut fact = match tx {
+            Some(tx) => Fact::about(tx, now, FactKind::PolicyFrozen, source(policy)),
+            None => Fact::new(now, FactKind::PolicyFrozen, source(policy)),
+        };
+        (fact.code, fact.text) = (code.into(), text);
+        let concerned = match tx {
+            Some(tx) => vec![tx.id],
+            None => self.assigned(name),
+        };
+        if self.runs.breakers.freeze(freeze) {
+            out.facts.push(fact);
+            if policy.on_error() != OnError::Keep {
+                self.runs.due.put(name, concerned, now);
+            }
+        }
+    }
+
+    fn go_back(
+        &mut self,
+        policy: &Policy,
+        before: Arc<Policy>,
+        freeze: PolicyFreeze,
+        now: Timestamp,
+        out: &mut Transition,
+    ) {
+        let name = policy.name().clone();
+        let text = format!(
+            "{name} goes back from {} to {}: {}; correct the file, or run: bracketd policy thaw \
+             {name}",
+            short(policy.digest()),
+            short(before.digest()),
+            freeze.why
+        );
+        if !self.runs.breakers.freeze(freeze) {
+            return;
+        }
+        let mut fact = Fact::new(now, FactKind::PolicyFrozen, source(policy));
+        (fact.code, fact.text) = ("SENT_BACK".into(), text);
+        out.facts.push(fact);
+        if let Some(bad) = self.policies.shared(&name) {
+            self.runs.held_back.insert(name.clone(), Arc::clone(bad));
+        }
+        self.runs.breakers.another_version(&name);
+        self.runs.due.another_version(&name);
+        self.decides_from_now_on(&before, now);
+        self.policies = self.policies.with(before);
+        self.decide_anew(now);
+    }
+
+    /// The next commit makes it the active version, so that a restart begins with it.
+    fn decides_from_now_on(&mut self, policy: &Policy, now: Timestamp) {
+        self.runs.versions.push(PolicyVersion {
+            name: policy.name().clone(),
+            digest: policy.digest().to_owned(),
+            source: policy.bundle(),
+            loaded_at: now,
+            active: true,
+        });
+    }
+
+    /// A person has a policy asked again: about one transaction, or at all; then a version that was
+    /// sent back and still stands in the directory decides again.
+    pub(crate) fn thaw(&mut self, thaw: &Thaw, now: Timestamp, out: &mut Transition) -> Verdict {
+        let name = &thaw.policy;
+        let verdict =
+            |outcome, message| Verdict { outcome, message, transaction: None, version: 0 };
+        if self.policies.policy(name).is_none() {
+            let message =
+                format!("there is no policy {name}; `bracketd policy list` shows those there are");
+            return verdict(Outcome::Refused(Refusal::UnknownPolicy), message);
+        }
+        let count = self.runs.breakers.thaw(name, thaw.transaction);
+        if count == 0 {
+            return verdict(Outcome::Unchanged, format!("nothing of {name} is frozen"));
+        }
+        self.runs.due.another_version(name);
+        let of = thaw
+            .transaction
+            .map_or("every transaction".to_owned(), |id| format!("transaction {id}"));
+        let mut text = format!("{name} is asked again about {of}");
+        if let Some(offered) =
+            self.runs.held_back.remove(name).filter(|_| thaw.transaction.is_none())
+        {
+            text = format!("{text}; version {} decides", short(offered.digest()));
+            self.decides_from_now_on(&offered, now);
+            self.policies = self.policies.with(offered);
+        }
+        let tx = thaw.transaction.and_then(|id| self.book.transactions.get(&id));
+        let by = Source::Manual(thaw.by.clone());
+        let mut fact = match tx {
+            Some(tx) => Fact::about(tx, now, FactKind::PolicyThawed, by),
+            None => Fact::new(now, FactKind::PolicyThawed, by),
+        };
+        fact.code = name.to_string().into();
+        fact.text =
+            if thaw.why.is_empty() { text.clone() } else { format!("{text}: {}", thaw.why) };
+        out.facts.push(fact);
+        self.decide_anew(now);
+        verdict(Outcome::Stored, text)
+    }
+
+    /// Live transactions that the policy looks after.
+    pub(super) fn assigned(&self, policy: &PolicyName) -> Vec<TransactionId> {
+        let all = self.book.transactions.values();
+        let own = all.filter(|tx| !tx.status.is_ended() && tx.policies.contains(policy));
+        own.map(|tx| tx.id).collect()
+    }
+
+    /// What is frozen of policies, versions that were sent back among it.
+    pub fn freezes(&self) -> &[PolicyFreeze] {
+        self.runs.breakers.frozen()
+    }
+
+    /// The freeze of the version of that policy that decides now; where another one decides
+    /// instead, of the newest version in the directory.
+    pub fn freeze_of(&self, policy: &PolicyName) -> Option<&PolicyFreeze> {
+        let offered = self.runs.held_back.get(policy);
+        let shown = offered.map(|offered| &**offered).or_else(|| self.policies.policy(policy))?;
+        self.runs.breakers.of_version(policy, shown.digest())
+    }
+
+    /// Whether the version of that policy that decides now is frozen for every transaction.
+    pub fn is_frozen(&self, policy: &PolicyName) -> bool {
+        let Some(known) = self.policies.policy(policy) else { return false };
+        self.runs.breakers.of_version(policy, known.digest()).is_some()
+    }
+}
+
+/// The first characters of a content hash: enough to tell versions apart.
+fn short(digest: &str) -> &str {
+    digest.get(..8).unwrap_or(digest)
+}
