@@ -52,6 +52,7 @@ pub fn plan(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Transi
             host_close(tx, "no_stop_in_time", "its stop did not rest in time", now, out);
         });
     }
+    crate::follow::enforce_limit(book, id, now, out);
     let is_blocked = way::is_blocked(book, id, now, out);
     let Some(tx) = book.transactions.get(&id).cloned() else { return };
     let Some(account) = book.accounts.get(&tx.account) else { return };

@@ -320,6 +320,7 @@ pub(crate) fn transaction(
         opened_at: None,
         closed_at: None,
         close_reason: None,
+        standing: Default::default(),
     }
 }
 
