@@ -187,11 +187,11 @@ pub(super) fn travel(subject: &Subject, path: &Path, direction: Direction) -> Jo
         put("stop", Dynamic::from_decimal(mirrored(stop, direction)));
     }
     let made = fixture::world(subject.clone(), &wish).map_err(|error| message(&error));
-    let ended = made.and_then(|world| {
+    let ended = made.map(|world| {
         let ended = path.moves.iter().try_for_each(|step| take(&world, *step, direction));
         let world = world.lock();
         let desired = (world.tx.desired.stop, world.tx.desired.target);
-        Ok((ended.err(), world.operations, desired))
+        (ended.err(), world.operations, desired)
     });
     let (error, operations, desired) = match ended {
         Ok(ended) => ended,

@@ -6,23 +6,21 @@
 use std::sync::Arc;
 
 use bracketd_core::Decimal;
-use bracketd_core::book::{Account, Book};
-use bracketd_core::broker::{Balance, Bar, Quote};
+use bracketd_core::book::Account;
+use bracketd_core::broker::{Bar, Quote};
 use bracketd_core::check::{Context, check, is_tighter, propose};
-use bracketd_core::control::Baseline;
 use bracketd_core::ids::SliceNo;
 use bracketd_core::instrument::Instrument;
 use bracketd_core::intent::{Intent, Request};
 use bracketd_core::money::{Price, Quantity};
 use bracketd_core::order::{Direction, Leg};
 use bracketd_core::time::Timestamp;
-use bracketd_core::transaction::{EntryKind, Slice, Transaction, TransactionStatus};
+use bracketd_core::transaction::{Slice, Transaction, TransactionStatus};
 
 use crate::bars::History;
-use crate::event::{Event, EventKind, FillInfo, Outside};
+use crate::event::{Event, EventKind, FillInfo};
 use crate::params::Params;
 use crate::policy::Policy;
-use crate::portfolio::AccountRun;
 use crate::run::{Ran, Run, RunOutcome, Unbounded};
 use crate::verbs::Verbs;
 
@@ -92,40 +90,8 @@ impl World {
         self.ended(event.kind(), with, ran)
     }
 
-    /// The account's equity is another: policies that look after the account are asked.
-    pub(super) fn funded(&mut self, equity: Decimal) -> Result<(), String> {
-        self.fund(equity);
-        if !self.policy.handles(EventKind::Portfolio) {
-            return Ok(());
-        }
-        let policy = Arc::clone(&self.policy);
-        let book = self.book(equity);
-        let Some(account) = book.accounts.get(&self.account.name) else { return Ok(()) };
-        let ran = policy.run_account(&AccountRun {
-            account,
-            book: &book,
-            params: &self.params,
-            state: &self.state,
-            now: self.now,
-            allowed: &self.allowed,
-            budget: &Unbounded,
-        });
-        self.ended(EventKind::Portfolio, equity.normalize().to_string(), ran)
-    }
-
-    /// The account's equity from now on, and what losses are measured from.
-    pub(super) fn fund(&mut self, equity: Decimal) {
-        self.equity = Some(equity);
-        let before = self.account.control.baseline;
-        self.account.control.baseline = Some(Baseline {
-            day: self.now.0 / 86_400_000_000,
-            day_equity: before.map_or(equity, |before| before.day_equity),
-            peak_equity: before.map_or(equity, |before| before.peak_equity.max(equity)),
-        });
-    }
-
     /// Notes how a run ended, and does what it asked for.
-    fn ended(&mut self, kind: EventKind, with: String, ran: Ran) -> Result<(), String> {
+    pub(super) fn ended(&mut self, kind: EventKind, with: String, ran: Ran) -> Result<(), String> {
         self.operations = self.operations.max(ran.operations);
         let alerts: Vec<String> =
             ran.alerts.into_iter().map(|(level, text)| format!("{level}: {text}")).collect();
@@ -168,23 +134,6 @@ impl World {
             self.commit(&request)?;
         }
         Ok(())
-    }
-
-    /// The book with this account and transaction alone.
-    fn book(&self, equity: Decimal) -> Book {
-        let mut book = Book::new("test", 1);
-        let mut account = self.account.clone();
-        account.instruments.insert(self.tx.symbol.clone(), Arc::clone(&self.instrument));
-        account.balance = Some(Balance {
-            cash: equity,
-            equity,
-            buying_power: equity,
-            currency: self.instrument.currency.clone(),
-            account: None,
-        });
-        book.accounts.insert(account.name.clone(), account);
-        book.transactions.insert(self.tx.id, Arc::new(self.tx.clone()));
-        book
     }
 
     /// A price arrives: an exit that it touches fills, else the policy is asked.
@@ -269,68 +218,6 @@ impl World {
         if is_first { self.happen(Event::Open) } else { Ok(()) }
     }
 
-    /// What comes with an event, in a few characters.
-    fn with(&self, event: &Event<'_>) -> String {
-        let text = |price: Price| price.get().normalize().to_string();
-        match event {
-            Event::Tick | Event::Waiting => match &self.quote {
-                Some(Quote { bid: Some(bid), ask: Some(ask), .. }) if bid == ask => text(*bid),
-                Some(Quote { bid: Some(bid), ask: Some(ask), .. }) => {
-                    format!("{}/{}", text(*bid), text(*ask))
-                }
-                _ => "without a price".to_owned(),
-            },
-            Event::Fill(fill) | Event::ExitFill(fill) => {
-                format!("{} at {}", fill.quantity.get().normalize(), text(fill.price))
-            }
-            Event::Timer(name) => (*name).to_owned(),
-            Event::Ack { verb } => (*verb).to_owned(),
-            Event::Reject { verb, code, .. } => format!("{verb} {code}"),
-            Event::Bar(bar) => text(bar.close),
-            Event::Session(phase) => phase.as_str().to_owned(),
-            Event::External(change) => format!("{} {}", change.leg.as_str(), change.what),
-            // The rest come with nothing.
-            _ => String::new(),
-        }
-    }
-
-    /// How things stand, by name.
-    pub(super) fn state(&self) -> Vec<(&'static str, String)> {
-        let tx = &self.tx;
-        let price = |price: Option<Price>| match price {
-            Some(price) => price.get().normalize().to_string(),
-            None => "none".to_owned(),
-        };
-        let quote = |pick: fn(&Quote) -> Option<Price>| price(self.quote.as_ref().and_then(pick));
-        let mut all = vec![
-            (
-                "clock",
-                format!("{} s", Decimal::new(self.now.ms_since(START) as i64, 3).normalize()),
-            ),
-            ("status", tx.status.as_str().to_owned()),
-            ("direction", tx.direction.as_str().to_owned()),
-            ("held", tx.held().get().normalize().to_string()),
-            ("entry", price(tx.entry_price().or(Some(tx.entry.reference)))),
-            ("stop", price(tx.desired.stop)),
-            ("target", price(tx.desired.target)),
-            ("bid", quote(|q| q.bid)),
-            ("ask", quote(|q| q.ask)),
-            ("peak", price(self.peak)),
-            ("trough", price(self.trough)),
-        ];
-        if let Some(reason) = &tx.close_reason {
-            all.push(("closed by", reason.clone()));
-        }
-        if !self.state.is_empty() {
-            all.push(("this", self.state.clone()));
-        }
-        let set: Vec<String> = self.params.iter().map(|(_, k, v)| format!("{k} = {v}")).collect();
-        if !set.is_empty() {
-            all.push(("params", set.join(", ")));
-        }
-        all
-    }
-
     fn touched(&self, exit: Price) -> Option<(Leg, Price)> {
         let reached = |price: Price, leg: Leg| match leg {
             Leg::Stop => !is_tighter(self.tx.direction, exit, price),
@@ -406,27 +293,6 @@ impl World {
         self.tx.close_reason = Some(reason.to_owned());
         self.happen(Event::ExitFill(FillInfo { price, quantity, at: self.now, leg }))?;
         self.happen(Event::Close)
-    }
-
-    /// Somebody else changed an exit at the broker: moved it there, or took it away.
-    pub(super) fn changed(&mut self, leg: Leg, to: Option<Price>) -> Result<(), String> {
-        let before = self.tx.desired.leg(leg);
-        match leg {
-            Leg::Stop => self.tx.desired.stop = to,
-            Leg::Target => self.tx.desired.target = to,
-        }
-        let what = if to.is_some() { "moved" } else { "canceled" };
-        self.happen(Event::External(Outside { leg, what, before, after: to }))
-    }
-
-    /// Somebody else changed the entry's price at the broker.
-    pub(super) fn entry_moved(&mut self, to: Price) -> Result<(), String> {
-        if self.tx.status != TransactionStatus::Waiting {
-            return Err(format!("the entry does not wait: it is {}", self.tx.status.as_str()));
-        }
-        self.tx.entry.kind = EntryKind::Limit(to);
-        self.tx.entry.reference = to;
-        self.happen(Event::EntryChange)
     }
 
     /// Adds a complete bar; the clock goes to its end.
