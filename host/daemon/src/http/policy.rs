@@ -70,6 +70,6 @@ pub(super) async fn params(
             let problem = Problem::new(StatusCode::NOT_FOUND, "UNKNOWN_POLICY", detail);
             Err(problem.hint("`bracketd policy list` lists the policies"))
         }
-        _ => Err(mismatch()),
+        other => Err(mismatch(&other)),
     }
 }
