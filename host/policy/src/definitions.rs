@@ -67,19 +67,13 @@ fn moment(handler: &str) -> &'static str {
             "The broker, or the gate at commit, said no to what the script had asked for."
         }
         "on_close" => "The transaction has ended.",
-        "on_entry_change" => {
-            "Somebody else changed the entry at the broker: its price or quantity."
-        }
-        "on_external" => "Somebody else changed an exit at the broker.",
-        "on_session" => {
-            "The instrument's session opened (`open`), ended (`close`) or was halted \
-                         (`halt`)."
-        }
+        "on_entry_change" => "Somebody else changed the entry's price or quantity at the broker.",
+        "on_external" => "Somebody else moved, resized or canceled an exit at the broker.",
+        "on_session" => "The instrument's session: `open`, `close`, or `halt` before its end.",
         "on_portfolio" => {
-            "The account's money or what it holds changed. It may change each of the \
-                           account's transactions: `for t in pf.open_transactions()`."
+            "The account's money or what it holds changed; for portfolio_policies of the account."
         }
-        "on_reload" => "A new version takes over a transaction: it may change `this` only.",
+        "on_reload" => "What an older version kept is to be moved; it may change `this` only.",
         _ => "",
     }
 }

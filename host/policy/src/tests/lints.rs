@@ -267,9 +267,19 @@ fn the_header_is_required_and_checked() {
             "P006:name: the name must be the file's",
         ),
         (
-            "const POLICY = #{ version: \"1\", api: 1, on_error: \"hope\" };\n \
+            "const POLICY = #{ version: \"1\", api: 1, on_error: \"panic\" };\n \
              fn on_tick(t, m, p) {}",
             "P006:on_error: on_error is \"keep\", \"tighten\" or \"close\"",
+        ),
+        (
+            "const POLICY = #{ version: \"1\", api: 1, on_error: \"tighten\" };\n \
+             fn on_tick(t, m, p) {}",
+            "P006:on_error: on_error: \"tighten\" needs tighten_pct",
+        ),
+        (
+            "const POLICY = #{ version: \"1\", api: 1, tighten_pct: 2.0 };\n \
+             fn on_tick(t, m, p) {}",
+            "P006:tighten_pct: tighten_pct goes with",
         ),
         (
             "const POLICY = #{ version: \"1\", api: 1, remove: [] }; fn on_tick(t, m, p) {}",

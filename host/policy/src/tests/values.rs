@@ -90,13 +90,13 @@ fn i11_values_are_taken_as_one_set_or_not_at_all() {
         (&["* far=4", "* near=0.6"], "is on no step of 0.25 from 0.5"),
         (&["* far=4", "* naer=1"], "did you mean near?"),
         (&["* far=4", "* near=x"], "is no decimal"),
-        (&["* far=1"], "near 1 is not below far 1"),
+        (&["* far=1"], "near 1.0 is not below far 1"),
         // Each fits alone; together for that symbol of that account they do not.
         (
             &["account:a far=3", "symbol:S near=4", "symbol:S far=5", "tx:3 far=4"],
             "near 4 is not below",
         ),
-        (&["symbol:S near=2"], "near 2 is not below far 2"),
+        (&["symbol:S near=2"], "near 2 is not below far 2.0"),
     ];
     for (lines, expected) in rows {
         let report = PolicySet::build(&sources(SCRIPT, lines), Some(&good));
