@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::apply::{NoticeKind, Transition, host_close};
 use crate::book::Book;
 use crate::broker::Fault;
-use crate::check::{Context, check, fresh_quote, is_tighter};
+use crate::check::{Context, check, fresh_quote};
 use crate::control::permits;
 use crate::decide::accept;
 use crate::fact::FactKind;
@@ -18,7 +18,7 @@ use crate::ids::TransactionId;
 use crate::intent::{Intent, Outcome, Request, Source, Verdict};
 use crate::money::Price;
 use crate::refusal::Refusal;
-use crate::standing::{Stands, TimeLimit, Trail};
+use crate::standing::{Stands, TimeLimit};
 use crate::time::Timestamp;
 use crate::transaction::{Transaction, TransactionStatus};
 
@@ -68,7 +68,8 @@ fn look(book: &Book, id: TransactionId, now: Timestamp) -> Option<Look> {
     let price = quote.exit_price(tx.direction).filter(|_| Some(quote.at) >= tx.opened_at)?;
     let best = trail.better(tx.direction, price);
     let stop = trail.stop_at(best, tx.direction, instrument);
-    Some(Look { price, best, stop: stop.filter(|stop| is_worth_it(tx, trail, *stop)) })
+    let is_move = |to: &Price| trail.is_worth_it(tx.direction, tx.desired.stop, *to);
+    Some(Look { price, best, stop: stop.filter(is_move) })
 }
 
 fn context<'a>(book: &'a Book, tx: &Transaction, now: Timestamp) -> Option<Context<'a>> {
@@ -79,13 +80,6 @@ fn context<'a>(book: &'a Book, tx: &Transaction, now: Timestamp) -> Option<Conte
         quote: account.quotes.get(&tx.symbol),
         now,
         book: Some(book),
-    })
-}
-
-fn is_worth_it(tx: &Transaction, trail: &Trail, stop: Price) -> bool {
-    tx.desired.stop.is_none_or(|now| {
-        let step = (stop.get() - now.get()).abs();
-        is_tighter(tx.direction, stop, now) && step >= trail.terms.step
     })
 }
 

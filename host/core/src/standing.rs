@@ -7,6 +7,7 @@
 
 use rust_decimal::Decimal;
 
+use crate::check::is_tighter;
 use crate::instrument::Instrument;
 use crate::intent::Source;
 use crate::money::{Price, SCALE_MAX};
@@ -99,6 +100,14 @@ impl Trail {
             Direction::Short => away,
         };
         instrument.snap_toward_market(best.offset(delta)?, Leg::Stop, direction)
+    }
+
+    /// Whether a move of the stop from where it is to there is one, and no smaller than a step.
+    pub fn is_worth_it(&self, direction: Direction, from: Option<Price>, to: Price) -> bool {
+        from.is_none_or(|from| {
+            let step = (to.get() - from.get()).abs();
+            is_tighter(direction, to, from) && step >= self.terms.step
+        })
     }
 }
 

@@ -146,12 +146,37 @@ impl World {
                 let exit = if self.tx.direction == Direction::Long { bid } else { ask };
                 self.peak = self.peak.max(Some(exit));
                 self.trough = Some(self.trough.map_or(exit, |trough| trough.min(exit)));
-                match self.touched(exit) {
-                    Some((leg, _)) => self.close(exit, leg.as_str(), Some(leg)),
-                    None => self.happen(Event::Tick),
+                if let Some((leg, _)) = self.touched(exit) {
+                    return self.close(exit, leg.as_str(), Some(leg));
                 }
+                if self.is_held_too_long() {
+                    return self.close(exit, "time_limit", None);
+                }
+                self.trailed(exit);
+                self.happen(Event::Tick)
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Whether the host closes it by itself now.
+    fn is_held_too_long(&self) -> bool {
+        let limit = self.tx.standing.time_limit.as_ref();
+        let ends_at = limit.and_then(|limit| Some(self.tx.opened_at?.plus_ms(limit.hold_ms)));
+        ends_at.is_some_and(|at| at <= self.now)
+    }
+
+    /// The host moves a stop that it trails.
+    fn trailed(&mut self, exit: Price) {
+        let direction = self.tx.direction;
+        let Some(trail) = &mut self.tx.standing.trail else { return };
+        let best = trail.better(direction, exit);
+        trail.best = Some(best);
+        let stop = trail.stop_at(best, direction, &self.instrument);
+        let is_move = |to: &Price| trail.is_worth_it(direction, self.tx.desired.stop, *to);
+        if let Some(stop) = stop.filter(is_move) {
+            self.tx.desired.stop = Some(stop);
+            self.tx.desired.version += 1;
         }
     }
 
