@@ -123,7 +123,7 @@ impl Engine {
             let running = self.policies.shared(name).filter(|p| p.digest() != policy.digest());
             let instead = match running {
                 Some(running) => Some(Arc::clone(running)),
-                None => self.from_ledger(name, |version| version.digest == *back_to),
+                None => self.version_in_ledger(name, |version| version.digest == *back_to),
             };
             let Some(instead) = instead else { continue };
             let mut fact = Self::host_fact(now, FactKind::PolicyRefused, String::new());
@@ -153,7 +153,7 @@ impl Engine {
     }
 
     /// The newest version of the policy in the ledger that fits and still builds.
-    fn from_ledger(
+    fn version_in_ledger(
         &self,
         name: &PolicyName,
         fits: impl Fn(&PolicyVersion) -> bool,
@@ -177,7 +177,9 @@ impl Engine {
         let runs = |version: &Arc<Policy>| params.is_none_or(|p| version.check_params(p).is_ok());
         let known = self.runs.before.get(name).filter(|before| is_good(before.digest()));
         let known = known.filter(|before| runs(before)).cloned();
-        known.or_else(|| self.from_ledger(name, |version| is_good(&version.digest)).filter(runs))
+        known.or_else(|| {
+            self.version_in_ledger(name, |version| is_good(&version.digest)).filter(runs)
+        })
     }
 
     /// Does what a breaker asks for. Stops stay in every case.
