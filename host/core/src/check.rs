@@ -43,7 +43,7 @@ pub(crate) type No = (Refusal, String);
 
 /// Whether the request may be done to the transaction now. Any intent but `Open`.
 pub fn check(tx: &Transaction, context: &Context<'_>, request: &Request) -> Verdict {
-    let permitted = allowed_to(tx, request)
+    let permitted = allowed_to(tx, context.account, request)
         .and_then(|()| symbol_locked(context.account, &tx.symbol, Some(tx), request, context.now));
     let outcome = permitted.and_then(|()| match &request.intent {
         Intent::Open(_) | Intent::Adopt(_) => {
@@ -131,9 +131,9 @@ pub fn propose(tx: &mut Transaction, request: &Request) {
     }
 }
 
-fn allowed_to(tx: &Transaction, request: &Request) -> Result<(), No> {
+fn allowed_to(tx: &Transaction, account: &Account, request: &Request) -> Result<(), No> {
     if let Source::Policy { name, .. } = &request.source {
-        if !tx.policies.contains(name) {
+        if !tx.policies.contains(name) && !account.rules.portfolio_policies.contains(name) {
             let why = format!("policy {name} is not assigned to transaction {}", tx.id);
             return Err((Refusal::NotOwner, why));
         }

@@ -131,6 +131,7 @@ fn router(app: App, admission: Arc<Admission>) -> Router {
         .route("/policies", get(read::policies))
         .route("/policies/reload", post(write::reload))
         .route("/policies/{name}/thaw", post(policy::thaw))
+        .route("/policies/{name}/params", get(policy::params))
         .route("/activity", get(records::activity))
         .route("/kill", post(control::kill))
         .route("/accounts", get(control::accounts))

@@ -22,7 +22,7 @@ use bracketd_core::protection::Exposed;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{Transaction, TransactionStatus};
 use bracketd_engine::Thaw;
-use bracketd_policy::BuildReport;
+use bracketd_policy::{BuildReport, Effective};
 use bracketd_store::PolicyFreeze;
 use crossbeam_channel::Sender;
 
@@ -162,6 +162,13 @@ pub enum Query {
     Prices,
     /// The policies.
     Policies,
+    /// The values that a policy decides with, about a transaction where one is named.
+    PolicyParams {
+        /// The policy.
+        policy: PolicyName,
+        /// The transaction.
+        transaction: Option<TransactionId>,
+    },
     /// Quantities by account and symbol.
     TradeSummary,
     /// The accounts.
@@ -185,6 +192,9 @@ pub enum Reply {
     Prices(Vec<(AccountName, Quote)>),
     /// The policies by name, and why their directory cannot be read where it cannot.
     Policies(Vec<PolicyState>, Option<String>),
+    /// The values with their origin and why newer ones were not taken; none where there is no such
+    /// policy or transaction.
+    PolicyParams(Option<ParamsSeen>),
     /// Quantities by account and symbol.
     TradeSummary(Vec<(AccountName, BTreeMap<Symbol, SymbolSummary>)>),
     /// The accounts by name.
@@ -446,6 +456,15 @@ pub struct PolicyState {
     pub frozen_for: Vec<PolicyFreeze>,
 }
 
+/// The values that a policy decides with.
+#[derive(Clone, Debug)]
+pub struct ParamsSeen {
+    /// Every parameter with its value, or why the values do not fit.
+    pub values: Result<Vec<Effective>, String>,
+    /// Why the values of `params.toml` were not taken; those before them go on.
+    pub refused: Vec<Diagnostic>,
+}
+
 /// What came of reading the policies again.
 #[derive(Clone, Debug)]
 pub struct Reloaded {
@@ -453,4 +472,6 @@ pub struct Reloaded {
     pub changed: Vec<(PolicyName, String)>,
     /// Why new content was refused; the versions before it go on.
     pub refused: Vec<Diagnostic>,
+    /// Values of parameters that are others from now on, a line each.
+    pub params: Vec<String>,
 }

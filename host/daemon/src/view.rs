@@ -19,13 +19,14 @@ use bracketd_core::broker::{Position, Quote};
 use bracketd_core::ids::{AccountName, Symbol};
 use bracketd_core::metrics::SymbolSummary;
 use bracketd_core::money::Price;
+use bracketd_policy::Effective;
 use bracketd_store::PolicyFreeze;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::clock::rfc3339;
 use crate::guards::rows;
-use crate::message::{Guarded, Holding, PolicyState, Reloaded};
+use crate::message::{Guarded, Holding, ParamsSeen, PolicyState, Reloaded};
 use crate::render;
 
 /// A decimal as the API writes it.
@@ -237,12 +238,37 @@ pub fn policies(states: &[PolicyState]) -> Vec<PolicyView> {
     states.iter().map(view).collect()
 }
 
+/// The values that a policy decides with.
+pub fn policy_params(seen: &ParamsSeen) -> Value {
+    let row = |one: &Effective| {
+        json!({
+            "name": one.spec.name,
+            "type": one.spec.kind.as_str(),
+            "value": one.value.to_string(),
+            "origin": one.from.to_string(),
+            "init": one.spec.init.to_string(),
+            "min": one.spec.min.as_ref().map(ToString::to_string),
+            "max": one.spec.max.as_ref().map(ToString::to_string),
+            "step": one.spec.step.as_ref().map(ToString::to_string),
+            "unit": one.spec.unit,
+            "doc": one.spec.doc,
+        })
+    };
+    json!({
+        "params": seen.values.iter().flatten().map(row).collect::<Vec<_>>(),
+        "problem": seen.values.as_ref().err(),
+        "diagnostics": seen.refused.iter().map(render::json).collect::<Vec<_>>(),
+        "rendered": (!seen.refused.is_empty()).then(|| render::texts(&seen.refused, false)),
+    })
+}
+
 /// What came of a reload.
 pub fn reloaded(reloaded: &Reloaded) -> Value {
     json!({
         "changed": reloaded.changed.iter()
             .map(|(name, digest)| json!({ "name": name.as_str(), "digest": digest }))
             .collect::<Vec<_>>(),
+        "params": reloaded.params,
         "diagnostics": reloaded.refused.iter().map(render::json).collect::<Vec<_>>(),
         "rendered": (!reloaded.refused.is_empty()).then(|| render::texts(&reloaded.refused, false)),
     })

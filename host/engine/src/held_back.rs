@@ -254,5 +254,8 @@ fn merged(older: BuildReport, mut newer: BuildReport) -> BuildReport {
             newer.refused.push(refused);
         }
     }
+    let mut params = older.params_changed;
+    params.append(&mut newer.params_changed);
+    newer.params_changed = params;
     newer
 }

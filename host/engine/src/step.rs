@@ -370,10 +370,11 @@ impl Engine {
             kv: self.remembered.iter().map(|(name, all)| (name.clone(), &**all)).collect(),
             policy_freezes: self.runs.take_freezes(),
             account_states: account_states.cloned().collect(),
-            policy_params: None,
+            policy_params: self.runs.take_values(),
         };
         let versions = batch.policy_versions.clone();
         let has_freezes = batch.policy_freezes.is_some();
+        let values = batch.policy_params.clone();
         match self.ledger.commit(&batch) {
             Ok(committed) => {
                 let first = committed.first_fact_seq;
@@ -387,6 +388,7 @@ impl Engine {
             }
             Err(error) => {
                 self.runs.keep_versions(versions);
+                self.runs.keep_values(values);
                 if has_freezes {
                     self.runs.keep_freezes();
                 }

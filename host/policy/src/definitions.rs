@@ -67,6 +67,13 @@ fn moment(handler: &str) -> &'static str {
             "The broker, or the gate at commit, said no to what the script had asked for."
         }
         "on_close" => "The transaction has ended.",
+        "on_entry_change" => "Somebody else changed the entry's price or quantity at the broker.",
+        "on_external" => "Somebody else moved, resized or canceled an exit at the broker.",
+        "on_session" => "The instrument's session: `open`, `close`, or `halt` before its end.",
+        "on_portfolio" => {
+            "The account's money or what it holds changed; for portfolio_policies of the account."
+        }
+        "on_reload" => "What an older version kept is to be moved; it may change `this` only.",
         _ => "",
     }
 }

@@ -43,7 +43,10 @@ pub use data::parse_duration_ms;
 pub use definitions::{Topic, definitions, topics};
 pub use event::{Event, EventKind, FillInfo, Outside, Phase};
 pub use failure::{Failure, FailureKind};
-pub use params::{ParamError, ParamKind, ParamSpec, ParamValue, Params};
+pub use params::{
+    About, Effective, ParamError, ParamKind, ParamSpec, ParamValue, Params, Scope, ValueFile,
+    Written,
+};
 pub use policy::Policy;
 pub use portfolio::AccountRun;
 pub use run::{Ran, Run, RunBudget, RunOutcome, Unbounded};

@@ -3,14 +3,19 @@
 //! Apart because three parties meet here. The declaration is a literal in the script and is read
 //! without executing anything; a value that does not fit it is never run with.
 
-use std::collections::BTreeMap;
+pub(crate) mod file;
+pub(crate) mod scope;
+
 use std::str::FromStr;
 use std::sync::Arc;
 
-use rhai::{Dynamic, ImmutableString};
+use rhai::{Dynamic, ImmutableString, Map};
 use rust_decimal::Decimal;
 
 use crate::data::{Span, duration_text, parse_duration_ms};
+
+pub use file::{ValueFile, Written};
+pub use scope::{About, Params, Scope};
 
 /// What a parameter holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +91,10 @@ impl ParamValue {
         }
     }
 
+    pub(crate) fn is_above_zero(&self) -> bool {
+        self.rank().is_some_and(|rank| rank > Decimal::ZERO)
+    }
+
     fn dynamic(&self) -> Dynamic {
         match self {
             Self::Decimal(value) => Dynamic::from_decimal(*value),
@@ -150,6 +159,21 @@ pub enum ParamError {
         /// The bound.
         max: ParamValue,
     },
+    /// Between two steps.
+    #[error("{name} = {value} is on no step of {step} from {from}")]
+    OffStep {
+        /// The parameter.
+        name: String,
+        /// What was given.
+        value: ParamValue,
+        /// The declared step.
+        step: ParamValue,
+        /// Where steps begin: the smallest value, else 0.
+        from: ParamValue,
+    },
+    /// The values do not go together, as the script's own `check_params` says.
+    #[error("check_params refuses: {0}")]
+    Together(String),
     /// None of the declared texts.
     #[error("{name} = \"{text}\" is none of {}", options.join(", "))]
     NotAnOption {
@@ -183,6 +207,10 @@ pub struct ParamSpec {
     pub options: Vec<String>,
     /// What it is for.
     pub doc: String,
+    /// Values lie on steps of this from the smallest value, else from 0.
+    pub step: Option<ParamValue>,
+    /// The unit, for people.
+    pub unit: String,
 }
 
 impl ParamSpec {
@@ -202,34 +230,21 @@ impl ParamSpec {
         {
             return Err(ParamError::Above { name, value, max: max.clone() });
         }
+        if let (Some(rank), Some(step)) = (value.rank(), &self.step) {
+            let from = self.min.as_ref();
+            let start = from.and_then(ParamValue::rank).unwrap_or_default();
+            let rest = step.rank().and_then(|step| rank.checked_sub(start)?.checked_rem(step));
+            if rest != Some(Decimal::ZERO) {
+                let from = from.cloned().unwrap_or(ParamValue::Int(0));
+                return Err(ParamError::OffStep { name, value, step: step.clone(), from });
+            }
+        }
         match value {
             ParamValue::Text(text) if !self.options.is_empty() && !self.options.contains(&text) => {
                 Err(ParamError::NotAnOption { name, text, options: self.options.clone() })
             }
             _ => Ok(()),
         }
-    }
-}
-
-/// What the configuration sets for a policy: texts by parameter name, read by the script's own
-/// declaration.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Params(BTreeMap<String, String>);
-
-impl Params {
-    /// Sets one. `text` is what a JSON or TOML file would say: `2.5`, `true`, `"5d"`.
-    pub fn set(&mut self, name: &str, text: &str) {
-        self.0.insert(name.to_owned(), text.to_owned());
-    }
-
-    /// Names and texts, in alphabetical order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, text)| (name.as_str(), text.as_str()))
-    }
-
-    /// Whether nothing is set.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 }
 
@@ -244,31 +259,26 @@ impl Values {
         Arc::new(Self(specs.iter().map(value).collect()))
     }
 
-    /// The script's values with what the configuration sets.
+    /// The script's values with what is set in those scopes.
     pub(crate) fn resolve(
-        defaults: &Arc<Self>,
+        defaults: &Self,
         specs: &[ParamSpec],
-        set: &Params,
-    ) -> Result<Arc<Self>, ParamError> {
-        if set.is_empty() {
-            return Ok(Arc::clone(defaults));
-        }
-        let mut values = Self::clone(defaults);
-        for (name, text) in set.iter() {
-            let Some(spec) = specs.iter().find(|spec| spec.name == name) else {
-                return Err(unknown(name, specs.iter().map(|spec| spec.name.as_str())));
-            };
-            let Some(value) = ParamValue::parse(spec.kind, text) else {
-                let (name, text) = (name.to_owned(), text.to_owned());
-                return Err(ParamError::NotA { name, text, kind: spec.kind });
-            };
-            spec.admit(&value)?;
+        (params, scopes): (&Params, &[Scope]),
+    ) -> Result<Self, ParamError> {
+        let mut values = defaults.clone();
+        for (_, name, text) in params.within(scopes) {
+            let value = read(specs, name, text)?;
             if let Some(slot) = values.0.iter_mut().find(|(slot, ..)| slot == name) {
                 slot.2 = value.dynamic();
                 slot.1 = value;
             }
         }
-        Ok(Arc::new(values))
+        Ok(values)
+    }
+
+    /// As `check_params` is given them.
+    pub(crate) fn map(&self) -> Map {
+        self.0.iter().map(|(name, _, value)| (name.as_str().into(), value.clone())).collect()
     }
 
     /// The value a script reads, or what to say about the unknown name.
@@ -283,6 +293,51 @@ impl Values {
     pub(crate) fn texts(&self) -> impl Iterator<Item = (&str, String)> {
         self.0.iter().map(|(name, value, _)| (name.as_str(), value.to_string()))
     }
+}
+
+/// The text as a value of that parameter.
+pub(crate) fn read(specs: &[ParamSpec], name: &str, text: &str) -> Result<ParamValue, ParamError> {
+    let Some(spec) = specs.iter().find(|spec| spec.name == name) else {
+        return Err(unknown(name, specs.iter().map(|spec| spec.name.as_str())));
+    };
+    let Some(value) = ParamValue::parse(spec.kind, text) else {
+        let (name, text) = (name.to_owned(), text.to_owned());
+        return Err(ParamError::NotA { name, text, kind: spec.kind });
+    };
+    spec.admit(&value)?;
+    Ok(value)
+}
+
+/// A value that decides, and where it comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Effective {
+    /// What the script declares of it.
+    pub spec: ParamSpec,
+    /// The value.
+    pub value: ParamValue,
+    /// The scope that set it.
+    pub from: Scope,
+}
+
+/// Every parameter with the value that decides there.
+pub(crate) fn effective(
+    specs: &[ParamSpec],
+    (params, scopes): (&Params, &[Scope]),
+) -> Result<Vec<Effective>, ParamError> {
+    let own = |spec: &ParamSpec| Effective {
+        spec: spec.clone(),
+        value: spec.init.clone(),
+        from: Scope::Script,
+    };
+    let mut all: Vec<Effective> = specs.iter().map(own).collect();
+    for (scope, name, text) in params.within(scopes) {
+        let value = read(specs, name, text)?;
+        if let Some(slot) = all.iter_mut().find(|slot| slot.spec.name == name) {
+            slot.value = value;
+            slot.from = scope.clone();
+        }
+    }
+    Ok(all)
 }
 
 fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> ParamError {

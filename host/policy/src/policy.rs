@@ -3,16 +3,29 @@
 //! Apart because it outlives the set it was built in: a policy whose next version is broken goes
 //! on running with the engine and the libraries that it was compiled with (I11).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use bracketd_core::ids::PolicyName;
-use rhai::{AST, Engine};
+use rhai::{AST, CallFnOptions, Dynamic, Engine, Scope as Variables};
 
 use crate::build::schema::{Header, OnError, Timer};
 use crate::event::EventKind;
-use crate::params::{ParamError, ParamSpec, Params, Values};
+use crate::failure::outcome;
+use crate::params::{
+    About, Effective, ParamError, ParamSpec, ParamValue, Params, Scope, Values, effective, read,
+};
+use crate::run::RunOutcome;
 use crate::source::SourceFile;
+
+/// The function with which a script says whether values go together: `check_params(p)` gives a
+/// text, the reason why they do not, or nothing.
+pub(crate) const CHECK_PARAMS: &str = "check_params";
+/// Combinations of scopes that are remembered.
+const RESOLVED_MAX: usize = 4_096;
+
+/// What is set, and the values that follow from it in each combination of scopes.
+pub(crate) type Resolved = (Params, BTreeMap<Vec<Scope>, Arc<Values>>);
 
 /// A policy that can be run. Sharable between threads.
 pub struct Policy {
@@ -23,8 +36,10 @@ pub struct Policy {
     pub(crate) header: Header,
     pub(crate) handlers: BTreeSet<EventKind>,
     pub(crate) defaults: Arc<Values>,
-    /// The configured values as they were resolved last: they change with the configuration only.
-    pub(crate) resolved: Mutex<(Params, Arc<Values>)>,
+    /// Values as they were resolved, by the scopes that set something.
+    pub(crate) resolved: Mutex<Resolved>,
+    /// Whether it has `check_params`.
+    pub(crate) has_check: bool,
     pub(crate) engine: Arc<Engine>,
     pub(crate) ast: AST,
 }
@@ -80,28 +95,90 @@ impl Policy {
         &self.header.timers
     }
 
-    /// Whether the configured parameters fit.
+    /// Whether what is set fits, where nothing narrower than the configuration counts.
     ///
     /// # Errors
     /// The first that does not.
     pub fn check_params(&self, params: &Params) -> Result<(), ParamError> {
-        self.values(params).map(|_| ())
+        self.values(params, &About::ANY).map(|_| ())
+    }
+
+    /// Every parameter with the value that decides there and where it comes from.
+    ///
+    /// # Errors
+    /// The first value that does not fit.
+    pub fn effective(
+        &self,
+        params: &Params,
+        about: &About<'_>,
+    ) -> Result<Vec<Effective>, ParamError> {
+        effective(self.params(), (params, &params.concerning(about)))
+    }
+
+    /// Whether that text may be the parameter's value.
+    pub(crate) fn admit(&self, name: &str, text: &str) -> Result<ParamValue, ParamError> {
+        read(self.params(), name, text)
     }
 
     /// The values of a run.
-    pub(crate) fn values(&self, params: &Params) -> Result<Arc<Values>, ParamError> {
-        if params.is_empty() {
+    pub(crate) fn values(
+        &self,
+        params: &Params,
+        about: &About<'_>,
+    ) -> Result<Arc<Values>, ParamError> {
+        let scopes = params.concerning(about);
+        if scopes.is_empty() && !self.has_check {
             return Ok(Arc::clone(&self.defaults));
         }
         // A thread that finds it taken resolves for itself: a run never waits.
-        let Ok(mut resolved) = self.resolved.try_lock() else {
-            return Values::resolve(&self.defaults, self.params(), params);
-        };
-        if resolved.0 != *params {
-            let values = Values::resolve(&self.defaults, self.params(), params)?;
-            *resolved = (params.clone(), values);
+        let mut resolved = self.resolved.try_lock().ok();
+        if let Some((of, all)) = resolved.as_deref_mut() {
+            if of != params {
+                (*of, *all) = (params.clone(), BTreeMap::new());
+            }
+            if let Some(values) = all.get(&scopes) {
+                return Ok(Arc::clone(values));
+            }
         }
-        Ok(Arc::clone(&resolved.1))
+        let values = Values::resolve(&self.defaults, self.params(), (params, &scopes))?;
+        self.go_together(&values)?;
+        let values = Arc::new(values);
+        if let Some((_, all)) = resolved.as_deref_mut() {
+            if all.len() >= RESOLVED_MAX {
+                all.clear();
+            }
+            all.insert(scopes, Arc::clone(&values));
+        }
+        Ok(values)
+    }
+
+    /// What the script's own `check_params` says.
+    fn go_together(&self, values: &Values) -> Result<(), ParamError> {
+        if !self.has_check {
+            return Ok(());
+        }
+        let options = CallFnOptions::new().eval_ast(false).rewind_scope(true);
+        let (mut scope, arguments) = (Variables::new(), (values.map(),));
+        let said = self.engine.call_fn_with_options::<Dynamic>(
+            options,
+            &mut scope,
+            &self.ast,
+            CHECK_PARAMS,
+            arguments,
+        );
+        let said = said.map_err(|error| match outcome(&error, self.path()) {
+            RunOutcome::Failed(failure) => ParamError::Together(failure.to_string()),
+            RunOutcome::Skipped(what) => ParamError::Together(what),
+            RunOutcome::Done => ParamError::Together(error.to_string()),
+        })?;
+        match said.as_immutable_string_ref().map(|text| text.to_string()) {
+            Ok(text) if text.is_empty() => Ok(()),
+            Ok(text) => Err(ParamError::Together(text)),
+            Err(_) if said.as_bool() == Ok(false) => {
+                Err(ParamError::Together("the values do not go together".to_owned()))
+            }
+            Err(_) => Ok(()),
+        }
     }
 
     /// Script and libraries in one text, from which

@@ -23,7 +23,7 @@ use crate::event::Event;
 use crate::failure::{Failure, FailureKind, outcome};
 use crate::frame::{self, Buffer, Frame};
 use crate::gate::merged;
-use crate::params::{Params, Values};
+use crate::params::{About, Params, Values};
 use crate::policy::Policy;
 use crate::state;
 use crate::verbs::Verbs;
@@ -137,7 +137,13 @@ impl Policy {
             let failure = Failure { kind, message, file, line: 0, column: 0 };
             Ran::nothing(RunOutcome::Failed(failure))
         };
-        let values = match self.values(run.params) {
+        let is_about_one = !matches!(run.event, Event::Portfolio(_));
+        let about = About {
+            account: Some(&run.account.name),
+            symbol: is_about_one.then_some(&run.transaction.symbol),
+            transaction: is_about_one.then_some(run.transaction.id),
+        };
+        let values = match self.values(run.params, &about) {
             Ok(values) => values,
             Err(error) => return fail(FailureKind::Params, error.to_string()),
         };

@@ -12,6 +12,8 @@ use bracketd_core::ids::PolicyName;
 use crate::build::{self, Libraries};
 use crate::engine;
 use crate::failure::{Failure, FailureKind};
+use crate::params::file::Taken;
+use crate::params::{self, Params, ValueFile};
 use crate::policy::Policy;
 use crate::run::{Ran, Run, RunOutcome};
 use crate::selftest;
@@ -19,7 +21,10 @@ use crate::source::{SourceFile, Sources};
 
 /// Policies by name. Immutable; cloning shares.
 #[derive(Clone, Debug, Default)]
-pub struct PolicySet(Arc<BTreeMap<PolicyName, Arc<Policy>>>);
+pub struct PolicySet {
+    policies: Arc<BTreeMap<PolicyName, Arc<Policy>>>,
+    taken: Arc<Taken>,
+}
 
 /// A policy whose running version is another than before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +62,10 @@ pub struct BuildReport {
     /// What is wrong with files that no policy needs, and what somebody should look at in policies
     /// that were taken.
     pub warnings: Vec<Diagnostic>,
+    /// What other values of parameters were taken, a line each.
+    pub params_changed: Vec<String>,
+    /// Why the values of `params.toml` were not taken; those before them go on, all of them.
+    pub params_refused: Vec<Diagnostic>,
 }
 
 impl PolicySet {
@@ -110,35 +119,60 @@ impl PolicySet {
                 continue;
             };
             let one = Self::build(&sources, None);
-            all.extend(one.set.0.iter().map(|(name, policy)| (name.clone(), Arc::clone(policy))));
+            all.extend(
+                one.set.policies.iter().map(|(name, policy)| (name.clone(), Arc::clone(policy))),
+            );
             report.changed.extend(one.changed);
             report.refused.extend(one.refused);
         }
-        report.set = Self(Arc::new(all));
+        report.set = Self { policies: Arc::new(all), ..Self::default() };
         report
     }
 
     /// The policy of that name.
     pub fn policy(&self, name: &PolicyName) -> Option<&Policy> {
-        self.0.get(name).map(|policy| &**policy)
+        self.policies.get(name).map(|policy| &**policy)
     }
 
     /// The set with this version of its policy.
     #[must_use]
     pub fn with(&self, policy: Arc<Policy>) -> Self {
-        let mut all = BTreeMap::clone(&self.0);
+        let mut all = BTreeMap::clone(&self.policies);
         all.insert(policy.name().clone(), policy);
-        Self(Arc::new(all))
+        Self { policies: Arc::new(all), taken: Arc::clone(&self.taken) }
     }
 
     /// The policy of that name, to be held beyond the set.
     pub fn shared(&self, name: &PolicyName) -> Option<&Arc<Policy>> {
-        self.0.get(name)
+        self.policies.get(name)
     }
 
     /// All of them in order of their names.
     pub fn iter(&self) -> impl Iterator<Item = &Policy> {
-        self.0.values().map(|policy| &**policy)
+        self.policies.values().map(|policy| &**policy)
+    }
+
+    /// What is set for the policy: by the configuration, and by the file that was taken last.
+    pub fn params(&self, name: &PolicyName) -> Option<&Params> {
+        self.taken.params.get(name)
+    }
+
+    /// The file of values that was taken last.
+    pub fn values(&self) -> Option<&ValueFile> {
+        self.taken.file.as_deref()
+    }
+
+    /// The set with a file of values that was good once; where it fits no more, without it.
+    #[must_use]
+    pub fn with_values(
+        self,
+        file: Option<Arc<ValueFile>>,
+        config: &BTreeMap<PolicyName, Params>,
+    ) -> Self {
+        let wanted = Taken::of(config, file.as_ref());
+        let fits = wanted.findings(&self.policies).is_empty();
+        let taken = if fits { wanted } else { Taken::of(config, None) };
+        Self { taken: Arc::new(taken), ..self }
     }
 
     /// Runs a policy's handler of the event.
@@ -178,7 +212,7 @@ fn assemble(
         report.refused.push(Refused { running: digest(&name), name, diagnostics });
     }
     let mut all = good;
-    for (name, policy) in previous.into_iter().flat_map(|set| set.0.iter()) {
+    for (name, policy) in previous.into_iter().flat_map(|set| set.policies.iter()) {
         if !sources.policies.iter().any(|file| file.name == name.as_str()) {
             report.removed.push(name.clone());
         }
@@ -191,8 +225,46 @@ fn assemble(
             report.warnings.push(crate::span::complain(test, "P009", (0, 0), message));
         }
     }
-    report.set = PolicySet(Arc::new(all));
+    let before = previous.map_or_else(Arc::default, |set| Arc::clone(&set.taken));
+    let is_gone = sources.values.is_none();
+    let file = sources.values.as_ref().or(before.file.as_ref());
+    if let Some(file) = file.filter(|_| is_gone) {
+        let message = "params.toml is gone; its last values go on until a file sets others";
+        report.warnings.push(crate::span::complain(&file.file, "P024", (0, 0), message));
+    }
+    let wanted = Taken::of(&sources.config, file);
+    report.params_refused = wanted.findings(&all);
+    let taken = match report.params_refused.is_empty() {
+        true => wanted,
+        // The configuration's own values are those of this process.
+        false => Taken::of(&sources.config, before.file.as_ref()),
+    };
+    unfit(&mut all, &taken, previous, &mut report);
+    report.params_changed = params::file::changes(&before, &taken);
+    report.set = PolicySet { policies: Arc::new(all), taken: Arc::new(taken) };
     report
+}
+
+/// A version that the values do not fit is not taken: the one before it decides with them.
+fn unfit(
+    all: &mut BTreeMap<PolicyName, Arc<Policy>>,
+    taken: &Taken,
+    previous: Option<&PolicySet>,
+    report: &mut BuildReport,
+) {
+    let names: Vec<PolicyName> = report.changed.iter().map(|change| change.name.clone()).collect();
+    for name in names {
+        let Some(Err(why)) = all.get(&name).map(|policy| taken.fits(policy)) else { continue };
+        let Some(policy) = all.remove(&name) else { continue };
+        let running = previous.and_then(|set| set.shared(&name));
+        all.extend(running.map(|running| (name.clone(), Arc::clone(running))));
+        report.changed.retain(|change| change.name != name);
+        let mut found = crate::span::complain(&policy.script, "P024", (0, 0), why);
+        found.help =
+            Some("correct params.toml, or [policy.NAME] params of the configuration".into());
+        let running = running.map(|running| running.digest().to_owned());
+        report.refused.push(Refused { name, diagnostics: vec![found], running });
+    }
 }
 
 fn unbundle(text: &str) -> Option<Sources> {
@@ -202,5 +274,5 @@ fn unbundle(text: &str) -> Option<Sources> {
         Some(SourceFile::new(field("name")?, field("path")?, field("text")?))
     };
     let libs = value.get("libs")?.as_array()?.iter().map(file).collect::<Option<Vec<_>>>()?;
-    Some(Sources { policies: vec![file(value.get("script")?)?], libs, tests: Vec::new() })
+    Some(Sources { policies: vec![file(value.get("script")?)?], libs, ..Sources::default() })
 }

@@ -12,6 +12,7 @@ macro_rules! scripts {
                 concat!("scripts/", $path),
                 include_str!(concat!("../../../scripts/", $path)),
             )),+],)+
+            ..Sources::default()
         }
     };
 }

@@ -3,7 +3,12 @@
 //! Apart because every later step works on this snapshot: no file is read twice, so that what was
 //! checked is what runs.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use bracketd_core::ids::PolicyName;
+
+use crate::params::{Params, ValueFile};
 
 /// One file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +53,10 @@ pub struct Sources {
     pub libs: Vec<SourceFile>,
     /// `NAME_test.rhai`; `name` is the policy's.
     pub tests: Vec<SourceFile>,
+    /// `params.toml`: values by scope.
+    pub values: Option<Arc<ValueFile>>,
+    /// What the configuration sets.
+    pub config: BTreeMap<PolicyName, Params>,
 }
 
 /// The content hash of a script and the libraries it links, in order of their names.

@@ -12,6 +12,7 @@ mod list;
 mod new;
 #[cfg(test)]
 mod page;
+mod params;
 mod test;
 mod thaw;
 
@@ -23,6 +24,7 @@ use super::Common;
 use super::client::Client;
 use super::exit::{Exit, Failure};
 use super::output::Out;
+use params::ParamsArgs;
 use thaw::ThawArgs;
 
 /// Verbs about policies.
@@ -52,6 +54,12 @@ pub enum PolicyVerb {
     /// Have the daemon read the directory again now
     #[command(after_help = "Example:\n  bracketd policy reload && echo taken")]
     Reload,
+    /// The values that a policy decides with, and where each comes from
+    #[command(after_help = "\
+Examples:
+  bracketd policy params trailing_stop
+  bracketd policy params trailing_stop --tx 42")]
+    Params(ParamsArgs),
     /// Ask a policy again that failed too often
     #[command(after_help = "\
 Examples:
@@ -99,6 +107,7 @@ pub fn run(verb: &PolicyVerb, common: &Common, out: &Out) -> Result<Exit, Failur
         PolicyVerb::Docs(args) => docs::run(args, out),
         PolicyVerb::Explain { code } => explain::run(code, out),
         PolicyVerb::Reload => list::reload(&Client::find(common)?, out),
+        PolicyVerb::Params(args) => params::run(args, &Client::find(common)?, out),
         PolicyVerb::Thaw(args) => thaw::run(args, &Client::find(common)?, out),
     }
 }

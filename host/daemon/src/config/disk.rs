@@ -94,7 +94,10 @@ fn plugin(
 }
 
 fn policies(file: &ConfigFile, config: &Config, out: &mut Vec<Complaint>) {
-    let used = file.account.iter().flat_map(|account| &account.policies);
+    let used = file
+        .account
+        .iter()
+        .flat_map(|account| account.policies.iter().chain(&account.portfolio_policies));
     let used: Vec<(&str, _)> = used.map(|name| (name.get().as_str(), name.span())).collect();
     let tuned = file.policy.iter().map(|(name, table)| (name.as_str(), table.span()));
     let named: Vec<_> = used.into_iter().chain(tuned).collect();
@@ -208,6 +211,7 @@ mod tests {
             ("ACCOUNTsecrets = { k = { file = 'short' } }\n", "C009", Error, "shorter than 6"),
             (&format!("ACCOUNTsha256 = '{other}'\n"), "C007", Error, &digest),
             ("ACCOUNTpolicies = ['trailing_stp']\n", "C008", Error, "`trailing_stop`?"),
+            ("ACCOUNTportfolio_policies = ['trailing_stp']\n", "C008", Error, "`trailing_stop`?"),
             ("ACCOUNTpolicies = ['trailing_stop_test']\n", "C008", Error, "no policy"),
             ("ACCOUNT[policy.nothing_alike]\n", "C008", Error, "there are: trailing_stop"),
             ("schema = 1\npolicies.dir = 'x'\n", "C008", Error, "cannot read"),

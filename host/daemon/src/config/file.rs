@@ -130,6 +130,9 @@ pub struct AccountTable {
     /// Policies of transactions that name none.
     #[serde(default)]
     pub policies: Vec<At<String>>,
+    /// Policies that look after the account as a whole, each with `on_portfolio`.
+    #[serde(default)]
+    pub portfolio_policies: Vec<At<String>>,
     /// What the plugin is told at connect, such as base_url.
     #[serde(default)]
     pub settings: BTreeMap<String, String>,

@@ -270,6 +270,11 @@ impl Resolver<'_> {
                 Some(OnShutdownWord::CancelEntries) => OnShutdown::CancelEntries,
             },
             guards: self.guards(&table.guards),
+            portfolio_policies: table
+                .portfolio_policies
+                .iter()
+                .map(|p| PolicyName::new(p.get()))
+                .collect(),
         }
     }
 

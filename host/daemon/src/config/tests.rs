@@ -22,6 +22,7 @@ name = "alpaca-main"
 plugin = "plugins/alpaca.wasm"
 sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
 policies = ["trailing_stop"]
+portfolio_policies = ["drawdown"]
 settings = { base_url = "https://paper-api.alpaca.markets" }
 secrets = { key_id = { file = "secrets/key" }, key = { env = "ALPACA_KEY", hosts = ["paper-api.alpaca.markets"] } }
 armed = true

@@ -5,18 +5,22 @@
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use bracketd_core::ids::{PolicyName, TransactionId};
 use bracketd_core::intent::Outcome;
 use bracketd_engine::Thaw;
+use serde::Deserialize;
 use serde_json::json;
 
 use super::App;
+use super::ask::mismatch;
 use super::body::{self, ThawBody};
 use super::problem::{Answer, Problem};
 use super::write::actor;
+use crate::message::Reply;
+use crate::view;
 
 /// `POST /api/v1/policies/{name}/thaw`: it is asked again, about one transaction or about all.
 pub(super) async fn thaw(
@@ -37,4 +41,35 @@ pub(super) async fn thaw(
         return Err(Problem::refused(refusal, &verdict));
     }
     Ok(Json(json!({ "code": verdict.code(), "message": verdict.message })).into_response())
+}
+
+/// Which transaction values are asked for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ParamsQuery {
+    transaction: Option<u64>,
+}
+
+/// `GET /api/v1/policies/{name}/params`: the values that it decides with, and where they come from.
+pub(super) async fn params(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    Query(query): Query<ParamsQuery>,
+) -> Answer {
+    let asked = crate::message::Query::PolicyParams {
+        policy: PolicyName::new(&name),
+        transaction: query.transaction.map(TransactionId),
+    };
+    match app.engine.query(asked).await? {
+        Reply::PolicyParams(Some(seen)) => Ok(Json(view::policy_params(&seen)).into_response()),
+        Reply::PolicyParams(None) => {
+            let detail = match query.transaction {
+                Some(id) => format!("there is no policy {name}, or it does not look after {id}"),
+                None => format!("there is no policy {name}"),
+            };
+            let problem = Problem::new(StatusCode::NOT_FOUND, "UNKNOWN_POLICY", detail);
+            Err(problem.hint("`bracketd policy list` lists the policies"))
+        }
+        other => Err(mismatch(&other)),
+    }
 }

@@ -54,7 +54,9 @@ pub(crate) fn bench(outcome: Outcome, play: Play) -> Bench {
                 }
                 ToEngine::Reload { reply } => {
                     let changed = vec![("trailing_stop".into(), "d1".to_owned())];
-                    reply.send(Reloaded { changed, refused: Vec::new() }).unwrap();
+                    reply
+                        .send(Reloaded { changed, refused: Vec::new(), params: Vec::new() })
+                        .unwrap();
                 }
                 ToEngine::Compare { account, reply } => {
                     let found = Comparison {
@@ -113,6 +115,7 @@ fn answer(query: &Query, play: Play, looks: &AtomicUsize) -> Reply {
             Reply::Prices(vec![("paper".into(), seen(Arc::new(opened())).quote.unwrap())])
         }
         Query::Policies => Reply::Policies(Vec::new(), None),
+        Query::PolicyParams { .. } => Reply::PolicyParams(None),
         Query::TradeSummary => Reply::TradeSummary(Vec::new()),
         Query::Accounts => Reply::Accounts(vec![account()]),
         Query::Guards => Reply::Guards(vec![crate::fixtures::guarded()]),

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use bracketd_core::book::Book;
 use bracketd_core::control::{Kill, KillLevel};
+use bracketd_core::diagnostic::Diagnostic;
 use bracketd_core::ids::AccountName;
 use bracketd_engine::Engine;
 use bracketd_policy::Policy;
@@ -80,4 +81,11 @@ pub(super) fn frozen(engine: &Engine) -> Vec<String> {
         }
     };
     engine.policies().iter().filter_map(of).collect()
+}
+
+/// Values of parameters that were not taken.
+pub(super) fn values(refused: &[Diagnostic]) -> Option<String> {
+    let first = refused.first()?;
+    let line = first.one_line();
+    Some(format!("params.toml was not taken, the values before it go on: {line}"))
 }

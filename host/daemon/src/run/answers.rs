@@ -9,21 +9,21 @@ use std::sync::Arc;
 use bracketd_account::AccountHandle;
 use bracketd_core::book::Account;
 use bracketd_core::command::OpState;
-use bracketd_core::ids::PolicyName;
+use bracketd_core::ids::{PolicyName, TransactionId};
 use bracketd_core::metrics::{portfolio, trade_summary};
 use bracketd_core::order::Role;
 use bracketd_core::protection::Protection;
 use bracketd_core::reconcile::differing;
 use bracketd_core::transaction::{EntryGuard, Transaction, TransactionStatus};
-use bracketd_policy::Policy;
+use bracketd_policy::{About, Params, Policy};
 use bracketd_store::PolicyFreeze;
 
 use super::alerts;
 use super::engine_thread::EngineThread;
 use crate::guards::Standing;
 use crate::message::{
-    AccountDetail, AccountState, ActivityState, Gap, Guarded, Holding, PolicyState, Query, Reply,
-    Seen, Sockets, Status,
+    AccountDetail, AccountState, ActivityState, Gap, Guarded, Holding, ParamsSeen, PolicyState,
+    Query, Reply, Seen, Sockets, Status,
 };
 
 impl EngineThread {
@@ -59,6 +59,9 @@ impl EngineThread {
             }
             Query::Policies => {
                 Reply::Policies(self.policy_states(), self.policies.unreadable.clone())
+            }
+            Query::PolicyParams { policy, transaction } => {
+                Reply::PolicyParams(self.policy_params(policy, *transaction))
             }
             Query::Guards => Reply::Guards(self.guarded()),
             Query::TradeSummary => {
@@ -233,7 +236,35 @@ impl EngineThread {
         let disarmed = alerts::disarmed(self.engine().book(), &self.arming);
         let frozen = alerts::frozen(self.engine());
         let own = not_ready.iter().cloned().chain(self.upkeep.alerts());
-        own.chain(disarmed).chain(frozen).collect()
+        let values = alerts::values(&self.policies.params_refused);
+        own.chain(disarmed).chain(frozen).chain(values).collect()
+    }
+
+    fn policy_params(
+        &self,
+        name: &PolicyName,
+        transaction: Option<TransactionId>,
+    ) -> Option<ParamsSeen> {
+        let engine = self.engine();
+        let policy = engine.policies().policy(name)?;
+        let tx = match transaction {
+            None => None,
+            Some(id) => {
+                let tx = engine.book().transactions.get(&id)?;
+                Some(tx).filter(|tx| tx.policies.contains(name)).map(Some)?
+            }
+        };
+        let about = About {
+            account: tx.map(|tx| &tx.account),
+            symbol: tx.map(|tx| &tx.symbol),
+            transaction,
+        };
+        let none = Params::default();
+        let params = engine.policies().params(name).unwrap_or(&none);
+        Some(ParamsSeen {
+            values: policy.effective(params, &about).map_err(|error| error.to_string()),
+            refused: self.policies.params_refused.clone(),
+        })
     }
 
     fn policy_states(&self) -> Vec<PolicyState> {

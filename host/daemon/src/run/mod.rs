@@ -21,6 +21,7 @@ mod start;
 mod swaps;
 mod tape;
 mod upkeep;
+mod values;
 
 pub use arming::ArmedBy;
 pub use engine_thread::{Clock, EngineThread, Identity};
@@ -30,3 +31,4 @@ pub use policies::{PolicyBuilder, sources};
 pub use report::TapeReport;
 pub use start::{Plan, Running, account_config, hold, start};
 pub use tape::{TapeDriver, TapeError};
+pub use values::VALUES_FILE;

@@ -11,9 +11,10 @@ use std::sync::Arc;
 use bracketd_core::diagnostic::Diagnostic;
 use bracketd_core::ids::PolicyName;
 use bracketd_core::time::Timestamp;
-use bracketd_policy::{BuildReport, PolicySet, SourceFile, Sources};
+use bracketd_policy::{BuildReport, Params, PolicySet, SourceFile, Sources};
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 
+use super::values::{self, VALUES_FILE};
 use crate::message::{Reloaded, ToEngine};
 use crate::vital;
 use crate::watch::{Look, Snapshot, scan};
@@ -27,6 +28,8 @@ pub struct PolicyBuilder {
     ask: Sender<Sender<Reloaded>>,
     /// What was refused last, for status.
     pub(super) refused: Vec<bracketd_policy::Refused>,
+    /// Why the values of `params.toml` were not taken; those before them go on.
+    pub(super) params_refused: Vec<Diagnostic>,
     /// Why the directory cannot be read, while it cannot.
     pub(super) unreadable: Option<String>,
     loaded_at: BTreeMap<PolicyName, Timestamp>,
@@ -36,6 +39,13 @@ pub struct PolicyBuilder {
 pub fn sources(dir: &Path, snapshot: &Snapshot) -> Sources {
     let mut sources = Sources::default();
     for (name, text) in &snapshot.files {
+        if name == VALUES_FILE {
+            let path = dir.join(name).display().to_string();
+            let fault = snapshot.faults.get(name).cloned();
+            let (name, text) = ("params".to_owned(), text.clone());
+            sources.values = Some(values::read(SourceFile { name, path, text, fault }));
+            continue;
+        }
         let stem = name.trim_end_matches(".rhai");
         let path = dir.join(name).display().to_string();
         let fault = snapshot.faults.get(name).cloned();
@@ -60,14 +70,21 @@ impl PolicyBuilder {
     pub fn start(
         dir: PathBuf,
         first: PolicySet,
+        config: BTreeMap<PolicyName, Params>,
         digest: Option<String>,
         looks: Receiver<Look>,
         engine: Sender<ToEngine>,
     ) -> std::io::Result<Self> {
         let (ask, asked) = bounded(ASKED_MAX);
-        let thread = Builder { dir, last: first, digest, engine, is_unreadable: false };
+        let thread = Builder { dir, last: first, config, digest, engine, is_unreadable: false };
         vital::spawn("policies", move || thread.run(&looks, &asked))?;
-        Ok(Self { ask, refused: Vec::new(), unreadable: None, loaded_at: BTreeMap::new() })
+        Ok(Self {
+            ask,
+            refused: Vec::new(),
+            params_refused: Vec::new(),
+            unreadable: None,
+            loaded_at: BTreeMap::new(),
+        })
     }
 
     /// Somebody wants the directory read now. Where too many do, the asker is not answered and
@@ -84,6 +101,7 @@ impl PolicyBuilder {
         now: Timestamp,
     ) {
         self.refused.clone_from(&report.refused);
+        self.params_refused.clone_from(&report.params_refused);
         for change in &report.changed {
             self.loaded_at.insert(change.name.clone(), now);
         }
@@ -105,13 +123,22 @@ impl PolicyBuilder {
 fn reloaded(report: &BuildReport) -> Reloaded {
     Reloaded {
         changed: report.changed.iter().map(|c| (c.name.clone(), c.after.clone())).collect(),
-        refused: report.refused.iter().flat_map(|r| r.diagnostics.iter().cloned()).collect(),
+        refused: report
+            .refused
+            .iter()
+            .flat_map(|r| &r.diagnostics)
+            .chain(&report.params_refused)
+            .cloned()
+            .collect(),
+        params: report.params_changed.clone(),
     }
 }
 
 struct Builder {
     dir: PathBuf,
     last: PolicySet,
+    /// What the configuration sets of parameters.
+    config: BTreeMap<PolicyName, Params>,
     digest: Option<String>,
     engine: Sender<ToEngine>,
     /// Whether the engine was told so last.
@@ -145,7 +172,9 @@ impl Builder {
             }
             Ok(snapshot) => {
                 self.digest = Some(snapshot.digest.clone());
-                PolicySet::build(&sources(&self.dir, &snapshot), Some(&self.last))
+                let sources =
+                    Sources { config: self.config.clone(), ..sources(&self.dir, &snapshot) };
+                PolicySet::build(&sources, Some(&self.last))
             }
             Err(error) => {
                 tracing::warn!(%error, "the policies cannot be read; those running go on");
@@ -181,5 +210,5 @@ fn unreadable(dir: &Path, why: &str) -> Reloaded {
         label: String::new(),
         help: Some("the policies that were running go on".to_owned()),
     }];
-    Reloaded { changed: Vec::new(), refused }
+    Reloaded { changed: Vec::new(), refused, params: Vec::new() }
 }

@@ -21,11 +21,10 @@ use bracketd_core::broker::FromAccount;
 use bracketd_core::control::KillFile;
 use bracketd_core::ids::{AccountName, PolicyName, Symbol};
 use bracketd_engine::{Engine, PolicySettings, Settings, StartError};
-use bracketd_policy::{BuildReport, Params, PolicySet, Verbs};
+use bracketd_policy::{BuildReport, EventKind, Params, PolicySet, SourceFile, Sources, Verbs};
 use bracketd_store::activity::{ActivityLog, ActivityOptions};
 use bracketd_store::{
-    DirLock, KvEntry as Stored, LEDGER_FILE, Ledger, OpenOptions, PolicyVersion, SpareRoom,
-    StoreError,
+    DirLock, KvEntry as Stored, LEDGER_FILE, Ledger, Loaded, OpenOptions, SpareRoom, StoreError,
 };
 use crossbeam_channel::{Sender, bounded};
 
@@ -37,6 +36,7 @@ use super::plugins::PluginStager;
 use super::policies::{PolicyBuilder, sources};
 use super::report::TapeReport;
 use super::shutdown;
+use super::values::{self, VALUES_FILE};
 use super::{account_log, alerts};
 use crate::config::Config;
 use crate::config::resolved::{AccountSettings, GrantSettings};
@@ -115,8 +115,10 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
     let plugins = load_plugins(&host, &config)?;
 
     let loaded = ledger.load().map_err(|error| unusable(&data_dir, error))?;
-    let (report, digest) = first_policies(&config, &loaded.policy_versions);
     let settings = settings(&config, &plugins, always)?;
+    let params = settings.policies.iter().map(|(name, s)| (name.clone(), s.params.clone()));
+    let params: BTreeMap<PolicyName, Params> = params.collect();
+    let (report, digest) = first_policies(&config, &params, &loaded);
     check_assigned(&config, &report.set)?;
     let engine = Engine::start(ledger, settings, report.set.clone(), clock.now())
         .map_err(|error| not_started(&data_dir, error))?;
@@ -128,7 +130,7 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
     let (tell, heard) = bounded::<FromAccount>(HEARD);
     let accounts = start_accounts(&host, &plugins, &config, &clock, (loaded.kv, &tell))?;
     point("start.connecting");
-    let (watching, policies) = watch_policies(&config, &report, digest, &inbox)?;
+    let (watching, policies) = watch_policies(&config, &report, (params, digest), &inbox)?;
     let stager = PluginStager::start(host.clone(), &config, &plugins, inbox.clone())?;
     let running: Vec<PolicyName> = report.set.iter().map(|p| p.name().clone()).collect();
     let refused = report.refused.clone();
@@ -176,13 +178,13 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
 fn watch_policies(
     config: &Config,
     first: &BuildReport,
-    digest: Option<String>,
+    (params, digest): (BTreeMap<PolicyName, Params>, Option<String>),
     inbox: &Sender<ToEngine>,
 ) -> anyhow::Result<(Watch, PolicyBuilder)> {
     let (dir, poll) = (&config.policies_dir, Duration::from_millis(config.policies_poll_ms));
     let (watching, looks) = watch::start(dir, poll)?;
     let (set, inbox) = (first.set.clone(), inbox.clone());
-    let policies = PolicyBuilder::start(dir.clone(), set, digest, looks, inbox)?;
+    let policies = PolicyBuilder::start(dir.clone(), set, params, digest, looks, inbox)?;
     Ok((watching, policies))
 }
 
@@ -461,13 +463,24 @@ pub(super) fn cache(data_dir: &Path) -> Option<CompiledCache> {
 
 /// The first load is a reload like any other: what is broken on disk leaves the last good version
 /// of the ledger running (I11).
-fn first_policies(config: &Config, versions: &[PolicyVersion]) -> (BuildReport, Option<String>) {
-    let previous = PolicySet::restore(versions.iter().map(|v| v.source.as_str())).set;
+fn first_policies(
+    config: &Config,
+    params: &BTreeMap<PolicyName, Params>,
+    loaded: &Loaded,
+) -> (BuildReport, Option<String>) {
+    let versions = loaded.policy_versions.iter();
+    let values = loaded.policy_params.as_ref().map(|taken| {
+        let path = config.policies_dir.join(VALUES_FILE).display().to_string();
+        values::read(SourceFile::new("params", &path, &taken.source))
+    });
+    let previous = PolicySet::restore(versions.map(|v| v.source.as_str())).set;
+    let previous = previous.with_values(values, params);
     let snapshot = watch::scan(&config.policies_dir).unwrap_or_else(|error| {
         tracing::warn!(%error, "the policies cannot be read; the last good ones run");
         Snapshot { files: BTreeMap::new(), faults: BTreeMap::new(), digest: String::new() }
     });
-    let report = PolicySet::build(&sources(&config.policies_dir, &snapshot), Some(&previous));
+    let sources = Sources { config: params.clone(), ..sources(&config.policies_dir, &snapshot) };
+    let report = PolicySet::build(&sources, Some(&previous));
     (report, Some(snapshot.digest))
 }
 
@@ -478,6 +491,17 @@ fn check_assigned(config: &Config, set: &PolicySet) -> anyhow::Result<()> {
                 bail!(
                     "account {} names policy {policy}, and there is no good version of it in {}; \
                      `bracketd policy check` says why",
+                    account.name,
+                    config.policies_dir.display()
+                );
+            }
+        }
+        for policy in &account.rules.portfolio_policies {
+            let known = set.policy(policy);
+            if !known.is_some_and(|policy| policy.handles(EventKind::Portfolio)) {
+                bail!(
+                    "account {} names portfolio policy {policy}, and no good version of it in {} \
+                     has on_portfolio(pf, p); `bracketd policy check` says why",
                     account.name,
                     config.policies_dir.display()
                 );

@@ -1,13 +1,16 @@
 //! One read of the policy directory into memory, with the hash of its names and bytes.
 //!
 //! Apart so that everything after it works on the same bytes and never reads the disk again. It
-//! follows links and looks at `*.rhai` and `lib/*.rhai` only; hidden names are nobody's policy.
+//! follows links and looks at `*.rhai`, `lib/*.rhai` and `params.toml` only; hidden names are nobody's
+//! policy.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
 use bracketd_policy::ReadFault;
+
+use crate::run::VALUES_FILE;
 
 /// Files of one directory; more are refused rather than read for ever.
 const FILES_MAX: usize = 256;
@@ -123,5 +126,6 @@ fn read_into(
 }
 
 fn is_policy(name: &str) -> bool {
-    !name.starts_with('.') && name.len() > ".rhai".len() && name.ends_with(".rhai")
+    name == VALUES_FILE
+        || (!name.starts_with('.') && name.len() > ".rhai".len() && name.ends_with(".rhai"))
 }

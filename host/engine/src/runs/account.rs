@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bracketd_core::apply::Transition;
 use bracketd_core::fact::{Fact, FactKind};
 use bracketd_core::ids::{AccountName, PolicyName, TransactionId};
+use bracketd_core::intent::Request;
 use bracketd_core::time::Timestamp;
 use bracketd_policy::{AccountRun, EventKind, FailureKind, Policy, Ran, RunOutcome};
 use bracketd_store::AccountState;
@@ -98,7 +99,7 @@ impl Engine {
         Some(policy.run_account(&AccountRun {
             account: self.book.accounts.get(account)?,
             book: &self.book,
-            params: &settings.params,
+            params: self.policies.params(name).unwrap_or(&settings.params),
             state: state.map_or("", |state| state.state_json.as_str()),
             now,
             allowed: &settings.verbs,
@@ -184,8 +185,15 @@ impl Engine {
             self.states.unsaved_accounts.insert(key);
             self.states.unsaved_since.get_or_insert(now);
         }
+        let mut rounds: BTreeMap<TransactionId, Vec<Request>> = BTreeMap::new();
         for request in ran.requests {
-            self.decide_for_policy(request, now, out);
+            match request.intent.transaction() {
+                Some(id) => rounds.entry(id).or_default().push(request),
+                None => self.decide_for_policy(request, now, out),
+            }
+        }
+        for (id, round) in rounds {
+            self.decide_round(id, round, now, out, sent);
         }
     }
 }

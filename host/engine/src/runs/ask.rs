@@ -5,7 +5,8 @@
 use std::sync::Arc;
 
 use bracketd_core::apply::{Notice, NoticeKind, Transition};
-use bracketd_core::ids::{AccountName, Symbol};
+use bracketd_core::ids::{AccountName, PolicyName, Symbol, TransactionId};
+use bracketd_core::intent::Request;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{Transaction, TransactionStatus};
 use bracketd_policy::{EventKind, History, Policy, Ran, Run, RunBudget};
@@ -14,7 +15,7 @@ use super::Happening;
 use super::event::{event_kind, event_of};
 use super::outcome::Asked;
 use crate::engine::Engine;
-use crate::input::{Budget, Dispatch};
+use crate::input::{Budget, Dispatch, Noise};
 use crate::market::BASE_SECONDS;
 
 impl Engine {
@@ -77,7 +78,8 @@ impl Engine {
         }
     }
 
-    /// Runs what waits until the slice is over.
+    /// Runs what waits until the slice is over. What the policies of a transaction ask for one after
+    /// another is decided together.
     pub(crate) fn run_policies(
         &mut self,
         now: Timestamp,
@@ -86,23 +88,78 @@ impl Engine {
         sent: &mut Dispatch,
     ) {
         let mut first = true;
+        let (mut round, mut asked, mut of) = (Vec::new(), Vec::new(), None);
         while first || !budget.slice_over() {
             first = false;
             let Some((id, name, kind)) = self.runs.next() else {
                 self.run_accounts(now, budget, out, sent);
                 break;
             };
-            let Some(tx) = self.book.transactions.get(&id).cloned() else { continue };
-            let Some(policy) = self.policies.shared(&name).cloned() else { continue };
-            let Some(ran) = self.run_one(&tx, &policy, kind.as_ref(), now, budget) else {
-                continue;
-            };
-            let requests = self.ran(&Asked { tx, policy: &policy }, ran, now, out, sent);
-            for request in requests {
-                self.decide_for_policy(request, now, out);
+            if let Some(requests) =
+                self.run_next(id, &name, kind.as_ref(), (now, budget), out, sent)
+            {
+                round.extend(requests);
+            }
+            asked.push(name);
+            of = Some(id);
+            if !self.runs.goes_on_with(id, &asked) {
+                self.decide_round(id, std::mem::take(&mut round), now, out, sent);
+                asked.clear();
+                of = None;
             }
         }
+        if let Some(id) = of {
+            self.decide_round(id, round, now, out, sent);
+        }
         self.act_on_errors(now, out);
+    }
+
+    fn run_next(
+        &mut self,
+        id: TransactionId,
+        name: &PolicyName,
+        kind: Option<&Happening>,
+        (now, budget): (Timestamp, &dyn Budget),
+        out: &mut Transition,
+        sent: &mut Dispatch,
+    ) -> Option<Vec<Request>> {
+        let tx = self.book.transactions.get(&id).cloned()?;
+        let policy = self.policies.shared(name).cloned()?;
+        let ran = self.run_one(&tx, &policy, kind, now, budget)?;
+        Some(self.ran(&Asked { tx, policy: &policy }, ran, now, out, sent))
+    }
+
+    /// Decides what the policies of a transaction asked for in one round.
+    pub(super) fn decide_round(
+        &mut self,
+        id: TransactionId,
+        mut round: Vec<Request>,
+        now: Timestamp,
+        out: &mut Transition,
+        sent: &mut Dispatch,
+    ) {
+        let is_shared =
+            self.book.transactions.get(&id).filter(|_| !round.is_empty()).is_some_and(|tx| {
+                let account = self.book.accounts.get(&tx.account);
+                tx.policies.len() + account.map_or(0, |a| a.rules.portfolio_policies.len()) > 1
+            });
+        if let Some(tx) = self.book.transactions.get(&id).filter(|_| is_shared) {
+            let (left, gave_way) = self.runs.wishes.merge(tx, round);
+            round = left;
+            for lost in gave_way {
+                let key = (id, lost.policy.clone());
+                if self.runs.said.insert(key, lost.text.clone()).as_ref() != Some(&lost.text) {
+                    let (transaction, policy, text) = (id, lost.policy, lost.text);
+                    sent.noise.push(Noise::Note { transaction, policy, text });
+                }
+            }
+        }
+        for request in round {
+            self.decide_for_policy(request, now, out);
+        }
+        if let Some(tx) = self.book.transactions.get(&id).filter(|_| is_shared) {
+            self.runs.wishes.decided(tx);
+        }
     }
 
     fn run_one(
@@ -138,7 +195,7 @@ impl Engine {
             instrument: Arc::clone(instrument),
             quote: account.quotes.get(&tx.symbol).cloned(),
             history,
-            params: &settings.params,
+            params: self.policies.params(name).unwrap_or(&settings.params),
             state: state.map_or("", |s| s.state_json.as_str()),
             now,
             allowed: &settings.verbs,

@@ -7,6 +7,7 @@ mod account;
 mod ask;
 mod breakers;
 mod event;
+mod merge;
 mod on_error;
 mod outcome;
 mod versions;
@@ -18,13 +19,14 @@ use bracketd_core::apply::NoticeKind;
 use bracketd_core::broker::Bar;
 use bracketd_core::ids::{AccountName, PolicyName, TransactionId};
 use bracketd_policy::{Phase, Policy};
-use bracketd_store::{PolicyFreeze, PolicyVersion};
+use bracketd_store::{PolicyFreeze, PolicyParams, PolicyVersion};
 
 use crate::early::Early;
 use crate::settings::PolicySettings;
 
 use account::Accounts;
 use breakers::Breakers;
+use merge::Wishes;
 use on_error::Due;
 
 /// What a policy is asked about.
@@ -66,6 +68,8 @@ pub(crate) struct Runs {
     early: BTreeMap<AccountName, Early>,
     next_number: u64,
     accounts: Accounts,
+    /// What policies that share a transaction want of it.
+    wishes: Wishes,
     breakers: Breakers,
     /// What scripts say about errors and is not done yet.
     due: Due,
@@ -75,6 +79,8 @@ pub(crate) struct Runs {
     held_back: BTreeMap<PolicyName, Arc<Policy>>,
     said: BTreeMap<(TransactionId, PolicyName), String>,
     versions: Vec<PolicyVersion>,
+    /// A file of values that the ledger does not have yet.
+    values: Option<PolicyParams>,
     defaults: PolicySettings,
 }
 
@@ -97,6 +103,15 @@ impl Runs {
         self.versions = versions;
     }
 
+    /// The file of values that the next commit has to keep.
+    pub(crate) fn take_values(&mut self) -> Option<PolicyParams> {
+        self.values.take()
+    }
+
+    pub(crate) fn keep_values(&mut self, values: Option<PolicyParams>) {
+        self.values = values;
+    }
+
     /// What the next commit has to write of freezes.
     pub(crate) fn take_freezes(&mut self) -> Option<Vec<PolicyFreeze>> {
         self.breakers.take_changed()
@@ -110,6 +125,7 @@ impl Runs {
     /// The transaction has ended and left memory.
     pub(crate) fn forget(&mut self, id: TransactionId) {
         self.breakers.forget(id);
+        self.wishes.forget(id);
         self.due.forget(id);
         self.said.retain(|(of, _), _| *of != id);
     }
@@ -173,6 +189,14 @@ impl Runs {
         };
         self.next_number += 1;
         self.waiting.insert((rank, self.next_number, transaction, policy), happening);
+    }
+
+    /// Whether the next run is about that transaction too.
+    fn goes_on_with(&self, id: TransactionId, asked: &[PolicyName]) -> bool {
+        let event = self.waiting.first_key_value().map(|(key, _)| (key.2, &key.3));
+        let next = event.or_else(|| self.ticks.first().map(|(id, policy)| (*id, policy)));
+        // Each policy once: its second wish in a row is a new one.
+        next.is_some_and(|(of, policy)| of == id && !asked.contains(policy))
     }
 
     /// The next run: events by rank, then prices.

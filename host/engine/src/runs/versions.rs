@@ -14,12 +14,15 @@ use bracketd_core::refusal::Refusal;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::Transaction;
 use bracketd_policy::{BuildReport, OnError, Policy, PolicySet};
-use bracketd_store::{PolicyFreeze, PolicyVersion};
+use bracketd_store::{PolicyFreeze, PolicyParams, PolicyVersion};
 
 use super::breakers::Trip;
 use super::outcome::source;
 use crate::engine::Engine;
 use crate::input::Thaw;
+
+/// The code of facts about values of parameters.
+const VALUES: &str = "params.toml";
 
 impl Engine {
     /// The policy files were built anew: good versions decide from the next run on (I11).
@@ -41,6 +44,7 @@ impl Engine {
             }
             self.runs.breakers.another_version(&change.name);
             self.runs.due.another_version(&change.name);
+            self.runs.wishes.another_version(&change.name);
             let before = change.before.as_deref().map_or("none", short);
             let source = Source::Policy { name: change.name.clone(), digest: change.after.clone() };
             let mut fact = Fact::new(now, FactKind::PolicyLoaded, source);
@@ -64,11 +68,35 @@ impl Engine {
                 .map_or_else(String::new, bracketd_core::diagnostic::Diagnostic::one_line);
             out.facts.push(fact);
         }
+        let has_values = !report.params_changed.is_empty();
+        self.values_changed(&report, now, out);
         let changed: Vec<PolicyName> = report.changed.into_iter().map(|c| c.name).collect();
         self.policies = set;
-        if !changed.is_empty() {
+        if !changed.is_empty() || has_values {
             self.decide_anew(now);
         }
+    }
+
+    /// Other values of parameters were taken, all of them, or none.
+    fn values_changed(&mut self, report: &BuildReport, now: Timestamp, out: &mut Transition) {
+        for line in &report.params_changed {
+            let mut fact = Self::host_fact(now, FactKind::PolicyLoaded, line.clone());
+            fact.code = VALUES.into();
+            out.facts.push(fact);
+        }
+        if let Some(first) = report.params_refused.first() {
+            let text = format!("{}; the values before it go on", first.one_line());
+            let mut fact = Self::host_fact(now, FactKind::PolicyRefused, text);
+            fact.code = VALUES.into();
+            out.facts.push(fact);
+        }
+        let taken = report.set.values().filter(|_| !report.params_changed.is_empty());
+        let Some(taken) = taken else { return };
+        self.runs.values = Some(PolicyParams {
+            source: taken.file.text.clone(),
+            digest: taken.digest(),
+            loaded_at: now,
+        });
     }
 
     /// What has just come to decide does so at once, not only at the next price.
@@ -144,8 +172,12 @@ impl Engine {
         let is_good = |digest: &str| {
             digest != policy.digest() && self.runs.breakers.of_version(name, digest).is_none()
         };
+        // With the values that decide now it has to be one that can run.
+        let params = self.policies.params(name);
+        let runs = |version: &Arc<Policy>| params.is_none_or(|p| version.check_params(p).is_ok());
         let known = self.runs.before.get(name).filter(|before| is_good(before.digest()));
-        known.cloned().or_else(|| self.from_ledger(name, |version| is_good(&version.digest)))
+        let known = known.filter(|before| runs(before)).cloned();
+        known.or_else(|| self.from_ledger(name, |version| is_good(&version.digest)).filter(runs))
     }
 
     /// Does what a breaker asks for. Stops stay in every case.
@@ -246,6 +278,7 @@ impl Engine {
         }
         self.runs.breakers.another_version(&name);
         self.runs.due.another_version(&name);
+        self.runs.wishes.another_version(&name);
         self.decides_from_now_on(&before, now);
         self.policies = self.policies.with(before);
         self.decide_anew(now);

@@ -11,6 +11,7 @@ use rhai::{AST, ASTNode, Expr, FnCallExpr, Stmt};
 use super::types::Types;
 use crate::event::EventKind;
 use crate::params::ParamSpec;
+use crate::policy::CHECK_PARAMS;
 
 /// Helpers that call helpers are followed so deep.
 const DEPTH_MAX: usize = 4;
@@ -73,6 +74,7 @@ impl Flow {
     pub(super) fn types<'a>(&self, function: &Function<'a>, params: &'a [ParamSpec]) -> Types<'a> {
         let arity = function.parameters.len();
         let given = EventKind::of_handler(function.name).map(EventKind::parameters);
+        let given = given.or((function.name == CHECK_PARAMS).then_some(&["Params"][..]));
         let known: Vec<Option<&'static str>> = match given {
             Some(types) if types.len() == arity => types.iter().copied().map(Some).collect(),
             _ => self.guessed(function.name, arity),

@@ -10,6 +10,7 @@ mod lint;
 pub(crate) mod schema;
 mod traps;
 mod types;
+mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -19,11 +20,11 @@ use rhai::{Engine, Module, Scope};
 
 pub(crate) use compile::{Compiled, compile, constant};
 pub(crate) use functions::Functions;
-pub(crate) use traps::verbs;
+pub(crate) use whole::verbs;
 
 use crate::event::EventKind;
 use crate::params::{Params, Values};
-use crate::policy::Policy;
+use crate::policy::{CHECK_PARAMS, Policy};
 use crate::source::{SourceFile, digest};
 use crate::span;
 
@@ -43,6 +44,7 @@ pub(crate) struct Draft {
     compiled: Compiled,
     header: schema::Header,
     handlers: BTreeSet<EventKind>,
+    has_check: bool,
     /// What somebody should look at, though it is taken.
     pub(crate) warnings: Vec<Diagnostic>,
 }
@@ -119,7 +121,9 @@ pub(crate) fn draft(
     let linked = with_their_own(compiled.namespaces(), libs);
     let libs = libs.good.iter().filter(|(name, _)| linked.contains(*name));
     let libs = libs.map(|(_, (file, _))| file.clone()).collect();
-    Ok(Draft { script: file.clone(), libs, compiled, header, handlers, warnings })
+    let is_check = |f: rhai::ScriptFnMetadata<'_>| f.name == CHECK_PARAMS && f.params.len() == 1;
+    let has_check = compiled.plain.iter_functions().any(is_check);
+    Ok(Draft { script: file.clone(), libs, compiled, header, handlers, has_check, warnings })
 }
 
 /// Checks a file of tests: what it calls has to exist.
@@ -181,7 +185,8 @@ impl Draft {
         Policy {
             name: self.script.policy_name(),
             digest: digest(&self.script, &self.libs),
-            resolved: Mutex::new((Params::default(), Arc::clone(&defaults))),
+            resolved: Mutex::new((Params::default(), BTreeMap::new())),
+            has_check: self.has_check,
             defaults,
             script: self.script,
             libs: self.libs,

@@ -52,7 +52,7 @@ pub(crate) struct Header {
 /// The interface version that scripts state.
 const API: i64 = 1;
 const POLICY_KEYS: [&str; 6] = ["name", "version", "api", "on_error", "tighten_pct", "removed"];
-const PARAM_KEYS: [&str; 7] = ["type", "init", "min", "max", "doc", "unit", "options"];
+const PARAM_KEYS: [&str; 8] = ["type", "init", "min", "max", "step", "doc", "unit", "options"];
 
 /// Reads the declarations.
 pub(super) fn header(file: &SourceFile, compiled: &Compiled) -> Result<Header, Vec<Diagnostic>> {
@@ -225,8 +225,13 @@ fn spec(name: &str, fields: &Map) -> Result<ParamSpec, String> {
         max: read("max")?,
         options,
         doc: fields.get("doc").and_then(text).unwrap_or_default(),
+        step: read("step")?,
+        unit: fields.get("unit").and_then(text).unwrap_or_default(),
         init,
     };
+    if spec.step.as_ref().is_some_and(|step| !step.is_above_zero()) {
+        return Err(format!("step of {name} must be a number above 0"));
+    }
     spec.admit(&spec.init).map_err(|error| error.to_string())?;
     Ok(spec)
 }

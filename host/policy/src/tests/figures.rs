@@ -192,6 +192,8 @@ fn what_cannot_be_meant_is_an_error_with_a_way_out() {
             assert!(said.contains("has no unit; move a price with offset_pct"), "{said}");
         }
     }
+    let said = of(long, "t.entry > [2][0]");
+    assert!(said.contains("does not compare"), "{said}");
 }
 
 #[test]

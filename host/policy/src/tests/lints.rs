@@ -237,7 +237,10 @@ fn files_as_a_whole_are_checked() {
             "const PARAMS = #{ a: #{ type: \"int\", init: 1, maxx: 0 } }; fn on_tick(t, m, p) {}",
             "P006:maxx: a has no maxx; did you mean max?",
         ),
-        ("const TIMERS = #{ eod: \"at noon\" }; fn on_tick(t, m, p) {}", "P006:eod: eod must be"),
+        (
+            "const TIMERS = #{ eod: \"at noon\" }; fn on_tick(t, m, p) {}",
+            "P006:eod: the timer eod: noon is no time of day",
+        ),
     ];
     for (script, expected) in table {
         let found = findings(&sources(script));
@@ -264,9 +267,19 @@ fn the_header_is_required_and_checked() {
             "P006:name: the name must be the file's",
         ),
         (
-            "const POLICY = #{ version: \"1\", api: 1, on_error: \"close\" };\n \
+            "const POLICY = #{ version: \"1\", api: 1, on_error: \"panic\" };\n \
              fn on_tick(t, m, p) {}",
-            "P006:on_error: on_error can only",
+            "P006:on_error: on_error is \"keep\", \"tighten\" or \"close\"",
+        ),
+        (
+            "const POLICY = #{ version: \"1\", api: 1, on_error: \"tighten\" };\n \
+             fn on_tick(t, m, p) {}",
+            "P006:on_error: on_error: \"tighten\" needs tighten_pct",
+        ),
+        (
+            "const POLICY = #{ version: \"1\", api: 1, tighten_pct: 2.0 };\n \
+             fn on_tick(t, m, p) {}",
+            "P006:tighten_pct: tighten_pct goes with",
         ),
         (
             "const POLICY = #{ version: \"1\", api: 1, remove: [] }; fn on_tick(t, m, p) {}",

@@ -8,6 +8,7 @@ mod reports;
 mod runs;
 mod standing;
 mod traps;
+mod values;
 
 use std::sync::Arc;
 

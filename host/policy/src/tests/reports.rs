@@ -19,6 +19,7 @@ fn report(tests: &str, options: &TestOptions<'_>) -> TestReport {
         policies: vec![script],
         libs: vec![SourceFile::new("risk", "lib/risk.rhai", LIB)],
         tests: vec![SourceFile::new("p", "p_test.rhai", tests)],
+        ..Sources::default()
     };
     run_tests(&sources, options)
 }

@@ -38,7 +38,8 @@ fn findings(
         Some(policy.not_allowed(allowed))
     });
     let warnings = report.warnings.iter().cloned();
-    refused.chain(broken).chain(warnings).chain(not_allowed.flatten()).collect()
+    let values = report.params_refused.iter().cloned();
+    refused.chain(values).chain(broken).chain(warnings).chain(not_allowed.flatten()).collect()
 }
 
 fn shown(report: &BuildReport, properties: &[PropertyResult], out: &Out) {

@@ -69,7 +69,11 @@ pub(super) fn reload(client: &Client, out: &Out) -> Result<Exit, Failure> {
             let digest: String = text(change, "/digest").chars().take(12).collect();
             out.line(&format!("{}  now {digest}", text(change, "/name")));
         }
-        if changed.is_empty() && !refused {
+        let values = list(&answer, "/params");
+        for line in values {
+            out.line(&text(line, ""));
+        }
+        if changed.is_empty() && values.is_empty() && !refused {
             out.line("nothing changed");
         }
         rendered(&answer, out);
