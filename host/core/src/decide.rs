@@ -19,7 +19,7 @@ use crate::money::Price;
 use crate::open::open;
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
-use crate::transaction::{Transaction, TransactionEvent};
+use crate::transaction::{Desired, Transaction, TransactionEvent};
 
 /// Decides the request and writes what follows into the book.
 pub fn decide(
@@ -260,17 +260,7 @@ pub(crate) fn accept(
         let before = tx.desired;
         propose(tx, request);
         verdict.version = tx.desired.version;
-        for (kind, from, to) in [
-            (FactKind::StopChanged, before.stop, tx.desired.stop),
-            (FactKind::TargetChanged, before.target, tx.desired.target),
-        ] {
-            if from != to {
-                accepted_fact(tx, kind, request, now, out, |fact| {
-                    fact.before = from.map(Price::get);
-                    fact.after = to.map(Price::get);
-                });
-            }
-        }
+        moved(tx, before, request, now, out);
         match &request.intent {
             Intent::Close { .. } => {
                 accepted_fact(tx, FactKind::CloseAsked, request, now, out, |_| {});
@@ -327,6 +317,27 @@ pub(crate) fn accept(
         book.guards.accepted(tx, request, moves_stop, now);
     }
     verdict
+}
+
+/// The wanted prices that the request changed.
+fn moved(
+    tx: &Transaction,
+    before: Desired,
+    request: &Request,
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    for (kind, from, to) in [
+        (FactKind::StopChanged, before.stop, tx.desired.stop),
+        (FactKind::TargetChanged, before.target, tx.desired.target),
+    ] {
+        if from != to {
+            accepted_fact(tx, kind, request, now, out, |fact| {
+                fact.before = from.map(Price::get);
+                fact.after = to.map(Price::get);
+            });
+        }
+    }
 }
 
 /// What the host does by itself from now on, or does not any more.

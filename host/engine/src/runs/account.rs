@@ -129,14 +129,7 @@ impl Engine {
             out.facts.push(alert);
         }
         let (transaction, name) = (TransactionId(0), policy.name().clone());
-        for (note, value) in &ran.notes {
-            let text = format!("{account}: {note}: {value}");
-            sent.noise.push(Noise::Note { transaction, policy: name.clone(), text });
-        }
-        for (metric, value) in &ran.metrics {
-            let (policy, value, metric) = (name.clone(), *value, metric.clone());
-            sent.noise.push(Noise::Metric { transaction, policy, name: metric, value });
-        }
+        noted(account, &name, &ran, sent);
         match &ran.outcome {
             RunOutcome::Done => {}
             RunOutcome::Skipped(missing) => {
@@ -195,5 +188,18 @@ impl Engine {
         for (id, round) in rounds {
             self.decide_round(id, round, now, out, sent);
         }
+    }
+}
+
+/// What the policy said for the activity log.
+fn noted(account: &AccountName, name: &PolicyName, ran: &Ran, sent: &mut Dispatch) {
+    let transaction = TransactionId(0);
+    for (note, value) in &ran.notes {
+        let text = format!("{account}: {note}: {value}");
+        sent.noise.push(Noise::Note { transaction, policy: name.clone(), text });
+    }
+    for (metric, value) in &ran.metrics {
+        let (policy, value, name) = (name.clone(), *value, metric.clone());
+        sent.noise.push(Noise::Metric { transaction, policy, name, value });
     }
 }

@@ -5,9 +5,9 @@ use bracketd_core::standing::TrailDistance;
 use bracketd_core::transaction::TransactionStatus;
 
 use super::figures::{long, short};
-use super::{Bed, bed, line, on_tick};
+use super::{Bed, HEADER, bed, line, on_tick};
 use crate::selftest::fixture::START;
-use crate::{Event, Verbs};
+use crate::{Event, SourceFile, Sources, TestOptions, Verbs, run_tests};
 
 /// What the run asks for, or why it does not.
 fn asked(bed: &Bed) -> String {
@@ -181,4 +181,45 @@ fn metrics_are_figures_with_names_that_can_be_watched() {
     assert!(said.contains("at most 64"), "{said}");
     let failed = on_tick("metric(\"a\", 1); throw \"x\";").tick();
     assert_eq!(failed.metrics.len(), 1, "what was said stays said, as notes do");
+}
+
+/// What the host would do goes on in the world of a policy's own tests.
+#[test]
+fn the_world_of_tests_trails_and_ends_in_time() {
+    let script = "fn on_tick(t, m, p) {
+        trail(t, #{ by: \"price\", distance: 2 }, \"w\");
+        triple_barrier(t, t.stop, t.entry.offset_pct(20), minutes(5), \"w\");
+    }";
+    let tests = "fn test_long_and_its_mirror() {
+        for side in [\"long\", \"short\"] {
+            let up = if side == \"long\" { 1.0 } else { -1.0 };
+            let w = world(#{ direction: side, entry: 100.0, stop: 100.0 - 5.0 * up });
+            w.tick(100);
+            w.tick(100.0 + 3.0 * up);
+            w.expect_stop(100.0 + 1.0 * up);
+            w.tick(100.0 + 2.0 * up);
+            w.expect_stop(100.0 + 1.0 * up);
+            w.tick(100.0 + 0.9 * up);
+            w.expect_closed(\"stop\");
+        }
+    }
+    fn test_ends_in_time() {
+        let w = world(#{ entry: 100.0, stop: 95.0 });
+        w.tick(100);
+        w.advance(\"4m\");
+        w.tick(100);
+        w.expect_open();
+        w.advance(\"1m\");
+        w.tick(100);
+        w.expect_closed(\"time_limit\");
+    }";
+    let sources = Sources {
+        policies: vec![SourceFile::new("p", "p.rhai", &format!("{HEADER}{script}"))],
+        tests: vec![SourceFile::new("p", "p_test.rhai", tests)],
+        ..Sources::default()
+    };
+    let report = run_tests(&sources, &TestOptions::default());
+    let failures: Vec<_> =
+        report.results.iter().filter_map(|r| r.failure.as_ref()).map(|f| &f.message).collect();
+    assert_eq!((report.results.len(), failures), (2, vec![]));
 }
