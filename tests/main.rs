@@ -48,6 +48,8 @@ mod pause;
 mod plugin_cli;
 /// A plugin's project, written and built.
 mod plugin_new;
+/// Policies written, tested and checked.
+mod policy_cli;
 /// Policies edited while they decide.
 mod reload;
 /// kill -9, restart, and the same story at both ends.

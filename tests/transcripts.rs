@@ -24,3 +24,9 @@ fn plugin_md_without_a_compiler() {
 fn plugin_md_from_nothing() {
     Session::beside_a_demo().replay("plugin.md", Some);
 }
+
+/// A policy from a template: red, green, saved broken, saved mended, with the demo trading on.
+#[test]
+fn policy_md() {
+    Session::beside_a_demo().replay("policy.md", Some);
+}

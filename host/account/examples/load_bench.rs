@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (Some(wasm), Some(dir)) = (args.next(), args.next()) else {
         return Err("usage: load_bench PLUGIN.wasm DIR".into());
     };
-    let dir = std::path::Path::new(&dir).join("load_bench");
+    let dir = std::path::Path::new(&dir).join("load_bench.data");
     std::fs::create_dir_all(&dir)?;
     let (host, cache) = (Host::new()?, CompiledCache::open(&dir)?);
     let bytes = std::fs::read(&wasm)?;

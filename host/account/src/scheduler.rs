@@ -278,7 +278,9 @@ impl Scheduler {
         let mut state = sound(&self.state);
         let message = Message { requests, ..Message::new(urgency) };
         let ticket = state.pace.admit(self.clock.now(), message);
-        self.run(&mut state);
+        if self.run(&mut state).0 {
+            self.changed.notify_all();
+        }
         state.desk.granted.remove(&ticket) || {
             state.pace.withdraw(ticket);
             false
@@ -338,9 +340,16 @@ impl Scheduler {
             if state.closed {
                 return None;
             }
-            let next = self.run(&mut state);
+            let (gave, next) = self.run(&mut state);
             if let Some(found) = found(&mut state) {
+                drop(state);
+                if gave {
+                    self.changed.notify_all();
+                }
                 return Some(found);
+            }
+            if gave {
+                self.changed.notify_all();
             }
             let pause = self.clock.pause_until(next);
             state = whole(self.changed.wait_timeout(state, pause)).0;
@@ -350,11 +359,14 @@ impl Scheduler {
     /// Hands out what may go after a change, and lets every thread look again when it may.
     fn pump(&self, mut state: MutexGuard<'_, State>) {
         self.run(&mut state);
+        // Whoever wakes needs the lock at once.
+        drop(state);
         self.changed.notify_all();
     }
 
-    /// Hands out what may go now; the answer is when to look again.
-    fn run(&self, state: &mut State) -> Option<Timestamp> {
+    /// Hands out what may go now; the answer is whether something was, which its threads have to be
+    /// told, and when to look again.
+    fn run(&self, state: &mut State) -> (bool, Option<Timestamp>) {
         let now = self.clock.now();
         let mut gave = false;
         let State { pace, desk, .. } = state;
@@ -362,10 +374,7 @@ impl Scheduler {
             desk.hand_out(&grant);
             gave = true;
         }
-        if gave {
-            self.changed.notify_all();
-        }
-        pace.wake_at(now, &|ticket, message| desk.may(ticket, message))
+        (gave, pace.wake_at(now, &|ticket, message| desk.may(ticket, message)))
     }
 }
 

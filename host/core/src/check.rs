@@ -4,10 +4,13 @@
 //! It reads and never changes; [`propose`] writes down what an accepted request asks for.
 //! Opening a transaction is checked in [`crate::open`], by the same price rules.
 
+mod standing;
+
 use crate::book::{Account, Book};
 use crate::broker::Quote;
 use crate::bug::{self, Bug};
 use crate::command::OpState;
+use crate::control::symbol_locked;
 use crate::guard;
 use crate::ids::OpId;
 use crate::instrument::Instrument;
@@ -15,6 +18,7 @@ use crate::intent::{Intent, Outcome, Request, Source, Verdict, Wish};
 use crate::money::{Price, Quantity, Snap};
 use crate::order::{Direction, Leg};
 use crate::refusal::Refusal;
+use crate::standing::{TimeLimit, Trail};
 use crate::time::Timestamp;
 use crate::transaction::{Task, Transaction, TransactionStatus};
 
@@ -39,7 +43,9 @@ pub(crate) type No = (Refusal, String);
 
 /// Whether the request may be done to the transaction now. Any intent but `Open`.
 pub fn check(tx: &Transaction, context: &Context<'_>, request: &Request) -> Verdict {
-    let outcome = allowed_to(tx, context.account, request).and_then(|()| match &request.intent {
+    let permitted = allowed_to(tx, context.account, request)
+        .and_then(|()| symbol_locked(context.account, &tx.symbol, Some(tx), request, context.now));
+    let outcome = permitted.and_then(|()| match &request.intent {
         Intent::Open(_) | Intent::Adopt(_) => {
             Err((Refusal::Busy, "a transaction cannot be opened twice".to_owned()))
         }
@@ -50,7 +56,15 @@ pub fn check(tx: &Transaction, context: &Context<'_>, request: &Request) -> Verd
         Intent::Resize { quantity, .. } => resize(tx, context, *quantity),
         Intent::CancelEntry { .. } => cancel_entry(tx),
         Intent::Lock { leg, locked, .. } => Ok(lock(tx, *leg, *locked)),
-        Intent::Arm { .. } | Intent::Kill { .. } => {
+        Intent::Trail { terms: Some(terms), .. } => standing::trail(tx, context, request, *terms),
+        Intent::Trail { terms: None, .. } => Ok(standing::no_trail(tx)),
+        Intent::Barriers { stop, target, hold_ms, .. } => {
+            let moved = protect(tx, context, request, Wish::Set(*stop), Wish::Set(*target))?;
+            standing::time_limit(tx, context, *hold_ms, moved)
+        }
+        Intent::ClearTimeLimit { .. } => Ok(standing::no_time_limit(tx)),
+        Intent::Review { asked, .. } => Ok(standing::review(tx, *asked, &request.why)),
+        Intent::Arm { .. } | Intent::Kill { .. } | Intent::LockSymbol { .. } => {
             Err((Refusal::Busy, "this is not about a transaction".to_owned()))
         }
     });
@@ -68,7 +82,32 @@ pub fn propose(tx: &mut Transaction, request: &Request) {
         | Intent::Adopt(_)
         | Intent::Resolve { .. }
         | Intent::Arm { .. }
+        | Intent::LockSymbol { .. }
         | Intent::Kill { .. } => {}
+        Intent::Trail { terms, .. } => {
+            tx.standing.trail = terms.map(|terms| Trail {
+                terms,
+                by: request.source.clone(),
+                why: request.why.clone(),
+                best: None,
+                held_back: None,
+            });
+        }
+        Intent::Barriers { stop, target, hold_ms, .. } => {
+            tx.desired.stop = Some(*stop);
+            tx.desired.target = Some(*target);
+            tx.desired.version += 1;
+            tx.standing.time_limit = Some(TimeLimit {
+                hold_ms: *hold_ms,
+                by: request.source.clone(),
+                why: request.why.clone(),
+                held_back: None,
+            });
+        }
+        Intent::ClearTimeLimit { .. } => tx.standing.time_limit = None,
+        Intent::Review { asked, .. } => {
+            tx.standing.review = asked.then(|| request.why.clone());
+        }
         Intent::Protect { stop, target, .. } => {
             tx.desired.stop = wished(*stop, tx.desired.stop);
             tx.desired.target = wished(*target, tx.desired.target);
@@ -98,13 +137,17 @@ fn allowed_to(tx: &Transaction, account: &Account, request: &Request) -> Result<
             let why = format!("policy {name} is not assigned to transaction {}", tx.id);
             return Err((Refusal::NotOwner, why));
         }
-        if matches!(request.intent, Intent::Lock { .. } | Intent::Resolve { .. }) {
-            let why = "only a person locks, unlocks or resolves".to_owned();
+        if matches!(
+            request.intent,
+            Intent::Lock { .. } | Intent::Resolve { .. } | Intent::Review { asked: false, .. }
+        ) {
+            let why = "only a person locks, unlocks, resolves or reviews".to_owned();
             return Err((Refusal::VerbNotAllowed, why));
         }
     }
-    // What is unknown of an ended transaction has to be settled too.
-    if tx.status.is_ended() && !matches!(request.intent, Intent::Resolve { .. }) {
+    // What is unknown of an ended transaction has to be settled too, and looked at.
+    let may_be_ended = matches!(request.intent, Intent::Resolve { .. } | Intent::Review { .. });
+    if tx.status.is_ended() && !may_be_ended {
         let why = format!("transaction {} has ended ({})", tx.id, tx.status.as_str());
         return Err((Refusal::AlreadyEnded, why));
     }
@@ -123,6 +166,9 @@ fn allowed_to(tx: &Transaction, account: &Account, request: &Request) -> Result<
 /// G18: a policy decides nothing while it is not known what its last decision led to.
 fn unsettled(tx: &Transaction, request: &Request) -> Result<(), No> {
     let Source::Policy { .. } = &request.source else { return Ok(()) };
+    if matches!(request.intent, Intent::Review { .. }) {
+        return Ok(());
+    }
     let in_doubt = tx.ops.iter().find(|op| matches!(op.state, OpState::Unknown { .. }));
     let Some(op) = in_doubt else { return Ok(()) };
     let why = format!(
@@ -228,7 +274,7 @@ fn ratchet(
     }
 }
 
-fn accepted(tx: &Transaction) -> (Outcome, String) {
+pub(crate) fn accepted(tx: &Transaction) -> (Outcome, String) {
     if tx.status == TransactionStatus::Waiting {
         (Outcome::Stored, "stored; goes to the broker when the entry fills".to_owned())
     } else {
@@ -236,7 +282,10 @@ fn accepted(tx: &Transaction) -> (Outcome, String) {
     }
 }
 
-fn reference(tx: &Transaction, context: &Context<'_>) -> Result<(Price, &'static str), No> {
+pub(crate) fn reference(
+    tx: &Transaction,
+    context: &Context<'_>,
+) -> Result<(Price, &'static str), No> {
     if tx.status == TransactionStatus::Waiting {
         return Ok((tx.entry.reference, "planned entry"));
     }

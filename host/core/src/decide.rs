@@ -10,7 +10,7 @@ use crate::apply::{NoticeKind, Transition, become_status, resolve};
 use crate::book::Book;
 use crate::broker::Fault;
 use crate::check::{Context, No, check, propose};
-use crate::control::permits;
+use crate::control::{permits, symbol_locked};
 use crate::fact::{Fact, FactKind};
 use crate::guard::tripped;
 use crate::ids::{AccountName, PolicyName, Symbol, TransactionId};
@@ -32,7 +32,7 @@ pub fn decide(
     match &request.intent {
         Intent::Open(wish) => return decide_open(book, wish, request, known_policy, now, out),
         Intent::Adopt(wish) => return decide_adopt(book, wish, request, known_policy, now, out),
-        Intent::Arm { .. } | Intent::Kill { .. } => {
+        Intent::Arm { .. } | Intent::Kill { .. } | Intent::LockSymbol { .. } => {
             return crate::control::decide(book, request, now, out);
         }
         _ => {}
@@ -100,6 +100,7 @@ fn decide_open(
 ) -> Verdict {
     let opened = known(wish.policies.as_deref(), known_policy)
         .and_then(|()| permitted(book, &wish.account, request))
+        .and_then(|()| not_locked(book, wish, request, now))
         .and_then(|()| open(book, wish, now));
     let tx = match opened {
         Ok(tx) => tx,
@@ -208,6 +209,14 @@ fn permitted(book: &Book, account: &AccountName, request: &Request) -> Result<()
     }
 }
 
+/// A locked instrument is not opened.
+fn not_locked(book: &Book, wish: &Open, request: &Request, now: Timestamp) -> Result<(), No> {
+    match book.accounts.get(&wish.account) {
+        Some(account) => symbol_locked(account, &wish.symbol, None, request, now),
+        None => Ok(()),
+    }
+}
+
 fn refused(
     tx: &Transaction,
     request: &Request,
@@ -231,13 +240,14 @@ fn refused(
 fn wished_price(intent: &Intent) -> Option<Price> {
     match intent {
         Intent::Protect { stop: Wish::Set(price), .. }
+        | Intent::Barriers { stop: price, .. }
         | Intent::Protect { target: Wish::Set(price), .. }
         | Intent::Ratchet { stop: price, .. } => Some(*price),
         _ => None,
     }
 }
 
-fn accept(
+pub(crate) fn accept(
     book: &mut Book,
     id: TransactionId,
     request: &Request,
@@ -298,10 +308,15 @@ fn accept(
                 });
                 resolve(tx, op, found, now, out);
             }
+            Intent::Trail { .. }
+            | Intent::Barriers { .. }
+            | Intent::ClearTimeLimit { .. }
+            | Intent::Review { .. } => stands(tx, request, now, out),
             Intent::Open(_)
             | Intent::Adopt(_)
             | Intent::Protect { .. }
             | Intent::Ratchet { .. }
+            | Intent::LockSymbol { .. }
             | Intent::Arm { .. }
             | Intent::Kill { .. } => {}
         }
@@ -312,6 +327,40 @@ fn accept(
         book.guards.accepted(tx, request, moves_stop, now);
     }
     verdict
+}
+
+/// What the host does by itself from now on, or does not any more.
+fn stands(tx: &Transaction, request: &Request, now: Timestamp, out: &mut Transition) {
+    let set_or_ended = |is_set: bool| if is_set { "set" } else { "ended" };
+    match &request.intent {
+        Intent::Trail { terms, .. } => {
+            accepted_fact(tx, FactKind::TrailChanged, request, now, out, |fact| {
+                fact.code = set_or_ended(terms.is_some()).into();
+                fact.after = terms.and_then(|terms| terms.activate_at).map(Price::get);
+                if let Some(terms) = terms {
+                    let step = terms.step;
+                    fact.text = format!("{} behind, step {step}: {}", terms.distance, request.why);
+                }
+            });
+        }
+        Intent::Barriers { hold_ms, .. } => {
+            accepted_fact(tx, FactKind::TimeLimitChanged, request, now, out, |fact| {
+                fact.code = set_or_ended(true).into();
+                fact.span_ms = Some(*hold_ms);
+            });
+        }
+        Intent::ClearTimeLimit { .. } => {
+            accepted_fact(tx, FactKind::TimeLimitChanged, request, now, out, |fact| {
+                fact.code = set_or_ended(false).into();
+            });
+        }
+        Intent::Review { asked, .. } => {
+            accepted_fact(tx, FactKind::ReviewChanged, request, now, out, |fact| {
+                fact.code = if *asked { "asked" } else { "done" }.into();
+            });
+        }
+        _ => {}
+    }
 }
 
 fn accepted_fact(

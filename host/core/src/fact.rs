@@ -91,6 +91,14 @@ pub enum FactKind {
     PluginSwapped,
     /// A plugin was not taken; the one that runs goes on.
     PluginRefused,
+    /// The host trails a stop from now on, or does not any more; `code` is `set` or `ended`.
+    TrailChanged,
+    /// How long a transaction may be held; `span_ms` is how long, `code` is `set` or `ended`.
+    TimeLimitChanged,
+    /// People were asked to look at a transaction, or a person did; `code` is `asked` or `done`.
+    ReviewChanged,
+    /// An instrument was locked or unlocked; `code` says which, `span_ms` for how long.
+    SymbolLockChanged,
     /// A policy is not asked any more; `code` says about what: TRANSACTION, VERSION, or SENT_BACK
     /// where the version before decides instead.
     PolicyFrozen,
@@ -100,7 +108,7 @@ pub enum FactKind {
 
 impl FactKind {
     /// All kinds.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 44] = [
         Self::TransactionOpened,
         Self::StatusChanged,
         Self::StopChanged,
@@ -139,6 +147,10 @@ impl FactKind {
         Self::Restored,
         Self::PluginSwapped,
         Self::PluginRefused,
+        Self::TrailChanged,
+        Self::TimeLimitChanged,
+        Self::ReviewChanged,
+        Self::SymbolLockChanged,
         Self::PolicyFrozen,
         Self::PolicyThawed,
     ];
@@ -184,6 +196,10 @@ impl FactKind {
             Self::Restored => "restored",
             Self::PluginSwapped => "plugin_swapped",
             Self::PluginRefused => "plugin_refused",
+            Self::TrailChanged => "trail_changed",
+            Self::TimeLimitChanged => "time_limit_changed",
+            Self::ReviewChanged => "review_changed",
+            Self::SymbolLockChanged => "symbol_lock_changed",
             Self::PolicyFrozen => "policy_frozen",
             Self::PolicyThawed => "policy_thawed",
         }

@@ -8,6 +8,8 @@ use crate::ids::{AccountName, BrokerOrderId, OpId, OwnerName, PolicyName, Symbol
 use crate::money::{Price, Quantity};
 use crate::order::{Direction, Leg, TimeInForce};
 use crate::refusal::Refusal;
+use crate::standing::TrailTerms;
+use crate::time::Timestamp;
 use crate::transaction::{EntryKind, OnPartial};
 
 /// Who asks.
@@ -204,19 +206,67 @@ pub enum Intent {
         /// Whether losses count from the present equity on.
         reset_baseline: bool,
     },
+    /// `trail`, `clear_trail`: the host moves the stop as the price makes new extremes.
+    Trail {
+        /// The transaction.
+        transaction: TransactionId,
+        /// How; none ends it, and the stop stays where it is.
+        terms: Option<TrailTerms>,
+    },
+    /// `triple_barrier`: a stop, a target and a time limit at once.
+    Barriers {
+        /// The transaction.
+        transaction: TransactionId,
+        /// The stop wanted.
+        stop: Price,
+        /// The target wanted.
+        target: Price,
+        /// How long it may be held from the first fill, in milliseconds.
+        hold_ms: u64,
+    },
+    /// `clear_time_limit`: it may be held for as long as anybody wants.
+    ClearTimeLimit {
+        /// The transaction.
+        transaction: TransactionId,
+    },
+    /// `request_review`, `reviewed`: people are asked to look at it; a person did.
+    Review {
+        /// The transaction.
+        transaction: TransactionId,
+        /// Whether it is asked for; else it was done.
+        asked: bool,
+    },
+    /// `lock`, `unlock` of an instrument: nothing of it is opened or grown, and policies only lower
+    /// its risk, until then.
+    LockSymbol {
+        /// The account.
+        account: AccountName,
+        /// The instrument.
+        symbol: Symbol,
+        /// Until when; none unlocks it.
+        until: Option<Timestamp>,
+    },
 }
 
 impl Intent {
     /// The transaction that it is about, unless it makes one.
     pub fn transaction(&self) -> Option<TransactionId> {
         match self {
-            Self::Open(_) | Self::Adopt(_) | Self::Arm { .. } | Self::Kill { .. } => None,
+            Self::Open(_)
+            | Self::Adopt(_)
+            | Self::Arm { .. }
+            | Self::Kill { .. }
+            | Self::LockSymbol { .. } => None,
             Self::Protect { transaction, .. }
             | Self::Resolve { transaction, .. }
             | Self::Ratchet { transaction, .. }
             | Self::Close { transaction }
             | Self::Resize { transaction, .. }
             | Self::CancelEntry { transaction }
+            | Self::Trail { transaction, .. }
+            | Self::Barriers { transaction, .. }
+            | Self::ClearTimeLimit { transaction }
+            | Self::Review { transaction, .. }
             | Self::Lock { transaction, .. } => Some(*transaction),
         }
     }
@@ -226,7 +276,7 @@ impl Intent {
         match self {
             Self::Open(open) => Some(&open.account),
             Self::Adopt(adopt) => Some(&adopt.account),
-            Self::Arm { account, .. } => Some(account),
+            Self::Arm { account, .. } | Self::LockSymbol { account, .. } => Some(account),
             Self::Kill { account, .. } => account.as_ref(),
             Self::Protect { .. }
             | Self::Resolve { .. }
@@ -234,6 +284,10 @@ impl Intent {
             | Self::Close { .. }
             | Self::Resize { .. }
             | Self::CancelEntry { .. }
+            | Self::Trail { .. }
+            | Self::Barriers { .. }
+            | Self::ClearTimeLimit { .. }
+            | Self::Review { .. }
             | Self::Lock { .. } => None,
         }
     }
@@ -256,6 +310,14 @@ impl Intent {
             Self::Arm { armed: true, .. } => "arm",
             Self::Arm { armed: false, .. } => "disarm",
             Self::Kill { .. } => "kill",
+            Self::Trail { terms: Some(_), .. } => "trail",
+            Self::Trail { terms: None, .. } => "clear_trail",
+            Self::Barriers { .. } => "triple_barrier",
+            Self::ClearTimeLimit { .. } => "clear_time_limit",
+            Self::Review { asked: true, .. } => "request_review",
+            Self::Review { asked: false, .. } => "reviewed",
+            Self::LockSymbol { until: Some(_), .. } => "lock",
+            Self::LockSymbol { until: None, .. } => "unlock",
         }
     }
 }

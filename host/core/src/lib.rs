@@ -8,7 +8,7 @@
 //! questions asked of them: [`check`] (may this be done?), [`apply`] (what did this event change?),
 //! [`plan`] (what has to be sent?), [`control`] (may anything go on at all?), [`protection`] (is
 //! what is held protected?), [`reconcile`] (does the broker agree?), [`pace`] (which message goes
-//! next?). What no script can switch off is in [`guard`].
+//! next?), [`follow`] (what does the host do by itself?). What no script can switch off is in [`guard`].
 
 mod adopt;
 pub mod apply;
@@ -21,6 +21,7 @@ pub mod control;
 pub mod decide;
 pub mod diagnostic;
 pub mod fact;
+pub mod follow;
 pub mod guard;
 pub mod ids;
 pub mod instrument;
@@ -35,6 +36,7 @@ pub mod plan;
 pub mod protection;
 pub mod reconcile;
 pub mod refusal;
+pub mod standing;
 pub mod time;
 pub mod transaction;
 

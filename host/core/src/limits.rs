@@ -72,6 +72,9 @@ pub const STOP_MOVES_PER_MINUTE: u32 = 60;
 /// script must not liquidate the book.
 pub const CLOSES_PER_MINUTE: u32 = 5;
 
+/// Instruments of one account that may be locked at a time: they are written whole with each change.
+pub const SYMBOLS_LOCKED_MAX: usize = 1_000;
+
 const _: () = assert!(RETRY_MS_MIN <= RETRY_MS_MAX && LOOKUP_MS_MIN <= LOOKUP_MS_MAX);
 const _: () = assert!(SETTLE_MS < ESCALATE_MS && RECHECK_MS < ESCALATE_MS);
 const _: () = assert!(GATHER_MS < PROTECTION_DEADLINE_MS);

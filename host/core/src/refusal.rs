@@ -90,13 +90,17 @@ pub enum Refusal {
     MaxLoss,
     /// Own orders on the other side of the instrument rest (G9).
     WashTrade,
+    /// The instrument is locked for some time: nothing of it is opened or grown (G11).
+    SymbolLocked,
+    /// The terms of a trail or of a time limit cannot be meant.
+    BadTerms,
     /// The ledger could not be written; nothing was done and nothing was sent.
     LedgerFailed,
 }
 
 impl Refusal {
     /// All of them, in order of precedence.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 45] = [
         Self::UnknownAccount,
         Self::UnknownTransaction,
         Self::UnknownInstrument,
@@ -139,6 +143,8 @@ impl Refusal {
         Self::MaxExposure,
         Self::MaxLoss,
         Self::WashTrade,
+        Self::SymbolLocked,
+        Self::BadTerms,
         Self::LedgerFailed,
     ];
 
@@ -187,6 +193,8 @@ impl Refusal {
             Self::MaxExposure => "MAX_EXPOSURE",
             Self::MaxLoss => "MAX_LOSS",
             Self::WashTrade => "WASH_TRADE",
+            Self::SymbolLocked => "SYMBOL_LOCKED",
+            Self::BadTerms => "BAD_TERMS",
             Self::LedgerFailed => "LEDGER_FAILED",
         }
     }
@@ -213,6 +221,7 @@ impl Refusal {
             | Self::TooOften
             | Self::MaxExposure
             | Self::WashTrade
+            | Self::SymbolLocked
             | Self::Killed
             | Self::Disarmed => true,
             Self::UnknownAccount
@@ -237,6 +246,7 @@ impl Refusal {
             | Self::MaxQuantity
             | Self::MaxNotional
             | Self::MaxLoss
+            | Self::BadTerms
             | Self::NoReason => false,
         }
     }

@@ -11,6 +11,7 @@ use crate::intent::Source;
 use crate::money::{Price, Quantity};
 use crate::order::{Direction, Leg, Order, Role, TimeInForce};
 use crate::protection::{Gaps, Protection};
+use crate::standing::Standing;
 use crate::time::Timestamp;
 
 /// Where a transaction stands.
@@ -323,6 +324,8 @@ pub struct Transaction {
     pub closed_at: Option<Timestamp>,
     /// Why it ended, as one word.
     pub close_reason: Option<String>,
+    /// What the host does for it by itself.
+    pub standing: Standing,
 }
 
 /// What a transaction is made from; everything else of it is empty at its start.
@@ -372,6 +375,7 @@ impl Transaction {
             opened_at: None,
             closed_at: None,
             close_reason: None,
+            standing: Standing::default(),
         }
     }
 

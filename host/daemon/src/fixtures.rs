@@ -74,6 +74,7 @@ pub(crate) fn waiting() -> Transaction {
         opened_at: None,
         closed_at: None,
         close_reason: None,
+        standing: Default::default(),
     }
 }
 

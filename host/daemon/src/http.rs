@@ -119,6 +119,9 @@ fn router(app: App, admission: Arc<Admission>) -> Router {
         .route("/transactions/{id}/quantity", post(write::quantity))
         .route("/transactions/{id}/cancel-entry", post(write::cancel_entry))
         .route("/transactions/{id}/locks", post(write::locks))
+        .route("/transactions/{id}/clear-trail", post(write::clear_trail))
+        .route("/transactions/{id}/clear-time-limit", post(write::clear_time_limit))
+        .route("/transactions/{id}/reviewed", post(write::reviewed))
         .route("/transactions/{id}/resolve", post(write::resolve))
         .route("/adoptions", post(write::adopt))
         .route("/portfolio", get(read::portfolio))
@@ -135,6 +138,7 @@ fn router(app: App, admission: Arc<Admission>) -> Router {
         .route("/accounts/{name}", get(control::account))
         .route("/accounts/{name}/arm", post(control::arm))
         .route("/accounts/{name}/disarm", post(control::disarm))
+        .route("/accounts/{name}/unlock", post(control::unlock))
         .route("/accounts/{name}/reconcile", post(control::reconcile))
         .route("/accounts/{name}/plugin", post(control::plugin))
         .route("/accounts/{name}/plugin/rollback", post(control::plugin_back));

@@ -6,6 +6,7 @@
 pub mod control;
 pub mod export;
 pub mod records;
+pub mod standing;
 pub mod status;
 pub mod transaction;
 pub mod words;

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use bracketd_core::Decimal;
 use bracketd_core::broker::FromAccount;
 use bracketd_core::command::{Command, Read, Urgency};
 use bracketd_core::control::KillFile;
@@ -98,6 +99,17 @@ pub enum Noise {
         policy: PolicyName,
         /// The key and the value.
         text: String,
+    },
+    /// A figure that a policy shows to whoever watches.
+    Metric {
+        /// For which transaction.
+        transaction: TransactionId,
+        /// Which policy.
+        policy: PolicyName,
+        /// What it is called.
+        name: String,
+        /// How much it is.
+        value: Decimal,
     },
 }
 

@@ -13,6 +13,7 @@ use bracketd_core::command::{Answer, Command, Op, OpState, Read, Urgency};
 use bracketd_core::control::file_seen;
 use bracketd_core::decide::decide;
 use bracketd_core::fact::{Fact, FactKind};
+use bracketd_core::follow::follow;
 use bracketd_core::ids::{AccountName, Symbol, TransactionId};
 use bracketd_core::intent::{Outcome, Request, Source, Verdict};
 use bracketd_core::plan::{plan, raised, wake};
@@ -148,7 +149,14 @@ impl Engine {
         let came_up = matches!(from.event, BrokerEvent::Up(_) | BrokerEvent::Swapped { .. });
         let is_money = matches!(from.event, BrokerEvent::Balance(_));
         let read_whole = matches!(from.event, BrokerEvent::Picture(_));
+        let priced: Vec<Symbol> = match &from.event {
+            BrokerEvent::Quotes(quotes) => {
+                quotes.iter().map(|quote| quote.symbol.clone()).collect()
+            }
+            _ => Vec::new(),
+        };
         apply(&mut self.book, from, now, out);
+        self.follow_prices(&account, priced, now, out);
         if came_up {
             self.ask_for_picture(&account, now, out);
         }
@@ -167,6 +175,22 @@ impl Engine {
             // What could not be planned while the account was away is planned now.
             let all = self.book.transactions.values().filter(|tx| tx.account == account);
             out.touched.extend(all.filter(|tx| has_business(tx)).map(|tx| tx.id));
+        }
+    }
+
+    /// New prices: what trails them is brought up to them.
+    fn follow_prices(
+        &mut self,
+        account: &AccountName,
+        symbols: Vec<Symbol>,
+        now: Timestamp,
+        out: &mut Transition,
+    ) {
+        for symbol in symbols {
+            let Some(ids) = self.by_symbol.get(&(account.clone(), symbol)) else { continue };
+            for id in ids {
+                follow(&mut self.book, *id, now, out);
+            }
         }
     }
 
@@ -263,6 +287,7 @@ impl Engine {
     fn plan_touched(&mut self, now: Timestamp, out: &mut Transition) {
         let touched: Vec<TransactionId> = out.touched.iter().copied().collect();
         for id in touched {
+            follow(&mut self.book, id, now, out);
             plan(&mut self.book, id, now, out);
         }
         for notice in std::mem::take(&mut out.notices) {

@@ -144,6 +144,7 @@ fn transaction(
         opened_at: Some(Timestamp(0)),
         closed_at: None,
         close_reason: None,
+        standing: Default::default(),
     })
 }
 

@@ -14,6 +14,7 @@ use bracketd_core::instrument::Instrument;
 use bracketd_core::intent::{Request, Verdict};
 use bracketd_core::order::Direction;
 use bracketd_core::transaction::Transaction;
+use rust_decimal::Decimal;
 
 use crate::failure::{ScriptResult, script_error};
 use crate::limits::{BUDGET_STRIDE, SAYINGS_MAX};
@@ -62,6 +63,7 @@ pub(crate) struct Buffer {
     pub(crate) refused: Vec<(Request, Verdict)>,
     pub(crate) alerts: Vec<(String, String)>,
     pub(crate) notes: Vec<(String, String)>,
+    pub(crate) metrics: Vec<(String, Decimal)>,
 }
 
 scoped_tls_hkt::scoped_thread_local!(static FRAME: for<'a> &'a Frame<'a>);
@@ -79,6 +81,7 @@ impl Buffer {
             refused: Vec::new(),
             alerts: Vec::new(),
             notes: Vec::new(),
+            metrics: Vec::new(),
         }
     }
 }

@@ -17,6 +17,7 @@ use rust_decimal::Decimal;
 use crate::failure::{ScriptResult, script_error};
 use crate::frame::{self, Buffer, Frame};
 use crate::limits::{SAYINGS_MAX, WHY_LENGTH_MAX};
+use crate::verbs::Verbs;
 
 /// A verdict as a script sees it.
 #[derive(Clone, Debug)]
@@ -76,7 +77,7 @@ fn cut(why: &str) -> String {
 }
 
 fn judge(frame: &Frame<'_>, tx: &Transaction, request: &Request, is_own: bool) -> Verdict {
-    let verb = request.intent.verb();
+    let verb = Verbs::word(request.intent.verb());
     let refuse = |refusal, message| Verdict {
         outcome: Outcome::Refused(refusal),
         message,
@@ -97,7 +98,7 @@ fn judge(frame: &Frame<'_>, tx: &Transaction, request: &Request, is_own: bool) -
     {
         return refuse(refusal, why);
     }
-    if let Intent::Open(_) = request.intent {
+    if request.intent.transaction().is_none() {
         return Verdict {
             outcome: Outcome::Staged,
             message: "will be checked against the whole book when the run is over".to_owned(),
@@ -140,13 +141,19 @@ fn effective(tx: &Transaction, intent: &Intent) -> Effective {
     let price = |leg| tx.desired.leg(leg).map_or(Effective::Nothing, Effective::Price);
     match intent {
         Intent::Protect { stop: Wish::Keep, .. } => price(Leg::Target),
-        Intent::Protect { .. } | Intent::Ratchet { .. } => price(Leg::Stop),
+        Intent::Protect { .. } | Intent::Ratchet { .. } | Intent::Barriers { .. } => {
+            price(Leg::Stop)
+        }
         Intent::Resize { quantity, .. } => Effective::Quantity(quantity.get()),
         Intent::Close { .. } | Intent::CancelEntry { .. } => Effective::Quantity(Decimal::ZERO),
         Intent::Open(_)
         | Intent::Adopt(_)
         | Intent::Lock { .. }
         | Intent::Resolve { .. }
+        | Intent::Trail { .. }
+        | Intent::ClearTimeLimit { .. }
+        | Intent::Review { .. }
+        | Intent::LockSymbol { .. }
         | Intent::Arm { .. }
         | Intent::Kill { .. } => Effective::Nothing,
     }
@@ -185,6 +192,7 @@ fn touches(intent: &Intent) -> (bool, bool) {
     match intent {
         Intent::Protect { stop, target, .. } => (*stop != Wish::Keep, *target != Wish::Keep),
         Intent::Ratchet { .. } => (true, false),
+        Intent::Barriers { .. } => (true, true),
         _ => (false, false),
     }
 }

@@ -34,7 +34,10 @@ pub const MAP_LENGTH_MAX: usize = 200;
 /// Bytes of what a policy keeps of a transaction, as JSON: it is written with each change.
 pub const STATE_BYTES_MAX: usize = 16 * 1_024;
 
-/// Intents, alerts and notes of one run, each.
+/// Characters of a metric's name.
+pub const METRIC_NAME_MAX: usize = 40;
+
+/// Intents, alerts, notes and metrics of one run, each.
 pub const SAYINGS_MAX: usize = 64;
 
 /// Characters of a reason; longer ones are cut.

@@ -24,6 +24,9 @@ pub(crate) const CHECK_PARAMS: &str = "check_params";
 /// Combinations of scopes that are remembered.
 const RESOLVED_MAX: usize = 4_096;
 
+/// What is set, and the values that follow from it in each combination of scopes.
+pub(crate) type Resolved = (Params, BTreeMap<Vec<Scope>, Arc<Values>>);
+
 /// A policy that can be run. Sharable between threads.
 pub struct Policy {
     pub(crate) name: PolicyName,
@@ -34,7 +37,7 @@ pub struct Policy {
     pub(crate) handlers: BTreeSet<EventKind>,
     pub(crate) defaults: Arc<Values>,
     /// Values as they were resolved, by the scopes that set something.
-    pub(crate) resolved: Mutex<(Params, BTreeMap<Vec<Scope>, Arc<Values>>)>,
+    pub(crate) resolved: Mutex<Resolved>,
     /// Whether it has `check_params`.
     pub(crate) has_check: bool,
     pub(crate) engine: Arc<Engine>,

@@ -153,6 +153,7 @@ fn blank(account: &Account, now: Timestamp) -> Option<Transaction> {
         opened_at: None,
         closed_at: None,
         close_reason: None,
+        standing: Default::default(),
     })
 }
 

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use bracketd_core::Decimal;
 use bracketd_core::book::{Account, Book};
 use bracketd_core::broker::Quote;
 use bracketd_core::instrument::Instrument;
@@ -99,6 +100,8 @@ pub struct Ran {
     pub alerts: Vec<(String, String)>,
     /// Keys and values for the activity log.
     pub notes: Vec<(String, String)>,
+    /// Figures that people watch, by name.
+    pub metrics: Vec<(String, Decimal)>,
     /// Operations it took.
     pub operations: u64,
     /// What it decided on, as JSON; empty when it asked for nothing.
@@ -115,6 +118,7 @@ impl Ran {
             state: None,
             alerts: Vec::new(),
             notes: Vec::new(),
+            metrics: Vec::new(),
             operations: 0,
             inputs: String::new(),
         }
@@ -314,6 +318,7 @@ fn finish(
         state,
         alerts: buffer.alerts,
         notes: buffer.notes,
+        metrics: buffer.metrics,
         operations,
         inputs,
     }
@@ -336,6 +341,7 @@ fn ended_early(outcome: RunOutcome, buffer: Buffer, operations: u64) -> Ran {
         refused: buffer.refused,
         alerts: buffer.alerts,
         notes: buffer.notes,
+        metrics: buffer.metrics,
         operations,
         ..Ran::nothing(outcome)
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 /// The toolkit verbs that change something, and whether a policy may use them unless its
 /// configuration says otherwise.
-const VERBS: [(&str, bool); 9] = [
+const VERBS: [(&str, bool); 14] = [
     ("update_stop_loss", true),
     ("ratchet_stop", true),
     ("update_take_profit", true),
@@ -16,6 +16,11 @@ const VERBS: [(&str, bool); 9] = [
     ("cancel_entry", true),
     ("open_position", false),
     ("flatten", false),
+    ("trail", true),
+    ("triple_barrier", true),
+    ("request_review", true),
+    ("lock", false),
+    ("halt", false),
 ];
 
 /// A name that is no verb of the toolkit.
@@ -28,7 +33,7 @@ pub struct UnknownVerb(pub String);
 pub struct Verbs(BTreeSet<String>);
 
 impl Default for Verbs {
-    /// All but `open_position` and `flatten`.
+    /// All but what opens, or reaches beyond the policy's own transaction.
     fn default() -> Self {
         let allowed = VERBS.iter().filter(|(_, is_default)| *is_default);
         Self(allowed.map(|(verb, _)| (*verb).to_owned()).collect())
@@ -51,10 +56,21 @@ impl Verbs {
         Ok(Self(allowed))
     }
 
-    /// Whether the policy may use the verb. `clear_take_profit` goes with `update_take_profit`.
+    /// Whether the policy may use the verb. What takes a wish back goes with what makes it.
     pub fn allows(&self, verb: &str) -> bool {
-        let verb = if verb == "clear_take_profit" { "update_take_profit" } else { verb };
-        self.0.contains(verb)
+        self.0.contains(Self::word(verb))
+    }
+
+    /// Under which name of the list a verb is allowed or not.
+    pub(crate) fn word(verb: &str) -> &str {
+        match verb {
+            "clear_take_profit" => "update_take_profit",
+            "reduce_by" => "adjust_quantity",
+            "clear_trail" => "trail",
+            "clear_time_limit" => "triple_barrier",
+            "kill" => "halt",
+            verb => verb,
+        }
     }
 
     /// Every verb there is.
@@ -73,7 +89,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn opening_and_flattening_are_off_by_default() {
+    fn what_reaches_beyond_the_own_transaction_is_off_by_default() {
+        let off = ["open_position", "flatten", "lock", "halt"];
+        let listed: Vec<&str> = VERBS.iter().filter(|(_, on)| !on).map(|(verb, _)| *verb).collect();
+        assert_eq!(listed, off);
         let default = Verbs::default();
         for (verb, allowed) in VERBS {
             assert_eq!(default.allows(verb), allowed, "{verb}");

@@ -16,7 +16,7 @@ use bracketd_exchange::Rng;
 
 use crate::fault::{Fault, Faults};
 use crate::market::{Market, below, cents};
-use crate::scripts::{GOOD, NONSENSE};
+use crate::scripts::{GOOD, HOSTED, NONSENSE};
 
 /// What people do in a history.
 #[derive(Clone, Debug)]
@@ -184,6 +184,10 @@ fn policies(rng: &mut Rng, faults: &mut Faults) -> Vec<PolicyName> {
         let turn = usize::try_from(rng.below(of.len() as u64)).unwrap_or(0);
         of.get(turn).map(|name| PolicyName::new(name))
     };
+    // A copy looks ahead: what is drawn after this stays as it was for each seed.
+    if rng.clone().below(3) == 0 {
+        names.push(PolicyName::new(HOSTED));
+    }
     if rng.below(2) == 0 {
         names.extend(pick(rng, &GOOD));
     }

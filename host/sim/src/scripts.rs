@@ -1,4 +1,5 @@
-//! The policies of a history: those that come with bracketd, and some that nobody should write.
+//! The policies of a history: those that come with bracketd, one that lets the host work, and some
+//! that nobody should write.
 //!
 //! Apart because they are compiled once for all histories, in a few versions to reload between.
 
@@ -7,6 +8,8 @@ use bracketd_policy::{BuildReport, PolicySet, SourceFile, shipped};
 /// What people would assign.
 pub(crate) const GOOD: [&str; 4] =
     ["trailing_stop", "breakeven_after_1r", "fixed_bracket", "vol_stop"];
+/// What lets the host do the work; beside the others, so that each seed keeps its history.
+pub(crate) const HOSTED: &str = "host_trail";
 /// What asks for nonsense.
 pub(crate) const NONSENSE: [&str; 3] = ["nasty_prices", "nasty_flip", "nasty_close"];
 
@@ -56,6 +59,7 @@ impl Scripts {
 fn nasty() -> Vec<SourceFile> {
     let file = |name: &str, text: &str| SourceFile::new(name, &format!("sim/{name}.rhai"), text);
     vec![
+        file("host_trail", include_str!("../policies/host_trail.rhai")),
         file("nasty_error", include_str!("../policies/nasty_error.rhai")),
         file("nasty_slow", include_str!("../policies/nasty_slow.rhai")),
         file("nasty_prices", include_str!("../policies/nasty_prices.rhai")),

@@ -180,6 +180,7 @@ fn trailed() -> Result<Transaction, Failure> {
         opened_at: Some(Timestamp(2)),
         closed_at: None,
         close_reason: None,
+        standing: Default::default(),
     })
 }
 

@@ -179,6 +179,9 @@ pub(crate) fn accounts(sql: &Connection) -> Result<Accounts, StoreError> {
     for (name, baseline) in list(sql, &control::BASELINES, "", [], control::read_baseline)? {
         all.controls.entry(name).or_default().baseline = Some(baseline);
     }
+    for (name, symbol, lock) in list(sql, &control::SYMBOL_LOCKS, "", [], control::read_lock)? {
+        all.controls.entry(name).or_default().locked.insert(symbol, lock);
+    }
     Ok(all)
 }
 

@@ -81,7 +81,9 @@ CREATE TABLE transactions (
     gap_longest_ms INTEGER NOT NULL DEFAULT 0,
     -- Closes in a row that came to nothing, and when the host may try the next.
     close_failures INTEGER NOT NULL DEFAULT 0,
-    close_retry_at INTEGER
+    close_retry_at INTEGER,
+    -- What the host does by itself: {"trail": ..., "time_limit": ..., "review": ...}
+    standing TEXT
 ) STRICT;
 
 CREATE INDEX transactions_live ON transactions (id)
@@ -167,6 +169,18 @@ CREATE TABLE outbox (
     sent_at INTEGER,
     UNIQUE (transaction_id, slice, legs, step)
 ) STRICT;
+
+-- Instruments that are locked for some time.
+CREATE TABLE symbol_locks (
+    account TEXT NOT NULL REFERENCES accounts (name),
+    symbol TEXT NOT NULL,
+    until INTEGER NOT NULL,
+    why TEXT NOT NULL,
+    source TEXT NOT NULL,
+    source_name TEXT,
+    source_digest TEXT,
+    PRIMARY KEY (account, symbol)
+) STRICT, WITHOUT ROWID;
 
 -- What happened and why. Only ever added to.
 CREATE TABLE facts (

@@ -80,13 +80,6 @@ impl Desk {
         Ok(stop.broker_id.as_str())
     }
 
-    /// Somebody else has moved the stop.
-    pub(super) fn stop_is(&mut self, id: &str, at: &str) -> Result<(), Failure> {
-        let stop = self.legs.iter_mut().find(|leg| leg.role == Role::Stop).ok_or("no stop")?;
-        (stop.broker_id, stop.trigger) = (id.into(), Some(price(at)?));
-        Ok(())
-    }
-
     /// Moves it through the account: one command, one answer.
     pub(super) fn move_stop(&mut self, to: &str) -> Result<(), Failure> {
         match self.adjust(to, Change::Keep)? {

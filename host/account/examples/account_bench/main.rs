@@ -33,22 +33,26 @@ fn main() -> Result<(), Failure> {
     memory(&host, &plugin, &url)
 }
 
-/// Moves one stop there and back, by turns over a bare connection and through the account.
+/// Moves one stop through the account, and then on over a bare connection: an order that somebody else
+/// has replaced would be read first.
 fn moved_stops(host: &Host, plugin: &Plugin, url: &str) -> Result<(), Failure> {
     let mut desk = Desk::open(host, plugin, url)?;
     let mut bare = bare::Connection::open(url)?;
     let (mut bare_us, mut hosted_us) = (Vec::new(), Vec::new());
-    for n in 0..MOVES {
-        let price = |cents: usize| format!("95.{:02}", cents % 100);
+    let price = |cents: usize| format!("95.{:02}", cents % 100);
+    for n in 1..=MOVES {
         let began = Instant::now();
-        let id = bare.move_stop(desk.stop_id()?, &price(2 * n + 1))?;
-        bare_us.push(began.elapsed().as_micros());
-        desk.stop_is(&id, &price(2 * n + 1))?;
-        let began = Instant::now();
-        desk.move_stop(&price(2 * n + 2))?;
+        desk.move_stop(&price(n))?;
         hosted_us.push(began.elapsed().as_micros());
     }
+    let mut id = desk.stop_id()?.to_owned();
+    for n in 1..=MOVES {
+        let began = Instant::now();
+        id = bare.move_stop(&id, &price(n + 50))?;
+        bare_us.push(began.elapsed().as_micros());
+    }
     let (bare, hosted) = (at(&mut bare_us, 50), at(&mut hosted_us, 50));
+    println!("one thread wakes another: {} us, of which a moved stop has five", wake_us());
     println!(
         "moved stop over HTTP: p50 bare {bare} us, through the account {hosted} us, which adds {} \
          us; p99 {} and {} us",
@@ -57,6 +61,35 @@ fn moved_stops(host: &Host, plugin: &Plugin, url: &str) -> Result<(), Failure> {
         at(&mut hosted_us, 99),
     );
     Ok(())
+}
+
+/// What it costs on this machine, just now, that one thread wakes another.
+fn wake_us() -> u128 {
+    let (there, from) = std::sync::mpsc::sync_channel::<std::thread::Thread>(0);
+    let echo = std::thread::spawn(move || {
+        let mut woken = Vec::new();
+        for caller in from {
+            // So that the caller sleeps by then.
+            std::thread::sleep(Duration::from_micros(200));
+            woken.push(Instant::now());
+            caller.unpark();
+        }
+        woken
+    });
+    let mut seen = Vec::new();
+    for _ in 0..MOVES / 4 {
+        if there.send(std::thread::current()).is_err() {
+            break;
+        }
+        std::thread::park();
+        seen.push(Instant::now());
+    }
+    drop(there);
+    let woken = echo.join().unwrap_or_default();
+    let pairs = woken.iter().zip(&seen);
+    let mut all: Vec<u128> =
+        pairs.map(|(from, to)| to.saturating_duration_since(*from).as_micros()).collect();
+    at(&mut all, 50)
 }
 
 /// Two files of a plugin by turns, on an account that has nothing to do.

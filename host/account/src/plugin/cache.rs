@@ -13,7 +13,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use ring::rand::{SecureRandom, SystemRandom};
 use wasmtime::Engine;
@@ -27,6 +27,8 @@ pub const CACHE_KEY_FILE: &str = "cache.key";
 const FILES_MAX: usize = 8;
 const KEY_BYTES: usize = blake3::KEY_LEN;
 const MAC_BYTES: usize = blake3::OUT_LEN;
+/// After so long without a use, a use is noted in the file's time.
+const TOUCH_AFTER: Duration = Duration::from_secs(60);
 /// Where this process's open files can be opened by name once more.
 const OPEN_FILES: &str = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" };
 /// Largest file that is read, in bytes.
@@ -64,11 +66,12 @@ impl CompiledCache {
         Ok(Self { inner: Arc::new(Inner { dir, key }) })
     }
 
-    /// The compiled form of the plugin with that digest, where it is there and whole.
-    pub(crate) fn get(&self, engine: &Engine, digest: &str) -> Option<Component> {
-        let name = Name::of(engine, digest);
+    /// The compiled form of that plugin, where it is there and whole.
+    pub(crate) fn get(&self, engine: &Engine, wasm: &[u8]) -> Option<Component> {
+        let name = Name::of(engine, wasm);
         let file = File::open(self.inner.dir.join(name.file())).ok()?;
-        let bytes = file.metadata().ok().map(|meta| meta.len()).filter(|n| *n <= FILE_BYTES_MAX)?;
+        let meta = file.metadata().ok()?;
+        let bytes = Some(meta.len()).filter(|bytes| *bytes <= FILE_BYTES_MAX)?;
         let code_bytes = bytes.checked_sub(MAC_BYTES as u64)?;
         let mut found = self.hasher(&name);
         found.update_reader((&file).take(code_bytes)).ok()?;
@@ -78,14 +81,19 @@ impl CompiledCache {
         if found.finalize() != mac {
             return None;
         }
-        // So that what is in use is not taken for old.
-        let _ = file.set_modified(SystemTime::now());
+        // So that what is in use is not taken for old. A busy disk takes its time for it, so what
+        // was used just now is left.
+        let now = SystemTime::now();
+        let is_old = |at: SystemTime| now.duration_since(at).is_ok_and(|age| age > TOUCH_AFTER);
+        if meta.modified().is_ok_and(is_old) {
+            let _ = file.set_modified(now);
+        }
         map(engine, &file)
     }
 
     /// Keeps what was compiled, and removes what was not used for longest.
-    pub(crate) fn put(&self, engine: &Engine, digest: &str, component: &Component) {
-        let name = Name::of(engine, digest);
+    pub(crate) fn put(&self, engine: &Engine, wasm: &[u8], component: &Component) {
+        let name = Name::of(engine, wasm);
         if let Ok(code) = component.serialize() {
             // A full disk, a directory that is gone: the next start compiles again.
             let _ = self.write(&name, &code);
@@ -148,9 +156,9 @@ fn map(engine: &Engine, file: &File) -> Option<Component> {
 struct Name([u8; blake3::OUT_LEN]);
 
 impl Name {
-    fn of(engine: &Engine, digest: &str) -> Self {
+    fn of(engine: &Engine, wasm: &[u8]) -> Self {
         let mut hasher = Stable(blake3::Hasher::new());
-        digest.hash(&mut hasher);
+        hasher.0.update(blake3::hash(wasm).as_bytes());
         engine.precompile_compatibility_hash().hash(&mut hasher);
         (std::env::consts::ARCH, std::env::consts::OS).hash(&mut hasher);
         Self(*hasher.0.finalize().as_bytes())

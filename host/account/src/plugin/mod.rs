@@ -71,8 +71,13 @@ impl Plugin {
     ) -> Result<Self, LoadError> {
         let engine = host.engine();
         binary::check(wasm)?;
-        let digest = digest(wasm);
-        let kept = cache.and_then(|cache| cache.get(engine, &digest));
+        // The digest is what people compare; it takes as long as everything else here.
+        let (digest, kept) = std::thread::scope(|scope| {
+            let digest = scope.spawn(|| digest(wasm));
+            let kept = cache.and_then(|cache| cache.get(engine, wasm));
+            let failed = |_| LoadError::Compile { detail: "the digest failed".to_owned() };
+            Ok((digest.join().map_err(failed)?, kept))
+        })?;
         let is_from_cache = kept.is_some();
         let component = kept.map_or_else(|| compile(engine, wasm), Ok)?;
         // Also what comes from the cache: it may have been put there by a host of another ABI.
@@ -92,7 +97,7 @@ impl Plugin {
             found.can_stream.then(|| StreamingIndices::new(&pre)).transpose().map_err(refused)?;
         let pre = BrokerAccountPre::new(pre).map_err(refused)?;
         if let Some(cache) = cache.filter(|_| !is_from_cache) {
-            cache.put(engine, &digest, &component);
+            cache.put(engine, wasm, &component);
         }
         let (name, host) = (name.to_owned(), host.clone());
         let (imports, exports) = (found.imports, found.exports);

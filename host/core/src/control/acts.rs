@@ -28,6 +28,9 @@ pub(crate) fn decide(
             let wish = Wish { scope: account.as_ref(), level: *level, reset: *reset_baseline };
             kill(book, &wish, request, now, out)
         }
+        Intent::LockSymbol { account, symbol, until } => {
+            super::locked::lock(book, (account, symbol, *until), request, now, out)
+        }
         Intent::Open(_)
         | Intent::Adopt(_)
         | Intent::Resolve { .. }
@@ -36,6 +39,10 @@ pub(crate) fn decide(
         | Intent::Close { .. }
         | Intent::Resize { .. }
         | Intent::CancelEntry { .. }
+        | Intent::Trail { .. }
+        | Intent::Barriers { .. }
+        | Intent::ClearTimeLimit { .. }
+        | Intent::Review { .. }
         | Intent::Lock { .. } => Err((Refusal::Busy, "this is about a transaction".to_owned())),
     });
     let (outcome, message) = done.unwrap_or_else(|(refusal, why)| {
@@ -49,15 +56,22 @@ pub(crate) fn decide(
     Verdict { outcome, message, transaction: None, version: 0 }
 }
 
-/// Only people, and the host where it makes things safer; and never without a reason.
+/// Only people, and the host and policies where they make things safer; and never without a reason.
+/// A policy halts an account or locks an instrument; what that ends nothing of is not its to ask.
 fn may_ask(request: &Request) -> Result<(), No> {
-    let is_host = matches!(request.source, Source::Host);
-    let loosens = match &request.intent {
-        Intent::Arm { armed, .. } => *armed,
-        Intent::Kill { level, reset_baseline, .. } => *level == KillLevel::Off || *reset_baseline,
+    let may_be_asked = match (&request.source, &request.intent) {
+        (Source::Manual(_), _) => true,
+        (_, Intent::Kill { reset_baseline: true, .. }) => false,
+        (Source::Host, Intent::Arm { armed, .. }) => !armed,
+        (Source::Host, Intent::Kill { level, .. }) => *level > KillLevel::Off,
+        (Source::Policy { .. }, Intent::Kill { account, level, .. }) => {
+            let is_halt = matches!(level, KillLevel::ProtectOnly | KillLevel::CancelEntries);
+            account.is_some() && is_halt
+        }
+        (Source::Policy { .. }, Intent::LockSymbol { until, .. }) => until.is_some(),
         _ => false,
     };
-    if !request.source.is_person() && (!is_host || loosens) {
+    if !may_be_asked {
         let verb = request.intent.verb();
         return Err((Refusal::VerbNotAllowed, format!("only a person may ask for {verb}")));
     }
@@ -67,7 +81,7 @@ fn may_ask(request: &Request) -> Result<(), No> {
     Ok(())
 }
 
-fn known<'a>(book: &'a mut Book, name: &AccountName) -> Result<&'a mut Account, No> {
+pub(super) fn known<'a>(book: &'a mut Book, name: &AccountName) -> Result<&'a mut Account, No> {
     let all: Vec<&str> = book.accounts.keys().map(|name| name.as_str()).collect();
     let why = format!("there is no account {name}; there are: {}", all.join(", "));
     book.accounts.get_mut(name).ok_or((Refusal::UnknownAccount, why))

@@ -19,7 +19,10 @@
 
 mod acts;
 mod equity;
+mod locked;
 mod unclosed;
+
+use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
@@ -27,7 +30,7 @@ use crate::apply::Transition;
 use crate::book::{Account, Book};
 use crate::bug::{self, Bug};
 use crate::check::{No, is_tighter};
-use crate::ids::{AccountName, TransactionId};
+use crate::ids::{AccountName, Symbol, TransactionId};
 use crate::intent::{Intent, Request, Source, Wish};
 use crate::money::Price;
 use crate::refusal::Refusal;
@@ -38,6 +41,7 @@ pub(crate) use acts::decide;
 pub use acts::{account_told, file_seen};
 pub(crate) use equity::balance_read;
 pub use equity::exceeded;
+pub(crate) use locked::symbol_locked;
 
 /// How far the kill switch is thrown; a later one holds everything that an earlier one does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -119,6 +123,19 @@ pub struct Control {
     pub kill: Kill,
     /// What a loss is measured from, once a limit was configured and an equity was read.
     pub baseline: Option<Baseline>,
+    /// Instruments that are locked for some time; one whose time is over locks nothing any more.
+    pub locked: BTreeMap<Symbol, SymbolLock>,
+}
+
+/// An instrument of an account is locked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SymbolLock {
+    /// Until then.
+    pub until: Timestamp,
+    /// Why, in the asker's words.
+    pub why: String,
+    /// Who asked.
+    pub by: Source,
 }
 
 /// What the file in the data directory asks for; it works where nothing else can be reached.
@@ -226,6 +243,11 @@ fn adds(tx: Option<&Transaction>, intent: &Intent) -> bool {
         | Intent::Close { .. }
         | Intent::CancelEntry { .. }
         | Intent::Lock { .. }
+        | Intent::Trail { .. }
+        | Intent::Barriers { .. }
+        | Intent::ClearTimeLimit { .. }
+        | Intent::Review { .. }
+        | Intent::LockSymbol { .. }
         | Intent::Arm { .. }
         | Intent::Kill { .. } => false,
     }
@@ -251,6 +273,14 @@ fn lowers_risk(tx: Option<&Transaction>, intent: &Intent) -> bool {
             };
             (tightens || same(*stop, tx.desired.stop)) && same(*target, tx.desired.target)
         }
+        Intent::Barriers { transaction, stop, target, .. } => {
+            let (transaction, stop, target) = (*transaction, Wish::Set(*stop), Wish::Set(*target));
+            lowers_risk(Some(tx), &Intent::Protect { transaction, stop, target })
+        }
+        // Its stop only ever gets nearer.
+        Intent::Trail { terms, .. } => terms.is_some(),
+        Intent::ClearTimeLimit { .. } => false,
+        Intent::Review { .. } | Intent::LockSymbol { .. } => true,
         // A ratchet moves a stop one way only; a lock moves nothing.
         Intent::Ratchet { .. }
         | Intent::Close { .. }
@@ -274,6 +304,11 @@ fn has_to_be_sent(intent: &Intent) -> bool {
         | Intent::Protect { .. }
         | Intent::Ratchet { .. }
         | Intent::Lock { .. }
+        | Intent::Trail { .. }
+        | Intent::Barriers { .. }
+        | Intent::ClearTimeLimit { .. }
+        | Intent::Review { .. }
+        | Intent::LockSymbol { .. }
         | Intent::Arm { .. }
         | Intent::Kill { .. } => false,
     }

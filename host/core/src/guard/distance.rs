@@ -5,7 +5,7 @@
 //! entry, such a floor once pulled stops that had locked in a profit back into a loss.
 
 use crate::check::{Context, No, PriceRules, is_tighter};
-use crate::intent::{Request, Source};
+use crate::intent::Request;
 use crate::money::{Price, Snap};
 use crate::order::{Direction, Leg};
 use crate::refusal::Refusal;
@@ -44,7 +44,7 @@ pub(crate) fn too_small(
     after: (Option<Price>, Option<Price>),
 ) -> Option<String> {
     let min = context.account.rules.guards.min_step?;
-    let is_trail = matches!(request.source, Source::Policy { .. })
+    let is_trail = !request.source.is_person()
         && tx.status == TransactionStatus::Opened
         && after.1 == tx.desired.target;
     let (now, to) = (tx.desired.stop.filter(|_| is_trail)?, after.0?);

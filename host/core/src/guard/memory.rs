@@ -48,7 +48,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Notes an accepted request of a policy.
+    /// Notes an accepted request of a policy, or a move of a stop that the host trails.
     pub(crate) fn accepted(
         &mut self,
         tx: &Transaction,
@@ -56,6 +56,11 @@ impl Memory {
         moves_stop: bool,
         now: Timestamp,
     ) {
+        let is_trail =
+            request.source == Source::Host && matches!(request.intent, Intent::Ratchet { .. });
+        if moves_stop && is_trail {
+            self.moves.entry(tx.id).or_default().add(now);
+        }
         let Source::Policy { name, .. } = &request.source else { return };
         if moves_stop {
             self.moves.entry(tx.id).or_default().add(now);
@@ -63,6 +68,23 @@ impl Memory {
         if matches!(request.intent, Intent::Close { .. }) {
             self.closes.entry((tx.account.clone(), name.clone())).or_default().add(now);
         }
+    }
+
+    /// When the next move of the transaction's stop is within so many a minute; none is now.
+    pub(crate) fn move_free_at(
+        &self,
+        id: TransactionId,
+        max: u32,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let recent = self.moves.get(&id)?;
+        let max = usize::try_from(max).unwrap_or(usize::MAX);
+        if recent.count(now) < max {
+            return None;
+        }
+        // With so many after it, the last one has to leave the minute before the next may come.
+        let last_in_the_way = recent.0.len().checked_sub(max.max(1))?;
+        recent.0.get(last_in_the_way).map(|at| at.plus_ms(MINUTE_MS))
     }
 
     /// Drops what is remembered of an ended transaction.

@@ -116,7 +116,7 @@ impl Guard {
             Refusal::Killed => Some(Self::G8),
             Refusal::Disarmed => Some(Self::G13),
             Refusal::WashTrade => Some(Self::G9),
-            Refusal::Restricted | Refusal::SessionClosed => Some(Self::G11),
+            Refusal::Restricted | Refusal::SessionClosed | Refusal::SymbolLocked => Some(Self::G11),
             Refusal::NotOwner => Some(Self::G12),
             Refusal::MaxLoss => Some(Self::G15),
             Refusal::TooClose => Some(Self::G16),
@@ -144,6 +144,7 @@ impl Guard {
             | Refusal::TargetWrongSide
             | Refusal::StopBeyondTarget
             | Refusal::OffTick
+            | Refusal::BadTerms
             | Refusal::LedgerFailed => None,
         }
     }

@@ -52,6 +52,7 @@ pub fn plan(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Transi
             host_close(tx, "no_stop_in_time", "its stop did not rest in time", now, out);
         });
     }
+    crate::follow::enforce_limit(book, id, now, out);
     let is_blocked = way::is_blocked(book, id, now, out);
     let Some(tx) = book.transactions.get(&id).cloned() else { return };
     let Some(account) = book.accounts.get(&tx.account) else { return };
@@ -204,6 +205,7 @@ fn cancel_entry(tx: &Transaction, account: &Account, level: KillLevel) -> Option
     // One that ended all the same came too late for anybody to wait for.
     let asked = tx.status == TransactionStatus::Closing
         || tx.status.is_ended()
+        || tx.task.as_ref().is_some_and(|of| task::entry_is_in_the_way(tx, of))
         || level >= KillLevel::CancelEntries
         || (!tx.entry.ended && (tx.entry.cancel_asked || entry_blocks(tx, account)));
     // Everything that was entered has left again: the rest would start a position without a plan.

@@ -5,6 +5,7 @@
 //! next step is found from where things stand.
 
 use super::Step;
+use super::exits::carried_exits_are_expected;
 use crate::book::Account;
 use crate::bug::{self, Bug};
 use crate::command::{Change, NewOrder, OpKind, OpLegs};
@@ -13,7 +14,7 @@ use crate::instrument::Features;
 use crate::money::Quantity;
 use crate::order::{Order, OrderKind, OrderStatus, Role, Side, TimeInForce};
 use crate::time::Timestamp;
-use crate::transaction::{Task, Transaction};
+use crate::transaction::{EntryGuard, Task, Transaction};
 
 /// Whether the slice's exits belong to the task, so that nobody protects it in between.
 pub(super) fn occupies(tx: &Transaction, account: &Account, slice: SliceNo) -> bool {
@@ -22,9 +23,8 @@ pub(super) fn occupies(tx: &Transaction, account: &Account, slice: SliceNo) -> b
 
 pub(super) fn steps(tx: &Transaction, account: &Account, now: Timestamp) -> Vec<Step> {
     let Some(task) = &tx.task else { return Vec::new() };
-    let entry_rests = tx.resting_entry().is_some();
-    if matches!(task, Task::Close { .. }) && entry_rests {
-        // Its fills would be closed too; the entry's cancel is planned beside this.
+    let sells = matches!(task, Task::Close { .. } | Task::Reduce { .. });
+    if sells && (entry_is_in_the_way(tx, task) || carried_exits_are_expected(tx, now)) {
         return Vec::new();
     }
     let slices = freed_slices(tx, account);
@@ -45,6 +45,18 @@ pub(super) fn steps(tx: &Transaction, account: &Account, now: Timestamp) -> Vec<
         return Vec::new();
     }
     act(tx, task).into_iter().collect()
+}
+
+/// Whether the entry rests and has to end before anything is sold; its cancel is planned beside
+/// this. Its fills would be closed too, and the exits it carries are of its whole quantity: they
+/// come to life with its last fill, and would sell what the task has sold before (I4).
+pub(super) fn entry_is_in_the_way(tx: &Transaction, task: &Task) -> bool {
+    let carries = tx.entry.guard != EntryGuard::Plain && !tx.entry.ended;
+    match task {
+        Task::Close { .. } => tx.resting_entry().is_some(),
+        Task::Reduce { .. } => carries && tx.resting_entry().is_some(),
+        Task::Grow { .. } => false,
+    }
 }
 
 /// The slices whose exits have to go before the task's own order can.

@@ -7,6 +7,7 @@ use crate::apply::Transition;
 use crate::book::Book;
 use crate::command::{Op, OpKind, OpState, Read};
 use crate::fact::FactKind;
+use crate::follow;
 use crate::ids::{BrokerOrderId, TransactionId};
 use crate::intent::Source;
 use crate::limits;
@@ -45,7 +46,11 @@ pub fn next_timer(book: &Book, id: TransactionId, now: Timestamp) -> Option<Time
     let close = tx.close_retry_at.filter(|_| matches!(tx.task, Some(Task::Close { .. })));
     let stuck = tx.orders.iter().filter(|o| !o.stuck).filter_map(stuck_at);
     let flatten = super::halt::next_close(book, tx, account).filter(|_| may_send);
-    let later = slices.chain(deadline).chain(flatten).chain(close).filter(|at| *at > now);
+    let limit = follow::limit_at(tx).filter(|_| may_send);
+    let trail = follow::next_move(book, id, now);
+    let standing = limit.into_iter().chain(trail);
+    let later =
+        slices.chain(deadline).chain(flatten).chain(close).chain(standing).filter(|at| *at > now);
     ops.chain(stuck).map(|at| at.max(now)).chain(later).chain(carried).min()
 }
 

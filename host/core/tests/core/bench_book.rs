@@ -7,6 +7,7 @@ use bracketd_core::book::{Account, AccountRules, Book};
 use bracketd_core::broker::{BrokerEvent, FromAccount, OrderReport, Quote};
 use bracketd_core::command::{Answer, Call, Change, Command, How, Progress};
 use bracketd_core::decide::decide;
+use bracketd_core::follow::follow;
 use bracketd_core::ids::{BrokerOrderId, PolicyName, Symbol, TransactionId};
 use bracketd_core::instrument::{AccountInfo, Features, Instrument, PriceBand};
 use bracketd_core::intent::{GuardWish, Intent, Open, Request, Source, Verdict, Wish};
@@ -103,6 +104,9 @@ impl Bench {
     }
 
     fn follow(&mut self, mut out: Transition) {
+        for id in self.book.transactions.keys().copied().collect::<Vec<_>>() {
+            follow(&mut self.book, id, self.now, &mut out);
+        }
         for id in out.touched.clone() {
             plan(&mut self.book, id, self.now, &mut out);
         }

@@ -21,5 +21,6 @@ mod properties_mirror;
 mod protocol;
 mod read_back;
 mod seeds;
+mod standing;
 mod tables;
 mod urgency;

@@ -9,6 +9,7 @@ use bracketd_core::ids::TransactionId;
 use bracketd_core::intent::{Intent, Open, Source, Wish};
 use bracketd_core::money::{Price, Quantity};
 use bracketd_core::order::{Direction, Leg, Side};
+use bracketd_core::standing::{TrailDistance, TrailTerms};
 use bracketd_core::transaction::EntryKind;
 use proptest::prelude::*;
 
@@ -22,6 +23,9 @@ enum Step {
     Market(Offset),
     Protect { stop: Option<Offset>, target: Option<Offset>, by_policy: bool },
     Ratchet(Offset),
+    Trail { cents: u32, from: Option<Offset>, step: u32 },
+    NoTrail,
+    Barriers { stop: Offset, target: Offset },
     Lock(bool),
     FillEntry(u32),
     Answer { taken: bool },
@@ -34,6 +38,10 @@ fn offset() -> impl Strategy<Value = Offset> {
     prop_oneof![-1_200i64..1_200, Just(-500), Just(500), Just(0)]
 }
 
+fn maybe_offset() -> impl Strategy<Value = Option<Offset>> {
+    proptest::option::of(offset())
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let maybe = || proptest::option::of(offset());
     prop_oneof![
@@ -42,6 +50,10 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(stop, target, by_policy)| Step::Protect { stop, target, by_policy }),
         2 => offset().prop_map(Step::Ratchet),
         1 => any::<bool>().prop_map(Step::Lock),
+        2 => (0u32..400, maybe_offset(), 0u32..20)
+            .prop_map(|(cents, from, step)| Step::Trail { cents, from, step }),
+        1 => Just(Step::NoTrail),
+        1 => (offset(), offset()).prop_map(|(stop, target)| Step::Barriers { stop, target }),
         3 => (1u32..=10).prop_map(Step::FillEntry),
         6 => any::<bool>().prop_map(|no| Step::Answer { taken: !no }),
         1 => Just(Step::Close),
@@ -131,6 +143,21 @@ impl World {
             Step::Ratchet(offset) => {
                 let stop = self.price(offset);
                 self.ask(Intent::Ratchet { transaction, stop }, true);
+            }
+            Step::Trail { cents, from, step } => {
+                let in_price = |cents: u32| Decimal::new(cents.into(), 2);
+                let terms = Some(TrailTerms {
+                    distance: TrailDistance::Price(in_price(cents)),
+                    activate_at: from.map(|offset| self.price(offset)),
+                    step: in_price(step),
+                });
+                self.ask(Intent::Trail { transaction, terms }, true);
+            }
+            Step::NoTrail => self.ask(Intent::Trail { transaction, terms: None }, true),
+            Step::Barriers { stop, target } => {
+                let (stop, target) = (self.price(stop), self.price(target));
+                let hold_ms = 5_000;
+                self.ask(Intent::Barriers { transaction, stop, target, hold_ms }, true);
             }
             Step::Lock(locked) => {
                 self.ask(Intent::Lock { transaction, leg: Leg::Stop, locked }, false);

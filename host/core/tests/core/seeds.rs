@@ -6,11 +6,11 @@ use bracketd_core::command::{Answer, BracketLeg, How, Progress, Read, Urgency};
 use bracketd_core::fact::FactKind;
 use bracketd_core::ids::{ClientOrderId, SliceNo, TransactionId};
 use bracketd_core::instrument::Features;
-use bracketd_core::intent::Intent;
-use bracketd_core::order::{Leg, OrderStatus, Role};
+use bracketd_core::intent::{GuardWish, Intent, Open};
+use bracketd_core::order::{Direction, Leg, OrderKind, OrderStatus, Role};
 use bracketd_core::plan::raised;
 use bracketd_core::protection::Protection;
-use bracketd_core::transaction::TransactionStatus;
+use bracketd_core::transaction::{OnPartial, TransactionStatus};
 
 use crate::bench_book::{
     ACCOUNT, ALPACA, Bench, decimal, price, quantity, set_stop, set_target, wish, words,
@@ -423,4 +423,60 @@ fn seed_80043368_a_growth_that_was_not_sent_does_not_explain_what_exits_sold() {
     let codes: Vec<_> = b.last.facts.iter().map(|fact| fact.code.to_string()).collect();
     assert!(codes.contains(&"netted".to_owned()), "{codes:?}");
     assert!(!codes.contains(&"external".to_owned()), "{codes:?}");
+}
+
+/// The legs that a guarded entry carries, in that state.
+fn carried(b: &mut Bench, entry: &OrderReport, target: OrderStatus, stop: OrderStatus) {
+    for (name, limit, trigger, status) in
+        [("t", Some("110"), None, target), ("s", None, Some("95"), stop)]
+    {
+        b.report(OrderReport {
+            broker_id: name.into(),
+            client_id: None,
+            parent: Some(entry.broker_id.clone()),
+            side: Direction::Long.exit_side(),
+            limit: limit.map(price),
+            trigger: trigger.map(price),
+            kind: if trigger.is_some() { OrderKind::Stop } else { OrderKind::Limit },
+            status,
+            ..entry.clone()
+        });
+    }
+}
+
+#[test]
+fn seed_90792918_a_reduction_ends_an_entry_whose_exits_are_of_the_whole() {
+    let mut b = Bench::new(ALPACA);
+    let id = b.open(Open { guard: GuardWish::Native, on_partial: Some(OnPartial::Wait), ..wish() });
+    let entry = b.command();
+    let order = b.accept(&entry);
+    carried(&mut b, &order, OrderStatus::Contingent, OrderStatus::Contingent);
+    b.fill(&order, "6", "100");
+    b.person(Intent::Resize { transaction: id, quantity: quantity("3") });
+    // Sold beside it, the last fill would set exits of ten free over seven.
+    let cancel = b.command();
+    assert!(words(&cancel).starts_with("cancel"), "{}", words(&cancel));
+    assert!(b.sent.is_empty(), "I4");
+    b.answer(&cancel, Answer::Placed { order: None, progress: Progress::Accepted });
+    let status = OrderStatus::Canceled;
+    carried(&mut b, &order, status, status);
+    b.report(OrderReport { status, filled: quantity("6"), ..order });
+    assert_eq!(words(&b.command()), "sell 3 at market");
+}
+
+#[test]
+fn seed_90229795_nothing_is_sold_beside_carried_exits_that_nobody_has_seen_yet() {
+    let reduce = |id| Intent::Resize { transaction: id, quantity: quantity("6") };
+    let close = |id| Intent::Close { transaction: id };
+    for ask in [&reduce as &dyn Fn(TransactionId) -> Intent, &close] {
+        let mut b = Bench::new(ALPACA);
+        let id = b.open(Open { guard: GuardWish::Native, ..wish() });
+        let entry = b.command();
+        let order = b.accept(&entry);
+        b.fill(&order, "10", "100");
+        b.person(ask(id));
+        assert!(b.sent.is_empty(), "I4: the broker has exits of ten");
+        carried(&mut b, &order, OrderStatus::Working, OrderStatus::Held);
+        assert_eq!(words(&b.command()), "exits of 10: stop clear, target clear");
+    }
 }

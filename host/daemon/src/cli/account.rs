@@ -27,6 +27,11 @@ pub enum AccountVerb {
     /// Let no command go out; what rests at the broker stays
     #[command(after_help = "Example:\n  bracketd account disarm main --reason maintenance")]
     Disarm(DisarmArgs),
+    /// Let an instrument be traded again that was locked for some time
+    #[command(
+        after_help = "Example:\n  bracketd account unlock main ACME --reason 'the news is out'"
+    )]
+    Unlock(UnlockArgs),
     /// Read the account completely now and show what differs
     #[command(after_help = "Example:\n  bracketd account reconcile main")]
     Reconcile(NameArgs),
@@ -44,6 +49,18 @@ pub struct NameArgs {
 pub struct DisarmArgs {
     /// The account's name
     name: String,
+    /// Why; kept in the ledger
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+/// An instrument to unlock.
+#[derive(Debug, Args)]
+pub struct UnlockArgs {
+    /// The account's name
+    name: String,
+    /// The instrument
+    symbol: String,
     /// Why; kept in the ledger
     #[arg(long, value_name = "TEXT")]
     reason: String,
@@ -77,6 +94,7 @@ pub fn run(verb: &AccountVerb, client: &Client, out: &Out) -> Result<Exit, Failu
         }
         AccountVerb::Arm(args) => arm(args, client, out),
         AccountVerb::Disarm(args) => act(args, "disarm", client, out),
+        AccountVerb::Unlock(args) => unlock(args, client, out),
         AccountVerb::Reconcile(args) => {
             let found = client.post(&path(&args.name, "/reconcile"), &json!({}), None)?;
             if out.is_json() {
@@ -270,7 +288,16 @@ fn arm(args: &ArmArgs, client: &Client, out: &Out) -> Result<Exit, Failure> {
 
 fn act(args: &DisarmArgs, what: &str, client: &Client, out: &Out) -> Result<Exit, Failure> {
     let body = json!({ "why": args.reason });
-    let answer = client.post(&path(&args.name, &format!("/{what}")), &body, None)?;
+    told(&path(&args.name, &format!("/{what}")), &body, client, out)
+}
+
+fn unlock(args: &UnlockArgs, client: &Client, out: &Out) -> Result<Exit, Failure> {
+    let body = json!({ "symbol": args.symbol, "why": args.reason });
+    told(&path(&args.name, "/unlock"), &body, client, out)
+}
+
+fn told(path: &str, body: &Value, client: &Client, out: &Out) -> Result<Exit, Failure> {
+    let answer = client.post(path, body, None)?;
     if out.is_json() {
         out.json(&answer);
     } else {

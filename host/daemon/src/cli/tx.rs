@@ -64,6 +64,17 @@ Example:
     /// Unlock a leg
     #[command(after_help = "Example:\n  bracketd tx unlock 7 stop")]
     Unlock(change::LockArgs),
+    /// Let the host trail the stop no more; it stays where it is
+    #[command(after_help = "Example:\n  bracketd tx clear-trail 7 --why 'by hand from here'")]
+    ClearTrail(change::ChangeArgs),
+    /// Take the time limit away; stop and target stay
+    #[command(after_help = "Example:\n  bracketd tx clear-time-limit 7 --why 'earnings tomorrow'")]
+    ClearTimeLimit(change::ChangeArgs),
+    /// Say that a review which a policy asked for is done
+    #[command(
+        after_help = "Example:\n  bracketd tx reviewed 7 --why 'fills are as they should be'"
+    )]
+    Reviewed(change::ChangeArgs),
 }
 
 /// Which transactions are listed.
@@ -122,5 +133,8 @@ pub fn run(verb: &TxVerb, client: &Client, out: &Out) -> Result<Exit, Failure> {
         TxVerb::Adopt(args) => evidence::adopt(args, client, out),
         TxVerb::Lock(args) => change::lock(args, true, client, out),
         TxVerb::Unlock(args) => change::lock(args, false, client, out),
+        TxVerb::ClearTrail(args) => change::plain(args, "clear-trail", client, out),
+        TxVerb::ClearTimeLimit(args) => change::plain(args, "clear-time-limit", client, out),
+        TxVerb::Reviewed(args) => change::plain(args, "reviewed", client, out),
     }
 }

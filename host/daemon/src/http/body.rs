@@ -147,6 +147,14 @@ pub(super) struct ReasonBody {
     pub(super) why: String,
 }
 
+/// An instrument of an account, and why.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SymbolBody {
+    pub(super) symbol: String,
+    pub(super) why: String,
+}
+
 /// Which plugin an account shall run.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -12,14 +12,14 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use bracketd_account::Terms;
 use bracketd_core::control::KillLevel;
-use bracketd_core::ids::AccountName;
+use bracketd_core::ids::{AccountName, Symbol};
 use bracketd_core::intent::{Intent, Outcome, Request, Source};
 use bracketd_core::refusal::Refusal;
 use serde_json::json;
 
 use super::App;
 use super::ask::mismatch;
-use super::body::{self, KillBody, PluginBody, ReasonBody};
+use super::body::{self, KillBody, PluginBody, ReasonBody, SymbolBody};
 use super::problem::{Answer, Problem};
 use super::write::actor;
 use crate::message::{AccountDetail, Compared, PluginWish, Query, Reply};
@@ -101,6 +101,18 @@ pub(super) async fn disarm(
     let body: ReasonBody = body::parse(&bytes)?;
     let intent = Intent::Arm { account: AccountName::new(&name), armed: false };
     act(&app, &headers, intent, body.why).await
+}
+
+/// `POST /api/v1/accounts/{name}/unlock`: an instrument that was locked for some time.
+pub(super) async fn unlock(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Answer {
+    let body: SymbolBody = body::parse(&bytes)?;
+    let (account, symbol) = (AccountName::new(&name), Symbol::new(&body.symbol));
+    act(&app, &headers, Intent::LockSymbol { account, symbol, until: None }, body.why).await
 }
 
 /// `POST /api/v1/accounts/{name}/reconcile`: a complete read now, and what differs after it.

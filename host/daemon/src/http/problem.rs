@@ -157,6 +157,7 @@ fn status_of(refusal: Refusal) -> StatusCode {
         | Refusal::Disarmed
         | Refusal::Unsettled
         | Refusal::Duplicate
+        | Refusal::SymbolLocked
         | Refusal::WashTrade => StatusCode::CONFLICT,
         Refusal::TooOften => StatusCode::TOO_MANY_REQUESTS,
         Refusal::NotReady
@@ -181,6 +182,7 @@ fn status_of(refusal: Refusal) -> StatusCode {
         | Refusal::MaxNotional
         | Refusal::MaxExposure
         | Refusal::MaxLoss
+        | Refusal::BadTerms
         | Refusal::NoReason => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
@@ -229,6 +231,10 @@ fn hint_of(refusal: Refusal) -> &'static str {
         Refusal::MaxExposure => "close or cancel something first: `bracketd guard explain G3`",
         Refusal::MaxLoss => "set the stop nearer or trade less: `bracketd guard explain G15`",
         Refusal::WashTrade => "cancel the entry that is in the way, then try again",
+        Refusal::SymbolLocked => {
+            "wait until its time is over, or `bracketd account unlock NAME SYMBOL`"
+        }
+        Refusal::BadTerms => "the message says what of it cannot be meant",
         Refusal::LedgerFailed => "nothing was done; check disk space and the data directory",
         Refusal::Killed => "`bracketd kill status` says who set it and why",
         Refusal::Disarmed => "`bracketd account show` says what would be armed",

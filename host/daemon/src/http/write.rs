@@ -101,6 +101,45 @@ pub(super) async fn locks(
     run(&app, &headers, intent, body.why, None).await
 }
 
+/// `POST /api/v1/transactions/{id}/clear-trail`.
+pub(super) async fn clear_trail(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Answer {
+    let intent = Intent::Trail { transaction: parse_id(&id)?, terms: None };
+    ended(&app, &headers, intent, &bytes).await
+}
+
+/// `POST /api/v1/transactions/{id}/clear-time-limit`.
+pub(super) async fn clear_time_limit(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Answer {
+    let intent = Intent::ClearTimeLimit { transaction: parse_id(&id)? };
+    ended(&app, &headers, intent, &bytes).await
+}
+
+/// `POST /api/v1/transactions/{id}/reviewed`.
+pub(super) async fn reviewed(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Answer {
+    let intent = Intent::Review { transaction: parse_id(&id)?, asked: false };
+    ended(&app, &headers, intent, &bytes).await
+}
+
+/// The end of something that the host did by itself.
+async fn ended(app: &App, headers: &HeaderMap, intent: Intent, bytes: &Bytes) -> Answer {
+    let body: PlainBody = body::parse_or_default(bytes)?;
+    run(app, headers, intent, body.why, body.if_version).await
+}
+
 /// `POST /api/v1/transactions/{id}/resolve`.
 pub(super) async fn resolve(
     State(app): State<App>,
@@ -152,6 +191,11 @@ impl Goal {
             | Intent::Protect { .. }
             | Intent::Ratchet { .. }
             | Intent::Lock { .. }
+            | Intent::Trail { .. }
+            | Intent::Barriers { .. }
+            | Intent::ClearTimeLimit { .. }
+            | Intent::Review { .. }
+            | Intent::LockSymbol { .. }
             | Intent::Arm { .. }
             | Intent::Kill { .. } => Self::Legs,
         }

@@ -32,4 +32,3 @@ pub use report::TapeReport;
 pub use start::{Plan, Running, account_config, hold, start};
 pub use tape::{TapeDriver, TapeError};
 pub use values::VALUES_FILE;
-pub use values::VALUES_FILE;

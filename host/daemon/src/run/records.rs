@@ -34,6 +34,8 @@ pub(super) fn log(fact: &Fact) {
         FactKind::PolicyFailed
         | FactKind::PolicyRefused
         | FactKind::PolicyThawed
+        | FactKind::ReviewChanged
+        | FactKind::SymbolLockChanged
         | FactKind::Doubt => {
             tracing::warn!(tx, account, code, text, "{kind}");
         }
@@ -48,12 +50,17 @@ pub(super) fn log(fact: &Fact) {
 
 /// Noise as a record.
 pub(super) fn of_noise(noise: &Noise, now: Timestamp) -> Record {
+    let figure;
     let (kind, transaction, policy, text) = match noise {
         Noise::Skipped { transaction, policy, missing } => {
             (ActivityKind::PolicySkipped, *transaction, policy, missing.as_str())
         }
         Noise::Note { transaction, policy, text } => {
             (ActivityKind::PolicyRan, *transaction, policy, text.as_str())
+        }
+        Noise::Metric { transaction, policy, name, value } => {
+            figure = format!("metric {name} {value}");
+            (ActivityKind::PolicyRan, *transaction, policy, figure.as_str())
         }
     };
     let source = Source::Policy { name: policy.clone(), digest: String::new() };

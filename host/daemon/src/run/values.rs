@@ -28,7 +28,7 @@ use toml::de::{DeTable, DeValue};
 pub const VALUES_FILE: &str = "params.toml";
 
 /// Reads the file's values.
-pub fn read(file: SourceFile) -> Arc<ValueFile> {
+pub(super) fn read(file: SourceFile) -> Arc<ValueFile> {
     let text = file.text.clone();
     let mut reader = Reader { file: &file, values: Vec::new(), findings: Vec::new() };
     match (&file.fault, DeTable::parse(&text)) {

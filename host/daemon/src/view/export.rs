@@ -7,9 +7,9 @@
 
 mod parts;
 
-use bracketd_core::control::{Baseline, Control, Kill};
+use bracketd_core::control::{Baseline, Control, Kill, SymbolLock};
 use bracketd_core::fact::Fact;
-use bracketd_core::ids::{AccountName, PolicyName};
+use bracketd_core::ids::{AccountName, PolicyName, Symbol};
 use bracketd_core::protection::Gaps;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{Desired, Locks, StepCount, Transaction};
@@ -19,6 +19,7 @@ use bracketd_store::tools::export::WholeTransaction;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::standing::standing;
 use super::{decimal, price, records};
 use crate::clock::rfc3339;
 use parts::{entry, operation, order, protection, slice, source, task};
@@ -60,7 +61,7 @@ pub fn daemon_control(switch: &Kill) -> Line {
 
 /// What was decided of an account, and what its losses are measured from.
 pub fn control(name: &AccountName, control: &Control) -> Line {
-    let Control { armed, broker_account, kill: switch, baseline: measured } = control;
+    let Control { armed, broker_account, kill: switch, baseline: measured, locked } = control;
     let baseline = measured.as_ref().map(|Baseline { day, day_equity, peak_equity }| {
         json!({
             "day": day,
@@ -74,8 +75,16 @@ pub fn control(name: &AccountName, control: &Control) -> Line {
         "broker_account": broker_account,
         "kill": kill(switch),
         "baseline": baseline,
+        "locked": locked.iter().map(symbol_lock).collect::<Vec<_>>(),
     });
     Line { kind: "control", seq: None, id: None, rest }
+}
+
+fn symbol_lock((symbol, lock): (&Symbol, &SymbolLock)) -> Value {
+    let SymbolLock { until, why, by } = lock;
+    json!({
+        "symbol": symbol.as_str(), "until": rfc3339(*until), "why": why, "source": source(by),
+    })
 }
 
 /// A kill switch; none that nobody ever set.
@@ -169,6 +178,7 @@ pub fn transaction(whole: &WholeTransaction) -> Line {
         gaps: Gaps { count, total_ms, longest_ms },
         close_failures,
         close_retry_at,
+        standing: stands,
     } = &whole.transaction;
     let step = |count: &StepCount| json!({ "slice": count.slice.0, "legs": count.legs.as_str(), "steps": count.steps });
     let rest = json!({
@@ -198,6 +208,7 @@ pub fn transaction(whole: &WholeTransaction) -> Line {
         "close_reason": close_reason,
         "gaps": { "count": count, "total_ms": total_ms, "longest_ms": longest_ms },
         "close_failures": close_failures,
+        "standing": standing(stands),
         "close_retry_at": close_retry_at.map(rfc3339),
     });
     Line { kind: "transaction", seq: None, id: Some(id.to_string()), rest }

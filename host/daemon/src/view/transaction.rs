@@ -10,6 +10,7 @@ use bracketd_core::protection::Protection;
 use bracketd_core::transaction::{EntryKind, Slice, Task, Transaction, TransactionStatus};
 use serde::Serialize;
 
+use super::standing::{StandingView, standing};
 use super::{decimal, price, words};
 use crate::clock::rfc3339;
 use crate::message::Seen;
@@ -39,6 +40,8 @@ pub struct TransactionView {
     opened_at: Option<String>,
     closed_at: Option<String>,
     close_reason: Option<String>,
+    /// What the host does by itself.
+    standing: StandingView,
     #[serde(flatten)]
     parts: Option<PartsView>,
 }
@@ -277,6 +280,7 @@ fn view(seen: &Seen, parts: Option<PartsView>) -> TransactionView {
         opened_at: tx.opened_at.map(rfc3339),
         closed_at: tx.closed_at.map(rfc3339),
         close_reason: tx.close_reason.clone(),
+        standing: standing(&tx.standing),
         parts,
     }
 }

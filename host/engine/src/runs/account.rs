@@ -133,6 +133,10 @@ impl Engine {
             let text = format!("{account}: {note}: {value}");
             sent.noise.push(Noise::Note { transaction, policy: name.clone(), text });
         }
+        for (metric, value) in &ran.metrics {
+            let (policy, value, metric) = (name.clone(), *value, metric.clone());
+            sent.noise.push(Noise::Metric { transaction, policy, name: metric, value });
+        }
         match &ran.outcome {
             RunOutcome::Done => {}
             RunOutcome::Skipped(missing) => {

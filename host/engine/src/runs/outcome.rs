@@ -58,6 +58,10 @@ impl Engine {
             let text = format!("{key}: {value}");
             sent.noise.push(Noise::Note { transaction, policy: policy_name.clone(), text });
         }
+        for (name, value) in &ran.metrics {
+            let (name, value, policy) = (name.clone(), *value, policy_name.clone());
+            sent.noise.push(Noise::Metric { transaction, policy, name, value });
+        }
         match &ran.outcome {
             RunOutcome::Done => {}
             RunOutcome::Skipped(missing) => {

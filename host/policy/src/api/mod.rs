@@ -10,6 +10,7 @@ mod market;
 pub(crate) mod objects;
 mod portfolio;
 mod price;
+mod standing;
 mod time;
 mod transaction;
 mod verbs;
@@ -56,6 +57,7 @@ impl<'e> Toolkit<'e> {
         transaction::register(self);
         market::register(self);
         verbs::register(self);
+        standing::register(self);
         portfolio::register(self);
         account::register(self);
         time::register(self);

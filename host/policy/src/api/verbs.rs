@@ -15,6 +15,7 @@ use crate::data::{ScriptPrice, text};
 use crate::failure::{ScriptResult, missing, script_error};
 use crate::frame::{self, Frame};
 use crate::gate::{Effective, ScriptVerdict, ask};
+use crate::limits::{METRIC_NAME_MAX, SAYINGS_MAX};
 use crate::portfolio::may_change;
 
 /// Alert levels, quietest first.
@@ -74,7 +75,7 @@ impl AsPrice for i64 {
 }
 
 /// The price on its tick, never risking more and never asking for more than was said.
-fn snapped(frame: &Frame<'_>, leg: Leg, price: Price) -> ScriptResult<Price> {
+pub(super) fn snapped(frame: &Frame<'_>, leg: Leg, price: Price) -> ScriptResult<Price> {
     frame
         .instrument()
         .snap_toward_market(price, leg, frame.direction())
@@ -190,7 +191,7 @@ fn reduce(tx: &Tx, fraction: Decimal, why: &str) -> ScriptResult<ScriptVerdict> 
     }
     ask(why, is_own(tx), |frame, own| {
         let held = own.held().get();
-        let step = frame.run.instrument.qty_step;
+        let step = frame.instrument().qty_step;
         let part = held.checked_mul(fraction).map(|part| snap(part, step, Snap::Down));
         match part.and_then(|part| Quantity::new(held - part)) {
             Some(quantity) => Ok(Intent::Resize { transaction: own.id, quantity }),
@@ -249,8 +250,33 @@ fn words(kit: &mut Toolkit<'_>) {
             frame::say(|buffer| &mut buffer.notes, (&key, &text(&value)))
         },
     );
+    kit.function(
+        "metric(name: string, value: decimal | int)",
+        "Adds a figure to the activity log, under a name of small letters, digits and `_`.",
+        |name: ImmutableString, value: Decimal| metric(&name, value),
+    );
+    kit.overload("metric", |name: ImmutableString, value: i64| metric(&name, value.into()));
 }
 
-fn is_own(tx: &Tx) -> bool {
+fn metric(name: &str, value: Decimal) -> ScriptResult<()> {
+    let is_name = name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if !is_name || name.len() > METRIC_NAME_MAX {
+        return Err(script_error(format!(
+            "metric \"{name}\": a name has small letters, digits and _, and begins with a letter; at \
+             most {METRIC_NAME_MAX} of them"
+        )));
+    }
+    frame::with(|frame| {
+        let mut buffer = frame.buffer.borrow_mut();
+        if buffer.metrics.len() >= SAYINGS_MAX {
+            return Err(script_error(format!("at most {SAYINGS_MAX} of these in one run")));
+        }
+        buffer.metrics.push((name.to_owned(), value));
+        Ok(())
+    })
+}
+
+pub(super) fn is_own(tx: &Tx) -> bool {
     may_change(tx)
 }

@@ -14,6 +14,7 @@ use super::infer::{self, Flow};
 use super::schema::Header;
 use super::traps;
 use super::types::Types;
+use super::whole;
 use crate::api::entries;
 use crate::event::EventKind;
 use crate::source::SourceFile;
@@ -51,7 +52,7 @@ pub(super) fn check(
         lint.body(&function.body, &types);
         lint.found.extend(traps::of_body(file, function, &types, header));
     }
-    lint.found.extend(traps::of_file(file, &functions, header));
+    lint.found.extend(whole::of_file(file, &functions, header));
     lint.found.sort_by_key(|found| found.span);
     lint.found.dedup();
     lint.found

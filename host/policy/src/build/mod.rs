@@ -10,6 +10,7 @@ mod lint;
 pub(crate) mod schema;
 mod traps;
 mod types;
+mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -19,7 +20,7 @@ use rhai::{Engine, Module, Scope};
 
 pub(crate) use compile::{Compiled, compile, constant};
 pub(crate) use functions::Functions;
-pub(crate) use traps::verbs;
+pub(crate) use whole::verbs;
 
 use crate::event::EventKind;
 use crate::params::{Params, Values};

@@ -11,7 +11,7 @@ use bracketd_core::book::{Account, AccountRules};
 use bracketd_core::ids::{AccountName, OwnerName, Symbol, TransactionId};
 use bracketd_core::instrument::{Features, Instrument, PriceBand};
 use bracketd_core::money::{Price, Quantity};
-use bracketd_core::order::{Direction, TimeInForce};
+use bracketd_core::order::{Direction, Leg, TimeInForce};
 use bracketd_core::protection::Protection;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{
@@ -22,7 +22,7 @@ use rhai::{Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 use super::mark::Marks;
 use super::world::{World, hold};
 use crate::data::{number, parse_duration_ms};
-use crate::event::Event;
+use crate::event::{Event, Phase};
 use crate::failure::{ScriptResult, script_error};
 use crate::params::Params;
 use crate::policy::Policy;
@@ -165,8 +165,24 @@ fn events(engine: &mut Engine) {
         world.lock().happen(Event::Ack { verb: &verb }).map_err(script_error)
     });
     engine.register_fn("equity", |world: &mut Handle, to: Dynamic| {
-        world.lock().equity = Some(need(&to)?);
-        ScriptResult::Ok(())
+        world.lock().funded(need(&to)?).map_err(script_error)
+    });
+    engine.register_fn("session", |world: &mut Handle, phase: ImmutableString| {
+        let all = [Phase::Open, Phase::Close, Phase::Halt];
+        let phase = all.into_iter().find(|known| known.as_str() == phase.as_str());
+        let phase = phase.ok_or_else(|| script_error("a session is open, close or halt"))?;
+        world.lock().happen(Event::Session(phase)).map_err(script_error)
+    });
+    engine.register_fn("external", |world: &mut Handle, leg: ImmutableString, to: Dynamic| {
+        let to = price(&to)?;
+        world.lock().changed(exit(&leg)?, Some(to)).map_err(script_error)
+    });
+    engine.register_fn("external", |world: &mut Handle, leg: ImmutableString| {
+        world.lock().changed(exit(&leg)?, None).map_err(script_error)
+    });
+    engine.register_fn("entry_change", |world: &mut Handle, to: Dynamic| {
+        let to = price(&to)?;
+        world.lock().entry_moved(to).map_err(script_error)
     });
     engine.register_fn("advance", |world: &mut Handle, by: ImmutableString| {
         let ms = parse_duration_ms(&by);
@@ -175,6 +191,11 @@ fn events(engine: &mut Engine) {
         world.now = world.now.plus_ms(ms);
         ScriptResult::Ok(())
     });
+}
+
+fn exit(leg: &str) -> ScriptResult<Leg> {
+    let known = [Leg::Stop, Leg::Target].into_iter().find(|known| known.as_str() == leg);
+    known.ok_or_else(|| script_error(format!("{leg} is neither stop nor target")))
 }
 
 fn make(subject: Subject, wish: &Map) -> ScriptResult<World> {
@@ -208,7 +229,7 @@ fn make(subject: Subject, wish: &Map) -> ScriptResult<World> {
     let mut account = Account::new(tx.account.clone(), AccountRules::default());
     // As after the daemon's start: no policy is asked before.
     account.is_reconciled = true;
-    Ok(World {
+    let mut world = World {
         instrument: Arc::new(instrument(&tx.symbol, read("tick")?.unwrap_or(Decimal::new(1, 2)))),
         account,
         params: params(wish)?,
@@ -225,11 +246,15 @@ fn make(subject: Subject, wish: &Map) -> ScriptResult<World> {
         accepted: Vec::new(),
         alerts: Vec::new(),
         operations: 0,
-        equity: read("equity")?,
+        equity: None,
         policy,
         marks,
         tx,
-    })
+    };
+    if let Some(equity) = read("equity")? {
+        world.fund(equity);
+    }
+    Ok(world)
 }
 
 fn params(wish: &Map) -> ScriptResult<Params> {
@@ -295,6 +320,7 @@ pub(crate) fn transaction(
         opened_at: None,
         closed_at: None,
         close_reason: None,
+        standing: Default::default(),
     }
 }
 

@@ -7,9 +7,11 @@
 mod expect;
 pub(crate) mod fixture;
 mod mark;
+mod outside;
 mod paths;
 mod properties;
 mod report;
+mod show;
 mod snapshot;
 pub(crate) mod trace;
 pub(crate) mod world;
@@ -63,10 +65,16 @@ pub(crate) fn failures(
     let mut all = Vec::new();
     for name in &tests.names {
         trace::begin();
-        all.extend(tests.run(name, &subject).err().map(|(found, _)| found));
+        all.extend(tests.run(name, &subject).err().map(|failed| failed.found));
         drop(trace::end());
     }
     all
+}
+
+/// Why a test failed, and what was expected and found where it says so.
+struct Failed {
+    found: Diagnostic,
+    mismatch: Option<Mismatch>,
 }
 
 /// A test file that can be run.
@@ -106,8 +114,8 @@ impl<'a> Tests<'a> {
         Ok(Self { file, engine, compiled, names })
     }
 
-    /// Runs one test. Where it fails: why, and what was expected and found where it says so.
-    fn run(&self, name: &str, subject: &Subject) -> Result<(), (Diagnostic, Option<Mismatch>)> {
+    /// Runs one test.
+    fn run(&self, name: &str, subject: &Subject) -> Result<(), Box<Failed>> {
         let options = CallFnOptions::new().eval_ast(false).with_tag(subject.clone());
         let (ast, mut scope) = (&self.compiled.ready, Scope::new());
         self.engine
@@ -116,11 +124,12 @@ impl<'a> Tests<'a> {
             .map_err(|error| self.failed(name, &error))
     }
 
-    fn failed(&self, name: &str, error: &EvalAltResult) -> (Diagnostic, Option<Mismatch>) {
+    fn failed(&self, name: &str, error: &EvalAltResult) -> Box<Failed> {
         let (inner, _) = innermost(error, &self.file.path);
         let place = of_position(&self.file.text, inner.position());
         let mismatch = Mismatch::of(inner);
         let words = mismatch.as_ref().map_or_else(|| message(inner), ToString::to_string);
-        (complain(self.file, "P009", place, format!("{name}: {words}")), mismatch)
+        let found = complain(self.file, "P009", place, format!("{name}: {words}"));
+        Box::new(Failed { found, mismatch })
     }
 }

@@ -33,6 +33,8 @@ enum Move {
     Open,
     /// Hours pass, then every timer beats.
     Hours(u64),
+    /// The account's equity is another.
+    Equity(i64),
     /// The broker says no to a stop, with this code.
     Reject(&'static str),
 }
@@ -49,7 +51,7 @@ pub(super) struct Path {
     moves: &'static [Move],
 }
 
-use Move::{Arm, Bars, Fill, Hours, NoPrice, Open, Quote, Reject, Tick};
+use Move::{Arm, Bars, Equity, Fill, Hours, NoPrice, Open, Quote, Reject, Tick};
 
 const RISE: &[Move] = &[
     Open,
@@ -129,9 +131,23 @@ const WIDE: &[Move] = &[
 const LONG_WAIT: &[Move] =
     &[Arm, Tick(10_211), Hours(1), Tick(10_307), Hours(24 * 40), Tick(10_411)];
 
+const POOR: &[Move] = &[
+    Equity(100_000),
+    Open,
+    Tick(10_011),
+    Equity(101_000),
+    Tick(10_033),
+    Equity(98_500),
+    Tick(10_021),
+    Equity(94_000),
+    Tick(10_013),
+    Equity(85_000),
+    Tick(10_007),
+];
+
 /// All of them.
 #[rustfmt::skip]
-pub(super) const PATHS: [Path; 13] = [
+pub(super) const PATHS: [Path; 14] = [
     Path { name: "rise and fall", jumps: false, waits: false, stop: Some(9_500), moves: RISE },
     Path { name: "fall to the stop", jumps: false, waits: false, stop: Some(9_500), moves: FALL },
     Path { name: "jump to the gain", jumps: true, waits: false, stop: Some(9_500), moves: JUMP_UP },
@@ -144,6 +160,7 @@ pub(super) const PATHS: [Path; 13] = [
     Path { name: "the broker rejects", jumps: false, waits: false, stop: Some(9_500), moves: REJECTED },
     Path { name: "a wide spread", jumps: true, waits: false, stop: Some(9_500), moves: WIDE },
     Path { name: "without a stop", jumps: false, waits: false, stop: None, moves: RISE },
+    Path { name: "the account falls", jumps: false, waits: false, stop: Some(9_500), moves: POOR },
     Path { name: "an entry that waits long", jumps: false, waits: true, stop: Some(9_500), moves: LONG_WAIT },
 ];
 
@@ -170,11 +187,11 @@ pub(super) fn travel(subject: &Subject, path: &Path, direction: Direction) -> Jo
         put("stop", Dynamic::from_decimal(mirrored(stop, direction)));
     }
     let made = fixture::world(subject.clone(), &wish).map_err(|error| message(&error));
-    let ended = made.and_then(|world| {
+    let ended = made.map(|world| {
         let ended = path.moves.iter().try_for_each(|step| take(&world, *step, direction));
         let world = world.lock();
         let desired = (world.tx.desired.stop, world.tx.desired.target);
-        Ok((ended.err(), world.operations, desired))
+        (ended.err(), world.operations, desired)
     });
     let (error, operations, desired) = match ended {
         Ok(ended) => ended,
@@ -206,6 +223,7 @@ fn take(world: &Handle, step: Move, direction: Direction) -> Result<(), String> 
             let quantity = Quantity::new(quantity.into()).unwrap_or_default();
             world.filled(price(at)?, Some(quantity))
         }
+        Equity(equity) => world.funded(equity.into()),
         Arm => world.happen(Event::Arm),
         Open => {
             world.known_price(price(10_000)?);

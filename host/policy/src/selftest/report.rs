@@ -128,12 +128,12 @@ fn tested(
         let world = touched().map(|world| world.lock().state()).unwrap_or_default();
         report.results.push(match ended {
             Ok(()) => TestResult::passed(name, test),
-            Err((failure, mismatch)) => TestResult {
-                expected: mismatch.as_ref().map(|mismatch| mismatch.expected.clone()),
-                actual: mismatch.map(|mismatch| mismatch.actual),
+            Err(failed) => TestResult {
+                expected: failed.mismatch.as_ref().map(|mismatch| mismatch.expected.clone()),
+                actual: failed.mismatch.map(|mismatch| mismatch.actual),
                 world,
                 trace,
-                ..TestResult::failed(name, test, failure)
+                ..TestResult::failed(name, test, failed.found)
             },
         });
     }

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use bracketd_core::Decimal;
-use bracketd_core::book::{Account, Book};
-use bracketd_core::broker::{Balance, Bar, Quote};
+use bracketd_core::book::Account;
+use bracketd_core::broker::{Bar, Quote};
 use bracketd_core::check::{Context, check, is_tighter, propose};
 use bracketd_core::ids::SliceNo;
 use bracketd_core::instrument::Instrument;
@@ -21,7 +21,7 @@ use crate::bars::History;
 use crate::event::{Event, EventKind, FillInfo};
 use crate::params::Params;
 use crate::policy::Policy;
-use crate::run::{Run, RunOutcome, Unbounded};
+use crate::run::{Ran, Run, RunOutcome, Unbounded};
 use crate::verbs::Verbs;
 
 use super::fixture::START;
@@ -86,6 +86,12 @@ impl World {
             budget: &Unbounded,
             portfolio: book.as_ref(),
         });
+        let with = self.with(&event);
+        self.ended(event.kind(), with, ran)
+    }
+
+    /// Notes how a run ended, and does what it asked for.
+    pub(super) fn ended(&mut self, kind: EventKind, with: String, ran: Ran) -> Result<(), String> {
         self.operations = self.operations.max(ran.operations);
         let alerts: Vec<String> =
             ran.alerts.into_iter().map(|(level, text)| format!("{level}: {text}")).collect();
@@ -105,11 +111,11 @@ impl World {
                 Err(format!("{file}:{line}:{column}: {}", failure.message))
             }
         };
-        if policy.handles(event.kind()) {
+        if self.policy.handles(kind) {
             trace::stepped(|calls| TestStep {
                 at_ms: self.now.ms_since(START),
-                event: event.kind().handler().to_owned(),
-                with: self.with(&event),
+                event: kind.handler().to_owned(),
+                with,
                 outcome: match &ended {
                     Ok(words) => words.clone(),
                     Err(words) => format!("failed: {words}"),
@@ -130,22 +136,6 @@ impl World {
         Ok(())
     }
 
-    /// The book with this account and transaction alone.
-    fn book(&self, equity: Decimal) -> Book {
-        let mut book = Book::new("test", 1);
-        let mut account = self.account.clone();
-        account.balance = Some(Balance {
-            cash: equity,
-            equity,
-            buying_power: equity,
-            currency: self.instrument.currency.clone(),
-            account: None,
-        });
-        book.accounts.insert(account.name.clone(), account);
-        book.transactions.insert(self.tx.id, Arc::new(self.tx.clone()));
-        book
-    }
-
     /// A price arrives: an exit that it touches fills, else the policy is asked.
     pub(super) fn priced(&mut self, bid: Price, ask: Price) -> Result<(), String> {
         self.now = self.now.plus_ms(1_000);
@@ -156,12 +146,37 @@ impl World {
                 let exit = if self.tx.direction == Direction::Long { bid } else { ask };
                 self.peak = self.peak.max(Some(exit));
                 self.trough = Some(self.trough.map_or(exit, |trough| trough.min(exit)));
-                match self.touched(exit) {
-                    Some((leg, _)) => self.close(exit, leg.as_str(), Some(leg)),
-                    None => self.happen(Event::Tick),
+                if let Some((leg, _)) = self.touched(exit) {
+                    return self.close(exit, leg.as_str(), Some(leg));
                 }
+                if self.is_held_too_long() {
+                    return self.close(exit, "time_limit", None);
+                }
+                self.trailed(exit);
+                self.happen(Event::Tick)
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Whether the host closes it by itself now.
+    fn is_held_too_long(&self) -> bool {
+        let limit = self.tx.standing.time_limit.as_ref();
+        let ends_at = limit.and_then(|limit| Some(self.tx.opened_at?.plus_ms(limit.hold_ms)));
+        ends_at.is_some_and(|at| at <= self.now)
+    }
+
+    /// The host moves a stop that it trails.
+    fn trailed(&mut self, exit: Price) {
+        let direction = self.tx.direction;
+        let Some(trail) = &mut self.tx.standing.trail else { return };
+        let best = trail.better(direction, exit);
+        trail.best = Some(best);
+        let stop = trail.stop_at(best, direction, &self.instrument);
+        let is_move = |to: &Price| trail.is_worth_it(direction, self.tx.desired.stop, *to);
+        if let Some(stop) = stop.filter(is_move) {
+            self.tx.desired.stop = Some(stop);
+            self.tx.desired.version += 1;
         }
     }
 
@@ -226,66 +241,6 @@ impl World {
         self.tx.entry.ended = quantity == left;
         self.happen(Event::Fill(FillInfo { price, quantity, at: self.now, leg: None }))?;
         if is_first { self.happen(Event::Open) } else { Ok(()) }
-    }
-
-    /// What comes with an event, in a few characters.
-    fn with(&self, event: &Event<'_>) -> String {
-        let text = |price: Price| price.get().normalize().to_string();
-        match event {
-            Event::Tick | Event::Waiting => match &self.quote {
-                Some(Quote { bid: Some(bid), ask: Some(ask), .. }) if bid == ask => text(*bid),
-                Some(Quote { bid: Some(bid), ask: Some(ask), .. }) => {
-                    format!("{}/{}", text(*bid), text(*ask))
-                }
-                _ => "without a price".to_owned(),
-            },
-            Event::Fill(fill) | Event::ExitFill(fill) => {
-                format!("{} at {}", fill.quantity.get().normalize(), text(fill.price))
-            }
-            Event::Timer(name) => (*name).to_owned(),
-            Event::Ack { verb } => (*verb).to_owned(),
-            Event::Reject { verb, code, .. } => format!("{verb} {code}"),
-            Event::Bar(bar) => text(bar.close),
-            // The rest come with nothing.
-            _ => String::new(),
-        }
-    }
-
-    /// How things stand, by name.
-    pub(super) fn state(&self) -> Vec<(&'static str, String)> {
-        let tx = &self.tx;
-        let price = |price: Option<Price>| match price {
-            Some(price) => price.get().normalize().to_string(),
-            None => "none".to_owned(),
-        };
-        let quote = |pick: fn(&Quote) -> Option<Price>| price(self.quote.as_ref().and_then(pick));
-        let mut all = vec![
-            (
-                "clock",
-                format!("{} s", Decimal::new(self.now.ms_since(START) as i64, 3).normalize()),
-            ),
-            ("status", tx.status.as_str().to_owned()),
-            ("direction", tx.direction.as_str().to_owned()),
-            ("held", tx.held().get().normalize().to_string()),
-            ("entry", price(tx.entry_price().or(Some(tx.entry.reference)))),
-            ("stop", price(tx.desired.stop)),
-            ("target", price(tx.desired.target)),
-            ("bid", quote(|q| q.bid)),
-            ("ask", quote(|q| q.ask)),
-            ("peak", price(self.peak)),
-            ("trough", price(self.trough)),
-        ];
-        if let Some(reason) = &tx.close_reason {
-            all.push(("closed by", reason.clone()));
-        }
-        if !self.state.is_empty() {
-            all.push(("this", self.state.clone()));
-        }
-        let set: Vec<String> = self.params.iter().map(|(_, k, v)| format!("{k} = {v}")).collect();
-        if !set.is_empty() {
-            all.push(("params", set.join(", ")));
-        }
-        all
     }
 
     fn touched(&self, exit: Price) -> Option<(Leg, Price)> {

@@ -41,7 +41,7 @@ fn bars() -> Vec<Bar> {
 }
 
 /// A long of 10 at 100 with a stop at 95, at a market of 103 and the minutes above.
-fn long(body: &str) -> Bed {
+pub(super) fn long(body: &str) -> Bed {
     let mut bed = on_tick(body);
     bed.bars = bars();
     let symbol = bed.tx.symbol.clone();
@@ -51,7 +51,7 @@ fn long(body: &str) -> Bed {
 }
 
 /// The same, seen in a mirror.
-fn short(body: &str) -> Bed {
+pub(super) fn short(body: &str) -> Bed {
     let mut bed = long(body);
     bed.tx.direction = Direction::Short;
     bed.tx.desired.stop = bed.tx.desired.stop.map(mirrored);
@@ -192,7 +192,7 @@ fn what_cannot_be_meant_is_an_error_with_a_way_out() {
             assert!(said.contains("has no unit; move a price with offset_pct"), "{said}");
         }
     }
-    let said = of(long, "t.entry > 2");
+    let said = of(long, "t.entry > [2][0]");
     assert!(said.contains("does not compare"), "{said}");
 }
 

@@ -6,6 +6,7 @@ mod lints;
 mod properties;
 mod reports;
 mod runs;
+mod standing;
 mod traps;
 mod values;
 

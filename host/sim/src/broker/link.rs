@@ -22,13 +22,21 @@ impl Broker {
             if made.role == Role::Entry {
                 continue;
             }
-            let left = (self.caps.exits == Exits::Attached)
-                .then(|| self.held_for(made.transaction).max(Decimal::ZERO));
+            let left = match self.caps.exits {
+                // A stop that was touched is a market order: its target gives way before both sell.
+                _ if self.is_touched(event.order_id) => Some(Decimal::ZERO),
+                Exits::Attached => Some(self.held_for(made.transaction).max(Decimal::ZERO)),
+                Exits::Reserved | Exits::Linked | Exits::Loose => None,
+            };
             for sibling in self.siblings(event.order_id, &made) {
                 self.shrink(sibling, qty, left, &mut more);
             }
         }
         more
+    }
+
+    fn is_touched(&self, id: OrderId) -> bool {
+        self.book.order(id).is_some_and(|order| order.triggered)
     }
 
     fn siblings(&self, of: OrderId, made: &Made) -> Vec<OrderId> {

@@ -262,7 +262,9 @@ impl Oracle {
             return;
         }
         let has_ratchet = !self.sides[model.account].may_loosen;
-        if fact.kind != FactKind::StopChanged || !by_policy || !has_ratchet {
+        // What the host moves by itself it only ever moves one way, whatever an account allows.
+        let by_host = fact.source == Source::Host;
+        if fact.kind != FactKind::StopChanged || !(by_host || by_policy && has_ratchet) {
             return;
         }
         let (Some(before), true) = (model.stop, model.status == "OPENED") else { return };
@@ -271,8 +273,11 @@ impl Oracle {
             Direction::Short => after > before,
         });
         if looser {
-            let text =
-                format!("{id}: a policy loosened the stop from {before} to {:?}", fact.after);
+            let text = format!(
+                "{id}: {} loosened the stop from {before} to {:?}",
+                fact.source.label(),
+                fact.after
+            );
             self.fail("S12", now, text);
         }
     }

@@ -15,6 +15,11 @@ const WINDOW_MS: u64 = 10_000;
 /// An entry was for the prices of its time; the design's `entry_max_age`, and a second.
 const ENTRY_AGE_MS: u64 = 31_000;
 
+/// Turns of a full budget within which a message about a missing stop leaves, whatever waits.
+const TURNS_MIN: u64 = 19;
+/// Turns that each message about a stop may cost: of four, and a fifth of the budget is kept back.
+const TURNS_EACH: u64 = 5;
+
 impl Oracle {
     /// A command leaves the daemon.
     pub(crate) fn sends(&mut self, command: &Command, now: Timestamp) {
@@ -46,31 +51,34 @@ impl Oracle {
     }
 
     /// A message about a missing stop, or about exits without anything held, waited so long for its
-    /// turn (S13).
-    pub(crate) fn waited(
-        &mut self,
-        command: &Command,
-        since: Timestamp,
-        most_ms: u64,
-        now: Timestamp,
-    ) {
+    /// turn (S13). Questions about fills may take every second turn, and less urgent messages every
+    /// second one of the rest: each message about a stop that goes before it costs four turns.
+    pub(crate) fn waited(&mut self, command: &Command, since: Timestamp, now: Timestamp) {
+        let Some(no) = self.side_of(&command.account) else { return };
         let Some(model) = self.models.get(&command.transaction) else { return };
         let told = model.told_at.filter(|_| model.gap_since.is_some());
-        let (what, known, most_ms) = match &command.call {
-            Call::Adjust { stop: Change::Set(_), .. } => ("a missing stop", told, most_ms),
+        let (what, known, patience) = match &command.call {
+            Call::Adjust { stop: Change::Set(_), .. } => ("a missing stop", told, 1),
             Call::Adjust { bracket, stop: Change::Clear, target: Change::Clear }
                 if bracket.protect.is_zero() =>
             {
                 // Behind what protects, and behind others of its class.
-                ("exits without anything held", Some(since), 2 * most_ms)
+                ("exits without anything held", Some(since), 2)
             }
             _ => return,
         };
         let Some(known) = known else { return };
-        let waited_ms = now.ms_since(since.max(known));
+        let known = since.max(known);
+        let side = &mut self.sides[no];
+        let ahead = side.stops_sent.iter().filter(|at| **at > known).count() as u64;
+        side.stops_sent.push(now);
+        let turns = TURNS_MIN.max(TURNS_EACH * (ahead + 1));
+        let most_ms = patience * (2_000 + turns * 60_000 / u64::from(side.per_minute));
+        let waited_ms = now.ms_since(known);
         if waited_ms > most_ms {
             let text = format!(
-                "{}: {} for {what} waited {waited_ms} ms, at most {most_ms} ms are allowed",
+                "{}: {} for {what} waited {waited_ms} ms behind {ahead}, at most {most_ms} ms are \
+                 allowed",
                 command.transaction,
                 body(&command.call)
             );

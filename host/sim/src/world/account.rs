@@ -259,8 +259,7 @@ impl World<'_> {
         let Body::Write(command) = &errand.body else { return };
         let account = &self.accounts[no];
         let since = errand.since.max(account.paused_until);
-        let most_ms = 2_000 + 19 * 60_000 / u64::from(account.per_minute);
-        self.oracle.waited(command, since, most_ms, self.now);
+        self.oracle.waited(command, since, self.now);
     }
 
     /// The call of a transaction is over: its next one may go out.

@@ -5,8 +5,8 @@
 
 use std::sync::LazyLock;
 
-use bracketd_core::control::{Baseline, Control, Kill};
-use bracketd_core::ids::AccountName;
+use bracketd_core::control::{Baseline, Control, Kill, SymbolLock};
+use bracketd_core::ids::{AccountName, Symbol};
 use rusqlite::{Connection, params};
 
 use super::cells::Cells;
@@ -26,6 +26,12 @@ pub(crate) static BASELINES: Table = Table {
     columns: &["account", "day", "day_equity", "peak_equity"],
 };
 
+pub(crate) static SYMBOL_LOCKS: Table = Table {
+    name: "symbol_locks",
+    key: &["account", "symbol"],
+    columns: &["account", "symbol", "until", "why", "source", "source_name", "source_digest"],
+};
+
 /// The kill switch of the whole daemon stands under this name; no account is named so.
 const DAEMON: &str = "";
 
@@ -33,6 +39,7 @@ const SOURCE: [&str; 3] = ["source", "source_name", "source_digest"];
 
 static UPSERT_KILL: LazyLock<String> = LazyLock::new(|| KILLS.upsert());
 static UPSERT_BASELINE: LazyLock<String> = LazyLock::new(|| BASELINES.upsert());
+static INSERT_LOCK: LazyLock<String> = LazyLock::new(|| SYMBOL_LOCKS.insert());
 
 pub(crate) fn write(
     sql: &Connection,
@@ -57,7 +64,39 @@ pub(crate) fn write(
             baseline.peak_equity.to_string(),
         ])?,
     };
+    write_locks(sql, account, control)
+}
+
+/// All of an account's locks: they are few, and one that is gone must not come back.
+fn write_locks(
+    sql: &Connection,
+    account: &AccountName,
+    control: &Control,
+) -> Result<(), StoreError> {
+    sql.prepare_cached("DELETE FROM symbol_locks WHERE account = ?")?
+        .execute([account.as_str()])?;
+    for (symbol, lock) in &control.locked {
+        let (by, name, digest) = source::cells(&lock.by);
+        sql.prepare_cached(&INSERT_LOCK)?.execute(params![
+            account.as_str(),
+            symbol.as_str(),
+            lock.until.0,
+            lock.why,
+            by,
+            name,
+            digest,
+        ])?;
+    }
     Ok(())
+}
+
+pub(crate) fn read_lock(row: &Cells<'_>) -> Result<(AccountName, Symbol, SymbolLock), StoreError> {
+    let lock = SymbolLock {
+        until: row.time("until")?,
+        why: row.string("why")?,
+        by: source::read(row, SOURCE)?,
+    };
+    Ok((row.name("account")?, row.name("symbol")?, lock))
 }
 
 /// The daemon's own kill switch.

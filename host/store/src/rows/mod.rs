@@ -14,6 +14,7 @@ pub(crate) mod order;
 pub(crate) mod policy;
 pub(crate) mod slice;
 pub(crate) mod source;
+pub(crate) mod standing;
 pub(crate) mod transaction;
 pub(crate) mod words;
 

@@ -12,7 +12,7 @@ use rusqlite::{Connection, params};
 
 use super::cells::Cells;
 use super::words::Word;
-use super::{Table, int, price, source};
+use super::{Table, int, price, source, standing};
 use crate::error::StoreError;
 
 pub(crate) static TRANSACTIONS: Table = Table {
@@ -63,6 +63,7 @@ pub(crate) static TRANSACTIONS: Table = Table {
         "gap_longest_ms",
         "close_failures",
         "close_retry_at",
+        "standing",
     ],
 };
 
@@ -126,6 +127,7 @@ pub(crate) fn write(sql: &Connection, tx: &Transaction) -> Result<(), StoreError
         int(tx.gaps.longest_ms)?,
         tx.close_failures,
         tx.close_retry_at.map(|at| at.0),
+        standing::write(&tx.standing),
     ])?;
     Ok(())
 }
@@ -169,6 +171,7 @@ pub(crate) fn read(row: &Cells<'_>) -> Result<Transaction, StoreError> {
         },
         close_failures: row.int("close_failures")?,
         close_retry_at: row.opt_time("close_retry_at")?,
+        standing: standing::read(row)?,
     })
 }
 

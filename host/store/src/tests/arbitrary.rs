@@ -13,6 +13,8 @@ use bracketd_core::intent::Source;
 use bracketd_core::money::{Price, Quantity};
 use bracketd_core::order::Order;
 use bracketd_core::protection::{Gaps, Protection};
+use bracketd_core::refusal::Refusal;
+use bracketd_core::standing::{Standing, TimeLimit, Trail, TrailDistance, TrailTerms};
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::*;
 use proptest::collection::vec;
@@ -237,6 +239,29 @@ fn task() -> BoxedStrategy<Task> {
     .boxed()
 }
 
+fn standing() -> BoxedStrategy<Standing> {
+    let held_back = || of(select(&Refusal::ALL[..]));
+    let distance = prop_oneof![
+        magnitude().prop_map(TrailDistance::Price),
+        magnitude().prop_map(TrailDistance::Percent),
+    ];
+    let terms = (distance, of(price()), magnitude());
+    let trail = (terms, source(), text(), of(price()), held_back()).prop_map(
+        |((distance, activate_at, step), by, why, best, held_back)| Trail {
+            terms: TrailTerms { distance, activate_at, step },
+            by,
+            why,
+            best,
+            held_back,
+        },
+    );
+    let limit = (number(), source(), text(), held_back())
+        .prop_map(|(hold_ms, by, why, held_back)| TimeLimit { hold_ms, by, why, held_back });
+    (of(trail.boxed()), of(limit.boxed()), of(text()))
+        .prop_map(|(trail, time_limit, review)| Standing { trail, time_limit, review })
+        .boxed()
+}
+
 fn protection() -> BoxedStrategy<Protection> {
     prop_oneof![
         Just(Protection::NotWanted),
@@ -261,7 +286,7 @@ pub(crate) fn transaction(id: u64) -> BoxedStrategy<Transaction> {
     let lists = (vec(slice(), 0..3), vec(order(), 0..6), ops(), vec(step_count(), 0..3));
     let sums = (of(price()), quantity(), magnitude(), quantity(), magnitude());
     let ends = (time(), of(time()), of(time()), of(text()));
-    let past = (any::<u32>(), number(), number(), any::<u32>(), of(time()));
+    let past = (any::<u32>(), number(), number(), any::<u32>(), of(time()), standing());
     (names, state, desired, lists, sums, (ends, past))
         .prop_map(move |(names, state, desired, lists, sums, (ends, past))| Transaction {
             id: TransactionId(id),
@@ -292,6 +317,7 @@ pub(crate) fn transaction(id: u64) -> BoxedStrategy<Transaction> {
             gaps: Gaps { count: past.0, total_ms: past.1, longest_ms: past.2 },
             close_failures: past.3,
             close_retry_at: past.4,
+            standing: past.5,
         })
         .boxed()
 }

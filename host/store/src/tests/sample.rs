@@ -65,6 +65,7 @@ pub(crate) fn opened(id: u64) -> Transaction {
         opened_at: Some(Timestamp(2)),
         closed_at: None,
         close_reason: None,
+        standing: Default::default(),
     }
 }
 

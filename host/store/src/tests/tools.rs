@@ -474,6 +474,7 @@ fn status_and_export_tell_what_was_decided_of_daemon_and_accounts() {
         broker_account: Some("PA1".to_owned()),
         kill: halt.clone(),
         baseline: Some(baseline),
+        locked: Default::default(),
     };
     let controls = vec![("paper".into(), &control)];
     let decided = Batch { kill: Some(&freeze), controls, ..Batch::new(Timestamp(9)) };

@@ -122,6 +122,9 @@ pub(super) fn one(id: u64, client: &Client, out: &Out) -> Result<Exit, Failure> 
         "policies    {}",
         if policies.is_empty() { "none".to_owned() } else { policies.join(", ") }
     ));
+    for (name, words) in standing(&tx) {
+        out.line(&format!("{name:<10}  {words}"));
+    }
     for (name, path) in [("under way", "/task"), ("closed", "/close_reason")] {
         if of(path) != "-" {
             out.line(&format!("{name:<10}  {}", of(path)));
@@ -129,6 +132,52 @@ pub(super) fn one(id: u64, client: &Client, out: &Out) -> Result<Exit, Failure> 
     }
     parts(&tx, out);
     Ok(Exit::Done)
+}
+
+/// What the host does by itself, a line each.
+fn standing(tx: &Value) -> Vec<(&'static str, String)> {
+    let of = |path: &str| text(tx, &format!("/standing/{path}"));
+    let held_back = |path: &str| match of(path).as_str() {
+        "-" => String::new(),
+        code => format!("; held back: {code}"),
+    };
+    let mut lines = Vec::new();
+    if !tx["standing"]["trail"].is_null() {
+        let unit = if of("trail/unit") == "percent" { " %" } else { "" };
+        let begins = match of("trail/activate_at").as_str() {
+            "-" => String::new(),
+            at => format!(", from {at} on"),
+        };
+        lines.push((
+            "trail",
+            format!(
+                "{}{unit} behind the best price {}{begins} ({}: {}){}",
+                of("trail/distance"),
+                of("trail/best"),
+                of("trail/by"),
+                of("trail/why"),
+                held_back("trail/held_back")
+            ),
+        ));
+    }
+    if let Some(hold_ms) = tx["standing"]["time_limit"]["hold_ms"].as_u64() {
+        lines.push((
+            "time limit",
+            format!(
+                "{} s from the first fill ({}: {}){}",
+                hold_ms / 1_000,
+                of("time_limit/by"),
+                of("time_limit/why"),
+                held_back("time_limit/held_back")
+            ),
+        ));
+    }
+    if of("review") != "-" {
+        let id = text(tx, "/id");
+        let words = format!("asked for: {}; then `bracketd tx reviewed {id}`", of("review"));
+        lines.push(("review", words));
+    }
+    lines
 }
 
 /// What it would bring and what is at risk; of what is not held only what it has brought.
