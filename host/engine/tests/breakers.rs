@@ -268,3 +268,52 @@ fn i10_what_cannot_be_done_about_an_error_is_tried_again_a_minute_later() {
     world.prices(101, 40);
     assert!(world.told().contains("close"));
 }
+
+/// A policy that counts prices in what it keeps, and tells the count.
+fn counting(version: &str, state: &str, key: &str, on_reload: &str) -> String {
+    format!(
+        "const POLICY = #{{ version: \"{version}\", api: 1 }};\nconst STATE = #{{ {state} }};\n\
+         fn on_tick(t, m, p) {{ this.{key} += 1; alert(\"info\", `{version} ${{this.{key}}}`); }}\n\
+         {on_reload}\n"
+    )
+}
+
+#[test]
+fn i11_what_is_kept_moves_with_the_version_or_stays_with_the_old_one() {
+    let one = counting("one", "n: 0", "n", "");
+    let mut world = World::new(&[("p", &one)]);
+    world.prices(100, 1);
+    world.open();
+    world.prices(100, 2);
+    world.told();
+    // No way to move it: the transaction stays with the version that knows what it keeps.
+    world.load(&[("p", &counting("two", "version: 2, count: 0", "count", ""))]);
+    world.prices(100, 2);
+    assert_eq!(
+        world.told(),
+        "alert 1 one 4\nalert 1 one 5\nalert 1 one 6\n",
+        "at once, and at each"
+    );
+    // A new one begins with the new version.
+    world.open();
+    world.told();
+    world.prices(100, 1);
+    assert_eq!(world.told(), "alert 1 one 7\nalert 2 two 2\n");
+    // on_reload moves it; the state of the second is of that version already.
+    let moves = "fn on_reload(old, p) { this.count = this.n * 10; this.remove(\"n\"); }";
+    let three = counting("three", "version: 2, count: 0", "count", moves);
+    world.load(&[("p", &three)]);
+    let told = world.told();
+    assert!(told.ends_with("alert 1 three 71\nalert 2 three 3\n"), "{told}");
+    // It outlives a restart, and an on_reload that does more than that is refused.
+    let mut world = world.restarted(&[("p", &three)]);
+    world.told();
+    world.prices(100, 1);
+    assert_eq!(world.told(), "alert 1 three 72\nalert 2 three 4\n");
+    let acts =
+        "fn on_reload(old, p) { this.x = 0; this.remove(\"count\"); alert(\"info\", \"no\"); }";
+    world.load(&[("p", &counting("four", "version: 3, x: 0", "x", acts))]);
+    world.told();
+    world.prices(100, 1);
+    assert_eq!(world.told(), "alert 1 three 74\nalert 2 three 6\n");
+}

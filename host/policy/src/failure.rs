@@ -24,6 +24,8 @@ pub enum FailureKind {
     State,
     /// The configured parameters do not fit the script.
     Params,
+    /// What an older version kept cannot be moved into what this one keeps.
+    Migration,
     /// There is no such policy.
     Unknown,
 }
@@ -38,6 +40,7 @@ impl FailureKind {
             Self::Panic => "panic",
             Self::State => "state",
             Self::Params => "params",
+            Self::Migration => "migration",
             Self::Unknown => "unknown",
         }
     }

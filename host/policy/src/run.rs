@@ -19,13 +19,13 @@ use rhai::{CallFnOptions, Dynamic, Map, Scope};
 
 use crate::api::objects;
 use crate::bars::History;
-use crate::event::Event;
+use crate::event::{Event, EventKind};
 use crate::failure::{Failure, FailureKind, outcome};
 use crate::frame::{self, Buffer, Frame};
 use crate::gate::merged;
 use crate::params::{About, Params, Values};
 use crate::policy::Policy;
-use crate::state;
+use crate::state::{self, Kept};
 use crate::verbs::Verbs;
 
 /// The run's view of elapsed time.
@@ -147,14 +147,20 @@ impl Policy {
             Ok(values) => values,
             Err(error) => return fail(FailureKind::Params, error.to_string()),
         };
-        let this = match state::read(run.state) {
-            Ok(kept) if kept.is_empty() => self.header.state.clone().unwrap_or_default(),
+        let kept = match state::read(run.state) {
             Ok(kept) => kept,
             Err(message) => return fail(FailureKind::State, message),
         };
         let buffer = RefCell::new(Buffer::new(Arc::clone(&run.transaction)));
         let aimed = RefCell::new(None);
         let frame = Frame { run, policy: self, values: &values, buffer: &buffer, aimed: &aimed };
+        let migrated =
+            catch_unwind(AssertUnwindSafe(|| frame::enter(&frame, || self.migrated(kept, &frame))));
+        let this = match migrated {
+            Ok(Ok(this)) => this,
+            Ok(Err(message)) => return fail(FailureKind::Migration, message),
+            Err(panic) => return fail(FailureKind::Migration, panic_text(&*panic).to_owned()),
+        };
         let mut this = Dynamic::from_map(this);
         let called = catch_unwind(AssertUnwindSafe(|| {
             frame::enter(&frame, || self.call(&run.event, &mut this))
@@ -183,6 +189,62 @@ impl Policy {
                 let failed = RunOutcome::Failed(failure);
                 ended_early(failed, buffer.into_inner(), operations)
             }
+        }
+    }
+
+    /// What the script keeps, as its `STATE` declares it now. What an older version kept is moved by
+    /// `on_reload`, which may change nothing else; of what a newer one kept the declared keys count.
+    fn migrated(&self, kept: Option<Kept>, frame: &Frame<'_>) -> Result<Map, String> {
+        let declared = self.header.state.clone().unwrap_or_default();
+        let Some(Kept { version, mut map }) = kept else { return Ok(declared) };
+        let own = self.header.state_version;
+        if version < own {
+            map = self.reload(version, map, frame)?;
+        } else if version > own {
+            map.retain(|key, _| declared.contains_key(key));
+        }
+        for (key, init) in declared {
+            map.entry(key).or_insert(init);
+        }
+        Ok(map)
+    }
+
+    fn reload(&self, version: i64, map: Map, frame: &Frame<'_>) -> Result<Map, String> {
+        let own = self.header.state_version;
+        if !self.handles(EventKind::Reload) {
+            return Err(format!(
+                "STATE is version {own}, what is kept is of version {version}, and there is no \
+                 on_reload(old_version, p) to move it"
+            ));
+        }
+        let mut this = Dynamic::from_map(map);
+        let options =
+            CallFnOptions::new().eval_ast(false).rewind_scope(true).bind_this_ptr(&mut this);
+        let arguments = (Dynamic::from_int(version), objects::params_handle());
+        let (engine, ast) = (&*self.engine, &self.ast);
+        let name = EventKind::Reload.handler();
+        engine
+            .call_fn_with_options::<Dynamic>(options, &mut Scope::new(), ast, name, arguments)
+            .map_err(|error| match outcome(&error, self.path()) {
+                RunOutcome::Failed(failure) => format!("on_reload: {failure}"),
+                RunOutcome::Skipped(what) => format!("on_reload: {what}"),
+                RunOutcome::Done => format!("on_reload: {error}"),
+            })
+            .map(drop)?;
+        let buffer = frame.buffer.borrow();
+        if !buffer.requests.is_empty() || !buffer.refused.is_empty() || !buffer.alerts.is_empty() {
+            return Err("on_reload may change this, and nothing else".to_owned());
+        }
+        drop(buffer);
+        let Some(map) = this.try_cast::<Map>() else {
+            return Err("on_reload replaced this by something that is no map".to_owned());
+        };
+        let declared = self.header.state.as_ref();
+        match map.keys().find(|key| !declared.is_some_and(|all| all.contains_key(key.as_str()))) {
+            Some(stray) => {
+                Err(format!("on_reload left this.{stray}, which STATE does not declare"))
+            }
+            None => Ok(map),
         }
     }
 
@@ -227,7 +289,7 @@ impl Policy {
         {
             return Err(format!("this.{stray} is not declared in STATE"));
         }
-        let text = state::write(&map)?;
+        let text = state::write(&map, self.header.state_version)?;
         Ok((text != before).then_some(text))
     }
 }

@@ -18,26 +18,41 @@ use crate::limits::STATE_BYTES_MAX;
 const DECIMAL: &str = "$decimal";
 const PRICE: &str = "$price";
 const DURATION: &str = "$ms";
+const VERSION: &str = "$version";
+
+/// What was kept, with the version of `STATE` that it was written for.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    pub(crate) version: i64,
+    pub(crate) map: Map,
+}
 const TIME: &str = "$us";
 
 /// Reads what was kept; the empty text is the empty map.
-pub(crate) fn read(text: &str) -> Result<Map, String> {
+pub(crate) fn read(text: &str) -> Result<Option<Kept>, String> {
     if text.is_empty() {
-        return Ok(Map::new());
+        return Ok(None);
     }
     let value: Value = serde_json::from_str(text).map_err(|e| format!("kept state: {e}"))?;
-    let Value::Object(entries) = value else {
+    let Value::Object(mut entries) = value else {
         return Err("kept state is no JSON object".to_owned());
     };
-    entries.into_iter().map(|(key, value)| Ok((key.as_str().into(), from_json(value)?))).collect()
+    let version = entries.remove(VERSION).and_then(|version| version.as_i64()).unwrap_or(1);
+    let read = |(key, value): (String, Value)| Ok((key.as_str().into(), from_json(value)?));
+    let map = entries.into_iter().map(read).collect::<Result<Map, String>>()?;
+    Ok(Some(Kept { version, map }))
 }
 
 /// Writes what is to be kept; the empty map is the empty text.
-pub(crate) fn write(state: &Map) -> Result<String, String> {
-    if state.is_empty() {
+pub(crate) fn write(state: &Map, version: i64) -> Result<String, String> {
+    if state.is_empty() && version == 1 {
         return Ok(String::new());
     }
-    let text = object(state, "this")?.to_string();
+    let mut value = object(state, "this")?;
+    if let (Value::Object(entries), true) = (&mut value, version != 1) {
+        entries.insert(VERSION.to_owned(), Value::from(version));
+    }
+    let text = value.to_string();
     if text.len() > STATE_BYTES_MAX {
         return Err(format!("this is {} bytes; at most {STATE_BYTES_MAX} are kept", text.len()));
     }
@@ -152,9 +167,9 @@ mod tests {
         map.insert("price".into(), Dynamic::from(ScriptPrice(price)));
         map.insert("wait".into(), Dynamic::from(Span(5_000)));
         map.insert("list".into(), vec![Dynamic::from("a"), Dynamic::UNIT].into());
-        let text = write(&map).expect("it can be kept");
-        let again = read(&text).expect("it can be read");
-        assert_eq!(write(&again).as_deref(), Ok(text.as_str()));
+        let text = write(&map, 1).expect("it can be kept");
+        let again = read(&text).expect("it can be read").expect("something").map;
+        assert_eq!(write(&again, 1).as_deref(), Ok(text.as_str()));
         assert_eq!(again["money"].as_decimal().map(|d| d.to_string()), Ok("1.50".to_owned()));
         assert!(again["price"].is::<ScriptPrice>() && again["wait"].is::<Span>());
     }
@@ -164,9 +179,9 @@ mod tests {
         let pointer = rhai::FnPtr::new("f").expect("a name");
         let inner: Map = [("f".into(), Dynamic::from(pointer))].into_iter().collect();
         let map: Map = [("a".into(), Dynamic::from_map(inner))].into_iter().collect();
-        let error = write(&map).expect_err("a pointer is not kept");
+        let error = write(&map, 1).expect_err("a pointer is not kept");
         assert!(error.starts_with("this.a.f is a Fn"), "{error}");
         let big: Map = [("s".into(), "x".repeat(STATE_BYTES_MAX).into())].into_iter().collect();
-        assert!(write(&big).is_err());
+        assert!(write(&big, 1).is_err());
     }
 }

@@ -9,7 +9,7 @@ use bracketd_core::ids::{AccountName, PolicyName, Symbol, TransactionId};
 use bracketd_core::intent::Request;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{Transaction, TransactionStatus};
-use bracketd_policy::{EventKind, History, Policy, Ran, Run, RunBudget};
+use bracketd_policy::{EventKind, FailureKind, History, Policy, Ran, Run, RunBudget, RunOutcome};
 
 use super::Happening;
 use super::event::{event_kind, event_of};
@@ -124,8 +124,16 @@ impl Engine {
         sent: &mut Dispatch,
     ) -> Option<Vec<Request>> {
         let tx = self.book.transactions.get(&id).cloned()?;
-        let policy = self.policies.shared(name).cloned()?;
-        let ran = self.run_one(&tx, &policy, kind, now, budget)?;
+        let pinned = self.runs.pinned.get(&(id, name.clone()));
+        let mut policy = pinned.or_else(|| self.policies.shared(name)).cloned()?;
+        let mut ran = self.run_one(&tx, &policy, kind, now, budget)?;
+        if let RunOutcome::Failed(failure) = &ran.outcome
+            && failure.kind == FailureKind::Migration
+            && let Some(before) = self.pin(&tx, &policy, failure, now, out)
+        {
+            policy = before;
+            ran = self.run_one(&tx, &policy, kind, now, budget)?;
+        }
         Some(self.ran(&Asked { tx, policy: &policy }, ran, now, out, sent))
     }
 

@@ -75,6 +75,8 @@ pub(crate) struct Runs {
     due: Due,
     /// The version of each policy that decided before the present one.
     before: BTreeMap<PolicyName, Arc<Policy>>,
+    /// Transactions whose kept state could not be moved: the version that wrote it goes on there.
+    pinned: BTreeMap<(TransactionId, PolicyName), Arc<Policy>>,
     /// Versions that stand in the directory and were sent back.
     held_back: BTreeMap<PolicyName, Arc<Policy>>,
     said: BTreeMap<(TransactionId, PolicyName), String>,
@@ -125,6 +127,7 @@ impl Runs {
     /// The transaction has ended and left memory.
     pub(crate) fn forget(&mut self, id: TransactionId) {
         self.breakers.forget(id);
+        self.pinned.retain(|(of, _), _| *of != id);
         self.wishes.forget(id);
         self.due.forget(id);
         self.said.retain(|(of, _), _| *of != id);

@@ -13,7 +13,7 @@ use bracketd_core::intent::{Outcome, Source, Verdict};
 use bracketd_core::refusal::Refusal;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::Transaction;
-use bracketd_policy::{BuildReport, OnError, Policy, PolicySet};
+use bracketd_policy::{BuildReport, Failure, OnError, Policy, PolicySet};
 use bracketd_store::{PolicyFreeze, PolicyParams, PolicyVersion};
 
 use super::breakers::Trip;
@@ -45,6 +45,7 @@ impl Engine {
             self.runs.breakers.another_version(&change.name);
             self.runs.due.another_version(&change.name);
             self.runs.wishes.another_version(&change.name);
+            self.runs.pinned.retain(|(_, name), _| *name != change.name);
             let before = change.before.as_deref().map_or("none", short);
             let source = Source::Policy { name: change.name.clone(), digest: change.after.clone() };
             let mut fact = Fact::new(now, FactKind::PolicyLoaded, source);
@@ -182,6 +183,37 @@ impl Engine {
         })
     }
 
+    /// What was kept of the transaction cannot be moved: the version that wrote it goes on there, until
+    /// another version is loaded. Gives it, where there still is one.
+    pub(super) fn pin(
+        &mut self,
+        tx: &Transaction,
+        policy: &Policy,
+        failure: &Failure,
+        now: Timestamp,
+        out: &mut Transition,
+    ) -> Option<Arc<Policy>> {
+        let name = policy.name();
+        let key = (tx.id, name.clone());
+        let wrote = &self.states.kept.get(&key)?.digest;
+        if wrote == policy.digest() || self.runs.breakers.of_version(name, wrote).is_some() {
+            return None;
+        }
+        let known = self.runs.before.get(name).filter(|before| before.digest() == wrote);
+        let before = known.cloned().or_else(|| self.from_ledger(name, |v| v.digest == *wrote))?;
+        let text = format!(
+            "transaction {} stays with version {} of {name}: {failure}; correct on_reload and load \
+             it again",
+            tx.id,
+            short(before.digest())
+        );
+        let mut fact = Fact::about(tx, now, FactKind::PolicyFailed, source(policy));
+        (fact.code, fact.text) = (failure.kind.as_str().into(), text);
+        out.facts.push(fact);
+        self.runs.pinned.insert(key, Arc::clone(&before));
+        Some(before)
+    }
+
     /// Does what a breaker asks for. Stops stay in every case.
     pub(super) fn trip(
         &mut self,
@@ -281,6 +313,7 @@ impl Engine {
         self.runs.breakers.another_version(&name);
         self.runs.due.another_version(&name);
         self.runs.wishes.another_version(&name);
+        self.runs.pinned.retain(|(_, of), _| *of != name);
         self.decides_from_now_on(&before, now);
         self.policies = self.policies.with(before);
         self.decide_anew(now);

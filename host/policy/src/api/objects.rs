@@ -32,6 +32,11 @@ pub(crate) struct Market;
 #[derive(Clone, Copy)]
 pub(crate) struct ParamsHandle;
 
+/// `p`, for a call that is about no event.
+pub(crate) fn params_handle() -> Dynamic {
+    Dynamic::from(ParamsHandle)
+}
+
 /// `intent` of `on_ack` and `on_reject`.
 #[derive(Clone)]
 pub(crate) struct Asked(ImmutableString);

@@ -114,6 +114,7 @@ pub(crate) fn draft(
     let mut findings = lint::check(file, &compiled, &functions, Some(&header));
     let handlers = compiled.handlers();
     findings.extend(vanished(file, &handlers, &header, previous));
+    findings.extend(forgotten(file, &header, previous));
     let (errors, warnings) = by_severity(findings);
     if !errors.is_empty() {
         return Err(errors);
@@ -166,6 +167,28 @@ fn vanished(
     let mut found = span::complain(file, "P010", (end, end), message);
     let list: Vec<String> = gone.iter().map(|name| format!("\"{name}\"")).collect();
     found.help = Some(format!("if that is meant, say removed: [{}] in POLICY", list.join(", ")));
+    Some(found)
+}
+
+/// A key of `STATE` that is gone would be in the way of every transaction that keeps it.
+fn forgotten(
+    file: &SourceFile,
+    header: &schema::Header,
+    previous: Option<&Policy>,
+) -> Option<Diagnostic> {
+    let before = &previous?.header;
+    let (old, new) = (before.state.as_ref()?, header.state.as_ref());
+    if header.state_version != before.state_version {
+        return None;
+    }
+    let gone = old.keys().find(|key| !new.is_some_and(|new| new.contains_key(key.as_str())))?;
+    let place = span::of_word(&file.text, "STATE", 0).unwrap_or((0, 0));
+    let message = format!("STATE declared {gone} before, which transactions keep");
+    let mut found = span::complain(file, "P006", place, message);
+    let next = header.state_version + 1;
+    found.help = Some(format!(
+        "say version: {next} in STATE, and move what is kept in on_reload(old_version, p)"
+    ));
     Some(found)
 }
 

@@ -47,6 +47,8 @@ pub(crate) struct Header {
     pub(crate) params: Vec<ParamSpec>,
     pub(crate) timers: Vec<Timer>,
     pub(crate) state: Option<Map>,
+    /// The version of what is kept: `version` in `STATE`, else 1.
+    pub(crate) state_version: i64,
 }
 
 /// The interface version that scripts state.
@@ -57,7 +59,7 @@ const PARAM_KEYS: [&str; 8] = ["type", "init", "min", "max", "step", "doc", "uni
 /// Reads the declarations.
 pub(super) fn header(file: &SourceFile, compiled: &Compiled) -> Result<Header, Vec<Diagnostic>> {
     let mut reader = Reader { file, from: 0, found: Vec::new() };
-    let mut header = Header { doc: doc(&file.text), ..Header::default() };
+    let mut header = Header { doc: doc(&file.text), state_version: 1, ..Header::default() };
     for name in DECLARATIONS {
         let place = span::of_word(&file.text, name, 0);
         reader.from = place.map_or(0, |(start, _)| start);
@@ -77,7 +79,7 @@ pub(super) fn header(file: &SourceFile, compiled: &Compiled) -> Result<Header, V
             "POLICY" => reader.policy(&map, &mut header),
             "PARAMS" => header.params = reader.params(&map),
             "TIMERS" => header.timers = reader.timers(&map),
-            _ => header.state = Some(map),
+            _ => reader.state(map, &mut header),
         }
     }
     if reader.found.is_empty() { Ok(header) } else { Err(reader.found) }
@@ -180,6 +182,16 @@ impl Reader<'_> {
             }
         }
         all
+    }
+
+    fn state(&mut self, mut map: Map, header: &mut Header) {
+        if let Some(version) = map.remove("version") {
+            match version.as_int().ok().filter(|version| *version > 0) {
+                Some(version) => header.state_version = version,
+                None => self.complain("STATE", "version of STATE is a number from 1".to_owned()),
+            }
+        }
+        header.state = Some(map);
     }
 
     fn timers(&mut self, map: &Map) -> Vec<Timer> {

@@ -27,7 +27,9 @@ pub(super) fn of_body(
     types: &Types<'_>,
     header: Option<&Header>,
 ) -> Vec<Diagnostic> {
-    let state = header.and_then(|header| header.state.as_ref());
+    // What on_reload reads is what an older version declared; what it leaves is looked at when it ran.
+    let is_reload = function.name == EventKind::Reload.handler();
+    let state = header.and_then(|header| header.state.as_ref()).filter(|_| !is_reload);
     let is_handler = EventKind::of_handler(function.name).is_some();
     let mut traps = Traps { file, types, found: Vec::new() };
     function.body.walk(&mut |path: &[ASTNode<'_>]| {

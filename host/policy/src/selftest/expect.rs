@@ -64,7 +64,10 @@ fn states(engine: &mut Engine) {
         "expect_kept",
         |world: &mut Handle, key: ImmutableString, value: Dynamic| {
             let kept = crate::state::read(&world.lock().state).map_err(script_error)?;
-            let actual = kept.get(key.as_str()).map_or("nothing".to_owned(), text);
+            let actual = kept
+                .as_ref()
+                .and_then(|kept| kept.map.get(key.as_str()))
+                .map_or("nothing".to_owned(), text);
             let expected = text(&value);
             if actual == expected {
                 Ok(())

@@ -172,3 +172,29 @@ fn libraries_may_call_libraries() {
     assert_eq!(codes(&circle).first(), Some(&"P003"));
     assert!(circle.set.policy(&PolicyName::new("p")).is_none());
 }
+
+/// What transactions keep is not forgotten by the way: another shape is another version.
+#[test]
+fn i11_state_that_loses_a_key_needs_another_version() {
+    let script = |state: &str| {
+        sources(&format!(
+            "const STATE = #{{ {state} }};\nfn on_tick(t, m, p) {{ note(\"x\", 1); }}"
+        ))
+    };
+    let first = PolicySet::build(&script("a: 1, b: 2"), None).set;
+    let rows = [
+        ("a: 1, b: 2, c: 3", ""),
+        ("a: 1, version: 2", ""),
+        ("a: 1", "STATE declared b before"),
+        ("a: 1, version: 0", "version of STATE is a number from 1"),
+    ];
+    for (state, expected) in rows {
+        let report = PolicySet::build(&script(state), Some(&first));
+        let said = report.refused.first().and_then(|refused| refused.diagnostics.first());
+        let said = said.map_or(String::new(), |found| found.message.clone());
+        assert!(
+            said.contains(expected) && said.is_empty() == expected.is_empty(),
+            "{state}: {said}"
+        );
+    }
+}
