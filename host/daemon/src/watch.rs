@@ -140,12 +140,14 @@ impl Loop {
     }
 
     /// Reads until two reads agree, and hands on what is new. A hint between the two may mean that
-    /// a second file of one change is on its way: where it `insists`, they count only without one.
+    /// a second file of one change is on its way: where it `insists`, they count only without one,
+    /// for a while.
     fn look(&mut self, mut insists: bool) -> ControlFlow<()> {
+        let limit = Instant::now() + HELD_BACK_MAX;
         for _ in 1..READS_MAX {
             let before = scan(&self.dir);
             if self.hints.wait_until(Instant::now() + AGREE, &self.stopped)? && insists {
-                insists = self.until_quiet()?;
+                insists = self.until_quiet()? && Instant::now() < limit;
                 continue;
             }
             let after = scan(&self.dir);

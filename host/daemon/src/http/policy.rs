@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use bracketd_core::ids::{PolicyName, TransactionId};
 use bracketd_core::intent::Outcome;
+use bracketd_core::refusal::Refusal;
 use bracketd_engine::Thaw;
 use serde::Deserialize;
 use serde_json::json;
@@ -37,8 +38,11 @@ pub(super) async fn thaw(
         why: body::why(body.why)?,
     };
     let verdict = app.engine.thaw(thaw).await?;
-    if let Outcome::Refused(refusal) = verdict.outcome {
-        return Err(Problem::refused(refusal, &verdict));
+    match verdict.outcome {
+        // The path names it, so it is not there, whatever else its code stands for.
+        Outcome::Refused(Refusal::UnknownPolicy) => return Err(no_policy(verdict.message)),
+        Outcome::Refused(refusal) => return Err(Problem::refused(refusal, &verdict)),
+        _ => {}
     }
     Ok(Json(json!({ "code": verdict.code(), "message": verdict.message })).into_response())
 }
@@ -67,9 +71,13 @@ pub(super) async fn params(
                 Some(id) => format!("there is no policy {name}, or it does not look after {id}"),
                 None => format!("there is no policy {name}"),
             };
-            let problem = Problem::new(StatusCode::NOT_FOUND, "UNKNOWN_POLICY", detail);
-            Err(problem.hint("`bracketd policy list` lists the policies"))
+            Err(no_policy(detail))
         }
         other => Err(mismatch(&other)),
     }
+}
+
+fn no_policy(detail: String) -> Problem {
+    let problem = Problem::new(StatusCode::NOT_FOUND, "UNKNOWN_POLICY", detail);
+    problem.hint("`bracketd policy list` lists the policies")
 }

@@ -186,14 +186,15 @@ mod tests {
     fn i11_a_file_with_a_fault_sets_nothing_and_names_the_place() {
         let rows = [
             ("[trail\npct = 2", "unclosed"),
-            ("pct = 2", "stands under no policy"),
             ("[trail]\npct = [1]", "no single value"),
             ("[trail.acount.paper]\npct = 1", "acount.paper is no scope of trail"),
             ("[trail.tx.x]\npct = 1", "tx.x is no scope of trail"),
             ("[trail.tx]\npct = 1", "tx.pct is no scope of trail"),
         ];
-        for (text, expected) in rows {
-            let (found, complaints) = values(&format!("[good]\nx = 1\n{text}\n"));
+        let rows = rows.map(|(text, expected)| (format!("[good]\nx = 1\n{text}\n"), expected));
+        let first = ("pct = 2\n[good]\nx = 1\n".to_owned(), "stands under no policy");
+        for (text, expected) in rows.into_iter().chain([first]) {
+            let (found, complaints) = values(&text);
             let first = complaints.first().unwrap_or_else(|| panic!("{text} is taken"));
             assert!(first.contains(expected), "{text}: {first}");
             assert_eq!(found, [""; 0], "{text}");

@@ -186,20 +186,24 @@ fn two_files_of_one_change_are_delivered_together_though_a_scan_falls_between_th
     }
 }
 
+/// The pauses that are long enough for quiet and too short for two reads starved it once.
 #[test]
 fn a_directory_that_is_never_quiet_is_read_all_the_same() {
-    let bench = by_events();
-    let (stop, stopped) = crossbeam_channel::bounded::<()>(0);
-    let noisy = bench.dir.join("notes.txt");
-    let writer = std::thread::spawn(move || {
-        while stopped.recv_timeout(Duration::from_millis(30)).is_err_and(|e| e.is_timeout()) {
-            fs::write(&noisy, "x").unwrap();
-        }
-    });
-    fs::write(bench.dir.join("p.rhai"), "two").unwrap();
-    assert_eq!(bench.next(), "p.rhai=two");
-    drop(stop);
-    writer.join().unwrap();
+    for pause in [30, 230] {
+        let bench = by_events();
+        let (stop, stopped) = crossbeam_channel::bounded::<()>(0);
+        let noisy = bench.dir.join("notes.txt");
+        let writer = std::thread::spawn(move || {
+            let pause = Duration::from_millis(pause);
+            while stopped.recv_timeout(pause).is_err_and(|e| e.is_timeout()) {
+                fs::write(&noisy, "x").unwrap();
+            }
+        });
+        fs::write(bench.dir.join("p.rhai"), "two").unwrap();
+        assert_eq!(bench.next(), "p.rhai=two", "{pause} ms");
+        drop(stop);
+        writer.join().unwrap();
+    }
 }
 
 #[test]
