@@ -49,7 +49,7 @@ fn an_endless_loop_is_stopped_and_stops_stay() {
     daemon.until("the loop was stopped", |d| d.log().contains("policy_failed"));
     daemon.until("the stop rests all the same", |d| d.tx(1)["protection"]["state"] == "protected");
     exchange.price("AAA", "100.10", "100.12");
-    daemon.until("the second overrun froze it", |d| d.log().contains("FROZEN"));
+    daemon.until("the second overrun froze it", |d| d.log().contains("policy_frozen"));
 }
 
 #[test]

@@ -178,8 +178,19 @@ impl Engine {
             self.states.unsaved_accounts.insert(key);
             self.states.unsaved_since.get_or_insert(now);
         }
+        self.decide_by_transaction(ran.requests, now, out, sent);
+    }
+
+    /// What a run wants of several transactions, merged for each of them.
+    fn decide_by_transaction(
+        &mut self,
+        requests: Vec<Request>,
+        now: Timestamp,
+        out: &mut Transition,
+        sent: &mut Dispatch,
+    ) {
         let mut rounds: BTreeMap<TransactionId, Vec<Request>> = BTreeMap::new();
-        for request in ran.requests {
+        for request in requests {
             match request.intent.transaction() {
                 Some(id) => rounds.entry(id).or_default().push(request),
                 None => self.decide_for_policy(request, now, out),

@@ -269,6 +269,10 @@ mod tests {
         failures.iter().map(one).collect()
     }
 
+    /// What it shows, how many are assigned, failures by second, transaction and whether they are
+    /// overruns, and what each of them trips.
+    type Row<'a> = (&'a str, usize, Vec<(i64, u64, bool)>, Vec<&'a str>);
+
     #[test]
     fn i10_failures_trip_at_their_bounds_and_not_before() {
         let row = |id, from: i64| (0..3).map(move |n| (from + n * 30, id, false));
@@ -280,7 +284,7 @@ mod tests {
         let three: Vec<_> = row(1, 0).chain(row(2, 200)).chain(row(3, 400)).collect();
         let quiet = |n: usize| vec!["-"; n];
         let then = |n: usize, last: &'static str| [quiet(n), vec![last]].concat();
-        let rows: [(&str, usize, Vec<(i64, u64, bool)>, Vec<&str>); 8] = [
+        let rows: [Row<'_>; 8] = [
             ("three in a row", 50, row(1, 0).collect(), vec!["-", "-", "there"]),
             ("two of each", 50, vec![(0, 1, false), (1, 1, false), (2, 2, false)], quiet(3)),
             ("two overruns", 50, vec![(0, 1, true), (60, 2, true)], vec!["-", "version"]),

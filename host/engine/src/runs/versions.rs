@@ -200,7 +200,8 @@ impl Engine {
             return None;
         }
         let known = self.runs.before.get(name).filter(|before| before.digest() == wrote);
-        let before = known.cloned().or_else(|| self.from_ledger(name, |v| v.digest == *wrote))?;
+        let before =
+            known.cloned().or_else(|| self.version_in_ledger(name, |v| v.digest == *wrote))?;
         let text = format!(
             "transaction {} stays with version {} of {name}: {failure}; correct on_reload and load \
              it again",

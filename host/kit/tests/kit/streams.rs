@@ -22,7 +22,7 @@ fn found(report: &Report) -> String {
 #[test]
 fn a_socket_that_the_broker_does_not_have_is_found() {
     let said = found(&run(&alpaca(), "/nothing"));
-    assert!(said.starts_with("the socket opens: ") && said.contains("404"), "{said}");
+    assert!(said.starts_with("the socket opens: ") && said.contains("it answered 401"), "{said}");
 }
 
 #[test]

@@ -139,16 +139,19 @@ fn round(
     (left.iter().map(shown).collect(), lost.collect())
 }
 
+/// What it shows, the side, who wants what, what goes on, what gave way.
+type Row = (
+    &'static str,
+    Direction,
+    &'static [(&'static str, &'static str)],
+    &'static [&'static str],
+    &'static [&'static str],
+);
+
+const LONG: Direction = Direction::Long;
+
 #[test]
 fn the_tightest_stop_the_nearest_target_the_smallest_quantity_and_a_close_win() {
-    type Row = (
-        &'static str,
-        Direction,
-        &'static [(&'static str, &'static str)],
-        &'static [&'static str],
-        &'static [&'static str],
-    );
-    const LONG: Direction = Direction::Long;
     let rows: [Row; 9] = [
         ("one alone", LONG, &[("a", "stop 85")], &["a: 85 keep"], &[]),
         (
