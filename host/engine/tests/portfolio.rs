@@ -13,7 +13,7 @@ use bracketd_core::fact::FactKind;
 use bracketd_core::ids::{AccountName, PolicyName, TransactionId};
 use bracketd_core::instrument::Features;
 use bracketd_core::intent::{Intent, Open};
-use bracketd_core::order::OrderStatus;
+use bracketd_core::order::{Direction, OrderStatus};
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{EntryKind, TransactionStatus};
 use bracketd_engine::{Dispatch, Engine, Input, PolicySettings, Settings};
@@ -94,7 +94,12 @@ impl World {
     }
 
     fn open(&mut self) {
-        let open = Open { entry: EntryKind::Market, stop: price(95), target: price(149), ..long() };
+        self.open_as(Direction::Long, 95, 149);
+    }
+
+    fn open_as(&mut self, direction: Direction, stop: i64, target: i64) {
+        let (stop, target) = (price(stop), price(target));
+        let open = Open { entry: EntryKind::Market, direction, stop, target, ..long() };
         let sent = self.step(vec![request(1, asked(Intent::Open(Box::new(open))))]);
         let Some(command) = sent.commands.first() else { panic!("{:?}", sent.verdicts) };
         let id = format!("o-{}", command.client_id);
@@ -133,7 +138,7 @@ fn losses_are_measured_from_what_the_ledger_keeps_also_after_a_restart() {
 fn it_sees_what_is_held_and_may_change_each_transaction_within_its_verbs() {
     let rows: [(&str, Verbs, &[&str], &str, bool); 4] = [
         (
-            "for t in pf.open_transactions() { ratchet_stop(t, t.entry.offset_pct(-1), \"all\"); }",
+            "for t in pf.open_transactions() { ratchet_stop(t, offset_for(t, t.entry, -1), \"all\"); }",
             Verbs::default(),
             &[],
             "99",
@@ -191,4 +196,37 @@ fn i10_one_that_fails_three_times_in_a_row_is_not_asked_any_more_and_missing_dat
     assert_eq!(world.equity(7_998), ["frozen VERSION"]);
     assert_eq!(world.equity(7_997), [""; 0]);
     assert!(world.engine.is_frozen(&PolicyName::new("whole")));
+}
+
+#[test]
+fn a_price_alone_knows_no_side_and_beside_a_short_it_knows_the_right_one() {
+    let body = "if pf.equity < 9000 { for t in pf.open_transactions() { ACT } }";
+    let rows = [
+        ("ratchet_stop(t, offset_for(t, t.entry, -1), \"all\");", "101", 0),
+        ("ratchet_stop(t, t.entry.offset_pct(-1), \"all\");", "105", 1),
+    ];
+    for (act, stop, failures) in rows {
+        let mut world = World::new(&body.replace("ACT", act));
+        world.price(100);
+        world.open_as(Direction::Short, 105, 51);
+        world.equity(10_000);
+        world.now = world.now.plus_ms(1_000);
+        let equity = Decimal::from(8_000);
+        let balance = Balance {
+            equity,
+            cash: equity,
+            buying_power: equity,
+            currency: "USD".to_owned(),
+            account: None,
+        };
+        let facts = world.step(vec![word(BrokerEvent::Balance(balance))]).facts;
+        let failed = facts.iter().filter(|(_, f)| f.kind == FactKind::PolicyFailed);
+        assert_eq!(
+            failed.filter(|(_, f)| f.text.contains("offset_for")).count(),
+            failures,
+            "{act}"
+        );
+        let wanted = world.tx(1).desired.stop.map(|price| price.to_string());
+        assert_eq!(wanted.as_deref(), Some(stop), "{act}");
+    }
 }

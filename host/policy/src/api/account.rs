@@ -9,11 +9,15 @@ use bracketd_core::Decimal;
 use bracketd_core::control::Baseline;
 use bracketd_core::ids::Symbol;
 use bracketd_core::metrics::{Portfolio, metrics};
+use bracketd_core::money::{Price, SCALE_MAX};
+use bracketd_core::order::Direction;
+use bracketd_core::transaction::Transaction;
 use rhai::{Array, Dynamic, ImmutableString};
 
 use super::Toolkit;
 use super::objects::Tx;
-use crate::failure::{ScriptResult, missing};
+use crate::data::ScriptPrice;
+use crate::failure::{ScriptResult, missing, script_error};
 use crate::frame::{self, Frame};
 
 type Handle = Arc<Portfolio>;
@@ -53,6 +57,15 @@ pub(super) fn register(kit: &mut Toolkit<'_>) {
             Some(id) => missing(format!("transaction {id} has no working stop")),
         },
     );
+    kit.function(
+        "offset_for(t: Transaction, price: Price, percent: decimal | int) -> Price",
+        "The price so many percent from that one as this transaction gains; negative is towards its \
+         loss. For on_portfolio, where a price alone knows no side.",
+        offset_for,
+    );
+    kit.overload("offset_for", |tx: Tx, price: ScriptPrice, percent: i64| {
+        offset_for(tx, price, percent.into())
+    });
     kit.method(
         P,
         "exposure(symbol: string) -> decimal",
@@ -71,8 +84,7 @@ pub(super) fn register(kit: &mut Toolkit<'_>) {
                 let held = p.opened.iter().filter_map(|(id, _)| book.transactions.get(id));
                 let own = frame.run.transaction.id;
                 let tx = |tx: &Arc<_>| Dynamic::from(Tx::Other(Arc::clone(tx)));
-                let one = |held: &Arc<bracketd_core::transaction::Transaction>| match held.id == own
-                {
+                let one = |held: &Arc<Transaction>| match held.id == own {
                     true => Dynamic::from(Tx::Own),
                     false => tx(held),
                 };
@@ -80,6 +92,19 @@ pub(super) fn register(kit: &mut Toolkit<'_>) {
             })
         },
     );
+}
+
+fn offset_for(tx: Tx, price: ScriptPrice, percent: Decimal) -> ScriptResult<ScriptPrice> {
+    super::transaction::read(&tx, |_, tx| {
+        let part = price.0.get().checked_mul(percent).map(|part| part / Decimal::ONE_HUNDRED);
+        let moved = part.and_then(|part| match tx.direction {
+            Direction::Long => price.0.get().checked_add(part),
+            Direction::Short => price.0.get().checked_sub(part),
+        });
+        let moved = moved.and_then(|value| Price::new(value.round_dp(SCALE_MAX)));
+        let far = || script_error(format!("{} moved that far is no price any more", price.0));
+        moved.map(ScriptPrice).ok_or_else(far)
+    })
 }
 
 fn since(
@@ -118,14 +143,14 @@ fn exposure(of: &Handle, symbol: &Symbol) -> ScriptResult<Decimal> {
 }
 
 /// Price times quantity held; below zero for a short.
-fn value(frame: &Frame<'_>, tx: &bracketd_core::transaction::Transaction) -> Option<Decimal> {
+fn value(frame: &Frame<'_>, tx: &Transaction) -> Option<Decimal> {
     let account = frame.run.account;
     let price = account.quotes.get(&tx.symbol)?.exit_price(tx.direction);
     let multiplier = account.instruments.get(&tx.symbol)?.multiplier;
     let figures = metrics(tx, price, multiplier);
     let value = figures.price?.get().checked_mul(figures.held.get())?.checked_mul(multiplier)?;
     Some(match tx.direction {
-        bracketd_core::order::Direction::Long => value,
-        bracketd_core::order::Direction::Short => -value,
+        Direction::Long => value,
+        Direction::Short => -value,
     })
 }

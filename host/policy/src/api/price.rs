@@ -12,6 +12,7 @@ use rust_decimal::Decimal;
 use super::Toolkit;
 use super::transaction::unit_risk;
 use crate::data::ScriptPrice;
+use crate::event::Event;
 use crate::failure::{ScriptResult, missing, script_error};
 use crate::frame::{self, Frame};
 use crate::limits::ATR_BARS;
@@ -24,7 +25,7 @@ pub(super) fn register(kit: &mut Toolkit<'_>) {
         "better_than(other: Price) -> bool",
         "Whether it is farther to the gaining side than the other.",
         |price: &mut ScriptPrice, other: ScriptPrice| {
-            frame::with(|f| Ok(is_tighter(f.run.transaction.direction, price.0, other.0)))
+            frame::with(|frame| Ok(is_tighter(side(frame)?, price.0, other.0)))
         },
     );
     kit.method(
@@ -34,7 +35,7 @@ pub(super) fn register(kit: &mut Toolkit<'_>) {
         |price: &mut ScriptPrice, other: ScriptPrice| {
             frame::with(|frame| {
                 let up = other.0.get() - price.0.get();
-                Ok(match frame.run.transaction.direction {
+                Ok(match side(frame)? {
                     Direction::Long => up,
                     Direction::Short => -up,
                 })
@@ -162,10 +163,21 @@ fn ranges(kit: &mut Toolkit<'_>) {
     );
 }
 
+/// Which way the run's transaction gains. In a run about an account a price belongs to none, and a
+/// guess would put the stop of a short on its wrong side.
+fn side(frame: &Frame<'_>) -> ScriptResult<Direction> {
+    match frame.run.event {
+        Event::Portfolio(_) => Err(script_error(
+            "in on_portfolio a price knows no side: say whose, such as offset_for(t, t.entry, -2.0)",
+        )),
+        _ => Ok(frame.run.transaction.direction),
+    }
+}
+
 fn nearest_tick(frame: &Frame<'_>, price: Price) -> ScriptResult<ScriptPrice> {
     let instrument = &frame.run.instrument;
     let (below, above) = (instrument.snap(price, Snap::Down), instrument.snap(price, Snap::Up));
-    let (gaining, losing) = match frame.run.transaction.direction {
+    let (gaining, losing) = match side(frame)? {
         Direction::Long => (above, below),
         Direction::Short => (below, above),
     };
@@ -179,7 +191,8 @@ fn nearest_tick(frame: &Frame<'_>, price: Price) -> ScriptResult<ScriptPrice> {
 
 /// The price moved by `delta` towards the transaction's gain.
 fn moved(frame: &Frame<'_>, price: Price, delta: Option<Decimal>) -> ScriptResult<ScriptPrice> {
-    let signed = delta.map(|delta| match frame.run.transaction.direction {
+    let side = side(frame)?;
+    let signed = delta.map(|delta| match side {
         Direction::Long => delta,
         Direction::Short => -delta,
     });
