@@ -144,12 +144,14 @@ impl Loop {
     /// for a while.
     fn look(&mut self, mut insists: bool) -> ControlFlow<()> {
         let limit = Instant::now() + HELD_BACK_MAX;
-        for _ in 1..READS_MAX {
+        let mut reads = 1;
+        while reads < READS_MAX {
             let before = scan(&self.dir);
             if self.hints.wait_until(Instant::now() + AGREE, &self.stopped)? && insists {
                 insists = self.until_quiet()? && Instant::now() < limit;
                 continue;
             }
+            reads += 1;
             let after = scan(&self.dir);
             let (one, other) = (digest(&before), digest(&after));
             if one == other {
