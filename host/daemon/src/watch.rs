@@ -136,6 +136,8 @@ impl Loop {
                 return ControlFlow::Continue(true);
             }
         }
+        // A write whose end was never told would hold back every later change as well.
+        self.hints.forget_writes();
         ControlFlow::Continue(false)
     }
 

@@ -60,7 +60,7 @@ impl Hints {
             return;
         }
         // The event that ends a write may fall between the two calls.
-        self.writing.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        forget(&self.writing);
         drop(watcher.unwatch(&self.dir));
         let is_watched = watcher.watch(&self.dir, RecursiveMode::Recursive).is_ok();
         self.armed = identity.filter(|_| is_watched);
@@ -86,10 +86,19 @@ impl Hints {
         }
     }
 
+    /// Files that were changed and not closed since are not waited for any longer.
+    pub(super) fn forget_writes(&self) {
+        forget(&self.writing);
+    }
+
     /// Whether a file was changed and not closed since.
     pub(super) fn is_being_written(&self) -> bool {
         !self.writing.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
+}
+
+fn forget(writing: &Mutex<HashSet<PathBuf>>) {
+    writing.lock().unwrap_or_else(PoisonError::into_inner).clear();
 }
 
 /// None where it cannot be told: then the watch is put anew each time.
