@@ -330,21 +330,30 @@ pub struct Transaction {
 
 /// What a transaction is made from; everything else of it is empty at its start.
 #[derive(Clone, Debug)]
-pub(crate) struct Birth {
-    pub(crate) id: TransactionId,
-    pub(crate) account: AccountName,
-    pub(crate) owner: OwnerName,
-    pub(crate) symbol: Symbol,
-    pub(crate) direction: Direction,
-    pub(crate) entry: Entry,
-    pub(crate) desired: Desired,
-    pub(crate) policies: Vec<PolicyName>,
-    pub(crate) at: Timestamp,
+pub struct Birth {
+    /// Its number.
+    pub id: TransactionId,
+    /// The account that trades it.
+    pub account: AccountName,
+    /// The book it belongs to.
+    pub owner: OwnerName,
+    /// What is traded.
+    pub symbol: Symbol,
+    /// Which way it gains.
+    pub direction: Direction,
+    /// The plan of its entry.
+    pub entry: Entry,
+    /// The protection wanted.
+    pub desired: Desired,
+    /// The policies that look after it, in the order they run.
+    pub policies: Vec<PolicyName>,
+    /// When it was asked for.
+    pub at: Timestamp,
 }
 
 impl Transaction {
     /// A WAITING transaction of which nothing is held or sent.
-    pub(crate) fn born(birth: Birth) -> Self {
+    pub fn born(birth: Birth) -> Self {
         let Birth { id, account, owner, symbol, direction, entry, desired, policies, at } = birth;
         Self {
             id,

@@ -15,7 +15,7 @@ use bracketd_core::pace::{Message, Pace, PaceRules, PaceStats};
 use bracketd_core::protection::{Exposed, Protection};
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{
-    Desired, Entry, EntryGuard, EntryKind, Locks, OnPartial, Slice, Transaction, TransactionStatus,
+    Birth, Desired, Entry, EntryGuard, EntryKind, OnPartial, Slice, Transaction, TransactionStatus,
 };
 
 use crate::guards::Standing;
@@ -36,13 +36,12 @@ pub(crate) fn quantity(text: &str) -> Quantity {
 
 /// Number 7: long 10 ACME planned at 100, stop 95, target 110; the entry rests.
 pub(crate) fn waiting() -> Transaction {
-    Transaction {
+    Transaction::born(Birth {
         id: TransactionId(7),
         account: "paper".into(),
         owner: "paper".into(),
         symbol: "ACME".into(),
         direction: Direction::Long,
-        status: TransactionStatus::Waiting,
         entry: Entry {
             kind: EntryKind::Limit(price("100").unwrap()),
             quantity: quantity("10"),
@@ -54,28 +53,9 @@ pub(crate) fn waiting() -> Transaction {
             ended: false,
         },
         desired: Desired { stop: price("95"), target: price("110"), version: 2 },
-        locks: Locks::default(),
         policies: vec!["trailing_stop".into()],
-        slices: Vec::new(),
-        orders: Vec::new(),
-        ops: Vec::new(),
-        steps: Vec::new(),
-        task: None,
-        protection: Protection::NotWanted,
-        gaps: Default::default(),
-        close_failures: 0,
-        close_retry_at: None,
-        initial_stop: None,
-        entered: Quantity::ZERO,
-        entered_value: Decimal::ZERO,
-        exited: Quantity::ZERO,
-        exited_value: Decimal::ZERO,
-        created_at: Timestamp(0),
-        opened_at: None,
-        closed_at: None,
-        close_reason: None,
-        standing: Default::default(),
-    }
+        at: Timestamp(0),
+    })
 }
 
 /// The same, filled at 100, with both exits working.

@@ -17,7 +17,7 @@ use bracketd_core::order::{Direction, TimeInForce};
 use bracketd_core::protection::Protection;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{
-    Desired, Entry, EntryGuard, EntryKind, Locks, OnPartial, Slice, Transaction, TransactionStatus,
+    Birth, Desired, Entry, EntryGuard, EntryKind, OnPartial, Slice, Transaction, TransactionStatus,
 };
 use bracketd_policy::{
     Event, History, Params, PolicySet, Run, RunOutcome, Unbounded, Verbs, shipped,
@@ -98,25 +98,7 @@ fn transaction(
 ) -> Result<Transaction, &'static str> {
     let quantity = Quantity::new(Decimal::TEN).ok_or("no quantity")?;
     Ok(Transaction {
-        id: TransactionId(1),
-        account: AccountName::new("bench"),
-        owner: OwnerName::new("bench"),
-        symbol: Symbol::new("AAPL"),
-        direction: Direction::Long,
         status: TransactionStatus::Opened,
-        entry: Entry {
-            kind: EntryKind::Market,
-            quantity,
-            time_in_force: TimeInForce::Gtc,
-            reference: entry,
-            on_partial: OnPartial::CancelRest,
-            guard: EntryGuard::Plain,
-            cancel_asked: false,
-            ended: true,
-        },
-        desired: Desired { stop: Some(stop), target: None, version: 1 },
-        locks: Locks::default(),
-        policies: vec![policy.clone()],
         slices: vec![Slice {
             no: SliceNo(0),
             held: quantity,
@@ -127,24 +109,31 @@ fn transaction(
             breached: false,
             memo: Vec::new(),
         }],
-        orders: Vec::new(),
-        ops: Vec::new(),
-        steps: Vec::new(),
-        task: None,
         protection: Protection::Protected,
-        gaps: Default::default(),
-        close_failures: 0,
-        close_retry_at: None,
         initial_stop: Some(stop),
         entered: quantity,
         entered_value: entry.get() * quantity.get(),
-        exited: Quantity::ZERO,
-        exited_value: Decimal::ZERO,
-        created_at: Timestamp(0),
         opened_at: Some(Timestamp(0)),
-        closed_at: None,
-        close_reason: None,
-        standing: Default::default(),
+        ..Transaction::born(Birth {
+            id: TransactionId(1),
+            account: AccountName::new("bench"),
+            owner: OwnerName::new("bench"),
+            symbol: Symbol::new("AAPL"),
+            direction: Direction::Long,
+            entry: Entry {
+                kind: EntryKind::Market,
+                quantity,
+                time_in_force: TimeInForce::Gtc,
+                reference: entry,
+                on_partial: OnPartial::CancelRest,
+                guard: EntryGuard::Plain,
+                cancel_asked: false,
+                ended: true,
+            },
+            desired: Desired { stop: Some(stop), target: None, version: 1 },
+            policies: vec![policy.clone()],
+            at: Timestamp(0),
+        })
     })
 }
 

@@ -13,10 +13,9 @@ use bracketd_core::instrument::{Features, Instrument};
 use bracketd_core::metrics::portfolio;
 use bracketd_core::money::{Price, Quantity};
 use bracketd_core::order::{Direction, TimeInForce};
-use bracketd_core::protection::Protection;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{
-    Desired, Entry, EntryGuard, EntryKind, Locks, OnPartial, Transaction, TransactionStatus,
+    Birth, Desired, Entry, EntryGuard, EntryKind, OnPartial, Transaction, TransactionStatus,
 };
 
 use crate::api::objects::Tx;
@@ -116,44 +115,27 @@ fn aim(frame: &Frame<'_>, tx: &Tx) -> bool {
 /// A transaction that holds nothing and is nowhere: what a script cannot name, it cannot change.
 fn blank(account: &Account, now: Timestamp) -> Option<Transaction> {
     Some(Transaction {
-        id: NONE,
-        account: account.name.clone(),
-        owner: OwnerName::new(account.name.as_str()),
-        symbol: Symbol::new(""),
-        direction: Direction::Long,
         status: TransactionStatus::Closed,
-        entry: Entry {
-            kind: EntryKind::Market,
-            quantity: Quantity::ZERO,
-            time_in_force: TimeInForce::Gtc,
-            reference: Price::new(Decimal::ONE)?,
-            on_partial: OnPartial::CancelRest,
-            guard: EntryGuard::Plain,
-            cancel_asked: false,
-            ended: true,
-        },
-        desired: Desired { stop: None, target: None, version: 0 },
-        locks: Locks::default(),
-        policies: Vec::new(),
-        slices: Vec::new(),
-        orders: Vec::new(),
-        ops: Vec::new(),
-        steps: Vec::new(),
-        task: None,
-        protection: Protection::NotWanted,
-        gaps: Default::default(),
-        close_failures: 0,
-        close_retry_at: None,
-        initial_stop: None,
-        entered: Quantity::ZERO,
-        entered_value: Decimal::ZERO,
-        exited: Quantity::ZERO,
-        exited_value: Decimal::ZERO,
-        created_at: now,
-        opened_at: None,
-        closed_at: None,
-        close_reason: None,
-        standing: Default::default(),
+        ..Transaction::born(Birth {
+            id: NONE,
+            account: account.name.clone(),
+            owner: OwnerName::new(account.name.as_str()),
+            symbol: Symbol::new(""),
+            direction: Direction::Long,
+            entry: Entry {
+                kind: EntryKind::Market,
+                quantity: Quantity::ZERO,
+                time_in_force: TimeInForce::Gtc,
+                reference: Price::new(Decimal::ONE)?,
+                on_partial: OnPartial::CancelRest,
+                guard: EntryGuard::Plain,
+                cancel_asked: false,
+                ended: true,
+            },
+            desired: Desired { stop: None, target: None, version: 0 },
+            policies: Vec::new(),
+            at: now,
+        })
     })
 }
 

@@ -4,7 +4,7 @@
 //! A file of `hostile/` takes the place of some exports of the usual test guest and says at its top
 //! what it does. Every file has a row here.
 
-use bracketd_core::broker::{BrokerEvent, Fault, History};
+use bracketd_core::broker::{BrokerEvent, Fault, History, Picture};
 use bracketd_core::command::{Answer, Bracket, Call, Change, NewOrder, Read, Urgency};
 use bracketd_core::money::{Price, Quantity};
 use bracketd_core::order::{OrderKind, Side, TimeInForce};
@@ -259,10 +259,10 @@ fn i9_an_order_that_is_sent_as_a_frame_goes_nowhere_and_is_named() {
     }
 }
 
-#[test]
-fn i9_a_walk_over_pages_without_end_is_ended_and_proves_nothing() {
+/// An account behind that guest, and what it says when it is asked for everything.
+fn picture_of(text: &str) -> (Stage, Picture) {
     let broker = Broker::start();
-    let guest = guest(hostile!("endless_pages").1, &broker);
+    let guest = guest(text, &broker);
     let stage = Stage::on(&Host::new().unwrap(), broker, &guest, |_| {}).unwrap();
     let read = Read::Picture { since: Timestamp(0) };
     stage.account.try_send(ToAccount::Read(read, Urgency::Read)).unwrap();
@@ -270,20 +270,18 @@ fn i9_a_walk_over_pages_without_end_is_ended_and_proves_nothing() {
         BrokerEvent::Picture(picture) => Some(picture),
         _ => None,
     });
+    (stage, picture)
+}
+
+#[test]
+fn i9_a_walk_over_pages_without_end_is_ended_and_proves_nothing() {
+    let (_stage, picture) = picture_of(hostile!("endless_pages").1);
     assert_eq!((picture.complete, picture.history), (false, History::Cut));
 }
 
 #[test]
 fn i9_a_list_that_is_too_long_is_cut_and_proves_nothing() {
-    let broker = Broker::start();
-    let guest = guest(hostile!("crowd").1, &broker);
-    let stage = Stage::on(&Host::new().unwrap(), broker, &guest, |_| {}).unwrap();
-    let read = Read::Picture { since: Timestamp(0) };
-    stage.account.try_send(ToAccount::Read(read, Urgency::Read)).unwrap();
-    let picture = stage.wait(|event| match event {
-        BrokerEvent::Picture(picture) => Some(picture),
-        _ => None,
-    });
+    let (stage, picture) = picture_of(hostile!("crowd").1);
     assert_eq!((picture.complete, picture.positions.len()), (false, 20_000));
     let status = stage.account.status();
     let told = status.last_error.unwrap();

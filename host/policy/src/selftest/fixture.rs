@@ -12,10 +12,9 @@ use bracketd_core::ids::{AccountName, OwnerName, Symbol, TransactionId};
 use bracketd_core::instrument::{Features, Instrument, PriceBand};
 use bracketd_core::money::{Price, Quantity};
 use bracketd_core::order::{Direction, Leg, TimeInForce};
-use bracketd_core::protection::Protection;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{
-    Desired, Entry, EntryGuard, EntryKind, Locks, OnPartial, Transaction, TransactionStatus,
+    Birth, Desired, Entry, EntryGuard, EntryKind, OnPartial, Transaction,
 };
 use rhai::{Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 
@@ -282,13 +281,12 @@ pub(crate) fn transaction(
     entry: Price,
     (stop, target): (Option<Price>, Option<Price>),
 ) -> Transaction {
-    Transaction {
+    Transaction::born(Birth {
         id: TransactionId(1),
         account: AccountName::new("test"),
         owner: OwnerName::new("test"),
         symbol: Symbol::new("TEST"),
         direction,
-        status: TransactionStatus::Waiting,
         entry: Entry {
             kind: EntryKind::Limit(entry),
             quantity,
@@ -300,28 +298,9 @@ pub(crate) fn transaction(
             ended: false,
         },
         desired: Desired { stop, target, version: 1 },
-        locks: Locks::default(),
         policies: vec![policy.name().clone()],
-        slices: Vec::new(),
-        orders: Vec::new(),
-        ops: Vec::new(),
-        steps: Vec::new(),
-        task: None,
-        protection: Protection::NotWanted,
-        gaps: Default::default(),
-        close_failures: 0,
-        close_retry_at: None,
-        initial_stop: None,
-        entered: Quantity::ZERO,
-        entered_value: Decimal::ZERO,
-        exited: Quantity::ZERO,
-        exited_value: Decimal::ZERO,
-        created_at: START,
-        opened_at: None,
-        closed_at: None,
-        close_reason: None,
-        standing: Default::default(),
-    }
+        at: START,
+    })
 }
 
 pub(crate) fn instrument(symbol: &Symbol, tick: Decimal) -> Instrument {
