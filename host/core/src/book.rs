@@ -206,6 +206,9 @@ pub struct Book {
     pub kill: Kill,
     /// What the file KILL asks for, while it is there.
     pub kill_file: Option<KillFile>,
+    /// Since when the clock runs evenly: the start, or the moment it was last set. What was sent
+    /// before it may have left only now, whatever its age by the clock.
+    pub steady_since: Timestamp,
 }
 
 impl Book {

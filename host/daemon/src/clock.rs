@@ -3,10 +3,18 @@
 //! Apart because everything inside takes time as data (I1). Deadlines of the network are monotonic
 //! and do not come from here.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use bracketd_core::time::Timestamp;
+
+/// A wall clock that gains more than this on the monotonic one between two looks was set, or the
+/// machine slept; what a time service corrects without a step stays far below.
+const JUMP_US_MIN: i64 = 1_000_000;
+
+/// Whether [`now`] has seen a jump that [`was_set`] has not told.
+static WAS_SET: AtomicBool = AtomicBool::new(false);
 
 /// The present moment: wall time that never goes back.
 ///
@@ -19,9 +27,19 @@ pub fn now() -> Timestamp {
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
     let steady = last.get_or_insert(Steady { shown: wall, mono });
     let passed = mono.saturating_duration_since(steady.mono).as_micros();
+    let passed = i64::try_from(passed).unwrap_or(i64::MAX);
+    if jumps(steady.shown, wall, passed) {
+        WAS_SET.store(true, Ordering::Release);
+    }
     steady.mono = mono.max(steady.mono);
-    steady.shown = next(steady.shown, wall, i64::try_from(passed).unwrap_or(i64::MAX));
+    steady.shown = next(steady.shown, wall, passed);
     Timestamp(steady.shown)
+}
+
+/// Whether the clock was set forward, or the machine slept, since this was last asked. Only the
+/// engine's thread asks, after it has read the time.
+pub fn was_set() -> bool {
+    WAS_SET.swap(false, Ordering::AcqRel)
 }
 
 /// What was shown last, and the monotonic clock then.
@@ -33,6 +51,11 @@ struct Steady {
 /// The time to show after `passed` microseconds, given what was shown and the wall clock.
 fn next(shown: i64, wall: i64, passed: i64) -> i64 {
     if wall >= shown { wall } else { shown.saturating_add(passed / 2) }
+}
+
+/// Whether the wall clock has gone on by more than has passed.
+fn jumps(shown: i64, wall: i64, passed: i64) -> bool {
+    wall.saturating_sub(shown) > passed.saturating_add(JUMP_US_MIN)
 }
 
 /// RFC 3339 in UTC with six decimals, such as `2026-01-02T03:04:05.000006Z`. A moment outside of
@@ -57,7 +80,7 @@ pub fn time_of_day(at: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{next, now, parse, rfc3339, time_of_day};
+    use super::{jumps, next, now, parse, rfc3339, time_of_day};
     use bracketd_core::time::Timestamp;
 
     #[test]
@@ -89,6 +112,22 @@ mod tests {
         ];
         for (shown, wall, passed, expected) in rows {
             assert_eq!(next(shown, wall, passed), expected, "{shown} {wall} {passed}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_is_told_from_one_that_runs() {
+        // shown, wall, passed, set
+        let rows = [
+            (100, 110, 10, false),
+            (100, 900_000, 10, false),
+            (100, 30_000_100, 30_000_000, false),
+            (100, 1_000_200, 10, true),
+            (100, 30_000_100, 9_000_000, true),
+            (5_000_000, 100, 10, false),
+        ];
+        for (shown, wall, passed, expected) in rows {
+            assert_eq!(jumps(shown, wall, passed), expected, "{shown} {wall} {passed}");
         }
     }
 

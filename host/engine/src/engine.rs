@@ -125,6 +125,7 @@ impl Engine {
     ) -> Result<Self, StartError> {
         let loaded = ledger.load()?;
         let mut book = Book::new(&loaded.ledger_id, loaded.epoch);
+        book.steady_since = now;
         for (name, mut rules) in settings.accounts {
             // In a restored ledger the configuration has no say: somebody has to look first.
             rules.armed &= loaded.epoch == 0;
@@ -214,6 +215,12 @@ impl Engine {
         } else {
             self.by_symbol.entry(key).or_default().insert(id);
         }
+    }
+
+    /// The clock was set forward to `now`, or the machine slept: no write that is in doubt is older
+    /// than this moment, whatever the clock says.
+    pub fn clock_was_set(&mut self, now: Timestamp) {
+        self.book.steady_since = now;
     }
 
     /// The book, to look at.

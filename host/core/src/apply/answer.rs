@@ -398,40 +398,49 @@ pub(super) fn looked_up(
         }
         return;
     }
+    let steady_since = book.steady_since;
     book.change(id, out, |tx, out| {
         let Some(at) = tx.ops.iter().position(|o| o.id == *op) else { return };
+        let settled_at = settled_at(&tx.ops[at], steady_since);
         match found {
             Found::Absent | Found::Failed(_) if bug::is(Bug::M8) => {
                 let fault = Fault::new("LOOKUP", "nothing was found");
                 rejected(tx, at, fault, OnBreached::Alert, now, out);
             }
-            Found::Order(report) => found_order(tx, at, &report, now, out),
+            Found::Order(report) => found_order(tx, at, &report, settled_at, now, out),
             Found::Legs { legs, memo } => {
                 let slice = tx.ops[at].slice;
                 if let Some(slice) = tx.slices.iter_mut().find(|s| s.no == slice) {
                     slice.memo = memo;
                 }
                 if is_stale(tx, &legs) {
-                    look_again(tx, at, now, out);
+                    look_again(tx, at, settled_at, now, out);
                     return settle(tx, now, out);
                 }
                 let took = has_taken(&tx.ops[at], &legs);
                 retire_replaced(tx, at, &legs, now, out);
                 merge_legs(tx, slice, &legs, now, out);
                 ask_for_unlisted(tx, slice, &legs, out);
-                if took { done(tx, at, now, out) } else { absent(tx, at, now, out) }
+                if took { done(tx, at, now, out) } else { absent(tx, at, settled_at, now, out) }
             }
-            Found::Absent => absent(tx, at, now, out),
-            Found::Failed(_) => look_again(tx, at, now, out),
+            Found::Absent => absent(tx, at, settled_at, now, out),
+            Found::Failed(_) => look_again(tx, at, settled_at, now, out),
         }
         settle(tx, now, out);
     });
+}
+
+/// From when on a look-up that finds nothing of the row says something: it may still be on its way,
+/// or not listed yet, and a clock that was set meanwhile says nothing of its age.
+fn settled_at(op: &Op, steady_since: Timestamp) -> Timestamp {
+    op.sent_at.max(steady_since).plus_ms(limits::SETTLE_MS)
 }
 
 fn found_order(
     tx: &mut Transaction,
     at: usize,
     report: &OrderReport,
+    settled_at: Timestamp,
     now: Timestamp,
     out: &mut Transition,
 ) {
@@ -442,7 +451,7 @@ fn found_order(
         await_end(tx, at, report.broker_id.clone(), now, out);
     } else if cancels && !report.status.is_terminal() {
         // It did not happen, or not yet: looked at again, then planned anew by whoever wants it.
-        absent(tx, at, now, out);
+        absent(tx, at, settled_at, now, out);
     } else {
         done(tx, at, now, out);
     }
@@ -486,19 +495,25 @@ fn has_taken(op: &Op, legs: &[BracketLeg]) -> bool {
 
 /// The look-up found no effect. That proves something only when the write is old enough and two
 /// look-ups agree; then the row surely did not arrive.
-fn absent(tx: &mut Transaction, at: usize, now: Timestamp, out: &mut Transition) {
-    let old_enough = now.ms_since(tx.ops[at].sent_at) >= limits::SETTLE_MS;
+fn absent(
+    tx: &mut Transaction,
+    at: usize,
+    settled_at: Timestamp,
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    let old_enough = now >= settled_at;
     let OpState::Unknown { absent, named, .. } = &mut tx.ops[at].state else { return };
     if let Some(order) = named.take() {
         // A person's word about an order that the broker does not know proves nothing.
         let text = format!("the broker knows no order {order}");
         out.fact(tx, now, FactKind::Doubt, Source::Broker, |fact| fact.text = text);
-        look_again(tx, at, now, out);
+        look_again(tx, at, settled_at, now, out);
         return;
     }
     *absent += u32::from(old_enough);
     if *absent < limits::ABSENT_LOOKUPS && !bug::is(Bug::M4) {
-        return look_again(tx, at, now, out);
+        return look_again(tx, at, settled_at, now, out);
     }
     if tx.ops[at].is_duplicate() {
         // Its order was there and is over, and the broker forgot it: the same id never goes again.
@@ -521,8 +536,13 @@ pub(super) fn surely_absent(
     set_state(tx, at, OpState::NotSent { retry_at: now }, why, now, out);
 }
 
-fn look_again(tx: &mut Transaction, at: usize, now: Timestamp, out: &mut Transition) {
-    let settled_at = tx.ops[at].sent_at.plus_ms(limits::SETTLE_MS);
+fn look_again(
+    tx: &mut Transaction,
+    at: usize,
+    settled_at: Timestamp,
+    now: Timestamp,
+    out: &mut Transition,
+) {
     let OpState::Unknown { lookups, absent, next_at, .. } = &mut tx.ops[at].state else { return };
     let pause_ms = match *absent {
         0 => limits::LOOKUP_MS_MIN.saturating_mul(1 << (*lookups).min(16)),

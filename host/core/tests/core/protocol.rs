@@ -86,6 +86,24 @@ fn s15_absence_is_believed_only_after_two_looks_at_a_write_that_is_old_enough() 
 }
 
 #[test]
+fn seed_91052534_s2_a_clock_that_was_set_makes_no_write_old_enough() {
+    // when the clock was set, in ms after the doubt began; how the row stands after looks that are
+    // old enough by the clock, and after a window that has passed since
+    for set_at_ms in [0, 4_000] {
+        let mut b = Bench::new(ALPACA);
+        let id = b.open(wish());
+        let entry = b.command();
+        unknown(&mut b, &entry);
+        b.now = b.now.plus_ms(set_at_ms + 19_800);
+        b.book.steady_since = b.now;
+        absent(&mut b, &entry, &[0, 1_000, 1_000]);
+        assert_eq!(b.tx(id).ops[0].state.as_str(), "unknown", "set at {set_at_ms}");
+        absent(&mut b, &entry, &[3_000, 1_000]);
+        assert_eq!(b.tx(id).ops[0].state.as_str(), "not_sent", "set at {set_at_ms}");
+    }
+}
+
+#[test]
 fn s2_an_effect_that_came_late_is_found_and_not_made_twice() {
     let mut b = Bench::new(ALPACA);
     let id = b.open(wish());

@@ -65,6 +65,14 @@ impl Clock {
             Self::Tape(at) => Timestamp(at.load(Ordering::Acquire)),
         }
     }
+
+    /// Whether it was set forward since this was last asked; a tape's time only ever steps.
+    fn was_set(&self) -> bool {
+        match self {
+            Self::Wall => crate::clock::was_set(),
+            Self::Tape(_) => false,
+        }
+    }
 }
 
 /// What the daemon says of itself.
@@ -187,7 +195,11 @@ impl EngineThread {
             self.plugin_memories(&mut inputs);
             let heard = effect::heard(&inputs, self.is_ready());
             let reads = self.reads_awaited(&inputs);
-            let dispatch = self.engine.step(self.clock.now(), inputs, &WallBudget::new());
+            let now = self.clock.now();
+            if self.clock.was_set() {
+                self.engine.clock_was_set(now);
+            }
+            let dispatch = self.engine.step(now, inputs, &WallBudget::new());
             effect::applied(heard);
             self.dispatch(dispatch);
             self.compared(&reads);

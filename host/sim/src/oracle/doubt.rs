@@ -18,8 +18,6 @@ const SETTLE_MS: u64 = 5_000;
 #[derive(Clone, Debug)]
 pub(super) struct Row {
     pub(super) transaction: TransactionId,
-    /// When its first fact was written, by the daemon's clock.
-    planned_at: Timestamp,
     is_in_doubt: bool,
     /// Whether something may still come of it.
     pub(super) is_open: bool,
@@ -38,11 +36,8 @@ impl Oracle {
             FactKind::Planned => {
                 let model = self.models.get(&transaction);
                 let wanted = model.map_or((None, None), |model| (model.stop, model.target));
-                let (planned_at, asked) = (fact.at, None);
-                let (seen_at, is_in_doubt) = (now, false);
-                let is_open = true;
-                let row =
-                    Row { transaction, planned_at, is_in_doubt, is_open, seen_at, wanted, asked };
+                let (seen_at, is_in_doubt, is_open, asked) = (now, false, true, None);
+                let row = Row { transaction, is_in_doubt, is_open, seen_at, wanted, asked };
                 if self.planned.insert(op.clone(), row).is_some() {
                     self.fail("S7", now, format!("row {op} was planned twice"));
                 }
@@ -66,13 +61,13 @@ impl Oracle {
         if !std::mem::replace(&mut row.is_in_doubt, false) {
             return;
         }
-        let age_ms = fact.at.ms_since(row.planned_at);
+        let age_ms = now.ms_since(row.seen_at);
         let looks = self.heard.looks.get(op).copied().unwrap_or(0);
         let client = self.heard.clients.iter().any(|id| id.as_str().ends_with(op.as_str()));
         let is_proven = client
             || self.heard.shown.contains(op)
             || self.heard.answered.contains(op)
-            || (looks >= 2 && (age_ms >= SETTLE_MS || self.clock_was_set));
+            || (looks >= 2 && age_ms >= SETTLE_MS);
         if !is_proven {
             let text = format!(
                 "{}: the unknown {} was settled as {} after {looks} looks and {age_ms} ms",

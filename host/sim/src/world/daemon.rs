@@ -303,6 +303,10 @@ impl World<'_> {
             self.daemon.offset_us += by * 1_000;
             self.daemon.timer = None;
             self.daemon.rings = true;
+            let now = self.daemon.time(self.now);
+            if let Some(engine) = &mut self.daemon.engine {
+                engine.clock_was_set(now);
+            }
             self.oracle.clock_was_set();
         }
     }
