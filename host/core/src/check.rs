@@ -4,6 +4,7 @@
 //! It reads and never changes; [`propose`] writes down what an accepted request asks for.
 //! Opening a transaction is checked in [`crate::open`], by the same price rules.
 
+mod ladder;
 mod quantity;
 mod standing;
 
@@ -16,12 +17,14 @@ use crate::guard;
 use crate::ids::OpId;
 use crate::instrument::Instrument;
 use crate::intent::{Intent, Outcome, Request, Source, Verdict, Wish};
+use crate::ladder::planned;
 use crate::money::{Price, Snap};
 use crate::order::{Direction, Leg};
 use crate::refusal::Refusal;
 use crate::standing::{TimeLimit, Trail};
 use crate::time::Timestamp;
 use crate::transaction::{Task, Transaction, TransactionStatus};
+use rust_decimal::Decimal;
 
 pub(crate) use quantity::check_quantity;
 
@@ -67,6 +70,7 @@ pub fn check(tx: &Transaction, context: &Context<'_>, request: &Request) -> Verd
         }
         Intent::ClearTimeLimit { .. } => Ok(standing::no_time_limit(tx)),
         Intent::Review { asked, .. } => Ok(standing::review(tx, *asked, &request.why)),
+        Intent::Ladder { rungs, .. } => ladder::ladder(tx, context, request, rungs),
         Intent::Arm { .. } | Intent::Kill { .. } | Intent::LockSymbol { .. } => {
             Err((Refusal::Busy, "this is not about a transaction".to_owned()))
         }
@@ -79,7 +83,8 @@ pub fn check(tx: &Transaction, context: &Context<'_>, request: &Request) -> Verd
 }
 
 /// Writes an accepted request's wish into the transaction: what is desired, not what is done.
-pub fn propose(tx: &mut Transaction, request: &Request) {
+/// `qty_step` is the instrument's quantity step, which a ladder is cut to; zero cuts nothing.
+pub fn propose(tx: &mut Transaction, request: &Request, qty_step: Decimal) {
     match &request.intent {
         Intent::Open(_)
         | Intent::Adopt(_)
@@ -100,6 +105,7 @@ pub fn propose(tx: &mut Transaction, request: &Request) {
             tx.desired.stop = Some(*stop);
             tx.desired.target = Some(*target);
             tx.desired.version += 1;
+            tx.ladder.clear();
             tx.standing.time_limit = Some(TimeLimit {
                 hold_ms: *hold_ms,
                 by: request.source.clone(),
@@ -115,6 +121,9 @@ pub fn propose(tx: &mut Transaction, request: &Request) {
             tx.desired.stop = wished(*stop, tx.desired.stop);
             tx.desired.target = wished(*target, tx.desired.target);
             tx.desired.version += 1;
+            if *target != Wish::Keep {
+                tx.ladder.clear();
+            }
         }
         Intent::Ratchet { stop, .. } => {
             tx.desired.stop = Some(*stop);
@@ -131,6 +140,10 @@ pub fn propose(tx: &mut Transaction, request: &Request) {
         }
         Intent::CancelEntry { .. } => tx.entry.cancel_asked = true,
         Intent::Lock { leg, locked, .. } => tx.locks.set(*leg, *locked),
+        Intent::Ladder { rungs, .. } => {
+            tx.ladder = planned(tx, rungs, qty_step);
+            tx.desired.version += 1;
+        }
     }
 }
 
@@ -209,7 +222,9 @@ fn protect(
         }
     }
     let after = (wished(stop, tx.desired.stop), wished(target, tx.desired.target));
-    if after == (tx.desired.stop, tx.desired.target) {
+    // One target takes the place of a ladder, also where it is the price of what that leaves over.
+    let ends_ladder = target != Wish::Keep && !tx.ladder.is_empty();
+    if after == (tx.desired.stop, tx.desired.target) && !ends_ladder {
         return Ok((Outcome::Unchanged, "it already is so".to_owned()));
     }
     if let Some(waits) = guard::too_small(tx, context, request, after) {
@@ -225,7 +240,9 @@ fn protect(
         rules.check(new_stop, new_target, after)?;
     }
     loosens(tx, context, request, after.0)?;
-    recedes(tx, context, request, after.1)?;
+    if target != Wish::Keep {
+        recedes(tx, context, request, after.1.as_slice())?;
+    }
     if let Some(rules) = &rules {
         rules.bounds(new_stop, new_target)?;
     }
@@ -349,24 +366,34 @@ fn loosens(
     Err((Refusal::Loosens, format!("the stop would go from {now} to {to}, which risks more")))
 }
 
-/// G7 for the target: an automatic source must not ask for more and more instead of taking it.
+/// G7 for the target: an automatic source must not ask for more and more instead of taking it. Of a
+/// ladder neither the nearest target nor the farthest moves away.
 fn recedes(
     tx: &Transaction,
     context: &Context<'_>,
     request: &Request,
-    target: Option<Price>,
+    after: &[Price],
 ) -> Result<(), No> {
     let may = context.account.rules.guards.target_may_recede || request.source.is_person();
-    let Some(now) = tx.desired.target.filter(|_| tx.status == TransactionStatus::Opened) else {
-        return Ok(());
-    };
-    let is_farther = target.is_none_or(|to| is_tighter(tx.direction, to, now));
-    if may || !is_farther {
+    let now = tx.wanted_targets();
+    if may || now.is_empty() || tx.status != TransactionStatus::Opened {
         return Ok(());
     }
-    let to = target.map_or("no target".to_owned(), |target| target.to_string());
-    let why = format!("the target would go from {now} to {to}, away from the market");
-    Err((Refusal::Recedes, why))
+    let farther = |one: &Price, other: &Price| match tx.direction {
+        Direction::Long => one.cmp(other),
+        Direction::Short => other.cmp(one),
+    };
+    let nearest = |all: &[Price]| all.iter().copied().min_by(farther);
+    let farthest = |all: &[Price]| all.iter().copied().max_by(farther);
+    for (now, to) in [(nearest(&now), nearest(after)), (farthest(&now), farthest(after))] {
+        let Some(now) = now else { continue };
+        if to.is_none_or(|to| is_tighter(tx.direction, to, now)) {
+            let to = to.map_or("no target".to_owned(), |to| to.to_string());
+            let why = format!("the target would go from {now} to {to}, away from the market");
+            return Err((Refusal::Recedes, why));
+        }
+    }
+    Ok(())
 }
 
 /// The rules for the prices of stop and target, given what they are checked against.

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use rust_decimal::Decimal;
+
 use crate::adopt::adopt;
 use crate::apply::{NoticeKind, Transition, become_status, resolve};
 use crate::book::Book;
@@ -15,6 +17,7 @@ use crate::fact::{Fact, FactKind};
 use crate::guard::tripped;
 use crate::ids::{AccountName, PolicyName, Symbol, TransactionId};
 use crate::intent::{Adopt, Intent, Open, Outcome, Request, Resolution, Source, Verdict, Wish};
+use crate::ladder::step_of;
 use crate::money::Price;
 use crate::open::open;
 use crate::refusal::Refusal;
@@ -255,12 +258,14 @@ pub(crate) fn accept(
     now: Timestamp,
     out: &mut Transition,
 ) -> Verdict {
+    let qty_step = qty_step(book, id);
     let stop_before = book.transactions.get(&id).and_then(|tx| tx.desired.stop);
     book.change(id, out, |tx, out| {
-        let before = tx.desired;
-        propose(tx, request);
+        let (before, had_ladder) = (tx.desired, !tx.ladder.is_empty());
+        propose(tx, request, qty_step);
         verdict.version = tx.desired.version;
         moved(tx, before, request, now, out);
+        laddered(tx, had_ladder, request, now, out);
         match &request.intent {
             Intent::Close { .. } => {
                 accepted_fact(tx, FactKind::CloseAsked, request, now, out, |_| {});
@@ -306,6 +311,7 @@ pub(crate) fn accept(
             | Intent::Adopt(_)
             | Intent::Protect { .. }
             | Intent::Ratchet { .. }
+            | Intent::Ladder { .. }
             | Intent::LockSymbol { .. }
             | Intent::Arm { .. }
             | Intent::Kill { .. } => {}
@@ -317,6 +323,35 @@ pub(crate) fn accept(
         book.guards.accepted(tx, request, moves_stop, now);
     }
     verdict
+}
+
+/// The quantity step of a transaction's instrument; zero where it is not read yet.
+fn qty_step(book: &Book, id: TransactionId) -> Decimal {
+    let tx = book.transactions.get(&id);
+    let instrument = tx.and_then(|tx| book.accounts.get(&tx.account)?.instruments.get(&tx.symbol));
+    step_of(instrument.map(|instrument| &**instrument))
+}
+
+/// A ladder that the request set or ended.
+fn laddered(
+    tx: &Transaction,
+    had_ladder: bool,
+    request: &Request,
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    let is_set = matches!(request.intent, Intent::Ladder { .. });
+    if !is_set && (!had_ladder || !tx.ladder.is_empty()) {
+        return;
+    }
+    let words: Vec<String> =
+        tx.ladder.iter().map(|rung| format!("{} at {}", rung.quantity, rung.target)).collect();
+    accepted_fact(tx, FactKind::LadderChanged, request, now, out, |fact| {
+        fact.code = if is_set { "set" } else { "ended" }.into();
+        if is_set {
+            fact.text = format!("{}: {}", words.join(", "), request.why);
+        }
+    });
 }
 
 /// The wanted prices that the request changed.

@@ -104,11 +104,13 @@ pub enum FactKind {
     PolicyFrozen,
     /// A person has a frozen policy asked again.
     PolicyThawed,
+    /// A ladder of partial targets was set, or one target took its place; `code` is `set` or `ended`.
+    LadderChanged,
 }
 
 impl FactKind {
     /// All kinds.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 45] = [
         Self::TransactionOpened,
         Self::StatusChanged,
         Self::StopChanged,
@@ -153,6 +155,7 @@ impl FactKind {
         Self::SymbolLockChanged,
         Self::PolicyFrozen,
         Self::PolicyThawed,
+        Self::LadderChanged,
     ];
 
     /// Its name in the ledger; never changed once released.
@@ -202,6 +205,7 @@ impl FactKind {
             Self::SymbolLockChanged => "symbol_lock_changed",
             Self::PolicyFrozen => "policy_frozen",
             Self::PolicyThawed => "policy_thawed",
+            Self::LadderChanged => "ladder_changed",
         }
     }
 

@@ -5,6 +5,7 @@
 
 use crate::control::KillLevel;
 use crate::ids::{AccountName, BrokerOrderId, OpId, OwnerName, PolicyName, Symbol, TransactionId};
+use crate::ladder::RungWish;
 use crate::money::{Price, Quantity};
 use crate::order::{Direction, Leg, TimeInForce};
 use crate::refusal::Refusal;
@@ -246,6 +247,13 @@ pub enum Intent {
         /// Until when; none unlocks it.
         until: Option<Timestamp>,
     },
+    /// `set_ladder`: shares of the quantity get targets of their own.
+    Ladder {
+        /// The transaction.
+        transaction: TransactionId,
+        /// The rungs wanted, in any order.
+        rungs: Vec<RungWish>,
+    },
 }
 
 impl Intent {
@@ -267,6 +275,7 @@ impl Intent {
             | Self::Barriers { transaction, .. }
             | Self::ClearTimeLimit { transaction }
             | Self::Review { transaction, .. }
+            | Self::Ladder { transaction, .. }
             | Self::Lock { transaction, .. } => Some(*transaction),
         }
     }
@@ -288,6 +297,7 @@ impl Intent {
             | Self::Barriers { .. }
             | Self::ClearTimeLimit { .. }
             | Self::Review { .. }
+            | Self::Ladder { .. }
             | Self::Lock { .. } => None,
         }
     }
@@ -318,6 +328,7 @@ impl Intent {
             Self::Review { asked: false, .. } => "reviewed",
             Self::LockSymbol { until: Some(_), .. } => "lock",
             Self::LockSymbol { until: None, .. } => "unlock",
+            Self::Ladder { .. } => "set_ladder",
         }
     }
 }

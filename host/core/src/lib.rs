@@ -8,7 +8,7 @@
 //! questions asked of them: [`check`] (may this be done?), [`apply`] (what did this event change?),
 //! [`plan`] (what has to be sent?), [`control`] (may anything go on at all?), [`protection`] (is
 //! what is held protected?), [`reconcile`] (does the broker agree?), [`pace`] (which message goes
-//! next?), [`follow`] (what does the host do by itself?). What no script can switch off is in [`guard`].
+//! next?), [`follow`] (what does the host do by itself?), [`ladder`] (which part of it has which target?). What no script can switch off is in [`guard`].
 
 mod adopt;
 pub mod apply;
@@ -26,6 +26,7 @@ pub mod guard;
 pub mod ids;
 pub mod instrument;
 pub mod intent;
+pub mod ladder;
 pub mod limits;
 pub mod metrics;
 pub mod money;

@@ -4,6 +4,7 @@
 //! plans a remedy.
 
 use crate::money::Quantity;
+use crate::order::{Order, Role};
 use crate::time::Timestamp;
 use crate::transaction::Transaction;
 
@@ -102,7 +103,14 @@ impl Protection {
     }
 }
 
-/// What of the held quantity working stops cover.
+/// What of the held quantity working stops cover. All stops of a transaction are wanted at one price:
+/// one that rests for more than its slice holds by now covers what was dealt out to another.
 pub fn protected_quantity(tx: &Transaction) -> Quantity {
-    tx.slices.iter().map(|slice| crate::plan::covered(tx, slice).min(slice.held)).sum()
+    let own = tx.slices.iter().map(|slice| crate::plan::covered(tx, slice).min(slice.held)).sum();
+    let largest = tx.slices.iter().map(|slice| {
+        // An order and what takes its place are both listed for a moment.
+        let stops = tx.exits(slice.no).filter(|o| o.role == Role::Stop && o.status.protects());
+        stops.map(Order::leaves).max().unwrap_or(Quantity::ZERO)
+    });
+    largest.sum::<Quantity>().max(own).min(tx.held())
 }

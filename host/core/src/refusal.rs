@@ -94,13 +94,15 @@ pub enum Refusal {
     SymbolLocked,
     /// The terms of a trail or of a time limit cannot be meant.
     BadTerms,
+    /// A rung of a ladder, or what its rungs leave over, would be less than can be traded.
+    RungTooSmall,
     /// The ledger could not be written; nothing was done and nothing was sent.
     LedgerFailed,
 }
 
 impl Refusal {
     /// All of them, in order of precedence.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 46] = [
         Self::UnknownAccount,
         Self::UnknownTransaction,
         Self::UnknownInstrument,
@@ -145,6 +147,7 @@ impl Refusal {
         Self::WashTrade,
         Self::SymbolLocked,
         Self::BadTerms,
+        Self::RungTooSmall,
         Self::LedgerFailed,
     ];
 
@@ -195,6 +198,7 @@ impl Refusal {
             Self::WashTrade => "WASH_TRADE",
             Self::SymbolLocked => "SYMBOL_LOCKED",
             Self::BadTerms => "BAD_TERMS",
+            Self::RungTooSmall => "RUNG_TOO_SMALL",
             Self::LedgerFailed => "LEDGER_FAILED",
         }
     }
@@ -247,6 +251,7 @@ impl Refusal {
             | Self::MaxNotional
             | Self::MaxLoss
             | Self::BadTerms
+            | Self::RungTooSmall
             | Self::NoReason => false,
         }
     }

@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use crate::command::{Op, OpLegs};
 use crate::ids::{AccountName, OwnerName, PolicyName, SliceNo, Symbol, TransactionId};
 use crate::intent::Source;
+use crate::ladder::Rung;
 use crate::money::{Price, Quantity};
 use crate::order::{Direction, Leg, Order, Role, TimeInForce};
 use crate::protection::{Gaps, Protection};
@@ -152,7 +153,7 @@ pub struct Entry {
 pub struct Desired {
     /// The stop-loss trigger price.
     pub stop: Option<Price>,
-    /// The take-profit limit price.
+    /// The take-profit limit price: of all that is held, or of what a ladder leaves over.
     pub target: Option<Price>,
     /// Rises with each change; what `--if-version` compares.
     pub version: u64,
@@ -326,6 +327,8 @@ pub struct Transaction {
     pub close_reason: Option<String>,
     /// What the host does for it by itself.
     pub standing: Standing,
+    /// Partial targets, the nearest first; empty where there is one target, or none.
+    pub ladder: Vec<Rung>,
 }
 
 /// What a transaction is made from; everything else of it is empty at its start.
@@ -385,6 +388,7 @@ impl Transaction {
             closed_at: None,
             close_reason: None,
             standing: Standing::default(),
+            ladder: Vec::new(),
         }
     }
 

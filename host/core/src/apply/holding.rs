@@ -156,13 +156,13 @@ fn hold(tx: &mut Transaction, quantity: Quantity, now: Timestamp) {
     tx.slices.push(Slice::new(no, quantity, gather_until));
 }
 
-/// Takes quantity out: from the exit's own slice first, a close takes the youngest first.
+/// Takes quantity out: from the exit's own slice first, then as parts give up what they hold.
 fn release(tx: &mut Transaction, fill: &Filled, now: Timestamp, out: &mut Transition) {
     let mut left = fill.quantity;
     let own = (fill.role != Role::Close).then_some(fill.slice);
     let order: Vec<SliceNo> = own
         .into_iter()
-        .chain(tx.slices.iter().rev().map(|s| s.no).filter(|no| Some(*no) != own))
+        .chain(tx.parting_order().into_iter().filter(|no| Some(*no) != own))
         .collect();
     for no in order {
         let Some(slice) = tx.slices.iter_mut().find(|s| s.no == no) else { continue };
@@ -170,6 +170,7 @@ fn release(tx: &mut Transaction, fill: &Filled, now: Timestamp, out: &mut Transi
         if !taken.is_zero() {
             slice.held = slice.held.minus(taken);
             slice.retry_at = Some(now.plus_ms(SIBLING_GRACE_MS));
+            crate::ladder::left_slice(tx, no, taken);
         }
         left = left.minus(taken);
     }

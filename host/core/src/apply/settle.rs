@@ -18,6 +18,7 @@ pub fn settle(tx: &mut Transaction, now: Timestamp, out: &mut Transition) {
     finish_awaited(tx, now, out);
     end_entry(tx);
     finish_task(tx);
+    crate::ladder::deal(tx, now);
     end_transaction(tx, now, out);
     forget_ended_orders(tx);
 }

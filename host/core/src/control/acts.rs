@@ -43,6 +43,7 @@ pub(crate) fn decide(
         | Intent::Barriers { .. }
         | Intent::ClearTimeLimit { .. }
         | Intent::Review { .. }
+        | Intent::Ladder { .. }
         | Intent::Lock { .. } => Err((Refusal::Busy, "this is about a transaction".to_owned())),
     });
     let (outcome, message) = done.unwrap_or_else(|(refusal, why)| {

@@ -247,6 +247,7 @@ fn adds(tx: Option<&Transaction>, intent: &Intent) -> bool {
         | Intent::Barriers { .. }
         | Intent::ClearTimeLimit { .. }
         | Intent::Review { .. }
+        | Intent::Ladder { .. }
         | Intent::LockSymbol { .. }
         | Intent::Arm { .. }
         | Intent::Kill { .. } => false,
@@ -271,7 +272,9 @@ fn lowers_risk(tx: Option<&Transaction>, intent: &Intent) -> bool {
                 (Wish::Set(_), None) => true,
                 (Wish::Keep | Wish::Clear, _) => false,
             };
-            (tightens || same(*stop, tx.desired.stop)) && same(*target, tx.desired.target)
+            (tightens || same(*stop, tx.desired.stop))
+                && same(*target, tx.desired.target)
+                && (*target == Wish::Keep || tx.ladder.is_empty())
         }
         Intent::Barriers { transaction, stop, target, .. } => {
             let (transaction, stop, target) = (*transaction, Wish::Set(*stop), Wish::Set(*target));
@@ -279,7 +282,9 @@ fn lowers_risk(tx: Option<&Transaction>, intent: &Intent) -> bool {
         }
         // Its stop only ever gets nearer.
         Intent::Trail { terms, .. } => terms.is_some(),
-        Intent::ClearTimeLimit { .. } => false,
+        // A target is no protection, and cutting the quantity anew leaves parts of it alone for a
+        // moment.
+        Intent::ClearTimeLimit { .. } | Intent::Ladder { .. } => false,
         Intent::Review { .. } | Intent::LockSymbol { .. } => true,
         // A ratchet moves a stop one way only; a lock moves nothing.
         Intent::Ratchet { .. }
@@ -308,6 +313,7 @@ fn has_to_be_sent(intent: &Intent) -> bool {
         | Intent::Barriers { .. }
         | Intent::ClearTimeLimit { .. }
         | Intent::Review { .. }
+        | Intent::Ladder { .. }
         | Intent::LockSymbol { .. }
         | Intent::Arm { .. }
         | Intent::Kill { .. } => false,

@@ -145,6 +145,7 @@ impl Guard {
             | Refusal::StopBeyondTarget
             | Refusal::OffTick
             | Refusal::BadTerms
+            | Refusal::RungTooSmall
             | Refusal::LedgerFailed => None,
         }
     }

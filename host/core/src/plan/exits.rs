@@ -3,10 +3,11 @@
 //! Apart because this is where desired and working protection meet. The plugin knows how its
 //! broker gets there; this only says what shall rest in the end, one safe step at a time.
 
-use super::{Partial, Step, partial_rule};
+use super::{Partial, Step, covered, is_covered, partial_rule};
 use crate::book::Account;
 use crate::bug::{self, Bug};
 use crate::command::{Change, OpKind, OpLegs};
+use crate::ids::SliceNo;
 use crate::instrument::Features;
 use crate::money::{Price, Quantity};
 use crate::order::{Order, OrderStatus, Role};
@@ -41,14 +42,68 @@ pub(super) fn step(
     };
     let doubled = is_double(Role::Stop) || is_double(Role::Target);
     let is_over = slice.held.is_zero() || tx.status.is_ended();
-    let wanted = if is_over { (None, None) } else { (tx.desired.stop, tx.desired.target) };
+    let wanted = if is_over { (None, None) } else { (tx.desired.stop, tx.target_of(slice.no)) };
     let first = bug::is(Bug::M7) && !slice.held.is_zero() && tx.slices.len() == 1;
     let covers = if first { tx.entry.quantity } else { slice.held };
+    if covers > rests_for(tx, slice.no) && others_exceed(tx, slice) {
+        return None;
+    }
     let (legs, stop, target) = match doubled {
         true => whole(wanted),
         false => difference(covers, (stop, target), wanted)?,
     };
     Some(Step { slice: slice.no, legs, kind: OpKind::Adjust { stop, target, quantity: covers } })
+}
+
+/// What the exits of a slice could take out, those that a row of it may still make included: a pair
+/// counts once, by the larger of the two.
+fn rests_for(tx: &Transaction, slice: SliceNo) -> Quantity {
+    let live = tx.exits(slice).filter(|o| o.status != OrderStatus::Contingent).map(Order::leaves);
+    let rows = tx.ops.iter().filter(|op| op.slice == slice && !op.state.is_settled());
+    let coming = rows.filter_map(|op| match &op.kind {
+        OpKind::Adjust { stop, target, quantity } => {
+            let sets = [stop, target].iter().any(|change| matches!(change, Change::Set(_)));
+            sets.then_some(*quantity)
+        }
+        OpKind::Submit(_) | OpKind::Close(_) | OpKind::Cancel { .. } => None,
+    });
+    live.chain(coming).max().unwrap_or(Quantity::ZERO)
+}
+
+/// Whether exits of another slice rest for more than is held of it: where quantity was dealt out
+/// anew they shrink first, so that all exits together never sell more than is held (I4).
+fn others_exceed(tx: &Transaction, slice: &Slice) -> bool {
+    let mut others = tx.slices.iter().filter(|other| other.no != slice.no);
+    others.any(|other| rests_for(tx, other.no) > other.held)
+}
+
+/// Where an exit has to be taken away to be changed, one slice at a time (I6): what is without its
+/// stop comes first, and no stop that rests is touched while another slice's exits are under way.
+pub(super) fn one_at_a_time(tx: &Transaction, account: &Account, wanted: Vec<Step>) -> Vec<Step> {
+    if account.can(&tx.symbol, Features::REPLACE_IN_PLACE) {
+        return wanted;
+    }
+    let covers = |slice: &Slice| !covered(tx, slice).is_zero();
+    let takes_away = |step: &Step| tx.slice(step.slice).is_some_and(covers);
+    let (changes, mut steps): (Vec<Step>, Vec<Step>) = wanted.into_iter().partition(takes_away);
+    let is_under_way =
+        tx.ops.iter().any(|op| op.legs.overlaps(OpLegs::Pair) && !op.state.is_settled());
+    if steps.is_empty() && !is_under_way {
+        let others_are_covered = |step: &Step| {
+            tx.slices.iter().all(|slice| slice.no == step.slice || !is_alone(tx, slice))
+        };
+        steps.extend(changes.into_iter().find(others_are_covered));
+    }
+    steps
+}
+
+/// Whether the slice is without its stop and about to get it. One that was rejected, or waits until
+/// another shrinks, holds nobody up.
+fn is_alone(tx: &Transaction, slice: &Slice) -> bool {
+    tx.desired.stop.is_some()
+        && !is_covered(tx, slice)
+        && slice.rejections == 0
+        && !others_exceed(tx, slice)
 }
 
 /// Both exits as they are wanted.

@@ -156,11 +156,9 @@ fn steps(tx: &Transaction, account: &Account, level: KillLevel, now: Timestamp) 
     }
     let mut steps: Vec<Step> = cancel_entry(tx, account, level).into_iter().collect();
     steps.extend(task::steps(tx, account, now));
-    for slice in &tx.slices {
-        if !task::occupies(tx, account, slice.no) {
-            steps.extend(exits::step(tx, account, slice, now));
-        }
-    }
+    let free = tx.slices.iter().filter(|slice| !task::occupies(tx, account, slice.no));
+    let wanted = free.filter_map(|slice| exits::step(tx, account, slice, now)).collect();
+    steps.extend(exits::one_at_a_time(tx, account, wanted));
     steps
 }
 
@@ -219,7 +217,7 @@ fn cancel_entry(tx: &Transaction, account: &Account, level: KillLevel) -> Option
 
 /// Whether a partly filled entry keeps what filled from being protected, and has to go.
 pub(crate) fn entry_blocks(tx: &Transaction, account: &Account) -> bool {
-    let wanted = tx.desired.stop.is_some() || tx.desired.target.is_some();
+    let wanted = tx.desired.stop.is_some() || tx.wants_target();
     if tx.resting_entry().is_none() || tx.held().is_zero() || !wanted {
         return false;
     }
@@ -239,7 +237,7 @@ pub(crate) enum Partial {
 
 pub(crate) fn partial_rule(tx: &Transaction, account: &Account) -> Partial {
     let carries = tx.entry.guard != EntryGuard::Plain;
-    let pair = tx.desired.stop.is_some() && tx.desired.target.is_some();
+    let pair = tx.wants_pairs();
     if !carries && account.can(&tx.symbol, Features::PROTECT_BESIDE_OPEN_ENTRY) {
         return Partial::Protect;
     }

@@ -13,7 +13,7 @@ use crate::ids::TransactionId;
 use crate::intent::Source;
 use crate::money::{Price, Quantity};
 use crate::order::{Leg, Role};
-use crate::protection::{Exposed, Protection};
+use crate::protection::{Exposed, Protection, protected_quantity};
 use crate::time::Timestamp;
 use crate::transaction::{Slice, Transaction, TransactionStatus};
 
@@ -53,7 +53,8 @@ pub(super) fn judge(tx: &Transaction, account: &Account, now: Timestamp) -> Prot
         return Protection::NotWanted;
     }
     let exposed: Vec<&Slice> = tx.slices.iter().filter(|s| !is_covered(tx, s)).collect();
-    if exposed.is_empty() {
+    // Until it shrinks, the stop of all of it still covers what was dealt out to other slices.
+    if exposed.is_empty() || protected_quantity(tx) >= tx.held() {
         return Protection::Protected;
     }
     let since = tx.protection.gap_since().unwrap_or(now);

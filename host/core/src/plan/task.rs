@@ -70,7 +70,8 @@ fn freed_slices(tx: &Transaction, account: &Account) -> Vec<SliceNo> {
         Some(Task::Reduce { to }) => {
             let mut excess = tx.held().minus(*to);
             let mut slices = Vec::new();
-            for slice in tx.slices.iter().rev().filter(|s| !s.held.is_zero()) {
+            let order = tx.parting_order().into_iter().filter_map(|no| tx.slice(no));
+            for slice in order.filter(|s| !s.held.is_zero()) {
                 if !excess.is_zero() {
                     slices.push(slice.no);
                 }
@@ -83,7 +84,7 @@ fn freed_slices(tx: &Transaction, account: &Account) -> Vec<SliceNo> {
             if account.can(&tx.symbol, Features::PROTECT_BESIDE_OPEN_ENTRY) {
                 return Vec::new();
             }
-            let pair = tx.desired.stop.is_some() && tx.desired.target.is_some();
+            let pair = tx.wants_pairs();
             held().filter(|_| !pair).map(|s| s.no).collect()
         }
     }
@@ -129,7 +130,8 @@ fn act(tx: &Transaction, task: &Task) -> Option<Step> {
     if quantity.is_zero() {
         return None;
     }
-    let slice = tx.slices.iter().rev().find(|s| !s.held.is_zero()).map_or(SliceNo(0), |s| s.no);
+    let mut order = tx.parting_order().into_iter().filter_map(|no| tx.slice(no));
+    let slice = order.find(|s| !s.held.is_zero()).map_or(SliceNo(0), |s| s.no);
     let order = market(tx, quantity, side);
     Some(match task {
         Task::Grow { .. } => {

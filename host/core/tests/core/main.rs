@@ -12,6 +12,7 @@ mod bench_book;
 mod control;
 mod gate;
 mod guards;
+mod ladder;
 mod lives;
 mod outside;
 mod pace;

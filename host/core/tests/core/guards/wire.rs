@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
+use bracketd_core::broker::Fault;
 use bracketd_core::command::{
-    Call, Change, Command, NewOrder, Op, OpKind, OpLegs, OpState, Urgency,
+    Answer, Call, Change, Command, NewOrder, Op, OpKind, OpLegs, OpState, Urgency,
 };
 use bracketd_core::fact::FactKind;
 use bracketd_core::guard::wire::violation;
 use bracketd_core::ids::{SliceNo, TransactionId};
 use bracketd_core::intent::{Intent, Source};
 use bracketd_core::money::Quantity;
-use bracketd_core::order::{Direction, OrderKind, Side, TimeInForce};
+use bracketd_core::order::{Direction, OrderKind, Role, Side, TimeInForce};
 use bracketd_core::plan::{bracket, command};
 use bracketd_core::protection::Protection;
 use bracketd_core::transaction::{Slice, Transaction};
@@ -132,16 +133,28 @@ fn g3_a_command_is_its_own_row_s_and_nothing_doubles_it() {
     assert_eq!(told.protect, quantity("10"));
 }
 
-/// Two slices of 5 where the older one's exits still cover all 10: what a mistake of ours, or a
-/// correction from outside, could leave behind.
+/// Two slices of 5; the exits of the younger one surely did not arrive and go out again, while those
+/// of the older one have come to cover all 10: a correction from outside could leave that behind.
 fn oversized(b: &mut Bench) -> TransactionId {
     let id = opened_as(b, wish_of(Direction::Long));
-    let shared = b.book.transactions.get_mut(&id).expect("it is there");
-    let tx = Arc::make_mut(shared);
-    let first = tx.slices.first_mut().expect("a slice");
-    first.held = quantity("5");
-    let second = Slice { no: SliceNo(1), ..first.clone() };
-    tx.slices.push(second);
+    let covers = |b: &mut Bench, exits: &str, change: &dyn Fn(&mut Transaction)| {
+        let tx = Arc::make_mut(b.book.transactions.get_mut(&id).expect("it is there"));
+        let older = tx.orders.iter_mut().filter(|o| o.role != Role::Entry);
+        older.for_each(|order| order.quantity = quantity(exits));
+        change(tx);
+    };
+    covers(b, "5", &|tx| {
+        let first = tx.slices.first_mut().expect("a slice");
+        first.held = quantity("5");
+        let second = Slice { no: SliceNo(1), ..first.clone() };
+        tx.slices.push(second);
+    });
+    b.pass_ms(0);
+    let younger = b.command();
+    let fault = Fault::new("BUSY", "later");
+    b.answer(&younger, Answer::NotSent { fault, after_ms: 1_000 });
+    covers(b, "10", &|_| {});
+    b.now = b.now.plus_ms(1_000);
     id
 }
 
@@ -163,7 +176,7 @@ fn g3_a_command_that_would_oversell_is_dropped_told_and_tried_once_there_is_room
     assert_eq!(dropped.state, OpState::Stale);
     let tx = b.tx(id);
     assert!(tx.locks.stop && tx.locks.target);
-    assert!(matches!(tx.protection, Protection::Pending { .. } | Protection::Unprotected { .. }));
+    assert_eq!(tx.protection, Protection::Protected, "the older stop covers all of it until then");
     assert_eq!(b.ask(stop_to(id, price("96")), policy()).code(), "LOCKED");
 
     b.adjusted(&smaller);

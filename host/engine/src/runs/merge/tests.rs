@@ -133,7 +133,7 @@ fn round(
 ) -> (Vec<String>, Vec<String>) {
     let requests = all.iter().map(|(name, text)| asks(name, intent(tx, text))).collect();
     let (left, gave_way) = wishes.merge(tx, requests);
-    left.iter().for_each(|request| propose(tx, request));
+    left.iter().for_each(|request| propose(tx, request, Decimal::ONE));
     wishes.decided(tx);
     let lost = gave_way.iter().map(|lost| format!("{}: {}", lost.policy, lost.text));
     (left.iter().map(shown).collect(), lost.collect())
