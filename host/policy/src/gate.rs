@@ -64,7 +64,7 @@ pub(crate) fn ask(
         };
         let verdict = judge(frame, &buffer.transaction, &request, is_own);
         crate::selftest::trace::asked(&request, &verdict, &buffer.transaction);
-        Ok(take_in(&mut buffer, request, verdict))
+        Ok(take_in(&mut buffer, frame.instrument().qty_step, request, verdict))
     })
 }
 
@@ -117,11 +117,16 @@ fn judge(frame: &Frame<'_>, tx: &Transaction, request: &Request, is_own: bool) -
     check(tx, &context, request)
 }
 
-fn take_in(buffer: &mut Buffer, request: Request, verdict: Verdict) -> ScriptVerdict {
+fn take_in(
+    buffer: &mut Buffer,
+    qty_step: Decimal,
+    request: Request,
+    verdict: Verdict,
+) -> ScriptVerdict {
     let accepted = verdict.accepted();
     let is_change = matches!(verdict.outcome, Outcome::Stored | Outcome::Staged);
     if is_change {
-        propose(Arc::make_mut(&mut buffer.transaction), &request);
+        propose(Arc::make_mut(&mut buffer.transaction), &request, qty_step);
     }
     let answer = ScriptVerdict {
         accepted,
@@ -153,6 +158,7 @@ fn effective(tx: &Transaction, intent: &Intent) -> Effective {
         | Intent::Trail { .. }
         | Intent::ClearTimeLimit { .. }
         | Intent::Review { .. }
+        | Intent::Ladder { .. }
         | Intent::LockSymbol { .. }
         | Intent::Arm { .. }
         | Intent::Kill { .. } => Effective::Nothing,

@@ -181,6 +181,7 @@ fn trailed() -> Result<Transaction, Failure> {
         closed_at: None,
         close_reason: None,
         standing: Default::default(),
+        ladder: Vec::new(),
     })
 }
 

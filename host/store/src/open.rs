@@ -27,6 +27,7 @@ static STEPS: &[M<'static>] = &[
     M::up(include_str!("../migrations/0004_kv.sql")),
     M::up(include_str!("../migrations/0005_policies.sql")),
     M::up(include_str!("../migrations/0006_standing.sql")),
+    M::up(include_str!("../migrations/0007_ladder.sql")),
 ];
 /// Every step from an empty file to the schema of this program.
 pub(crate) const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);

@@ -83,7 +83,9 @@ CREATE TABLE transactions (
     close_failures INTEGER NOT NULL DEFAULT 0,
     close_retry_at INTEGER,
     -- What the host does by itself: {"trail": ..., "time_limit": ..., "review": ...}
-    standing TEXT
+    standing TEXT,
+    -- Partial targets, the nearest first: [{"share": ..., "target": ..., "quantity": ..., "left": ..., "slice": ...}]
+    ladder TEXT
 ) STRICT;
 
 CREATE INDEX transactions_live ON transactions (id)

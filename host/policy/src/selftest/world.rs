@@ -271,7 +271,7 @@ impl World {
                     "{verb} passed the run and was refused after: {code} {message}"
                 ));
             }
-            propose(&mut self.tx, request);
+            propose(&mut self.tx, request, self.instrument.qty_step);
         }
         self.accepted.push(verb);
         match &request.intent {

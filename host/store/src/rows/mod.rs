@@ -8,6 +8,7 @@ pub(crate) mod control;
 pub(crate) mod fact;
 pub(crate) mod instrument;
 pub(crate) mod kv;
+pub(crate) mod ladder;
 pub(crate) mod op;
 pub(crate) mod op_body;
 pub(crate) mod order;

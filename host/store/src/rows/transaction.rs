@@ -12,7 +12,7 @@ use rusqlite::{Connection, params};
 
 use super::cells::Cells;
 use super::words::Word;
-use super::{Table, int, price, source, standing};
+use super::{Table, int, ladder, price, source, standing};
 use crate::error::StoreError;
 
 pub(crate) static TRANSACTIONS: Table = Table {
@@ -64,6 +64,7 @@ pub(crate) static TRANSACTIONS: Table = Table {
         "close_failures",
         "close_retry_at",
         "standing",
+        "ladder",
     ],
 };
 
@@ -128,6 +129,7 @@ pub(crate) fn write(sql: &Connection, tx: &Transaction) -> Result<(), StoreError
         tx.close_failures,
         tx.close_retry_at.map(|at| at.0),
         standing::write(&tx.standing),
+        ladder::write(&tx.ladder),
     ])?;
     Ok(())
 }
@@ -172,6 +174,7 @@ pub(crate) fn read(row: &Cells<'_>) -> Result<Transaction, StoreError> {
         close_failures: row.int("close_failures")?,
         close_retry_at: row.opt_time("close_retry_at")?,
         standing: standing::read(row)?,
+        ladder: ladder::read(row)?,
     })
 }
 

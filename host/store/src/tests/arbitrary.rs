@@ -10,6 +10,7 @@ use bracketd_core::fact::Fact;
 use bracketd_core::ids::*;
 use bracketd_core::instrument::{Features, Instrument, PriceBand};
 use bracketd_core::intent::Source;
+use bracketd_core::ladder::Rung;
 use bracketd_core::money::{Price, Quantity};
 use bracketd_core::order::Order;
 use bracketd_core::protection::{Gaps, Protection};
@@ -262,6 +263,15 @@ fn standing() -> BoxedStrategy<Standing> {
         .boxed()
 }
 
+fn rung() -> BoxedStrategy<Rung> {
+    (magnitude(), price(), quantity(), quantity(), of(any::<u8>()))
+        .prop_map(|(share, target, quantity, left, slice)| {
+            let slice = slice.map(SliceNo);
+            Rung { share, target, quantity, left, slice }
+        })
+        .boxed()
+}
+
 fn protection() -> BoxedStrategy<Protection> {
     prop_oneof![
         Just(Protection::NotWanted),
@@ -287,8 +297,8 @@ pub(crate) fn transaction(id: u64) -> BoxedStrategy<Transaction> {
     let sums = (of(price()), quantity(), magnitude(), quantity(), magnitude());
     let ends = (time(), of(time()), of(time()), of(text()));
     let past = (any::<u32>(), number(), number(), any::<u32>(), of(time()), standing());
-    (names, state, desired, lists, sums, (ends, past))
-        .prop_map(move |(names, state, desired, lists, sums, (ends, past))| Transaction {
+    (names, state, desired, lists, sums, (ends, past, vec(rung(), 0..5)))
+        .prop_map(move |(names, state, desired, lists, sums, (ends, past, ladder))| Transaction {
             id: TransactionId(id),
             account: AccountName::from(names.0),
             owner: OwnerName::from(names.1),
@@ -318,6 +328,7 @@ pub(crate) fn transaction(id: u64) -> BoxedStrategy<Transaction> {
             close_failures: past.3,
             close_retry_at: past.4,
             standing: past.5,
+            ladder,
         })
         .boxed()
 }

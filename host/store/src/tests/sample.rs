@@ -66,6 +66,7 @@ pub(crate) fn opened(id: u64) -> Transaction {
         closed_at: None,
         close_reason: None,
         standing: Default::default(),
+        ladder: Vec::new(),
     }
 }
 

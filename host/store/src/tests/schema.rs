@@ -69,6 +69,7 @@ fn a_cell_without_meaning_is_refused_with_its_place() {
         ("UPDATE transactions SET stop = '-1'", "transactions", "1", "stop", "-1"),
         ("UPDATE transactions SET protection = ''", "transactions", "1", "protection", ""),
         ("UPDATE transactions SET stop_locked = 2", "transactions", "1", "stop_locked", "2"),
+        ("UPDATE transactions SET ladder = '[{}]'", "transactions", "1", "ladder", "[{}]"),
         ("UPDATE slices SET held = 'ten'", "slices", "1/0", "held", "ten"),
         ("UPDATE slices SET no = 256", "slices", "1/0", "no", "256"),
         ("UPDATE outbox SET legs = 'leg'", "outbox", "1/0/leg/1", "legs", "leg"),
