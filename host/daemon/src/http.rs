@@ -115,6 +115,7 @@ fn router(app: App, admission: Arc<Admission>) -> Router {
         .route("/transactions/{id}", get(read::transaction))
         .route("/transactions/{id}/facts", get(records::facts))
         .route("/transactions/{id}/protection", post(write::protection))
+        .route("/transactions/{id}/ladder", post(write::ladder))
         .route("/transactions/{id}/close", post(write::close))
         .route("/transactions/{id}/quantity", post(write::quantity))
         .route("/transactions/{id}/cancel-entry", post(write::cancel_entry))

@@ -5,6 +5,7 @@
 
 pub mod control;
 pub mod export;
+pub mod ladder;
 pub mod records;
 pub mod standing;
 pub mod status;

@@ -178,9 +178,11 @@ pub(crate) fn merged(requests: Vec<Request>) -> Vec<Request> {
                 *t = if target { Wish::Keep } else { *t };
             }
         }
+        let ends_ladder = target || matches!(request.intent, Intent::Ladder { .. });
         kept.retain(|earlier| match earlier.intent {
             Intent::Protect { stop, target, .. } => stop != Wish::Keep || target != Wish::Keep,
             Intent::Ratchet { .. } => !stop,
+            Intent::Ladder { .. } => !ends_ladder,
             _ => true,
         });
         // A ratchet is judged against what stood before the run; after an earlier wish of the

@@ -15,9 +15,9 @@ const VERBS: [(&str, bool); 14] = [
     ("adjust_quantity", true),
     ("cancel_entry", true),
     ("open_position", false),
-    ("flatten", false),
     ("trail", true),
     ("triple_barrier", true),
+    ("set_ladder", true),
     ("request_review", true),
     ("lock", false),
     ("halt", false),
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn what_reaches_beyond_the_own_transaction_is_off_by_default() {
-        let off = ["open_position", "flatten", "lock", "halt"];
+        let off = ["open_position", "lock", "halt"];
         let listed: Vec<&str> = VERBS.iter().filter(|(_, on)| !on).map(|(verb, _)| *verb).collect();
         assert_eq!(listed, off);
         let default = Verbs::default();

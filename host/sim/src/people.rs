@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use bracketd_core::book::Book;
 use bracketd_core::ids::{AccountName, PolicyName, Symbol, TransactionId};
 use bracketd_core::intent::{GuardWish, Intent, Open, Request, Source, Wish};
+use bracketd_core::ladder::RungWish;
 use bracketd_core::money::{Price, Quantity};
 use bracketd_core::order::{Direction, Leg};
 use bracketd_core::transaction::{EntryKind, OnPartial, Transaction};
@@ -16,7 +17,7 @@ use bracketd_exchange::Rng;
 
 use crate::fault::{Fault, Faults};
 use crate::market::{Market, below, cents};
-use crate::scripts::{GOOD, HOSTED, NONSENSE};
+use crate::scripts::{GOOD, HOSTED, LADDERED, NONSENSE};
 
 /// What people do in a history.
 #[derive(Clone, Debug)]
@@ -75,6 +76,7 @@ impl People {
                 let leg = if self.rng.below(2) == 0 { Leg::Stop } else { Leg::Target };
                 Intent::Lock { transaction: tx.id, leg, locked: self.rng.below(2) == 0 }
             }
+            (13 | 14, Some(tx)) => self.ladder(tx, market)?,
             _ => return None,
         };
         let ticket = self.next_ticket;
@@ -124,6 +126,27 @@ impl People {
             _ => (wish(&mut self.rng, -1), wish(&mut self.rng, 1)),
         };
         Some(Intent::Protect { transaction: id_of(tx), stop, target })
+    }
+
+    /// One to four rungs from the market on, of which some cannot be meant. Drawn from a copy: what is
+    /// drawn after this stays as it was for each seed.
+    fn ladder(&self, tx: &Transaction, market: &Market) -> Option<Intent> {
+        let rng = &mut self.rng.clone();
+        let bid = market.ticker(tx.symbol.as_str())?.bid;
+        let up = if tx.direction == Direction::Long { 1 } else { -1 };
+        let count = 1 + below(rng, 4);
+        let mut distance = 0;
+        let mut rungs = Vec::new();
+        for _ in 0..count {
+            distance += 5 + below(rng, 160);
+            let share = match rng.below(3) {
+                0 => Decimal::ONE / Decimal::from(count),
+                1 => Decimal::new(25, 2),
+                _ => Decimal::new(5 + 5 * below(rng, 9), 2),
+            };
+            rungs.push(RungWish { share, target: Price::new(cents(bid + up * distance))? });
+        }
+        Some(Intent::Ladder { transaction: id_of(tx), rungs })
     }
 
     fn opening(
@@ -187,6 +210,9 @@ fn policies(rng: &mut Rng, faults: &mut Faults) -> Vec<PolicyName> {
     // A copy looks ahead: what is drawn after this stays as it was for each seed.
     if rng.clone().below(3) == 0 {
         names.push(PolicyName::new(HOSTED));
+    }
+    if rng.clone().below(5) == 1 {
+        names.push(PolicyName::new(LADDERED));
     }
     if rng.below(2) == 0 {
         names.extend(pick(rng, &GOOD));

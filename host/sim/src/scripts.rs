@@ -10,6 +10,8 @@ pub(crate) const GOOD: [&str; 4] =
     ["trailing_stop", "breakeven_after_1r", "fixed_bracket", "vol_stop"];
 /// What lets the host do the work; beside the others, so that each seed keeps its history.
 pub(crate) const HOSTED: &str = "host_trail";
+/// What wants ladders.
+pub(crate) const LADDERED: &str = "laddered";
 /// What asks for nonsense.
 pub(crate) const NONSENSE: [&str; 3] = ["nasty_prices", "nasty_flip", "nasty_close"];
 
@@ -60,6 +62,7 @@ fn nasty() -> Vec<SourceFile> {
     let file = |name: &str, text: &str| SourceFile::new(name, &format!("sim/{name}.rhai"), text);
     vec![
         file("host_trail", include_str!("../policies/host_trail.rhai")),
+        file("laddered", include_str!("../policies/laddered.rhai")),
         file("nasty_error", include_str!("../policies/nasty_error.rhai")),
         file("nasty_slow", include_str!("../policies/nasty_slow.rhai")),
         file("nasty_prices", include_str!("../policies/nasty_prices.rhai")),

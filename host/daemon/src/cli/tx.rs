@@ -5,6 +5,7 @@
 
 mod change;
 mod evidence;
+mod ladder;
 mod open;
 mod show;
 
@@ -38,6 +39,11 @@ Examples:
   bracketd tx set 7 --stop 96.50 --why 'above the gap' --wait
   bracketd tx set 7 --target none --if-version 3")]
     Set(change::SetArgs),
+    /// Give parts of the quantity targets of their own; --target of `tx set` ends that
+    #[command(after_help = "\
+Example:
+  bracketd tx ladder 7 0.5@105 0.3@108 --why 'half at the first level' --wait")]
+    Ladder(ladder::LadderArgs),
     /// Close what is held, at the market
     #[command(after_help = "Example:\n  bracketd tx close 7 --why 'news' --wait")]
     Close(change::ChangeArgs),
@@ -126,6 +132,7 @@ pub fn run(verb: &TxVerb, client: &Client, out: &Out) -> Result<Exit, Failure> {
         TxVerb::Why(args) => show::why(args.id, client, out),
         TxVerb::Open(args) => open::run(args, client, out),
         TxVerb::Set(args) => change::set(args, client, out),
+        TxVerb::Ladder(args) => ladder::run(args, client, out),
         TxVerb::Close(args) => change::plain(args, "close", client, out),
         TxVerb::CancelEntry(args) => change::plain(args, "cancel-entry", client, out),
         TxVerb::Resize(args) => change::resize(args, client, out),

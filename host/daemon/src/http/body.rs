@@ -11,6 +11,7 @@ use bracketd_core::Decimal;
 use bracketd_core::control::KillLevel;
 use bracketd_core::ids::{BrokerOrderId, OpId, OwnerName, PolicyName, TransactionId};
 use bracketd_core::intent::{Adopt, GuardWish, Intent, Open, Resolution, Wish};
+use bracketd_core::ladder::RungWish;
 use bracketd_core::money::{Price, Quantity};
 use bracketd_core::order::Direction;
 use bracketd_core::transaction::EntryKind;
@@ -58,6 +59,25 @@ pub(super) struct ProtectionBody {
     #[serde(default)]
     pub(super) why: String,
     pub(super) if_version: Option<u64>,
+}
+
+/// A ladder of partial targets.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LadderBody {
+    rungs: Vec<RungBody>,
+    #[serde(default)]
+    pub(super) why: String,
+    pub(super) if_version: Option<u64>,
+}
+
+/// One rung.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RungBody {
+    /// Of the whole quantity, such as "0.5".
+    share: String,
+    target: String,
 }
 
 /// A close, or the cancel of an entry.
@@ -260,6 +280,17 @@ impl ProtectionBody {
     }
 }
 
+impl LadderBody {
+    /// The intent it means.
+    pub(super) fn intent(&self, transaction: TransactionId) -> Result<Intent, Problem> {
+        let rung = |rung: &RungBody| {
+            Ok(RungWish { share: share(&rung.share)?, target: price("target", &rung.target)? })
+        };
+        let rungs = self.rungs.iter().map(rung).collect::<Result<_, Problem>>()?;
+        Ok(Intent::Ladder { transaction, rungs })
+    }
+}
+
 impl QuantityBody {
     /// The intent it means.
     pub(super) fn intent(&self, transaction: TransactionId) -> Result<Intent, Problem> {
@@ -325,6 +356,13 @@ fn wish(field: &str, sent: Option<&Option<String>>) -> Result<Wish, Problem> {
 fn price(field: &str, text: &str) -> Result<Price, Problem> {
     let value = Decimal::from_str_exact(text).ok().and_then(Price::new);
     value.ok_or_else(|| Problem::bad_value(field, format!("\"{text}\" is not a price above zero")))
+}
+
+fn share(text: &str) -> Result<Decimal, Problem> {
+    let value = Decimal::from_str_exact(text).ok();
+    value.ok_or_else(|| {
+        Problem::bad_value("share", format!("\"{text}\" is not a share such as \"0.5\""))
+    })
 }
 
 fn quantity(text: &str) -> Result<Quantity, Problem> {

@@ -183,6 +183,7 @@ fn status_of(refusal: Refusal) -> StatusCode {
         | Refusal::MaxExposure
         | Refusal::MaxLoss
         | Refusal::BadTerms
+        | Refusal::RungTooSmall
         | Refusal::NoReason => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
@@ -235,6 +236,7 @@ fn hint_of(refusal: Refusal) -> &'static str {
             "wait until its time is over, or `bracketd account unlock NAME SYMBOL`"
         }
         Refusal::BadTerms => "the message says what of it cannot be meant",
+        Refusal::RungTooSmall => "make fewer rungs, or larger shares",
         Refusal::LedgerFailed => "nothing was done; check disk space and the data directory",
         Refusal::Killed => "`bracketd kill status` says who set it and why",
         Refusal::Disarmed => "`bracketd account show` says what would be armed",

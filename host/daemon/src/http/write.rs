@@ -19,7 +19,8 @@ use tokio::time::Instant;
 
 use super::App;
 use super::body::{
-    self, AdoptBody, LockBody, OpenBody, PlainBody, ProtectionBody, QuantityBody, ResolveBody,
+    self, AdoptBody, LadderBody, LockBody, OpenBody, PlainBody, ProtectionBody, QuantityBody,
+    ResolveBody,
 };
 use super::problem::{Answer, Problem};
 use super::read::parse_id;
@@ -49,6 +50,18 @@ pub(super) async fn protection(
     bytes: Bytes,
 ) -> Answer {
     let body: ProtectionBody = body::parse(&bytes)?;
+    let intent = body.intent(parse_id(&id)?)?;
+    run(&app, &headers, intent, body.why, body.if_version).await
+}
+
+/// `POST /api/v1/transactions/{id}/ladder`.
+pub(super) async fn ladder(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Answer {
+    let body: LadderBody = body::parse(&bytes)?;
     let intent = body.intent(parse_id(&id)?)?;
     run(&app, &headers, intent, body.why, body.if_version).await
 }
@@ -195,6 +208,7 @@ impl Goal {
             | Intent::Barriers { .. }
             | Intent::ClearTimeLimit { .. }
             | Intent::Review { .. }
+            | Intent::Ladder { .. }
             | Intent::LockSymbol { .. }
             | Intent::Arm { .. }
             | Intent::Kill { .. } => Self::Legs,

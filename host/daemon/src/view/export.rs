@@ -19,6 +19,7 @@ use bracketd_store::tools::export::WholeTransaction;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::ladder::rung;
 use super::standing::standing;
 use super::{decimal, price, records};
 use crate::clock::rfc3339;
@@ -179,6 +180,7 @@ pub fn transaction(whole: &WholeTransaction) -> Line {
         close_failures,
         close_retry_at,
         standing: stands,
+        ladder,
     } = &whole.transaction;
     let step = |count: &StepCount| json!({ "slice": count.slice.0, "legs": count.legs.as_str(), "steps": count.steps });
     let rest = json!({
@@ -209,6 +211,7 @@ pub fn transaction(whole: &WholeTransaction) -> Line {
         "gaps": { "count": count, "total_ms": total_ms, "longest_ms": longest_ms },
         "close_failures": close_failures,
         "standing": standing(stands),
+        "ladder": ladder.iter().map(rung).collect::<Vec<_>>(),
         "close_retry_at": close_retry_at.map(rfc3339),
     });
     Line { kind: "transaction", seq: None, id: Some(id.to_string()), rest }

@@ -10,6 +10,7 @@ use bracketd_core::protection::Protection;
 use bracketd_core::transaction::{EntryKind, Slice, Task, Transaction, TransactionStatus};
 use serde::Serialize;
 
+use super::ladder::{RungView, rung};
 use super::standing::{StandingView, standing};
 use super::{decimal, price, words};
 use crate::clock::rfc3339;
@@ -42,6 +43,8 @@ pub struct TransactionView {
     close_reason: Option<String>,
     /// What the host does by itself.
     standing: StandingView,
+    /// Partial targets, the nearest first.
+    ladder: Vec<RungView>,
     #[serde(flatten)]
     parts: Option<PartsView>,
 }
@@ -223,16 +226,23 @@ pub fn leg_state(tx: &Transaction, leg: Leg) -> LegState {
     if ops().any(|op| matches!(op.state, OpState::Unknown { .. })) {
         return LegState::Unknown;
     }
-    let wanted = tx.desired.leg(leg);
+    let is_wanted = match leg {
+        Leg::Stop => tx.desired.stop.is_some(),
+        Leg::Target => tx.wants_target(),
+    };
+    let wanted = |slice: &Slice| match leg {
+        Leg::Stop => tx.desired.stop,
+        Leg::Target => tx.target_of(slice.no),
+    };
     if tx.status == TransactionStatus::Waiting && ops().next().is_none() {
-        return if wanted.is_some() { LegState::Stored } else { LegState::None };
+        return if is_wanted { LegState::Stored } else { LegState::None };
     }
     let held = || tx.slices.iter().filter(|slice| !slice.held.is_zero());
-    let is_as_wanted = |slice: &Slice| working(tx, slice, leg) == wanted;
+    let is_as_wanted = |slice: &Slice| working(tx, slice, leg) == wanted(slice);
     if held().all(is_as_wanted) && ops().next().is_none() {
-        return match wanted {
-            Some(_) if held().next().is_some() => LegState::Working,
-            _ => LegState::None,
+        return match is_wanted && held().any(|slice| wanted(slice).is_some()) {
+            true => LegState::Working,
+            false => LegState::None,
         };
     }
     if ops().next().is_some() {
@@ -281,6 +291,7 @@ fn view(seen: &Seen, parts: Option<PartsView>) -> TransactionView {
         closed_at: tx.closed_at.map(rfc3339),
         close_reason: tx.close_reason.clone(),
         standing: standing(&tx.standing),
+        ladder: tx.ladder.iter().map(rung).collect(),
         parts,
     }
 }

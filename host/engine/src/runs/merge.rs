@@ -57,6 +57,7 @@ impl Wishes {
         round.sort_by(|a, b| policy(a).cmp(&policy(b)));
         ends(&mut round, &mut gave_way);
         smallest(&mut round, &mut gave_way);
+        one_ladder(tx, &mut round, &mut gave_way);
         let standing = self.0.entry(tx.id).or_default();
         for (leg, standing) in LEGS.into_iter().zip(standing) {
             standing.merge(tx, leg, &mut round, &mut gave_way);
@@ -109,6 +110,7 @@ fn is_free(intent: &Intent) -> bool {
         Intent::Protect { .. }
             | Intent::Ratchet { .. }
             | Intent::Resize { .. }
+            | Intent::Ladder { .. }
             | Intent::Close { .. }
             | Intent::CancelEntry { .. }
     )
@@ -130,6 +132,39 @@ fn smallest(round: &mut Vec<Request>, gave_way: &mut Vec<GaveWay>) {
             gave_way.push(GaveWay { policy: policy.clone(), text });
         }
         is_winner
+    });
+}
+
+/// The ladder with the nearest target wins, and single targets that others want give way to it.
+fn one_ladder(tx: &Transaction, round: &mut Vec<Request>, gave_way: &mut Vec<GaveWay>) {
+    let nearest = |request: &Request| match &request.intent {
+        Intent::Ladder { rungs, .. } => rungs.iter().map(|rung| rung.target).reduce(|a, b| {
+            if is_better(Leg::Target, tx.direction, Some(b), Some(a)) { b } else { a }
+        }),
+        _ => None,
+    };
+    let better =
+        |one: Option<Price>, other: Option<Price>| is_better(Leg::Target, tx.direction, one, other);
+    let mut winner: Option<(Price, PolicyName)> = None;
+    for request in round.iter() {
+        let (Some(target), Some(name)) = (nearest(request), policy(request)) else { continue };
+        if winner.as_ref().is_none_or(|(best, _)| better(Some(target), Some(*best))) {
+            winner = Some((target, name.clone()));
+        }
+    }
+    let Some((_, by)) = winner else { return };
+    for request in round.iter_mut().filter(|request| policy(request) != Some(&by)) {
+        let Some(policy) = policy(request).cloned() else { continue };
+        let is_ladder = matches!(request.intent, Intent::Ladder { .. });
+        if is_ladder || wish(&request.intent, Leg::Target).is_some() {
+            let what = if is_ladder { "set_ladder" } else { "a single target" };
+            gave_way
+                .push(GaveWay { policy, text: format!("{what} gave way to the ladder of {by}") });
+            set(&mut request.intent, Leg::Target, Wish::Keep);
+        }
+    }
+    round.retain(|request| {
+        !matches!(request.intent, Intent::Ladder { .. }) || policy(request) == Some(&by)
     });
 }
 

@@ -6,6 +6,7 @@
 mod account;
 mod compare;
 mod figures;
+mod ladder;
 mod market;
 pub(crate) mod objects;
 mod portfolio;
@@ -58,6 +59,7 @@ impl<'e> Toolkit<'e> {
         market::register(self);
         verbs::register(self);
         standing::register(self);
+        ladder::register(self);
         portfolio::register(self);
         account::register(self);
         time::register(self);

@@ -130,7 +130,7 @@ fn positive(name: &str, value: &Dynamic) -> ScriptResult<Decimal> {
     number.ok_or_else(|| script_error(format!("`{name}` {} is no number above 0", text(value))))
 }
 
-fn price_of(name: &str, value: &Dynamic) -> ScriptResult<Price> {
+pub(super) fn price_of(name: &str, value: &Dynamic) -> ScriptResult<Price> {
     if let Some(price) = value.read_lock::<ScriptPrice>() {
         return Ok(price.0);
     }

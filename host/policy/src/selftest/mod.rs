@@ -6,6 +6,7 @@
 
 mod expect;
 pub(crate) mod fixture;
+mod ladder;
 mod mark;
 mod outside;
 mod paths;

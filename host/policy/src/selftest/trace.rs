@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 
 use bracketd_core::check::is_tighter;
 use bracketd_core::intent::{Intent, Request, Verdict, Wish};
+use bracketd_core::ladder::RungWish;
 use bracketd_core::refusal::Refusal;
 use bracketd_core::transaction::{Transaction, TransactionStatus};
 
@@ -132,6 +133,10 @@ fn wish(intent: &Intent) -> String {
         }
         Intent::Ratchet { stop, .. } => format!("stop {}", stop.get().normalize()),
         Intent::Resize { quantity, .. } => format!("quantity {}", quantity.get().normalize()),
+        Intent::Ladder { rungs, .. } => {
+            let rung = |rung: &RungWish| format!("{} at {}", rung.share.normalize(), rung.target);
+            rungs.iter().map(rung).collect::<Vec<_>>().join(", ")
+        }
         // Words for people only; the verb says the rest.
         _ => String::new(),
     }

@@ -30,6 +30,8 @@ use super::trace::{self, TestStep};
 
 /// Length of the world's bars.
 pub(super) const BAR_MS: u64 = 60_000;
+/// The stop fills before the target.
+const LEGS: [Leg; 2] = [Leg::Stop, Leg::Target];
 
 /// Everything a test sees and moves.
 pub(super) struct World {
@@ -149,6 +151,10 @@ impl World {
                 if let Some((leg, _)) = self.touched(exit) {
                     return self.close(exit, leg.as_str(), Some(leg));
                 }
+                self.climbed(exit)?;
+                if self.tx.status != TransactionStatus::Opened {
+                    return Ok(());
+                }
                 if self.is_held_too_long() {
                     return self.close(exit, "time_limit", None);
                 }
@@ -248,7 +254,9 @@ impl World {
             Leg::Stop => !is_tighter(self.tx.direction, exit, price),
             Leg::Target => !is_tighter(self.tx.direction, price, exit),
         };
-        [Leg::Stop, Leg::Target].into_iter().find_map(|leg| {
+        // Of a ladder each part has a target of its own.
+        let legs = if self.tx.ladder.is_empty() { &LEGS[..] } else { &LEGS[..1] };
+        legs.iter().copied().find_map(|leg| {
             let price = self.tx.desired.leg(leg)?;
             reached(price, leg).then_some((leg, price))
         })
@@ -302,12 +310,18 @@ impl World {
         self.tx.exited = self.tx.exited.plus(gone);
         self.tx.exited_value += price * gone.get();
         self.tx.task = None;
+        super::ladder::reduced(&mut self.tx, to);
         if let Some(slice) = self.tx.slices.first_mut() {
             slice.held = to;
         }
     }
 
-    fn close(&mut self, price: Price, reason: &str, leg: Option<Leg>) -> Result<(), String> {
+    pub(super) fn close(
+        &mut self,
+        price: Price,
+        reason: &str,
+        leg: Option<Leg>,
+    ) -> Result<(), String> {
         let quantity = self.tx.held();
         self.tx.exited = self.tx.exited.plus(quantity);
         self.tx.exited_value += price.get() * quantity.get();

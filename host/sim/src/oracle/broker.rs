@@ -112,6 +112,7 @@ impl Oracle {
         let mut legs: BTreeMap<(TransactionId, &str, Role), (u32, bool)> = BTreeMap::new();
         let mut covered: BTreeMap<TransactionId, Decimal> = BTreeMap::new();
         let mut entering: BTreeMap<TransactionId, Decimal> = BTreeMap::new();
+        let mut units: BTreeMap<(TransactionId, &str, Role), Decimal> = BTreeMap::new();
         for order in broker.live() {
             let Some(made) = broker.made.get(&order.id) else { continue };
             let slice = made.bracket.as_deref().map_or("0", slice_of);
@@ -119,6 +120,7 @@ impl Oracle {
             leg.0 += 1;
             // What comes after the settle window cannot be waited for: it must only be cleared up.
             leg.1 |= self.very_late.contains(&made.op);
+            *units.entry((made.transaction, slice, made.role)).or_default() += order.remaining();
             if made.role == Role::Stop && broker.stands(order) {
                 *covered.entry(made.transaction).or_default() += order.remaining();
             }
@@ -132,6 +134,16 @@ impl Oracle {
         }
         for (id, model) in self.models.iter_mut().filter(|(_, model)| model.account == no) {
             model.covered = covered.get(id).copied().unwrap_or_default();
+            model.live.clear();
+        }
+        for ((id, slice, role), units) in units {
+            if matches!(role, Role::Entry | Role::Close) {
+                continue;
+            }
+            if let Some(model) = self.models.get_mut(&id) {
+                let live = model.live.entry(slice.to_owned()).or_default();
+                *live = units.max(*live);
+            }
         }
         for (id, rests) in &entering {
             let entered = broker.entered_for(*id);
@@ -170,6 +182,6 @@ impl Oracle {
     }
 }
 
-fn slice_of(bracket: &str) -> &str {
+pub(super) fn slice_of(bracket: &str) -> &str {
     bracket.split_once('-').map_or("0", |(_, slice)| slice)
 }

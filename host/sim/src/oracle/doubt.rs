@@ -24,7 +24,7 @@ pub(super) struct Row {
     /// When it was published, by the world's clock.
     pub(super) seen_at: Timestamp,
     /// What was wanted when it was planned.
-    pub(super) wanted: (Option<Price>, Option<Price>),
+    pub(super) wanted: (Option<Price>, Vec<Price>),
     /// What an adjustment asked for.
     pub(super) asked: Option<(Change, Change)>,
 }
@@ -35,7 +35,8 @@ impl Oracle {
         match fact.kind {
             FactKind::Planned => {
                 let model = self.models.get(&transaction);
-                let wanted = model.map_or((None, None), |model| (model.stop, model.target));
+                let wanted = model
+                    .map_or((None, Vec::new()), |model| (model.stop, model.targets().collect()));
                 let (seen_at, is_in_doubt, is_open, asked) = (now, false, true, None);
                 let row = Row { transaction, is_in_doubt, is_open, seen_at, wanted, asked };
                 if self.planned.insert(op.clone(), row).is_some() {

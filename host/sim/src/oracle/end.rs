@@ -2,6 +2,8 @@
 //!
 //! Apart because these are promises about the end; until then they may be broken for a while.
 
+use std::collections::BTreeMap;
+
 use bracketd_core::command::Op;
 use bracketd_core::ids::TransactionId;
 use bracketd_core::money::Price;
@@ -69,10 +71,10 @@ impl Oracle {
         if closing {
             return;
         }
-        for (role, wanted) in [(Role::Stop, model.stop), (Role::Target, model.target)] {
-            let wanted = wanted.filter(|_| !held.is_zero() && !ended);
-            let mut units = Decimal::ZERO;
-            let mut prices: Vec<Option<Price>> = Vec::new();
+        for role in [Role::Stop, Role::Target] {
+            let wanted = wanted_of(tx, model, role);
+            let wanted = if held.is_zero() || ended { BTreeMap::new() } else { wanted };
+            let mut rests: BTreeMap<Option<Price>, Decimal> = BTreeMap::new();
             for order in broker.live() {
                 let made = broker.made.get(&order.id);
                 if made.is_none_or(|made| made.transaction != id || made.role != role) {
@@ -82,20 +84,17 @@ impl Oracle {
                     // Carried by an entry that rests.
                     continue;
                 }
-                units += order.remaining();
-                prices.push(order.stop_price.or(order.limit_price).and_then(Price::new));
+                let price = order.stop_price.or(order.limit_price).and_then(Price::new);
+                *rests.entry(price).or_default() += order.remaining();
             }
-            let right = match wanted {
-                None => prices.is_empty(),
-                Some(price) => units == held && prices.iter().all(|p| *p == Some(price)),
-            };
+            let right = rests == wanted;
             // One write is for both: where the stop is refused, the target stays as it was.
             let is_live = !held.is_zero() && !ended;
             let may_miss =
                 self.cannot_rest(id, tx, model, account) || waits_for_entry(id, tx, account);
             if !(right || is_live && may_miss) {
                 let text = format!(
-                    "{id} ({}): {held} held, {} {wanted:?} wanted, {units} rest at {prices:?}, {:?}",
+                    "{id} ({}): {held} held, {} {wanted:?} wanted, {rests:?} rest, {:?}",
                     tx.status.as_str(),
                     role.as_str(),
                     tx.protection
@@ -119,19 +118,25 @@ impl Oracle {
             Direction::Short => Way::Buy,
         };
         let (symbol, held) = (model.symbol.as_str(), tx.held().get());
-        let order = match (model.stop, model.target) {
+        let order = |target: Option<Price>| match (model.stop, target) {
             (Some(stop), Some(target)) if account.broker.caps.exits == Exits::Reserved => {
-                NewOrder::oco(symbol, side, held, target.get(), stop.get())
+                Some(NewOrder::oco(symbol, side, held, target.get(), stop.get()))
             }
-            (Some(stop), _) => NewOrder::stop(symbol, side, held, stop.get()),
-            (None, Some(target)) => NewOrder::limit(symbol, side, held, target.get()),
-            (None, None) => return false,
+            (Some(stop), _) => Some(NewOrder::stop(symbol, side, held, stop.get())),
+            (None, Some(target)) => Some(NewOrder::limit(symbol, side, held, target.get())),
+            (None, None) => None,
         };
+        // One of the targets may be through the market, while the others are not.
+        let targets = model.targets().map(Some).chain([model.target]);
+        let orders: Vec<NewOrder> = targets.filter_map(order).collect();
+        if orders.is_empty() {
+            return false;
+        }
         // A stop that rests where it was before protects all the same.
         let is_said = model.stop.is_none()
             || matches!(tx.protection, Protection::Unprotected { .. })
             || model.covered >= model.held;
-        let refused = account.broker.would_refuse(id, &order);
+        let refused = orders.iter().filter_map(|order| account.broker.would_refuse(id, order));
         let strangers = account.foreign.iter().filter_map(|id| account.broker.book.order(*id));
         let reserved =
             strangers.filter(|o| o.is_live() && o.symbol == symbol && o.side == side).count() > 0;
@@ -147,7 +152,8 @@ impl Oracle {
             Direction::Long => there >= held,
             Direction::Short => -there >= held,
         };
-        let is_reason = refused.is_some_and(|reject| match reject.kind {
+        let mut refused = refused;
+        let is_reason = refused.any(|reject| match reject.kind {
             RejectKind::WashTrade | RejectKind::StopThroughMarket | RejectKind::Geometry => true,
             RejectKind::InsufficientQty => reserved,
             _ => false,
@@ -249,6 +255,28 @@ impl Oracle {
             _ => {}
         }
     }
+}
+
+/// Units that are wanted at each price: the stop is one for all of it, and each part of a ladder has
+/// its own target.
+fn wanted_of(tx: &Transaction, model: &Model, role: Role) -> BTreeMap<Option<Price>, Decimal> {
+    let mut wanted = BTreeMap::new();
+    let mut want = |price: Option<Price>, units: Decimal| {
+        if price.is_some() && !units.is_zero() {
+            *wanted.entry(price).or_default() += units;
+        }
+    };
+    let mut rest = tx.held().get();
+    if role == Role::Target {
+        // The nearest rung first, as people are told.
+        for ((_, target), rung) in model.ladder.iter().zip(&tx.ladder) {
+            let units = rung.left.get().min(rest);
+            rest -= units;
+            want(Some(*target), units);
+        }
+    }
+    want(if role == Role::Stop { model.stop } else { model.target }, rest);
+    wanted
 }
 
 /// Whether the rest of an entry is waited for, as its account wants it, and people are told so.

@@ -37,7 +37,9 @@ impl Oracle {
             (true, None) => {
                 model.gap_since = Some(now);
                 model.told_at = None;
-                model.is_excused = model.has_task || model.status != "WAITING";
+                // Parts of a ladder are protected one after the other.
+                model.is_excused =
+                    model.has_task || model.status != "WAITING" || !model.ladder.is_empty();
             }
             (false, Some(since)) => {
                 let known_ms = model.told_at.map(|told| now.ms_since(told));

@@ -3,10 +3,13 @@
 //! Apart because these are the only figures that the core's own are compared with. They come from
 //! published facts, acknowledged wishes and the broker's fills, never from the book.
 
+use std::collections::BTreeMap;
+
 use bracketd_core::Decimal;
 use bracketd_core::fact::{Fact, FactKind};
 use bracketd_core::ids::TransactionId;
 use bracketd_core::intent::{Intent, Request, Source, Verdict};
+use bracketd_core::ladder::Rung;
 use bracketd_core::money::Price;
 use bracketd_core::order::Direction;
 use bracketd_core::time::Timestamp;
@@ -14,7 +17,7 @@ use bracketd_engine::{Dispatch, Engine};
 use bracketd_store::FactFilter;
 
 use super::Oracle;
-use super::words::ticket_of;
+use super::words::{rungs_of, ticket_of};
 
 /// One transaction as it should be.
 #[derive(Clone, Debug)]
@@ -26,6 +29,10 @@ pub(super) struct Model {
     pub(super) allowed: Decimal,
     pub(super) stop: Option<Price>,
     pub(super) target: Option<Price>,
+    /// Rungs of its ladder: units when it was set, and their target.
+    pub(super) ladder: Vec<(Decimal, Price)>,
+    /// Units of live exits at the broker by slice: a pair counted once, by the larger of the two.
+    pub(super) live: BTreeMap<String, Decimal>,
     /// The highest version that somebody was told.
     pub(super) version: u64,
     /// `WAITING`, `OPENED`, ... as it was published last.
@@ -68,6 +75,11 @@ impl Model {
     /// Whether the daemon knows by now that something is held.
     pub(super) fn knows_held(&self) -> bool {
         self.told_held.max(self.noted_held) > Decimal::ZERO
+    }
+
+    /// Every target that is wanted of a part of it.
+    pub(super) fn targets(&self) -> impl Iterator<Item = Price> {
+        self.ladder.iter().map(|(_, target)| *target).chain(self.target)
     }
 
     /// Units without a stop where one is wanted.
@@ -132,6 +144,10 @@ impl Oracle {
             }
             FactKind::StopChanged => model.stop = fact.after.and_then(Price::new),
             FactKind::TargetChanged => model.target = fact.after.and_then(Price::new),
+            FactKind::LadderChanged => {
+                model.ladder = if fact.code == "set" { rungs_of(&fact.text) } else { Vec::new() };
+                model.is_excused = true;
+            }
             FactKind::StatusChanged => {
                 model.status = fact.code.to_string();
                 model.has_task = fact.code == "CLOSING";
@@ -211,6 +227,8 @@ impl Oracle {
             allowed: open.quantity.get(),
             stop: open.stop,
             target: open.target,
+            ladder: Vec::new(),
+            live: BTreeMap::new(),
             version: 1,
             status: "WAITING".to_owned(),
             held: Decimal::ZERO,
@@ -253,6 +271,7 @@ impl Oracle {
             fact.kind,
             FactKind::StopChanged
                 | FactKind::TargetChanged
+                | FactKind::LadderChanged
                 | FactKind::CloseAsked
                 | FactKind::ResizeAsked
         );
@@ -352,6 +371,17 @@ impl Oracle {
                     "{id}: the ledger wants {:?}, its facts say {:?} and {:?}",
                     tx.desired, model.stop, model.target
                 );
+                wrong.push(("S9", text));
+            }
+            // A rung grows by what is bought where no other part is free.
+            let is_rung = |(rung, told): (&Rung, &(Decimal, Price))| {
+                rung.quantity.get() >= told.0 && rung.target == told.1
+            };
+            let is_same = tx.ladder.len() == model.ladder.len()
+                && tx.ladder.iter().zip(&model.ladder).all(is_rung);
+            if !is_same {
+                let text =
+                    format!("{id}: the ledger has {:?}, its facts {:?}", tx.ladder, model.ladder);
                 wrong.push(("S9", text));
             }
             if tx.status.as_str() != model.status {

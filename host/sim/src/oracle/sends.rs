@@ -8,6 +8,7 @@ use bracketd_core::command::{Call, Change, Command};
 use bracketd_core::time::Timestamp;
 
 use super::Oracle;
+use super::broker::slice_of;
 
 /// Messages of one transaction in [`WINDOW_MS`].
 const SENDS_MAX: usize = 40;
@@ -41,6 +42,7 @@ impl Oracle {
         }
         self.may_go(command, now);
         self.is_wanted(command, now);
+        self.is_free(command, now);
         let Some(model) = self.models.get_mut(&id) else { return };
         model.sends.retain(|at| now.ms_since(*at) <= WINDOW_MS);
         model.sends.push(now);
@@ -117,13 +119,13 @@ impl Oracle {
     fn is_wanted(&mut self, command: &Command, now: Timestamp) {
         let Some(model) = self.models.get(&command.transaction) else { return };
         let row = self.planned.get(&command.op);
-        let wanted = row.map_or((None, None), |row| row.wanted);
+        let wanted = row.map_or((None, Vec::new()), |row| row.wanted.clone());
         let cent = Decimal::new(1, 2);
         let why = match &command.call {
             Call::Adjust { stop, target, .. } => {
-                let differs = |change: &Change, wanted: Option<bracketd_core::money::Price>| matches!(change, Change::Set(price) if Some(*price) != wanted);
+                let differs = |change: &Change, wanted: &[bracketd_core::money::Price]| matches!(change, Change::Set(price) if !wanted.contains(price));
                 let off = |change: &Change| matches!(change, Change::Set(price) if !(price.get() % cent).is_zero());
-                if differs(stop, wanted.0) || differs(target, wanted.1) {
+                if differs(stop, wanted.0.as_slice()) || differs(target, &wanted.1) {
                     "nobody wants these prices"
                 } else if off(stop) || off(target) {
                     "it is off the tick"
@@ -144,6 +146,34 @@ impl Oracle {
         };
         let text = format!("{}: {} left, {why}", command.transaction, body(&command.call));
         self.fail("S8", now, text);
+    }
+}
+
+impl Oracle {
+    /// Exits that a message makes or enlarges are, with those of the other slices that stand at the
+    /// broker, of no more than what was told to be held (S3). Before anything else: the one write that
+    /// could sell too much is one that adds before something shrank.
+    fn is_free(&mut self, command: &Command, now: Timestamp) {
+        let Call::Adjust { bracket, stop, target } = &command.call else { return };
+        let Some(model) = self.models.get(&command.transaction) else { return };
+        let slice = slice_of(&bracket.id);
+        let of = |no: &str| model.live.get(no).copied().unwrap_or_default();
+        let sets = [stop, target].iter().any(|change| matches!(change, Change::Set(_)));
+        if !sets || bracket.protect.get() <= of(slice) {
+            return;
+        }
+        let others: Decimal =
+            model.live.iter().filter(|(no, _)| *no != slice).map(|(_, units)| *units).sum();
+        // What filled and was not told yet is counted as held, as the daemon counts it.
+        let held = model.told_held.max(model.noted_held).max(model.held);
+        if others + bracket.protect.get() > held {
+            let text = format!(
+                "{}: {} left, {others} rest for its other slices and {held} are held",
+                command.transaction,
+                body(&command.call)
+            );
+            self.fail("S3", now, text);
+        }
     }
 }
 

@@ -110,7 +110,7 @@ pub(super) fn lock(
     send(args.id, "locks", &body, None, client, out)
 }
 
-fn send(
+pub(super) fn send(
     id: u64,
     what: &str,
     body: &Value,

@@ -74,6 +74,9 @@ fn row(tx: &Value) -> Vec<String> {
         profit,
     ];
     let mut row: Vec<String> = paths.map(of).into();
+    if !list(tx, "/ladder").is_empty() {
+        row[9] = "ladder".to_owned();
+    }
     row[11].push_str(&elsewhere(tx));
     if tx["managed"] == false {
         row[11].push_str(", unmanaged");
@@ -234,7 +237,11 @@ fn past_gaps(tx: &Value) -> String {
 }
 
 /// What a transaction is made of; a column is the member of its name.
-const PARTS: [(&str, &[Column<'_>]); 3] = [
+const PARTS: [(&str, &[Column<'_>]); 4] = [
+    (
+        "/ladder",
+        &[always("share"), always("target"), always("quantity"), always("left"), always("slice")],
+    ),
     (
         "/slices",
         &[always("no"), always("held"), always("stop"), always("target"), spare(1, "rejections")],
