@@ -2,6 +2,7 @@
 
 mod builds;
 mod figures;
+mod ladder;
 mod lints;
 mod properties;
 mod reports;
