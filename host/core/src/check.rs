@@ -230,6 +230,11 @@ fn protect(
     if let Some(waits) = guard::too_small(tx, context, request, after) {
         return Ok((Outcome::Unchanged, waits));
     }
+    // The nearest target that is wanted then: of a ladder that stays, the nearest of its rungs.
+    let legs = match target == Wish::Keep {
+        true => (after.0, nearest(tx.direction, &tx.wanted_targets())),
+        false => after,
+    };
     let changed = |wish: Wish, price: Option<Price>| price.filter(|_| wish != Wish::Keep);
     let (new_stop, new_target) = (changed(stop, after.0), changed(target, after.1));
     let rules = match new_stop.is_some() || new_target.is_some() {
@@ -237,7 +242,7 @@ fn protect(
         false => None,
     };
     if let Some(rules) = &rules {
-        rules.check(new_stop, new_target, after)?;
+        rules.check(new_stop, new_target, legs)?;
     }
     loosens(tx, context, request, after.0)?;
     if target != Wish::Keep {
@@ -251,7 +256,7 @@ fn protect(
     }
     guard::loss_of_change(tx, context, after.0)?;
     if let Some(book) = context.book {
-        guard::wash::pair_breaks_beside_entry(book, context.account, tx, after)?;
+        guard::wash::pair_breaks_beside_entry(book, context.account, tx, legs)?;
     }
     Ok(accepted(tx))
 }
@@ -366,6 +371,14 @@ fn loosens(
     Err((Refusal::Loosens, format!("the stop would go from {now} to {to}, which risks more")))
 }
 
+/// The nearest target of a transaction that gains this way.
+fn nearest(direction: Direction, targets: &[Price]) -> Option<Price> {
+    match direction {
+        Direction::Long => targets.iter().min().copied(),
+        Direction::Short => targets.iter().max().copied(),
+    }
+}
+
 /// G7 for the target: an automatic source must not ask for more and more instead of taking it. Of a
 /// ladder neither the nearest target nor the farthest moves away.
 fn recedes(
@@ -379,13 +392,9 @@ fn recedes(
     if may || now.is_empty() || tx.status != TransactionStatus::Opened {
         return Ok(());
     }
-    let farther = |one: &Price, other: &Price| match tx.direction {
-        Direction::Long => one.cmp(other),
-        Direction::Short => other.cmp(one),
-    };
-    let nearest = |all: &[Price]| all.iter().copied().min_by(farther);
-    let farthest = |all: &[Price]| all.iter().copied().max_by(farther);
-    for (now, to) in [(nearest(&now), nearest(after)), (farthest(&now), farthest(after))] {
+    // What is nearest for one direction is farthest for the other.
+    for direction in [Direction::Long, Direction::Short] {
+        let (now, to) = (nearest(direction, &now), nearest(direction, after));
         let Some(now) = now else { continue };
         if to.is_none_or(|to| is_tighter(tx.direction, to, now)) {
             let to = to.map_or("no target".to_owned(), |to| to.to_string());

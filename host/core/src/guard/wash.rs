@@ -75,9 +75,9 @@ pub(crate) fn pair_breaks_beside_entry(
     tx: &Transaction,
     after: (Option<Price>, Option<Price>),
 ) -> Result<(), No> {
-    let is_pair = |legs: (Option<Price>, Option<Price>)| legs.0.is_some() && legs.1.is_some();
     let is_single = after.0.is_some() != after.1.is_some();
-    if tx.held().is_zero() || !is_pair((tx.desired.stop, tx.desired.target)) || !is_single {
+    let has_pairs = tx.desired.stop.is_some() && tx.wants_target();
+    if tx.held().is_zero() || !has_pairs || !is_single {
         return Ok(());
     }
     let in_the_way = others_entries(book, account, tx);
@@ -163,10 +163,10 @@ fn exit_blocks(tx: &Transaction, side: Side, limit: Option<Price>) -> bool {
     });
     let wanted = !tx.status.is_ended() && tx.entry.guard == EntryGuard::Plain;
     let will_rest = wanted
-        && match (tx.desired.stop, tx.desired.target) {
-            (Some(_), None) => true,
-            (None, Some(target)) => meets(side, limit, Some(target)),
-            (Some(_), Some(_)) | (None, None) => false,
+        && match tx.desired.stop {
+            // Of a ladder what the rungs leave over may have the stop alone.
+            Some(_) => !tx.wants_pairs(),
+            None => tx.wanted_targets().into_iter().any(|at| meets(side, limit, Some(at))),
         };
     rests || will_rest
 }

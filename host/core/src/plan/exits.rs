@@ -77,6 +77,12 @@ fn others_exceed(tx: &Transaction, slice: &Slice) -> bool {
     others.any(|other| rests_for(tx, other.no) > other.held)
 }
 
+/// Whether exits of a slice that stays are of more than is held of it.
+pub(super) fn any_exceeds(tx: &Transaction, freed: &[SliceNo]) -> bool {
+    let stays = |slice: &&Slice| !freed.contains(&slice.no);
+    tx.slices.iter().filter(stays).any(|slice| rests_for(tx, slice.no) > slice.held)
+}
+
 /// Where an exit has to be taken away to be changed, one slice at a time (I6): what is without its
 /// stop comes first, and no stop that rests is touched while another slice's exits are under way.
 pub(super) fn one_at_a_time(tx: &Transaction, account: &Account, wanted: Vec<Step>) -> Vec<Step> {

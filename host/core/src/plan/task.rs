@@ -4,8 +4,8 @@
 //! Apart because these take several commands, and between any two of them the daemon may die: the
 //! next step is found from where things stand.
 
+use super::exits::{self, carried_exits_are_expected};
 use super::Step;
-use super::exits::carried_exits_are_expected;
 use crate::book::Account;
 use crate::bug::{self, Bug};
 use crate::command::{Change, NewOrder, OpKind, OpLegs};
@@ -28,6 +28,10 @@ pub(super) fn steps(tx: &Transaction, account: &Account, now: Timestamp) -> Vec<
         return Vec::new();
     }
     let slices = freed_slices(tx, account);
+    // Where quantity was dealt out anew, exits that are still too large would sell it too.
+    if matches!(task, Task::Reduce { .. }) && exits::any_exceeds(tx, &slices) {
+        return Vec::new();
+    }
     let freeing: Vec<Step> = slices.iter().filter_map(|slice| free(tx, *slice, now)).collect();
     if !freeing.is_empty() {
         return freeing;

@@ -284,6 +284,12 @@ fn every_write_reaches_the_gate_as_a_request_by_a_person() {
         ("/transactions", open, "open_position", 201),
         ("/transactions/7/close", json!({ "why": "test" }), "close_position", 202),
         (
+            "/transactions/7/ladder",
+            json!({ "rungs": [{ "share": "0.5", "target": "105" }], "why": "test" }),
+            "set_ladder",
+            202,
+        ),
+        (
             "/transactions/7/quantity",
             json!({ "quantity": "4", "why": "test" }),
             "adjust_quantity",
@@ -320,6 +326,10 @@ fn a_body_that_is_not_understood_changes_nothing() {
         ("close", "{\"why\": \"two\\nlines\"}", "BAD_VALUE"),
         ("close", "{\"because\": \"x\"}", "BAD_BODY"),
         ("quantity", "{\"quantity\": \"-4\"}", "BAD_VALUE"),
+        ("ladder", "{\"rungs\": [\"0.5@105\"]}", "BAD_BODY"),
+        ("ladder", "{\"rungs\": [{\"share\": \"0.5\", \"target\": \"0\"}]}", "BAD_VALUE"),
+        ("ladder", "{\"rungs\": [{\"share\": \"half\", \"target\": \"105\"}]}", "BAD_VALUE"),
+        ("ladder", "{\"rungs\": [{\"share\": 0.5, \"target\": \"105\"}]}", "BAD_BODY"),
         ("locks", "{\"leg\": \"both\", \"locked\": true}", "BAD_VALUE"),
     ];
     for (path, body, code) in rows {

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use bracketd_core::command::{Op, OpKind, OpLegs, OpState};
 use bracketd_core::ids::SliceNo;
+use bracketd_core::ladder::Rung;
 use bracketd_core::order::{Leg, OrderStatus, Role};
 use bracketd_core::time::Timestamp;
-use bracketd_core::transaction::TransactionStatus;
+use bracketd_core::transaction::{Slice, TransactionStatus};
 use serde_json::json;
 
 use super::transaction::{LegState, brief, full, leg_state};
-use crate::fixtures::{exit, opened, price, seen, waiting};
+use crate::fixtures::{exit, opened, price, quantity, seen, waiting};
 
 fn op(legs: OpLegs, state: OpState) -> Op {
     Op {
@@ -100,6 +101,42 @@ fn one_slice_without_its_stop_is_enough() {
     assert_eq!(leg_state(&tx, Leg::Stop), LegState::Staged);
     tx.orders.push(exit(SliceNo(1), Role::Stop, "95"));
     assert_eq!(leg_state(&tx, Leg::Stop), LegState::Working);
+}
+
+#[test]
+fn each_part_of_a_ladder_is_held_to_its_own_target() {
+    let rung = |target: &str, left: &str, slice: Option<u8>| Rung {
+        share: "0.5".parse().unwrap(),
+        target: price(target).unwrap(),
+        quantity: quantity("5"),
+        left: quantity(left),
+        slice: slice.map(SliceNo),
+    };
+    let mut tx = opened();
+    tx.desired.target = None;
+    tx.slices[0].held = quantity("5");
+    let second = Slice { no: SliceNo(1), ..tx.slices[0].clone() };
+    tx.slices.push(second);
+    tx.ladder = vec![rung("105", "5", Some(0)), rung("110", "5", Some(1))];
+    tx.orders = vec![exit(SliceNo(0), Role::Target, "105")];
+    assert_eq!(leg_state(&tx, Leg::Target), LegState::Staged);
+    tx.orders.push(exit(SliceNo(1), Role::Target, "110"));
+    assert_eq!(leg_state(&tx, Leg::Target), LegState::Working);
+    // The first was sold, and what it held is gone.
+    tx.ladder[0] = rung("105", "0", None);
+    tx.slices[0].held = quantity("0");
+    tx.orders.remove(0);
+    assert_eq!(leg_state(&tx, Leg::Target), LegState::Working);
+    let value = serde_json::to_value(full(&seen(Arc::new(tx)))).unwrap();
+    let done = json!({
+        "share": "0.5", "target": "105", "quantity": "5", "left": "0", "slice": null,
+    });
+    assert_eq!((&value["ladder"][0], &value["ladder"][1]["slice"]), (&done, &json!(1)));
+
+    let mut tx = waiting();
+    tx.desired.target = None;
+    tx.ladder = vec![rung("105", "5", None)];
+    assert_eq!(leg_state(&tx, Leg::Target), LegState::Stored);
 }
 
 #[test]

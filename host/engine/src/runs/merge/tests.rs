@@ -9,6 +9,7 @@ use bracketd_core::decide::decide;
 use bracketd_core::ids::Symbol;
 use bracketd_core::instrument::{Features, Instrument, PriceBand};
 use bracketd_core::intent::{GuardWish, Open};
+use bracketd_core::ladder::RungWish;
 use bracketd_core::money::Quantity;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::EntryKind;
@@ -106,6 +107,15 @@ fn intent(tx: &Transaction, text: &str) -> Intent {
         "ratchet" => Intent::Ratchet { transaction, stop: price(number()) },
         "hold" => Intent::Resize { transaction, quantity: quantity(number()) },
         "close" => Intent::Close { transaction },
+        // Half at the first, half at the second target.
+        "ladder" => {
+            let half = Decimal::new(5, 1);
+            let rungs = words.map(|word| RungWish {
+                share: half,
+                target: price(word.parse().expect("a target")),
+            });
+            Intent::Ladder { transaction, rungs: rungs.collect() }
+        }
         other => panic!("{other}"),
     }
 }
@@ -152,7 +162,7 @@ const LONG: Direction = Direction::Long;
 
 #[test]
 fn the_tightest_stop_the_nearest_target_the_smallest_quantity_and_a_close_win() {
-    let rows: [Row; 9] = [
+    let rows: [Row; 13] = [
         ("one alone", LONG, &[("a", "stop 85")], &["a: 85 keep"], &[]),
         (
             "two stops",
@@ -192,6 +202,34 @@ fn the_tightest_stop_the_nearest_target_the_smallest_quantity_and_a_close_win() 
             &[("a", "clear"), ("b", "target 130")],
             &["b: keep 130"],
             &["a: target none gave way to b: 130 is nearer"],
+        ),
+        (
+            "two ladders",
+            LONG,
+            &[("a", "ladder 105 130"), ("b", "ladder 110 104")],
+            &["b: set_ladder"],
+            &["a: set_ladder gave way to the ladder of b"],
+        ),
+        (
+            "two ladders of a short",
+            Direction::Short,
+            &[("a", "ladder 95 70"), ("b", "ladder 96 80")],
+            &["b: set_ladder"],
+            &["a: set_ladder gave way to the ladder of b"],
+        ),
+        (
+            "a ladder and a bracket",
+            LONG,
+            &[("a", "both 95 101"), ("b", "ladder 105 110"), ("b", "target 115")],
+            &["a: 95 keep", "b: set_ladder", "b: keep 115"],
+            &["a: a single target gave way to the ladder of b"],
+        ),
+        (
+            "a ladder and a close",
+            LONG,
+            &[("a", "ladder 105 110"), ("b", "close")],
+            &["b: close_position"],
+            &["a: set_ladder gave way to close_position of b"],
         ),
         (
             "two quantities",
