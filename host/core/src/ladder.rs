@@ -150,15 +150,8 @@ pub(crate) fn left_slice(tx: &mut Transaction, slice: SliceNo, quantity: Quantit
     }
 }
 
-/// A part of what is held that shall be one slice.
-struct Part {
-    /// Which rung; none is what the rungs leave over.
-    rung: Option<usize>,
-    held: Quantity,
-}
-
-/// Deals what is held out to the rungs, the nearest first; the rest stays together. Asked twice it
-/// changes nothing.
+/// Deals what is held out to the rungs, the nearest first; the rest stays where it is. Asked twice it
+/// changes nothing, and what need not move does not: a slice that changes loses its stop for a moment.
 ///
 /// Exits that an entry carries are of all of it, and what is being sold is freed slice by slice: both
 /// are waited for.
@@ -171,20 +164,22 @@ pub(crate) fn deal(tx: &mut Transaction, now: Timestamp) {
     for rung in tx.ladder.iter_mut().filter(|rung| rung.is_done()) {
         rung.slice = None;
     }
-    let parts = parts(tx);
-    let places = places(tx, &parts);
     let entry_rests = tx.resting_entry().is_some();
     let before: Vec<Quantity> = tx.slices.iter().map(|slice| slice.held).collect();
+    let (parts, rest) = parts(tx);
+    let dealt = Dealt::of(tx, &parts, rest);
     for slice in &mut tx.slices {
         slice.held = Quantity::ZERO;
     }
-    for (part, no) in parts.into_iter().zip(places) {
-        if let Some(rung) = part.rung.and_then(|at| tx.ladder.get_mut(at)) {
-            rung.slice = Some(no);
-        }
+    for (no, held) in dealt.held {
         match tx.slices.iter_mut().find(|slice| slice.no == no) {
-            Some(slice) => slice.held = part.held,
-            None => tx.slices.push(Slice::new(no, part.held, now)),
+            Some(slice) => slice.held = held,
+            None => tx.slices.push(Slice::new(no, held, now)),
+        }
+    }
+    for (at, no) in dealt.rungs {
+        if let Some(rung) = tx.ladder.get_mut(at) {
+            rung.slice = Some(no);
         }
     }
     // Fills close to each other grow a rung once.
@@ -195,49 +190,119 @@ pub(crate) fn deal(tx: &mut Transaction, now: Timestamp) {
     }
 }
 
-/// The parts of what is held. Where nothing is left of the slices for what the rungs leave over,
-/// the farthest rung grows by it.
-fn parts(tx: &mut Transaction) -> Vec<Part> {
+/// What each rung that holds or is to hold something holds, and what is left over. Where no slice can
+/// be left for that, the farthest rung grows by it.
+fn parts(tx: &mut Transaction) -> (Vec<(usize, Quantity)>, Quantity) {
     let mut rest = tx.held();
-    let mut parts: Vec<Part> = Vec::new();
+    let mut parts: Vec<(usize, Quantity)> = Vec::new();
     for (at, rung) in tx.ladder.iter().enumerate() {
         let held = rung.left.min(rest);
         rest = rest.minus(held);
         if !held.is_zero() || rung.slice.is_some() {
-            parts.push(Part { rung: Some(at), held });
+            parts.push((at, held));
         }
     }
-    if rest.is_zero() {
-        return parts;
+    if parts.len() < SLICES_MAX || rest.is_zero() {
+        return (parts, rest);
     }
-    if parts.len() < SLICES_MAX {
-        parts.push(Part { rung: None, held: rest });
-    } else if let Some(last) = parts.last_mut() {
-        last.held = last.held.plus(rest);
-        if let Some(rung) = last.rung.and_then(|at| tx.ladder.get_mut(at)) {
+    if let Some((at, held)) = parts.last_mut() {
+        *held = held.plus(rest);
+        if let Some(rung) = tx.ladder.get_mut(*at) {
             (rung.quantity, rung.left) = (rung.quantity.plus(rest), rung.left.plus(rest));
         }
     }
-    parts
+    (parts, Quantity::ZERO)
 }
 
-/// The slice of each part: the one it has; else one of just that size, whose stop need not move;
-/// else one that holds something; else an empty or a new one.
-fn places(tx: &Transaction, parts: &[Part]) -> Vec<SliceNo> {
-    let own = |part: &Part| part.rung.and_then(|at| tx.ladder.get(at)?.slice);
-    let mut places: Vec<Option<SliceNo>> = parts.iter().map(own).collect();
-    let mut free: Vec<&Slice> =
-        tx.slices.iter().filter(|slice| !places.contains(&Some(slice.no))).collect();
-    // What holds most comes first: the fewest exits change.
-    free.sort_by_key(|slice| std::cmp::Reverse(slice.held));
-    for (place, part) in places.iter_mut().zip(parts).filter(|(place, _)| place.is_none()) {
-        if let Some(at) = free.iter().position(|slice| slice.held == part.held) {
-            *place = Some(free.remove(at).no);
+/// What each slice holds from now on, and the slice of each rung.
+#[derive(Default)]
+struct Dealt {
+    held: Vec<(SliceNo, Quantity)>,
+    rungs: Vec<(usize, SliceNo)>,
+}
+
+impl Dealt {
+    fn of(tx: &Transaction, parts: &[(usize, Quantity)], rest: Quantity) -> Self {
+        let mut dealt = Self::default();
+        let own = |at: usize| tx.ladder.get(at).and_then(|rung| rung.slice);
+        let mut homeless = Vec::new();
+        for (at, held) in parts {
+            match own(*at) {
+                Some(no) => dealt.rung(*at, no, *held),
+                None => homeless.push((*at, *held)),
+            }
+        }
+        let is_free = |slice: &&Slice| dealt.held.iter().all(|(no, _)| *no != slice.no);
+        let mut free: Vec<&Slice> = tx.slices.iter().filter(is_free).collect();
+        // One of just that size keeps its stop.
+        homeless.retain(|(at, held)| {
+            let same = free.iter().position(|slice| slice.held == *held);
+            let found = same.map(|place| free.remove(place).no);
+            found.iter().for_each(|no| dealt.rung(*at, *no, *held));
+            found.is_none()
+        });
+        if homeless.is_empty() {
+            dealt.keep(tx, &free, rest);
+        } else {
+            dealt.spread(tx, free, homeless, rest);
+        }
+        dealt
+    }
+
+    fn rung(&mut self, at: usize, no: SliceNo, held: Quantity) {
+        self.rungs.push((at, no));
+        self.held.push((no, held));
+    }
+
+    /// What the rungs leave over stays in the slices that it is in; the youngest gives, the oldest takes.
+    fn keep(&mut self, tx: &Transaction, free: &[&Slice], rest: Quantity) {
+        let mut left = rest;
+        let mut kept: Vec<(SliceNo, Quantity)> = Vec::new();
+        for slice in free {
+            let held = slice.held.min(left);
+            left = left.minus(held);
+            kept.push((slice.no, held));
+        }
+        let place = kept.iter().position(|(_, held)| !held.is_zero());
+        if let Some((_, held)) = place.or(Some(0)).and_then(|at| kept.get_mut(at)) {
+            *held = held.plus(left);
+        } else if !left.is_zero() {
+            kept.push((self.unused(tx, 0), left));
+        }
+        self.held.extend(kept);
+    }
+
+    /// Rungs that have no slice yet, and what they leave over as one part: the largest part takes the
+    /// slice that holds most, so that the fewest exits change.
+    fn spread(
+        &mut self,
+        tx: &Transaction,
+        mut free: Vec<&Slice>,
+        homeless: Vec<(usize, Quantity)>,
+        rest: Quantity,
+    ) {
+        let rungs = homeless.into_iter().map(|(at, held)| (Some(at), held));
+        let over = Some((None, rest)).filter(|_| !rest.is_zero());
+        let mut parts: Vec<(Option<usize>, Quantity)> = rungs.chain(over).collect();
+        // The sort is stable: of equal ones the nearer rung, and the older slice.
+        parts.sort_by_key(|(_, held)| std::cmp::Reverse(*held));
+        free.sort_by_key(|slice| std::cmp::Reverse(slice.held));
+        let mut free = free.into_iter();
+        let mut more = 0;
+        for (rung, held) in parts {
+            let no = free.next().map(|slice| slice.no).unwrap_or_else(|| {
+                more += 1;
+                self.unused(tx, more - 1)
+            });
+            match rung {
+                Some(at) => self.rung(at, no, held),
+                None => self.held.push((no, held)),
+            }
         }
     }
-    let used = tx.slices.len();
-    let mut new = (used..).map(|no| SliceNo(u8::try_from(no).unwrap_or(u8::MAX)));
-    let mut free = free.into_iter().map(|slice| slice.no);
-    let mut another = || free.next().or_else(|| new.next()).unwrap_or(SliceNo(u8::MAX));
-    places.into_iter().map(|place| place.unwrap_or_else(&mut another)).collect()
+
+    /// The number of a slice that there is not yet.
+    fn unused(&self, tx: &Transaction, after: usize) -> SliceNo {
+        SliceNo(u8::try_from(tx.slices.len() + after).unwrap_or(u8::MAX))
+    }
 }

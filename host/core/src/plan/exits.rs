@@ -95,10 +95,11 @@ pub(super) fn one_at_a_time(tx: &Transaction, account: &Account, wanted: Vec<Ste
     let is_under_way =
         tx.ops.iter().any(|op| op.legs.overlaps(OpLegs::Pair) && !op.state.is_settled());
     if steps.is_empty() && !is_under_way {
-        let others_are_covered = |step: &Step| {
-            tx.slices.iter().all(|slice| slice.no == step.slice || !is_alone(tx, slice))
-        };
-        steps.extend(changes.into_iter().find(others_are_covered));
+        // What is without its stop already loses nothing by a change, and comes before the rest.
+        let someone_is = tx.slices.iter().any(|slice| is_alone(tx, slice));
+        let may =
+            |step: &Step| !someone_is || tx.slice(step.slice).is_some_and(|s| is_alone(tx, s));
+        steps.extend(changes.into_iter().find(may));
     }
     steps
 }

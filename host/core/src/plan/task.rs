@@ -4,8 +4,8 @@
 //! Apart because these take several commands, and between any two of them the daemon may die: the
 //! next step is found from where things stand.
 
-use super::exits::{self, carried_exits_are_expected};
 use super::Step;
+use super::exits::{self, carried_exits_are_expected};
 use crate::book::Account;
 use crate::bug::{self, Bug};
 use crate::command::{Change, NewOrder, OpKind, OpLegs};

@@ -519,9 +519,9 @@ fn what_is_bought_on_top_goes_to_the_part_that_no_rung_holds() {
     // With four rungs there is no such part, and the farthest one grows.
     let four: &[(&str, &str)] = &[("0.2", "104"), ("0.2", "105"), ("0.2", "106"), ("0.4", "107")];
     for (rungs, expected) in [
-        (&[("0.5", "105"), ("0.3", "108")][..], "5 95/105, 3 95/108, 5 95/110"),
+        (&[("0.5", "105"), ("0.3", "108")][..], "5 95/105, 3 95/108, 2 95/110, 3 95/110"),
         (&[("0.5", "105"), ("0.5", "108")][..], "5 95/105, 5 95/108, 3 95/110"),
-        (four, "2 95/104, 2 95/105, 2 95/106, 7 95/107"),
+        (four, "7 95/107, 2 95/104, 2 95/105, 2 95/106"),
     ] {
         let mut b = Bench::new(ALPACA);
         let id = held(&mut b, Direction::Long);
@@ -535,6 +535,38 @@ fn what_is_bought_on_top_goes_to_the_part_that_no_rung_holds() {
         carried_out(&mut b, id, true);
         assert_eq!(rests(b.tx(id)), expected, "{rungs:?}");
     }
+}
+
+#[test]
+fn i6_what_is_bought_on_top_touches_no_stop_that_rests() {
+    let mut b = Bench::new(SWAPS);
+    let id = held(&mut b, Direction::Long);
+    b.person(two_rungs(id));
+    carried_out(&mut b, id, false);
+    let gaps = b.tx(id).gaps.count;
+    b.person(Intent::Resize { transaction: id, quantity: quantity("17") });
+    let more = b.command();
+    let order = b.accept(&more);
+    b.fill(&order, "7", "101");
+    b.pass_ms(300);
+    let said = carried_out(&mut b, id, false);
+    assert_eq!(said, ["3: exits of 7: stop 95, target 110"]);
+    assert_eq!(b.tx(id).gaps.count, gaps + 1, "what was bought had none, and nothing else");
+}
+
+/// Parts that grow after one has shrunk: each is covered in part and waits for nobody.
+#[test]
+fn i6_parts_that_all_lack_something_do_not_wait_for_each_other() {
+    let mut b = Bench::new(SWAPS);
+    let id = held(&mut b, Direction::Long);
+    b.person(set_ladder(id, &[("0.1", "105"), ("0.1", "106")]));
+    carried_out(&mut b, id, false);
+    b.person(set_ladder(id, &[("0.4", "105"), ("0.3", "106"), ("0.3", "107")]));
+    carried_out(&mut b, id, false);
+    let mut all: Vec<String> = rests(b.tx(id)).split(", ").map(str::to_owned).collect();
+    all.sort();
+    assert_eq!(all, ["3 95/106", "3 95/107", "4 95/105"]);
+    assert_eq!(b.tx(id).protection, Protection::Protected);
 }
 
 #[test]

@@ -26,7 +26,8 @@ fn asked(bed: &Bed) -> String {
 /// One R is 5, the tick 0.01, the market at 103 (97 for the short), 10 are held.
 #[test]
 fn a_ladder_is_asked_for_in_pairs_and_snapped_toward_the_market() {
-    let body = "set_ladder(t, [[0.5, t.entry.offset_r(1)], [0.3, t.entry.offset_pct(8.0049)]], \"w\");";
+    let body =
+        "set_ladder(t, [[0.5, t.entry.offset_r(1)], [0.3, t.entry.offset_pct(8.0049)]], \"w\");";
     assert_eq!(asked(&long(body)), "0.5 at 105, 0.3 at 108");
     assert_eq!(asked(&short(body)), "0.5 at 95, 0.3 at 92");
     assert_eq!(asked(&long("set_ladder(t, [[1, 105]], \"w\");")), "1 at 105");
