@@ -77,6 +77,8 @@ bugs! {
     M19 = "opens under the kill switch";
     /// A position that the broker does not show in one read has been closed.
     M18 = "a position is believed gone after one read";
+    /// Where quantity is dealt out anew, exits are added before others have become smaller.
+    M20 = "exits are added before others shrink";
 }
 
 #[cfg(feature = "bugs")]

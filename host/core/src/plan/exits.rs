@@ -45,7 +45,7 @@ pub(super) fn step(
     let wanted = if is_over { (None, None) } else { (tx.desired.stop, tx.target_of(slice.no)) };
     let first = bug::is(Bug::M7) && !slice.held.is_zero() && tx.slices.len() == 1;
     let covers = if first { tx.entry.quantity } else { slice.held };
-    if covers > rests_for(tx, slice.no) && others_exceed(tx, slice) {
+    if covers > rests_for(tx, slice.no) && others_exceed(tx, slice) && !bug::is(Bug::M20) {
         return None;
     }
     let (legs, stop, target) = match doubled {
