@@ -155,7 +155,8 @@ fn exposed(
         fact.code = why.as_str().into();
         fact.quantity = Some(held.get());
         fact.span_ms = Some(now.ms_since(since));
-        fact.text = format!("{with_stop} of {held} held have a stop that works; wanted at {wanted}");
+        fact.text =
+            format!("{with_stop} of {held} held have a stop that works; wanted at {wanted}");
     });
     if why == Exposed::Breached && on_breached == OnBreached::Alert {
         let stop = tx.desired.stop;
