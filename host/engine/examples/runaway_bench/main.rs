@@ -7,7 +7,7 @@
 //! the worst that a script can do again and again. A person's change of another transaction's stop
 //! arrives at the worst moment, when the engine has just begun with all the runs that the version has
 //! due, and is timed until its command is handed over. The same change on a quiet engine stands
-//! beside it.
+//! beside it, and beside the swap a bare commit of one row on the same disk.
 
 #[path = "../step_bench/broker.rs"]
 #[allow(dead_code, reason = "shared with the other benchmark, which uses all of it")]
@@ -20,12 +20,15 @@ use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use bracketd_core::broker::{BrokerEvent, FromAccount, Quote};
+use bracketd_core::control::Control;
 use bracketd_core::ids::{AccountName, Symbol, TransactionId};
 use bracketd_core::intent::{Intent, Request, Source, Wish};
 use bracketd_core::money::Price;
+use bracketd_core::time::Timestamp;
 use bracketd_core::{Decimal, command::Command};
 use bracketd_engine::{Budget, Input, Ticket};
 use bracketd_policy::{PolicySet, Sources, shipped};
+use bracketd_store::{Batch, Ledger};
 
 use crate::world::{START_CENTS, World};
 
@@ -46,11 +49,12 @@ fn main() -> Result<(), Failure> {
         let symbols: Vec<Symbol> =
             (0..SYMBOLS).map(|n| Symbol::new(&format!("SYM{n:03}"))).collect();
         let mut world = World::start(dir.path(), &symbols)?;
+        let bare = Ledger::open(&dir.path().join("bare"))?;
         let all: Vec<&Symbol> = symbols.iter().cycle().take(many).collect();
         world.open(&all)?;
         println!("{many} transactions under one policy");
         let bench = Bench { symbols, last: TransactionId(u64::try_from(many)?) };
-        bench.run(&mut world)?;
+        bench.run(&mut world, bare)?;
     }
     Ok(())
 }
@@ -61,9 +65,10 @@ struct Bench {
 }
 
 impl Bench {
-    fn run(&self, world: &mut World) -> Result<(), Failure> {
+    fn run(&self, world: &mut World, mut bare: Ledger) -> Result<(), Failure> {
         let mut set = PolicySet::build(&shipped(), None).set;
-        let (mut quiet, mut beside, mut swaps) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut quiet, mut beside) = (Vec::new(), Vec::new());
+        let (mut swaps, mut commits) = (Vec::new(), Vec::new());
         for round in 0..ROUNDS {
             // A version that does nothing, so that the quiet change is one.
             let versions = [(calm(round), &mut quiet), (runaway(round), &mut beside)];
@@ -76,13 +81,17 @@ impl Bench {
                 let began = Instant::now();
                 world.step_within(vec![Input::Policies(Box::new(report))], &Nothing);
                 swaps.push(began.elapsed());
+                commits.push(one_row(&mut bare, 2 * round + turn)?);
                 times.push(self.change(world, 2 * round + turn)?);
                 settle(world)?;
             }
         }
+        println!("  bare commit  {}", shown(&mut commits));
         println!("  swap         {}", shown(&mut swaps));
         println!("  quiet        {}", shown(&mut quiet));
         println!("  beside loops {}", shown(&mut beside));
+        let swap = at(&mut swaps, 50).saturating_sub(at(&mut commits, 50));
+        println!("  a swap adds {} us to a bare commit (medians)", swap.as_micros());
         let added = at(&mut beside, 100).saturating_sub(at(&mut quiet, 50));
         println!("  an endless loop adds at most {} us to another change", added.as_micros());
         Ok(())
@@ -124,6 +133,15 @@ impl Bench {
         };
         Ok(Input::Request { ticket: Ticket(0), request: Box::new(request) })
     }
+}
+
+fn one_row(bare: &mut Ledger, turn: usize) -> Result<Duration, Failure> {
+    let account = AccountName::new("bare");
+    let control = Control { armed: Some(turn.is_multiple_of(2)), ..Control::default() };
+    let controls = vec![(account, &control)];
+    let began = Instant::now();
+    bare.commit(&Batch { controls, ..Batch::new(Timestamp(i64::try_from(turn)?)) })?;
+    Ok(began.elapsed())
 }
 
 /// What is still due runs until nothing is left.
