@@ -12,8 +12,9 @@ use crate::world::{Limits, World};
 
 /// How long everything may take to become right once nothing goes wrong any more. The smallest
 /// message budgets leave one write in twelve seconds beside the polls, and a stop of four slices
-/// that is moved while its targets are cleared takes sixteen of them.
-const QUIESCE_MS: u64 = 300_000;
+/// that is moved while its targets are cleared takes sixteen of them. A ladder that is cut while its
+/// rows are looked up takes as many again.
+const QUIESCE_MS: u64 = 600_000;
 /// How long it must stay so.
 const STEADY_MS: u64 = 12_000;
 /// How often that is looked at.

@@ -120,7 +120,10 @@ impl Oracle {
             leg.0 += 1;
             // What comes after the settle window cannot be waited for: it must only be cleared up.
             leg.1 |= self.very_late.contains(&made.op);
-            *units.entry((made.transaction, slice, made.role)).or_default() += order.remaining();
+            if !self.very_late.contains(&made.op) {
+                let units = units.entry((made.transaction, slice, made.role)).or_default();
+                *units += order.remaining();
+            }
             if made.role == Role::Stop && broker.stands(order) {
                 *covered.entry(made.transaction).or_default() += order.remaining();
             }

@@ -5,14 +5,18 @@
 
 use bracketd_core::Decimal;
 use bracketd_core::command::{Call, Change, Command};
+use bracketd_core::ids::OpId;
 use bracketd_core::time::Timestamp;
 
 use super::Oracle;
 use super::broker::slice_of;
+use super::doubt::Row;
 
 /// Messages of one transaction in [`WINDOW_MS`].
 const SENDS_MAX: usize = 40;
 const WINDOW_MS: u64 = 10_000;
+/// How long the sibling of an exit that filled may rest for more than is held.
+const SIBLING_MS: u64 = 5_000;
 /// An entry was for the prices of its time; the design's `entry_max_age`, and a second.
 const ENTRY_AGE_MS: u64 = 31_000;
 
@@ -71,10 +75,15 @@ impl Oracle {
         };
         let Some(known) = known else { return };
         let known = since.max(known);
+        // Rows of its other parts are looked up, or wait for a turn as urgent as its own.
+        let id = command.transaction;
+        let is_other =
+            |(op, row): &(&OpId, &Row)| row.transaction == id && row.is_open && **op != command.op;
+        let beside = self.planned.iter().filter(is_other).count() as u64;
         let side = &mut self.sides[no];
         let ahead = side.stops_sent.iter().filter(|at| **at > known).count() as u64;
         side.stops_sent.push(now);
-        let turns = TURNS_MIN.max(TURNS_EACH * (ahead + 1));
+        let turns = TURNS_MIN.max(TURNS_EACH * (ahead + 1)) + TURNS_EACH * beside;
         let most_ms = patience * (2_000 + turns * 60_000 / u64::from(side.per_minute));
         let waited_ms = now.ms_since(known);
         if waited_ms > most_ms {
@@ -160,6 +169,12 @@ impl Oracle {
         let of = |no: &str| model.live.get(no).copied().unwrap_or_default();
         let sets = [stop, target].iter().any(|change| matches!(change, Change::Set(_)));
         if !sets || bracket.protect.get() <= of(slice) {
+            return;
+        }
+        // What is linked with an exit that fills is given time to shrink by itself.
+        let fills = model.left > model.told_left
+            || !model.left.is_zero() && now.ms_since(model.told_left_at) < SIBLING_MS;
+        if fills {
             return;
         }
         let others: Decimal =
