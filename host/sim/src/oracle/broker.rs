@@ -3,7 +3,7 @@
 //!
 //! Apart because it looks at nothing but the broker.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bracketd_core::Decimal;
 use bracketd_core::ids::TransactionId;
@@ -113,6 +113,7 @@ impl Oracle {
         let mut covered: BTreeMap<TransactionId, Decimal> = BTreeMap::new();
         let mut entering: BTreeMap<TransactionId, Decimal> = BTreeMap::new();
         let mut units: BTreeMap<(TransactionId, &str, Role), Decimal> = BTreeMap::new();
+        let mut late: BTreeSet<TransactionId> = BTreeSet::new();
         for order in broker.live() {
             let Some(made) = broker.made.get(&order.id) else { continue };
             let slice = made.bracket.as_deref().map_or("0", slice_of);
@@ -120,9 +121,9 @@ impl Oracle {
             leg.0 += 1;
             // What comes after the settle window cannot be waited for: it must only be cleared up.
             leg.1 |= self.very_late.contains(&made.op);
-            if !self.very_late.contains(&made.op) {
-                let units = units.entry((made.transaction, slice, made.role)).or_default();
-                *units += order.remaining();
+            *units.entry((made.transaction, slice, made.role)).or_default() += order.remaining();
+            if self.very_late.contains(&made.op) {
+                late.insert(made.transaction);
             }
             if made.role == Role::Stop && broker.stands(order) {
                 *covered.entry(made.transaction).or_default() += order.remaining();
@@ -138,6 +139,7 @@ impl Oracle {
         for (id, model) in self.models.iter_mut().filter(|(_, model)| model.account == no) {
             model.covered = covered.get(id).copied().unwrap_or_default();
             model.live.clear();
+            model.has_late = late.contains(id);
         }
         for ((id, slice, role), units) in units {
             if matches!(role, Role::Entry | Role::Close) {

@@ -33,6 +33,8 @@ pub(super) struct Model {
     pub(super) ladder: Vec<(Decimal, Price)>,
     /// Units of live exits at the broker by slice: a pair counted once, by the larger of the two.
     pub(super) live: BTreeMap<String, Decimal>,
+    /// One of them came after the settle window: nobody could count on it.
+    pub(super) has_late: bool,
     /// The highest version that somebody was told.
     pub(super) version: u64,
     /// `WAITING`, `OPENED`, ... as it was published last.
@@ -229,6 +231,7 @@ impl Oracle {
             target: open.target,
             ladder: Vec::new(),
             live: BTreeMap::new(),
+            has_late: false,
             version: 1,
             status: "WAITING".to_owned(),
             held: Decimal::ZERO,

@@ -174,7 +174,7 @@ impl Oracle {
         // What is linked with an exit that fills is given time to shrink by itself.
         let fills = model.left > model.told_left
             || !model.left.is_zero() && now.ms_since(model.told_left_at) < SIBLING_MS;
-        if fills {
+        if fills || model.has_late {
             return;
         }
         let others: Decimal =
