@@ -266,7 +266,12 @@ pub fn policy_params(seen: &ParamsSeen) -> Value {
 pub fn reloaded(reloaded: &Reloaded) -> Value {
     json!({
         "changed": reloaded.changed.iter()
-            .map(|(name, digest)| json!({ "name": name.as_str(), "digest": digest }))
+            .map(|change| json!({
+                "name": change.name.as_str(),
+                "digest": change.after,
+                "before": change.before,
+                "rehearsal": (!change.rehearsal.is_empty()).then_some(&change.rehearsal),
+            }))
             .collect::<Vec<_>>(),
         "params": reloaded.params,
         "diagnostics": reloaded.refused.iter().map(render::json).collect::<Vec<_>>(),

@@ -1,17 +1,18 @@
 //! The thread that builds policies: new content in, a built set out.
 //!
-//! Apart because compiling and testing scripts takes milliseconds that the engine does not have.
-//! The engine swaps the set between two runs; what was refused leaves the version before it
-//! deciding (I11).
+//! Apart because compiling, testing and rehearsing scripts takes milliseconds that the engine does
+//! not have. The engine says what is live and swaps the set between two runs; what was refused leaves
+//! the version before it deciding (I11).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bracketd_core::diagnostic::Diagnostic;
 use bracketd_core::ids::PolicyName;
 use bracketd_core::time::Timestamp;
-use bracketd_policy::{BuildReport, Params, PolicySet, SourceFile, Sources};
+use bracketd_policy::{BuildReport, Moments, Params, PolicySet, SourceFile, Sources};
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 
 use super::values::{self, VALUES_FILE};
@@ -21,6 +22,9 @@ use crate::watch::{Look, Snapshot, scan};
 
 /// Reload requests that may wait.
 const ASKED_MAX: usize = 8;
+
+/// How long one build waits for what is live, all policies together.
+const MOMENTS_WAIT: Duration = Duration::from_millis(250);
 
 /// The engine thread's side of the builder.
 #[derive(Debug)]
@@ -122,7 +126,7 @@ impl PolicyBuilder {
 
 fn reloaded(report: &BuildReport) -> Reloaded {
     Reloaded {
-        changed: report.changed.iter().map(|c| (c.name.clone(), c.after.clone())).collect(),
+        changed: report.changed.clone(),
         refused: report
             .refused
             .iter()
@@ -174,7 +178,9 @@ impl Builder {
                 self.digest = Some(snapshot.digest.clone());
                 let sources =
                     Sources { config: self.config.clone(), ..sources(&self.dir, &snapshot) };
-                PolicySet::build(&sources, Some(&self.last))
+                let mut wait = Wait { engine: &self.engine, until: None };
+                let mut ask = |policy: &PolicyName| wait.moments(policy);
+                PolicySet::rehearsed(&sources, Some(&self.last), &mut ask)
             }
             Err(error) => {
                 tracing::warn!(%error, "the policies cannot be read; those running go on");
@@ -196,6 +202,24 @@ impl Builder {
         }
         self.is_unreadable = unreadable.is_some();
         self.engine.send(ToEngine::PolicyDirectory { unreadable }).map_err(drop)
+    }
+}
+
+/// Waiting for the engine's word on what is live: all waits of one build together are bounded, so
+/// that a version which mends something is never held up for long.
+struct Wait<'a> {
+    engine: &'a Sender<ToEngine>,
+    until: Option<Instant>,
+}
+
+impl Wait<'_> {
+    /// What the policy would be asked about now; none where the engine has no time to say so.
+    fn moments(&mut self, policy: &PolicyName) -> Option<Moments> {
+        let until = *self.until.get_or_insert_with(|| Instant::now() + MOMENTS_WAIT);
+        let (reply, answer) = bounded(1);
+        let message = ToEngine::Moments { policy: policy.clone(), reply };
+        self.engine.send_deadline(message, until).ok()?;
+        answer.recv_deadline(until).ok()
     }
 }
 
