@@ -142,7 +142,7 @@ impl PolicySet {
         let mut report = BuildReport::default();
         let mut all = BTreeMap::new();
         for bundle in bundles {
-            let Some(sources) = unbundle(bundle) else {
+            let Some(sources) = Sources::of_bundle(bundle) else {
                 let file = SourceFile::new("ledger", "ledger", bundle);
                 let message = "a policy kept in the ledger cannot be read";
                 report.warnings.push(crate::span::complain(&file, "P001", (0, 0), message));
@@ -296,14 +296,4 @@ fn unfit(
         let running = running.map(|running| running.digest().to_owned());
         report.refused.push(Refused { name, diagnostics: vec![found], running });
     }
-}
-
-fn unbundle(text: &str) -> Option<Sources> {
-    let value: serde_json::Value = serde_json::from_str(text).ok()?;
-    let file = |value: &serde_json::Value| {
-        let field = |name: &str| value.get(name)?.as_str();
-        Some(SourceFile::new(field("name")?, field("path")?, field("text")?))
-    };
-    let libs = value.get("libs")?.as_array()?.iter().map(file).collect::<Option<Vec<_>>>()?;
-    Some(Sources { policies: vec![file(value.get("script")?)?], libs, ..Sources::default() })
 }
