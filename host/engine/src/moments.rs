@@ -131,7 +131,8 @@ impl Engine {
             return None;
         }
         let mut book = Book::new(&self.book.ledger_id, self.book.epoch);
-        (book.kill, book.last_id) = (self.book.kill.clone(), self.book.last_id);
+        (book.kill, book.kill_file) = (self.book.kill.clone(), self.book.kill_file.clone());
+        book.last_id = self.book.last_id;
         let own = self.by_symbol.iter().filter(|((of, _), _)| of == name);
         let count: usize = own.clone().map(|(_, ids)| ids.len()).sum();
         let is_whole = copies.transactions + count <= COPIED_MAX;
