@@ -388,6 +388,14 @@ impl Transaction {
         }
     }
 
+    /// Whether anything may still have to be done for it: also one that has ended may have a row
+    /// that is not settled, or an order that is to go.
+    pub fn has_business(&self) -> bool {
+        !self.status.is_ended()
+            || !self.ops.is_empty()
+            || self.orders.iter().any(|order| !order.status.is_terminal())
+    }
+
     /// What is held now.
     pub fn held(&self) -> Quantity {
         self.slices.iter().map(|slice| slice.held).sum()

@@ -19,7 +19,6 @@ use bracketd_core::intent::{Outcome, Request, Source, Verdict};
 use bracketd_core::plan::{plan, raised, wake};
 use bracketd_core::refusal::Refusal;
 use bracketd_core::time::Timestamp;
-use bracketd_core::transaction::Transaction;
 use bracketd_store::Batch;
 
 use crate::engine::Engine;
@@ -36,14 +35,6 @@ const NOT_TAKEN_MS: u64 = 50;
 const BARS_WANTED: u32 = 300;
 /// Ended transactions kept in memory, for people who look.
 const ENDED_KEPT: usize = 1_000;
-
-/// Whether anything may still have to be done for the transaction: also one that has ended may
-/// have a row that is not settled, or an order that is to go.
-fn has_business(tx: &Transaction) -> bool {
-    !tx.status.is_ended()
-        || !tx.ops.is_empty()
-        || tx.orders.iter().any(|order| !order.status.is_terminal())
-}
 
 /// What a step comes to whose batch could not be written: nothing is sent.
 fn stalled(now: Timestamp, verdicts: Vec<(Ticket, Verdict)>, why: String) -> Dispatch {
@@ -174,7 +165,7 @@ impl Engine {
         if came_up || read_whole {
             // What could not be planned while the account was away is planned now.
             let all = self.book.transactions.values().filter(|tx| tx.account == account);
-            out.touched.extend(all.filter(|tx| has_business(tx)).map(|tx| tx.id));
+            out.touched.extend(all.filter(|tx| tx.has_business()).map(|tx| tx.id));
         }
     }
 
@@ -462,7 +453,7 @@ impl Engine {
     }
 
     fn forget(&mut self, id: TransactionId) {
-        if !self.book.transactions.get(&id).is_some_and(|tx| has_business(tx)) {
+        if !self.book.transactions.get(&id).is_some_and(|tx| tx.has_business()) {
             self.book.forget(id);
             self.timers.set(id, None);
             self.states.kept.retain(|(owner, _), _| *owner != id);

@@ -10,8 +10,10 @@ use crate::oracle::{Gap, Violation};
 use crate::scripts::Scripts;
 use crate::world::{Limits, World};
 
-/// How long everything may take to become right once nothing goes wrong any more.
-const QUIESCE_MS: u64 = 150_000;
+/// How long everything may take to become right once nothing goes wrong any more. The smallest
+/// message budgets leave one write in twelve seconds beside the polls, and a stop of four slices
+/// that is moved while its targets are cleared takes sixteen of them.
+const QUIESCE_MS: u64 = 300_000;
 /// How long it must stay so.
 const STEADY_MS: u64 = 12_000;
 /// How often that is looked at.

@@ -3,6 +3,7 @@
 //! Apart because they are about quantities, and the rest of the gate is about prices.
 
 use super::{Context, No, fresh_quote, no_price};
+use crate::command::OpKind;
 use crate::guard;
 use crate::instrument::Instrument;
 use crate::intent::{Outcome, Request};
@@ -65,6 +66,10 @@ pub(super) fn resize(
     check_quantity(context.instrument, quantity)?;
     if quantity > tx.held() && !tx.entry.ended {
         let why = "the entry still rests; cancel it or wait for its end".to_owned();
+        return Err((Refusal::Busy, why));
+    }
+    if quantity > tx.held() && tx.ops.iter().any(|op| matches!(op.kind, OpKind::Submit(_))) {
+        let why = "an order that adds to it is not settled; try again when it is".to_owned();
         return Err((Refusal::Busy, why));
     }
     if quantity > tx.held() {

@@ -30,7 +30,7 @@ use crate::apply::Transition;
 use crate::book::{Account, Book};
 use crate::bug::{self, Bug};
 use crate::check::{No, is_tighter};
-use crate::ids::{AccountName, Symbol, TransactionId};
+use crate::ids::{AccountName, Symbol};
 use crate::intent::{Intent, Request, Source, Wish};
 use crate::money::Price;
 use crate::refusal::Refusal;
@@ -314,13 +314,9 @@ fn has_to_be_sent(intent: &Intent) -> bool {
     }
 }
 
-/// The planner looks again at every live transaction of the account, or of all of them.
+/// The planner looks again at every transaction of the account, or of all of them, for which
+/// anything may have to be done.
 fn touch(book: &Book, account: Option<&AccountName>, out: &mut Transition) {
-    let live: Vec<TransactionId> = book
-        .transactions
-        .values()
-        .filter(|tx| !tx.status.is_ended() && account.is_none_or(|name| tx.account == *name))
-        .map(|tx| tx.id)
-        .collect();
-    out.touched.extend(live);
+    let own = book.transactions.values().filter(|tx| account.is_none_or(|n| tx.account == *n));
+    out.touched.extend(own.filter(|tx| tx.has_business()).map(|tx| tx.id));
 }

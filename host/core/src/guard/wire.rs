@@ -4,7 +4,7 @@
 //! one that says it is right. A command that fails here is a mistake of ours: it is dropped and
 //! told, its transaction's legs are locked for every automatic source, and nothing panics.
 
-use crate::apply::{Transition, become_status, retry_pause_ms};
+use crate::apply::{Transition, become_status, retry_pause_ms, settle};
 use crate::bug::{self, Bug};
 use crate::command::{Call, Change, Command, NewOrder, Op, OpKind, OpState};
 use crate::fact::FactKind;
@@ -169,6 +169,8 @@ pub(crate) fn give_up(
     }
     follow(tx, &op, now, out);
     out.ops.push((tx.id, op));
+    // What waited for the row need not wait any more.
+    settle(tx, now, out);
 }
 
 /// What a broker's rejection of the row would have led to.

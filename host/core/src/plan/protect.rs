@@ -116,6 +116,10 @@ pub(super) fn turned(
                 fact.quantity = Some(held.get());
                 fact.after = stop.map(Price::get);
                 fact.span_ms = Some(span_ms);
+                // What ends an alarm says so; the usual case has no words.
+                if was_exposed {
+                    fact.text = format!("{held} held have their stop after {span_ms} ms");
+                }
             });
         }
         Protection::Unprotected { since, why } => {
@@ -128,6 +132,7 @@ pub(super) fn turned(
             out.fact(tx, now, FactKind::Protected, Source::Host, |fact| {
                 fact.code = "not_wanted".into();
                 fact.span_ms = Some(span_ms);
+                fact.text = format!("nothing lacks its stop any more, after {span_ms} ms");
             });
         }
         Protection::NotWanted | Protection::Pending { .. } => {}
@@ -144,10 +149,14 @@ fn exposed(
     out: &mut Transition,
 ) {
     let held = tx.held();
+    let with_stop: Quantity = tx.slices.iter().map(|slice| covered(tx, slice)).sum();
+    let wanted = tx.desired.stop.map_or_else(|| "-".to_owned(), |stop| stop.to_string());
     out.fact(tx, now, FactKind::Unprotected, Source::Host, |fact| {
         fact.code = why.as_str().into();
         fact.quantity = Some(held.get());
         fact.span_ms = Some(now.ms_since(since));
+        fact.text =
+            format!("{with_stop} of {held} held have a stop that works; wanted at {wanted}");
     });
     if why == Exposed::Breached && on_breached == OnBreached::Alert {
         let stop = tx.desired.stop;

@@ -332,6 +332,20 @@ fn g13_a_disarmed_account_sends_nothing_and_says_so() {
 }
 
 #[test]
+fn seed_92249794_s3_what_an_ended_transaction_left_resting_goes_as_soon_as_the_account_is_armed() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    b.person(arm(false));
+    let stop = sold(&b, id, 1);
+    b.fill(&stop, "10", "95");
+    assert_eq!(b.tx(id).status, TransactionStatus::Closed);
+    b.pass_ms(3_000);
+    assert!(b.sent.is_empty(), "{:?}", b.sent);
+    b.person(arm(true));
+    assert_eq!(words(&b.command()), "exits of 0: stop clear, target clear");
+}
+
+#[test]
 fn g13_nobody_arms_what_was_not_compared_with_the_broker() {
     let mut b = Bench::new(ALPACA);
     b.person(arm(false));

@@ -5,6 +5,7 @@ use bracketd_core::command::{Answer, How, Progress};
 use bracketd_core::intent::{GuardWish, Intent, Open, Outcome};
 use bracketd_core::order::{Direction, Leg, OrderStatus};
 use bracketd_core::protection::{Exposed, Protection};
+use bracketd_core::refusal::Refusal;
 use bracketd_core::transaction::{EntryKind, OnPartial, TransactionStatus};
 
 use crate::bench_book::{ALPACA, Bench, price, quantity, set_stop, wish, words};
@@ -294,6 +295,26 @@ fn a_growth_that_did_not_arrive_or_was_rejected_does_not_hold_up_a_close() {
         b.fill(&order, "10", "100");
         assert_eq!(b.tx(id).status, TransactionStatus::Closed, "{what}");
     }
+}
+
+#[test]
+fn seed_92130582_s4_a_growth_that_waits_while_all_is_sold_is_not_taken_for_the_next_one() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    b.person(Intent::Resize { transaction: id, quantity: quantity("1000") });
+    let more = b.command();
+    assert_eq!(words(&more), "buy 990 at market");
+    let stop = sold(&b, id, 1);
+    b.fill(&stop, "10", "95");
+    let fault = Fault::new("TAKEN_BACK", "it was taken back before it was sent");
+    b.answer(&more, Answer::NotSent { fault, after_ms: 1_000 });
+    let verdict = b.person(Intent::Resize { transaction: id, quantity: quantity("3") });
+    assert_eq!(verdict.outcome, Outcome::Refused(Refusal::Busy), "{}", verdict.message);
+    b.pass_ms(1_100);
+    let left: Vec<String> = b.sent.iter().map(words).collect();
+    assert_eq!(left, ["exits of 0: stop clear, target clear"], "nothing is bought back");
+    assert_eq!(b.tx(id).status, TransactionStatus::Closed);
+    assert!(!b.tx(id).locks.has(Leg::Stop), "no guard had to stop it");
 }
 
 #[test]

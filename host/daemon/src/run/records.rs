@@ -39,6 +39,10 @@ pub(super) fn log(fact: &Fact) {
         | FactKind::Doubt => {
             tracing::warn!(tx, account, code, text, "{kind}");
         }
+        // It ends an alarm.
+        FactKind::Protected if !text.is_empty() => {
+            tracing::info!(tx, account, code, text, "{kind}");
+        }
         FactKind::AccountUp
         | FactKind::Reconciled
         | FactKind::PolicyLoaded
