@@ -60,7 +60,7 @@ impl<'a> Rehearsal<'a> {
             let params = report.set.params(&change.name);
             match self.compare(new, params) {
                 Ok(said) => change.rehearsal = said,
-                Err(found) => refused.push((change.name.clone(), vec![found])),
+                Err(found) => refused.push((change.name.clone(), found)),
             }
         }
         refused
@@ -70,7 +70,7 @@ impl<'a> Rehearsal<'a> {
         &mut self,
         new: &Arc<Policy>,
         params: Option<&Params>,
-    ) -> Result<String, Diagnostic> {
+    ) -> Result<String, Vec<Diagnostic>> {
         let name = new.name();
         if !self.known.contains_key(name) {
             let moments = (self.ask)(name);
@@ -93,7 +93,7 @@ impl<'a> Rehearsal<'a> {
             match (before.flatten(), after) {
                 (Some(Ended::Failed(..)), Some(Ended::Failed(..))) => tally.same(moment),
                 (before, Some(Ended::Failed(event, failure))) => {
-                    return Err(complaint(new, (moment, event, &failure), before.is_some()));
+                    return Err(vec![complaint(new, (moment, event, &failure), before.is_some())]);
                 }
                 (None, None) => {}
                 (before, after) => tally.add(moment, before, after),
