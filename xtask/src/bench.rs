@@ -11,10 +11,11 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, ensure};
 
 /// The examples that measure, and the exchange that the plugin's calls go to.
-const EXAMPLES: [(&str, &str); 9] = [
+const EXAMPLES: [(&str, &str); 10] = [
     ("bracketd-store", "record_bench"),
     ("bracketd-store", "commit_bench"),
     ("bracketd-engine", "step_bench"),
+    ("bracketd-engine", "runaway_bench"),
     ("bracketd-policy", "policy_bench"),
     ("bracketd-account", "call_bench"),
     ("bracketd-account", "load_bench"),
@@ -24,13 +25,15 @@ const EXAMPLES: [(&str, &str); 9] = [
 ];
 
 /// What an example's lines have to contain, and what they should say.
-const TARGETS: [(&str, &str, &str); 12] = [
+const TARGETS: [(&str, &str, &str); 14] = [
     ("record_bench", "file locked", "record(): p50 <= 300 ns, p99 <= 2000 ns"),
     ("commit_bench", "p50=", "the part of the ledger in a stop change"),
     ("step_bench", "ratio of medians", "quote to command: <= 2.00 bare commits"),
     ("step_bench", "stop change", "the same in microseconds"),
     ("step_bench", "OPENED with a pair", "resident under 250 MB"),
-    ("policy_bench", "ratio ", "evaluations: >= 60 % of bare rhai"),
+    ("runaway_bench", "a swap adds", "another version of a policy: the engine pauses <= 1000 us"),
+    ("runaway_bench", "endless loop", "a script that never ends delays another change <= 10000 us"),
+    ("policy_bench", "ratio ", "evaluations: >= 70 % of bare rhai"),
     ("call_bench", "host adds", "the host adds <= 2000 ns to a call"),
     ("load_bench", "from the cache", "a plugin from the cache: p50 <= 1000 us"),
     ("abi_bench", "interface", "typed <= 2000 ns, and a ratio to JSON <= 0.35"),

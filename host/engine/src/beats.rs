@@ -148,14 +148,7 @@ impl Engine {
         symbol: Option<&Symbol>,
         now: Timestamp,
     ) {
-        let all = self.book.transactions.values();
-        let concerned = all.filter(|tx| {
-            tx.account == *account
-                && symbol.is_none_or(|symbol| tx.symbol == *symbol)
-                && !tx.status.is_ended()
-        });
-        let ids: Vec<TransactionId> = concerned.map(|tx| tx.id).collect();
-        for id in ids {
+        for id in self.live_in(account, symbol) {
             self.schedule(id, now);
         }
     }
@@ -215,7 +208,8 @@ impl Engine {
         while let Some((_, id, policy, what)) = self.beats.take_due(now) {
             let Some(tx) = self.book.transactions.get(&id) else { continue };
             again.insert(id);
-            if tx.status.is_ended() {
+            // Another version's timers are worked out before one of them beats.
+            if tx.status.is_ended() || self.runs.is_anew(id) {
                 continue;
             }
             match what {

@@ -16,7 +16,8 @@ use bracketd_core::money::Price;
 use bracketd_core::order::OrderStatus;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::EntryKind;
-use bracketd_engine::{Dispatch, Engine, Input, Settings};
+use bracketd_engine::{Budget, Dispatch, Engine, Input, Settings};
+use bracketd_policy::{BuildReport, PolicySet, SourceFile, Sources};
 use bracketd_store::{FactFilter, Ledger};
 use common::{
     Unhurried, asked, instrument, long, picture, placed, policies, price, quote, reported, request,
@@ -83,6 +84,13 @@ impl World {
     }
 }
 
+/// What comes of a change of that one script.
+fn policies_report(name: &str, script: &str, engine: &Engine) -> Option<BuildReport> {
+    let policies = vec![SourceFile::new(name, &format!("{name}.rhai"), script)];
+    let sources = Sources { policies, ..Sources::default() };
+    Some(PolicySet::build(&sources, Some(engine.policies())))
+}
+
 fn alerts(dispatch: &Dispatch) -> Vec<String> {
     let facts = dispatch.facts.iter().map(|(_, fact)| fact);
     facts.filter(|f| f.kind == FactKind::PolicyAlert).map(|f| f.text.clone()).collect()
@@ -103,6 +111,58 @@ fn opened_with(world: &mut World, stop: Option<Price>, target: Option<Price>) ->
     let order = Some(Box::new(report));
     let answer = Answer::Placed { order, progress: Progress::Confirmed };
     alerts(&world.tell(BrokerEvent::Answer { op: command.op.clone(), answer }))
+}
+
+/// A step's share of policy runs is used up by the first of them.
+struct Hurried;
+
+impl Budget for Hurried {
+    fn slice_over(&self) -> bool {
+        true
+    }
+    fn run_begins(&self) {}
+    fn run_over(&self, _operations: u64) -> bool {
+        false
+    }
+}
+
+#[test]
+fn another_version_takes_over_in_slices_and_a_person_does_not_wait_for_it() {
+    let says = |word: &str| {
+        format!(
+            "const POLICY = #{{ version: \"1\", api: 1 }};\nfn on_tick(t, m, p) {{ \
+             alert(\"info\", \"{word}\"); }}\n"
+        )
+    };
+    let ledger = Ledger::in_memory().expect("a ledger");
+    let mut world =
+        World::with(&says("old"), GuardRules::default(), ledger, Timestamp(1_700_000_040_000_000));
+    world.picture();
+    world.quote_at(1);
+    for _ in 0..3 {
+        opened(&mut world);
+    }
+    world.quote_at(2);
+    let mut report = policies_report("watcher", &says("new"), world.engine.as_ref().expect("one"));
+    let mut told = Vec::new();
+    for turn in 0..8 {
+        let mut inputs = Vec::new();
+        if let Some(report) = report.take() {
+            inputs.push(Input::Policies(Box::new(report)));
+        }
+        if turn == 1 {
+            inputs.push(request(9, asked(Intent::Close { transaction: TransactionId(2) })));
+        }
+        let now = world.now;
+        let sent = world.engine.as_mut().expect("an engine").step(now, inputs, &Hurried);
+        assert_eq!(sent.verdicts.len(), usize::from(turn == 1), "turn {turn}");
+        told.extend(alerts(&sent));
+        if !sent.has_more {
+            break;
+        }
+    }
+    // What is being closed meanwhile is not asked about any more.
+    assert_eq!(told, ["new", "new"]);
 }
 
 #[test]

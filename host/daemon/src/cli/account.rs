@@ -167,7 +167,8 @@ fn summary(account: &Value, out: &Out) {
     } else {
         String::new()
     };
-    out.line(&format!("at the broker {now}{other}"));
+    let login = if now == "-" { "not told by the plugin".to_owned() } else { now };
+    out.line(&format!("broker login  {login}{other}"));
     if account["sockets"]["wanted"].as_u64().is_some_and(|wanted| wanted > 0) {
         let (open, wanted) = (of("/sockets/open"), of("/sockets/wanted"));
         let tone = if open == wanted { Tone::Good } else { Tone::Warning };
@@ -177,15 +178,7 @@ fn summary(account: &Value, out: &Out) {
     let level = of("/kill_level");
     let tone = if level == "off" { Tone::Good } else { Tone::Bad };
     out.line(&format!("kill switch   {} (its own: {})", paint(&level, tone), own_switch(account)));
-    out.line(&format!(
-        "equity        {} {}; day from {}, peak {}; limits: day loss {}, drawdown {} %",
-        of("/equity"),
-        of("/currency"),
-        of("/baseline/day_equity"),
-        of("/baseline/peak_equity"),
-        of("/max_day_loss"),
-        of("/max_drawdown_percent")
-    ));
+    out.line(&format!("equity        {}", equity(account)));
     let ids = |path: &str| {
         let all: Vec<String> = list(account, path).iter().map(|id| text(id, "")).collect();
         if all.is_empty() { "none".to_owned() } else { all.join(", ") }
@@ -197,6 +190,24 @@ fn summary(account: &Value, out: &Out) {
         out.line("");
         out.table(&["position", "quantity", "price"], positions.iter().map(row).collect());
     }
+}
+
+/// What the account is worth, and the losses that throw its switch; what is not known or not set is
+/// left out.
+fn equity(account: &Value) -> String {
+    let known = |path: &str| Some(text(account, path)).filter(|word| word != "-");
+    let now = known("/equity").map_or_else(
+        || "not read yet".to_owned(),
+        |equity| format!("{equity} {}", known("/currency").unwrap_or_default()),
+    );
+    let parts = [
+        known("/baseline/day_equity").map(|at| format!("{at} when the day began")),
+        known("/baseline/peak_equity").map(|at| format!("{at} at the peak")),
+        known("/max_day_loss").map(|most| format!("halts at a day's loss of {most}")),
+        known("/max_drawdown_percent").map(|most| format!("halts at {most} % below the peak")),
+    ];
+    let parts: Vec<String> = std::iter::once(now).chain(parts.into_iter().flatten()).collect();
+    parts.join("; ")
 }
 
 /// Who armed or disarmed it, for people.

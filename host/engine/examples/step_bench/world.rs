@@ -79,8 +79,13 @@ impl World {
     }
 
     fn step_with(&mut self, inputs: Vec<Input>) -> Dispatch {
+        self.step_within(inputs, &Clock(Instant::now()))
+    }
+
+    /// One step under another budget.
+    pub(crate) fn step_within(&mut self, inputs: Vec<Input>, budget: &dyn Budget) -> Dispatch {
         self.now = self.now.plus_ms(STEP_MS);
-        self.engine.step(self.now, inputs, &Clock(Instant::now()))
+        self.engine.step(self.now, inputs, budget)
     }
 
     /// Answers commands until none follows.

@@ -21,21 +21,44 @@ use crate::market::BASE_SECONDS;
 impl Engine {
     /// A new price: the policies of the symbol's transactions are asked, each at most once.
     pub(crate) fn wake_policies_of(&mut self, account: &AccountName, symbol: &Symbol) {
-        let Some(ids) = self.by_symbol.get(&(account.clone(), symbol.clone())) else { return };
-        for id in ids {
-            let Some(tx) = self.book.transactions.get(id) else { continue };
-            let event = match tx.status {
-                TransactionStatus::Waiting => EventKind::Waiting,
-                TransactionStatus::Opened => EventKind::Tick,
-                TransactionStatus::Closing
-                | TransactionStatus::Closed
-                | TransactionStatus::Failed => continue,
-            };
-            for policy in &tx.policies {
-                if self.policies.policy(policy).is_some_and(|p| p.handles(event)) {
-                    self.runs.tick(account, *id, policy);
-                }
+        for id in self.live_in(account, Some(symbol)) {
+            self.wake_policies_about(id);
+        }
+    }
+
+    /// The policies of a transaction are asked about the price that is known.
+    pub(super) fn wake_policies_about(&mut self, id: TransactionId) {
+        let Some(tx) = self.book.transactions.get(&id) else { return };
+        let event = match tx.status {
+            TransactionStatus::Waiting => EventKind::Waiting,
+            TransactionStatus::Opened => EventKind::Tick,
+            TransactionStatus::Closing | TransactionStatus::Closed | TransactionStatus::Failed => {
+                return;
             }
+        };
+        for policy in &tx.policies {
+            if self.policies.policy(policy).is_some_and(|p| p.handles(event)) {
+                self.runs.tick(&tx.account, id, policy);
+            }
+        }
+    }
+
+    /// The transactions of an account that have not ended, of one symbol where one is named.
+    pub(crate) fn live_in(
+        &self,
+        account: &AccountName,
+        symbol: Option<&Symbol>,
+    ) -> Vec<TransactionId> {
+        let live = |id: &TransactionId| {
+            let tx = self.book.transactions.get(id)?;
+            (tx.account == *account && !tx.status.is_ended()).then_some(*id)
+        };
+        match symbol {
+            Some(symbol) => {
+                let known = self.by_symbol.get(&(account.clone(), symbol.clone()));
+                known.into_iter().flatten().filter_map(live).collect()
+            }
+            None => self.book.transactions.keys().filter_map(live).collect(),
         }
     }
 
@@ -48,13 +71,11 @@ impl Engine {
         happening: &Happening,
     ) {
         let kind = event_kind(happening);
-        for tx in self.book.transactions.values() {
-            let concerned = tx.account == *account
-                && symbol.is_none_or(|symbol| tx.symbol == *symbol)
-                && !tx.status.is_ended();
-            for policy in tx.policies.iter().filter(|_| concerned) {
+        for id in self.live_in(account, symbol) {
+            let Some(tx) = self.book.transactions.get(&id) else { continue };
+            for policy in &tx.policies {
                 if self.policies.policy(policy).is_some_and(|p| p.handles(kind)) {
-                    self.runs.put(account, tx.id, policy, happening.clone());
+                    self.runs.put(account, id, policy, happening.clone());
                 }
             }
         }
@@ -91,6 +112,9 @@ impl Engine {
         let (mut round, mut asked, mut of) = (Vec::new(), Vec::new(), None);
         while first || !budget.slice_over() {
             first = false;
+            if self.take_up_one(now) {
+                continue;
+            }
             let Some((id, name, kind)) = self.runs.next() else {
                 self.run_accounts(now, budget, out, sent);
                 break;

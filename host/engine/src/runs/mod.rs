@@ -13,6 +13,7 @@ mod outcome;
 mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use bracketd_core::apply::NoticeKind;
@@ -62,6 +63,10 @@ type Key = (Rank, u64, TransactionId, PolicyName);
 pub(crate) struct Runs {
     waiting: BTreeMap<Key, Happening>,
     ticks: BTreeSet<(TransactionId, PolicyName)>,
+    /// The newest price that a policy was asked about last; the next in order is asked next.
+    tick_before: Option<(TransactionId, PolicyName)>,
+    /// Transactions that another version of a policy decides on, and that are not set up for it.
+    anew: BTreeSet<TransactionId>,
     /// Accounts that were compared with the broker since the start.
     compared: BTreeSet<AccountName>,
     /// What waits until that was done.
@@ -93,7 +98,15 @@ impl Runs {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.ticks.is_empty() && self.accounts.is_empty()
+        self.waiting.is_empty()
+            && self.ticks.is_empty()
+            && self.accounts.is_empty()
+            && self.anew.is_empty()
+    }
+
+    /// Whether another version of a policy decides on the transaction, which is not set up for it.
+    pub(crate) fn is_anew(&self, id: TransactionId) -> bool {
+        self.anew.contains(&id)
     }
 
     /// New versions that the next commit has to keep.
@@ -202,7 +215,7 @@ impl Runs {
     /// Whether the next run is about that transaction too.
     fn goes_on_with(&self, id: TransactionId, asked: &[PolicyName]) -> bool {
         let event = self.waiting.first_key_value().map(|(key, _)| (key.2, &key.3));
-        let next = event.or_else(|| self.ticks.first().map(|(id, policy)| (*id, policy)));
+        let next = event.or_else(|| self.next_tick().map(|(id, policy)| (*id, policy)));
         // Each policy once: its second wish in a row is a new one.
         next.is_some_and(|(of, policy)| of == id && !asked.contains(policy))
     }
@@ -212,7 +225,36 @@ impl Runs {
         if let Some(((_, _, transaction, policy), kind)) = self.waiting.pop_first() {
             return Some((transaction, policy, Some(kind)));
         }
-        let (transaction, policy) = self.ticks.pop_first()?;
-        Some((transaction, policy, None))
+        let tick = self.next_tick().cloned()?;
+        self.ticks.remove(&tick);
+        self.tick_before = Some(tick.clone());
+        Some((tick.0, tick.1, None))
+    }
+
+    /// Prices are asked about in turn: whatever comes anew meanwhile, everyone's turn comes.
+    fn next_tick(&self) -> Option<&(TransactionId, PolicyName)> {
+        let after = |last| self.ticks.range((Bound::Excluded(last), Bound::Unbounded)).next();
+        self.tick_before.as_ref().and_then(after).or_else(|| self.ticks.first())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PolicyName, Runs, TransactionId};
+
+    #[test]
+    fn i14_whatever_price_comes_anew_everyone_s_turn_comes() {
+        let (account, policy) = ("a".into(), PolicyName::new("p"));
+        let mut runs = Runs::default();
+        runs.compared(&account);
+        for id in 1..=3 {
+            runs.tick(&account, TransactionId(id), &policy);
+        }
+        let mut asked = Vec::new();
+        for _ in 0..5 {
+            asked.extend(runs.next().map(|(id, ..)| id.0));
+            runs.tick(&account, TransactionId(1), &policy);
+        }
+        assert_eq!(asked, [1, 2, 3, 1, 1]);
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bracketd_core::apply::Transition;
 use bracketd_core::fact::{Fact, FactKind};
-use bracketd_core::ids::{AccountName, PolicyName, Symbol, TransactionId};
+use bracketd_core::ids::{PolicyName, TransactionId};
 use bracketd_core::intent::{Outcome, Source, Verdict};
 use bracketd_core::refusal::Refusal;
 use bracketd_core::time::Timestamp;
@@ -76,9 +76,7 @@ impl Engine {
         self.values_changed(&report, now, out);
         let changed: Vec<PolicyName> = report.changed.into_iter().map(|c| c.name).collect();
         self.policies = set;
-        if !changed.is_empty() || has_values {
-            self.decide_anew(now);
-        }
+        self.decide_anew(|policy| has_values || changed.contains(policy));
     }
 
     /// Other values of parameters were taken, all of them, or none.
@@ -104,12 +102,20 @@ impl Engine {
     }
 
     /// What has just come to decide does so at once, not only at the next price.
-    fn decide_anew(&mut self, now: Timestamp) {
-        let symbols: Vec<(AccountName, Symbol)> = self.by_symbol.keys().cloned().collect();
-        for (account, symbol) in &symbols {
-            self.wake_policies_of(account, symbol);
-            self.schedule_all(account, Some(symbol), now);
-        }
+    fn decide_anew(&mut self, has_changed: impl Fn(&PolicyName) -> bool) {
+        let live = self.book.transactions.values().filter(|tx| !tx.status.is_ended());
+        let concerned = live.filter(|tx| tx.policies.iter().any(&has_changed));
+        self.runs.anew.extend(concerned.map(|tx| tx.id));
+    }
+
+    /// Sets up one transaction for another version: its timers, and a first run at the price that is
+    /// known. Gives whether there was one. A step takes as many as its share allows, so that a swap
+    /// of a policy of thousands holds up nobody.
+    pub(super) fn take_up_one(&mut self, now: Timestamp) -> bool {
+        let Some(id) = self.runs.anew.pop_first() else { return false };
+        self.schedule(id, now);
+        self.wake_policies_about(id);
+        true
     }
 
     /// The set without the versions that were sent back: the ones that decide instead stand in
@@ -320,7 +326,7 @@ impl Engine {
         self.runs.pinned.retain(|(_, of), _| *of != name);
         self.decides_from_now_on(&before, now);
         self.policies = self.policies.with(before);
-        self.decide_anew(now);
+        self.decide_anew(|policy| *policy == name);
     }
 
     /// The next commit makes it the active version, so that a restart begins with it.
@@ -371,7 +377,7 @@ impl Engine {
         fact.text =
             if thaw.why.is_empty() { text.clone() } else { format!("{text}: {}", thaw.why) };
         out.facts.push(fact);
-        self.decide_anew(now);
+        self.decide_anew(|policy| policy == name);
         verdict(Outcome::Stored, text)
     }
 

@@ -74,7 +74,14 @@ pub(super) fn swap(args: &SwapArgs, client: &Client, out: &Out) -> Result<Exit, 
 /// Where there is none.
 pub(super) fn roll_back(args: &RollbackArgs, client: &Client, out: &Out) -> Result<Exit, Failure> {
     let begun = client.post(&path(&args.account, "/plugin/rollback"), &json!({}), None)?;
-    follow(&args.account, &begun, client, out)
+    follow(&args.account, &begun, client, out)?;
+    if !out.is_json() {
+        out.note(
+            "a restart runs what the configuration names and pins: put this plugin's file there to \
+             keep it",
+        );
+    }
+    Ok(Exit::Done)
 }
 
 fn path(account: &str, rest: &str) -> String {
