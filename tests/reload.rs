@@ -1,5 +1,7 @@
 //! Policies edited while they decide (I11).
 
+use std::cell::Cell;
+
 use crate::harness::{Daemon, Dir, Exchange};
 
 /// Keeps the stop so many percent under the price.
@@ -80,4 +82,17 @@ fn i11_a_version_that_fails_on_what_is_live_is_refused_and_a_mended_one_says_wha
     daemon.until("the mended version decides at once", stop_is("96.96"));
     let said = "1 of 1 live transactions would get another stop";
     daemon.until("it was told what it would do", |d| d.log().contains(said));
+
+    // Where the watcher is quicker, the reload finds nothing that changed.
+    let note = Cell::new(0);
+    daemon.until("a reload says what would be other", |d| {
+        note.set(note.get() + 1);
+        dir.write("policies/follow.rhai", &format!("{}// {}\n", follow("4.0"), note.get()));
+        let said = d.ask("policy reload");
+        assert_eq!(said.code, Some(0), "{}", said.stderr);
+        said.stdout.starts_with("follow  now ")
+            && said
+                .stdout
+                .ends_with("  none of 1 live transactions would be dealt with otherwise\n")
+    });
 }

@@ -140,7 +140,8 @@ fn take(event: notify::Result<Event>, dir: &Path, told: &Told, hint: &Sender<()>
             EventKind::Access(_) => return,
             _ => {
                 writing.retain(|path| !event.paths.contains(path));
-                if event.paths.iter().any(|path| path == dir) {
+                let is_own = || event.paths.iter().any(|path| path == dir);
+                if comes_or_goes(event.kind) && is_own() {
                     told.is_moved.store(true, Ordering::Release);
                 }
             }
@@ -150,10 +151,17 @@ fn take(event: notify::Result<Event>, dir: &Path, told: &Told, hint: &Sender<()>
     let _ = hint.try_send(());
 }
 
+fn comes_or_goes(kind: EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::Create(_) | EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use notify::event::{CreateKind, DataChange, RenameMode};
+    use notify::event::{CreateKind, DataChange, MetadataKind, RemoveKind, RenameMode};
 
     #[test]
     fn what_counts_as_a_hint() {
@@ -162,6 +170,8 @@ mod tests {
         let read = EventKind::Access(AccessKind::Open(AccessMode::Read));
         let closed = EventKind::Access(AccessKind::Close(AccessMode::Write));
         let made = EventKind::Create(CreateKind::File);
+        let gone = EventKind::Remove(RemoveKind::Folder);
+        let touched = EventKind::Modify(ModifyKind::Metadata(MetadataKind::Any));
         let rows = [
             ("/a/policies/p.rhai", made, true, false),
             ("/a/policies/..data", moved, true, false),
@@ -169,6 +179,8 @@ mod tests {
             ("/a/policies/p.rhai", read, false, false),
             ("/a/policies", moved, true, true),
             ("/a/policies", made, true, true),
+            ("/a/policies", gone, true, true),
+            ("/a/policies", touched, true, false),
             ("/a/policies", read, false, false),
             ("/a/ledger.db-wal", data, false, false),
             ("/a/old", moved, false, false),
