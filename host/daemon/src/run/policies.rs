@@ -236,3 +236,55 @@ fn unreadable(dir: &Path, why: &str) -> Reloaded {
     }];
     Reloaded { changed: Vec::new(), refused, params: Vec::new() }
 }
+
+#[cfg(test)]
+mod tests {
+    use bracketd_engine::Engine;
+    use bracketd_store::Ledger;
+
+    use super::*;
+
+    fn script(version: &str) -> String {
+        format!(
+            "const POLICY = #{{ version: \"{version}\", api: 1 }};\nfn on_tick(t, m, p) {{ note(\"v\", 1); }}\n"
+        )
+    }
+
+    /// What a builder says of the second version, to an engine that treats its question so.
+    fn told(answer: impl FnOnce(PolicyName, Sender<Moments>)) -> BuildReport {
+        let dir = tempfile::tempdir().unwrap();
+        let look = |version| {
+            std::fs::write(dir.path().join("p.rhai"), script(version)).unwrap();
+            scan(dir.path()).unwrap()
+        };
+        let first = PolicySet::build(&sources(dir.path(), &look("1")), None).set;
+        let (looked, looks) = bounded(1);
+        let (engine, inbox) = bounded(4);
+        let config = BTreeMap::new();
+        let path = dir.path().to_owned();
+        let _builder = PolicyBuilder::start(path, first, config, None, looks, engine).unwrap();
+        looked.send(Ok(Arc::new(look("2")))).unwrap();
+        let Ok(ToEngine::Moments { policy, reply }) = inbox.recv() else { panic!("no question") };
+        answer(policy, reply);
+        match inbox.recv() {
+            Ok(ToEngine::PoliciesBuilt { report, .. }) => *report,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn i11_a_version_does_not_wait_for_an_engine_that_has_no_time() {
+        let late = "not rehearsed: what is live was not to be had in time";
+        let mut kept = None;
+        assert_eq!(told(|_, reply| kept = Some(reply)).changed[0].rehearsal, late);
+        assert_eq!(told(|_, reply| drop(reply)).changed[0].rehearsal, late);
+        let report = told(|policy, reply| {
+            let ledger = Ledger::in_memory().unwrap();
+            let now = Timestamp(1);
+            let set = PolicySet::default();
+            let engine = Engine::start(ledger, bracketd_engine::Settings::default(), set, now);
+            reply.send(engine.unwrap().moments(&policy, now)).unwrap();
+        });
+        assert_eq!(report.changed[0].rehearsal, "nothing live to rehearse it on");
+    }
+}
