@@ -4,6 +4,7 @@ mod builds;
 mod figures;
 mod lints;
 mod properties;
+mod rehearsals;
 mod reports;
 mod runs;
 mod standing;
