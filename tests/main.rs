@@ -50,6 +50,8 @@ mod plugin_cli;
 mod plugin_new;
 /// Policies written, tested and checked.
 mod policy_cli;
+/// Policies frozen, thawed, given other values and looked up while they run.
+mod policy_live;
 /// Policies edited while they decide.
 mod reload;
 /// kill -9, restart, and the same story at both ends.

@@ -20,6 +20,8 @@ use crate::lock::{sound, whole};
 const LOOK_MAX: Duration = Duration::from_millis(500);
 /// A tape's time moves without a word: so often it is looked at while something waits for it.
 const TAPE_LOOK: Duration = Duration::from_millis(1);
+/// Nothing waits for time.
+const NEVER: Timestamp = Timestamp(i64::MAX);
 
 /// Whose call it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +36,10 @@ pub(crate) enum Caller {
 /// The messages of one account.
 pub(crate) struct Scheduler {
     state: Mutex<State>,
-    changed: Condvar,
+    /// Where threads that carry commands sleep.
+    commands: Condvar,
+    /// Where every other thread sleeps: nobody is woken for what only the others can do.
+    turns: Condvar,
     clock: PaceClock,
     capacity: usize,
 }
@@ -43,6 +48,17 @@ struct State {
     pace: Pace,
     desk: Desk,
     closed: bool,
+    /// When each sleeping thread looks again by itself.
+    looks: Vec<Timestamp>,
+    /// How many wait behind the shut gate.
+    drainers: usize,
+}
+
+/// What was handed out, and so who has to be woken.
+#[derive(Clone, Copy, Default)]
+struct Gave {
+    commands: bool,
+    turns: bool,
 }
 
 /// A command that waits no longer.
@@ -71,6 +87,12 @@ struct Desk {
     instances: usize,
     /// Whether no command is handed out.
     is_shut: bool,
+}
+
+/// What a grant let go.
+enum Handed {
+    Command,
+    Turn,
 }
 
 /// What came of waiting behind the shut gate.
@@ -108,9 +130,10 @@ impl Scheduler {
             is_shut: false,
         };
         let pace = Pace::new(PaceRules::of(messages_per_minute));
-        let state = State { pace, desk, closed: false };
+        let state = State { pace, desk, closed: false, looks: Vec::new(), drainers: 0 };
         let clock = PaceClock::new(clock.clone());
-        Self { state: Mutex::new(state), changed: Condvar::new(), clock, capacity }
+        let (commands, turns) = (Condvar::new(), Condvar::new());
+        Self { state: Mutex::new(state), commands, turns, clock, capacity }
     }
 
     /// The account's time, by a clock that nobody sets: the system's time of its start and what has
@@ -143,7 +166,7 @@ impl Scheduler {
     /// The next command for the instance of that number; none = the account ends. One request of it
     /// is charged. An instance beyond those that carry commands gets none.
     pub(crate) fn take(&self, number: usize) -> Option<Turned> {
-        self.wait(sound(&self.state), |state| {
+        self.wait(&self.commands, sound(&self.state), |state| {
             let desk = &mut state.desk;
             (number < desk.instances).then(|| desk.ready.pop_front()).flatten()
         })
@@ -181,17 +204,20 @@ impl Scheduler {
     /// Waits until no command is being carried out, behind the shut gate.
     pub(crate) fn drained(&self, deadline: Instant) -> Drained {
         let mut state = sound(&self.state);
-        loop {
+        state.drainers += 1;
+        let came_to = loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match &state.desk {
-                desk if !desk.is_shut || state.closed => return Drained::Hurried,
+                desk if !desk.is_shut || state.closed => break Drained::Hurried,
                 desk if desk.free == desk.instances && desk.ready.is_empty() => {
-                    return Drained::Empty;
+                    break Drained::Empty;
                 }
-                _ if left.is_zero() => return Drained::Busy,
-                _ => state = whole(self.changed.wait_timeout(state, left)).0,
+                _ if left.is_zero() => break Drained::Busy,
+                _ => state = whole(self.turns.wait_timeout(state, left)).0,
             }
-        }
+        };
+        state.drainers -= 1;
+        came_to
     }
 
     /// Takes back commands that wait: those that open, or all. They are answered as not sent.
@@ -255,7 +281,7 @@ impl Scheduler {
         if caller == Caller::Reader {
             state.desk.reader = Some((ticket, urgency));
         }
-        let passed = self.wait(state, |state| {
+        let passed = self.wait(&self.turns, state, |state| {
             let is_granted = state.desk.granted.remove(&ticket);
             // In the same breath: who looked in between would take it for one that waits.
             if is_granted && caller == Caller::Reader {
@@ -278,9 +304,8 @@ impl Scheduler {
         let mut state = sound(&self.state);
         let message = Message { requests, ..Message::new(urgency) };
         let ticket = state.pace.admit(self.clock.now(), message);
-        if self.run(&mut state).0 {
-            self.changed.notify_all();
-        }
+        let gave = self.run(&mut state).0;
+        self.wake(gave);
         state.desk.granted.remove(&ticket) || {
             state.pace.withdraw(ticket);
             false
@@ -308,7 +333,7 @@ impl Scheduler {
     /// Lets every thread go; what waits is not sent.
     pub(crate) fn close(&self) {
         sound(&self.state).closed = true;
-        self.changed.notify_all();
+        self.wake(Gave { commands: true, turns: true });
     }
 
     /// How the budget is doing.
@@ -333,6 +358,7 @@ impl Scheduler {
     /// Hands out what may go, then waits until `found` finds something; none = the account ends.
     fn wait<T>(
         &self,
+        asleep: &Condvar,
         mut state: MutexGuard<'_, State>,
         found: impl Fn(&mut State) -> Option<T>,
     ) -> Option<T> {
@@ -343,36 +369,55 @@ impl Scheduler {
             let (gave, next) = self.run(&mut state);
             if let Some(found) = found(&mut state) {
                 drop(state);
-                if gave {
-                    self.changed.notify_all();
-                }
+                self.wake(gave);
                 return Some(found);
             }
-            if gave {
-                self.changed.notify_all();
+            self.wake(gave);
+            let (pause, look) = (self.clock.pause_until(next), next.unwrap_or(NEVER));
+            state.looks.push(look);
+            state = whole(asleep.wait_timeout(state, pause)).0;
+            if let Some(at) = state.looks.iter().position(|known| *known == look) {
+                state.looks.swap_remove(at);
             }
-            let pause = self.clock.pause_until(next);
-            state = whole(self.changed.wait_timeout(state, pause)).0;
         }
     }
 
-    /// Hands out what may go after a change, and lets every thread look again when it may.
+    /// Hands out what may go after a change, and wakes who can carry it; or somebody who looks again
+    /// in time, where something may go before anybody would look.
     fn pump(&self, mut state: MutexGuard<'_, State>) {
-        self.run(&mut state);
+        let (mut gave, next) = self.run(&mut state);
+        gave.commands |= !state.desk.ready.is_empty();
+        gave.turns |= state.drainers > 0;
+        let is_sooner = next.is_some_and(|at| state.looks.iter().all(|look| at < *look));
         // Whoever wakes needs the lock at once.
         drop(state);
-        self.changed.notify_all();
+        self.wake(gave);
+        if is_sooner {
+            self.commands.notify_one();
+            self.turns.notify_one();
+        }
     }
 
-    /// Hands out what may go now; the answer is whether something was, which its threads have to be
-    /// told, and when to look again.
-    fn run(&self, state: &mut State) -> (bool, Option<Timestamp>) {
+    fn wake(&self, gave: Gave) {
+        if gave.commands {
+            self.commands.notify_all();
+        }
+        if gave.turns {
+            self.turns.notify_all();
+        }
+    }
+
+    /// Hands out what may go now; the answer is what was, which its threads have to be told, and when
+    /// to look again.
+    fn run(&self, state: &mut State) -> (Gave, Option<Timestamp>) {
         let now = self.clock.now();
-        let mut gave = false;
+        let mut gave = Gave::default();
         let State { pace, desk, .. } = state;
         while let Some(grant) = pace.next_of(now, &|ticket, message| desk.may(ticket, message)) {
-            desk.hand_out(&grant);
-            gave = true;
+            match desk.hand_out(&grant) {
+                Handed::Command => gave.commands = true,
+                Handed::Turn => gave.turns = true,
+            }
         }
         (gave, pace.wake_at(now, &|ticket, message| desk.may(ticket, message)))
     }
@@ -389,15 +434,17 @@ impl Desk {
             && (!is_last || message.urgency <= Urgency::Close)
     }
 
-    fn hand_out(&mut self, grant: &Grant) {
+    fn hand_out(&mut self, grant: &Grant) -> Handed {
         match self.commands.remove(&grant.ticket) {
             Some(command) => {
                 self.busy.insert(command.transaction);
                 self.free -= 1;
                 self.ready.push_back(Turned { command, waited_ms: Some(grant.waited_ms) });
+                Handed::Command
             }
             None => {
                 self.granted.insert(grant.ticket);
+                Handed::Turn
             }
         }
     }

@@ -133,6 +133,7 @@ fn router(app: App, admission: Arc<Admission>) -> Router {
         .route("/policies/reload", post(write::reload))
         .route("/policies/{name}/thaw", post(policy::thaw))
         .route("/policies/{name}/params", get(policy::params))
+        .route("/policies/{name}/versions/{digest}", get(policy::version))
         .route("/activity", get(records::activity))
         .route("/kill", post(control::kill))
         .route("/accounts", get(control::accounts))

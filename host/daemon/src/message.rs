@@ -22,7 +22,7 @@ use bracketd_core::protection::Exposed;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{Transaction, TransactionStatus};
 use bracketd_engine::Thaw;
-use bracketd_policy::{BuildReport, Effective};
+use bracketd_policy::{BuildReport, Change, Effective, Moments};
 use bracketd_store::PolicyFreeze;
 use crossbeam_channel::Sender;
 
@@ -57,6 +57,13 @@ pub enum ToEngine {
         report: Box<BuildReport>,
         /// Where the result goes, once it decides.
         reply: Option<Sender<Reloaded>>,
+    },
+    /// Whoever builds policies wants to know what a policy would be asked about now.
+    Moments {
+        /// The policy.
+        policy: PolicyName,
+        /// Where it goes; the engine does not wait for room.
+        reply: Sender<Moments>,
     },
     /// Somebody has a frozen policy asked again.
     Thaw {
@@ -468,8 +475,8 @@ pub struct ParamsSeen {
 /// What came of reading the policies again.
 #[derive(Clone, Debug)]
 pub struct Reloaded {
-    /// Policies with a new version, with its content hash.
-    pub changed: Vec<(PolicyName, String)>,
+    /// Policies with a new version.
+    pub changed: Vec<Change>,
     /// Why new content was refused; the versions before it go on.
     pub refused: Vec<Diagnostic>,
     /// Values of parameters that are others from now on, a line each.

@@ -20,8 +20,8 @@ use bracketd_core::broker::{Position, Quote};
 use bracketd_core::ids::{AccountName, Symbol};
 use bracketd_core::metrics::SymbolSummary;
 use bracketd_core::money::Price;
-use bracketd_policy::Effective;
-use bracketd_store::PolicyFreeze;
+use bracketd_policy::{Effective, SourceFile, Sources};
+use bracketd_store::{PolicyFreeze, PolicyVersion};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -263,11 +263,34 @@ pub fn policy_params(seen: &ParamsSeen) -> Value {
     })
 }
 
+/// A version that was taken once; none where its text cannot be read.
+pub fn policy_version(version: &PolicyVersion) -> Option<Value> {
+    let sources = Sources::of_bundle(&version.source)?;
+    let file = |file: &SourceFile, is_lib: bool| {
+        let folder = if is_lib { "lib/" } else { "" };
+        json!({ "file": format!("{folder}{}.rhai", file.name), "text": file.text })
+    };
+    let scripts = sources.policies.iter().map(|script| file(script, false));
+    let files: Vec<Value> = scripts.chain(sources.libs.iter().map(|lib| file(lib, true))).collect();
+    Some(json!({
+        "name": version.name.as_str(),
+        "digest": version.digest,
+        "loaded_at": rfc3339(version.loaded_at),
+        "decides": version.active,
+        "files": files,
+    }))
+}
+
 /// What came of a reload.
 pub fn reloaded(reloaded: &Reloaded) -> Value {
     json!({
         "changed": reloaded.changed.iter()
-            .map(|(name, digest)| json!({ "name": name.as_str(), "digest": digest }))
+            .map(|change| json!({
+                "name": change.name.as_str(),
+                "digest": change.after,
+                "before": change.before,
+                "rehearsal": (!change.rehearsal.is_empty()).then_some(&change.rehearsal),
+            }))
             .collect::<Vec<_>>(),
         "params": reloaded.params,
         "diagnostics": reloaded.refused.iter().map(render::json).collect::<Vec<_>>(),

@@ -109,9 +109,10 @@ impl Loop {
     fn follow(&mut self) -> ControlFlow<()> {
         let mut insists = true;
         loop {
-            self.hints.arm();
             self.look(insists)?;
-            insists = self.wait()?;
+            // What came into the place of the directory during the look is watched from now on; what
+            // was written to it before that is found by one more look.
+            insists = if self.hints.arm() { true } else { self.wait()? };
         }
     }
 
@@ -148,6 +149,7 @@ impl Loop {
         let limit = Instant::now() + HELD_BACK_MAX;
         let mut reads = 1;
         while reads < READS_MAX {
+            self.hints.arm();
             let before = scan(&self.dir);
             if self.hints.wait_until(Instant::now() + AGREE, &self.stopped)? && insists {
                 insists = self.until_quiet()? && Instant::now() < limit;

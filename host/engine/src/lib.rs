@@ -10,6 +10,7 @@ mod engine;
 mod held_back;
 mod input;
 mod market;
+mod moments;
 mod parked;
 mod runs;
 mod settings;

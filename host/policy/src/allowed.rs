@@ -12,7 +12,7 @@ use crate::verbs::Verbs;
 impl Policy {
     /// A warning for each verb that would always be refused, at its first call.
     pub fn not_allowed(&self, allowed: &Verbs) -> Vec<Diagnostic> {
-        let known: Vec<&'static str> = Verbs::known().chain(["clear_take_profit"]).collect();
+        let known: Vec<&'static str> = Verbs::known().chain(Verbs::unlisted()).collect();
         let is_verb = |name: &str| known.iter().find(|verb| **verb == name).copied();
         let called = build::verbs(&self.script, &self.ast, is_verb);
         let refused = called.into_iter().filter(|(verb, _)| !allowed.allows(verb));

@@ -24,6 +24,7 @@ pub mod limits;
 mod params;
 mod policy;
 mod portfolio;
+mod rehearse;
 mod run;
 mod selftest;
 mod set;
@@ -49,6 +50,7 @@ pub use params::{
 };
 pub use policy::Policy;
 pub use portfolio::AccountRun;
+pub use rehearse::{AskMoments, Moment, Moments, Sample, Subject};
 pub use run::{Ran, Run, RunBudget, RunOutcome, Unbounded};
 pub use selftest::{
     Coverage, PROPERTIES, PropertyResult, Snapshot, TestCall, TestOptions, TestReport, TestResult,

@@ -9,6 +9,9 @@ pub const OPERATIONS_MAX: u64 = 50_000;
 /// Operations of one test function: it drives many runs, each with its own bound.
 pub const TEST_OPERATIONS_MAX: u64 = 1_000_000;
 
+/// Operations of all runs of a rehearsal: fifty that go on to their bound, a quarter of a second.
+pub const REHEARSAL_OPERATIONS_MAX: u64 = 50 * OPERATIONS_MAX;
+
 /// Calls within calls. Each takes some kilobytes of a thread's stack in an unoptimized build.
 pub const CALL_LEVELS_MAX: usize = 16;
 

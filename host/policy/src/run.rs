@@ -156,16 +156,19 @@ impl Policy {
         let frame = Frame { run, policy: self, values: &values, buffer: &buffer, aimed: &aimed };
         let migrated =
             catch_unwind(AssertUnwindSafe(|| frame::enter(&frame, || self.migrated(kept, &frame))));
+        let moved = frame::operations();
+        let not_moved =
+            |message| Ran { operations: moved, ..fail(FailureKind::Migration, message) };
         let this = match migrated {
             Ok(Ok(this)) => this,
-            Ok(Err(message)) => return fail(FailureKind::Migration, message),
-            Err(panic) => return fail(FailureKind::Migration, panic_text(&*panic).to_owned()),
+            Ok(Err(message)) => return not_moved(message),
+            Err(panic) => return not_moved(panic_text(&*panic).to_owned()),
         };
         let mut this = Dynamic::from_map(this);
         let called = catch_unwind(AssertUnwindSafe(|| {
             frame::enter(&frame, || self.call(&run.event, &mut this))
         }));
-        let operations = frame::operations();
+        let operations = moved + frame::operations();
         let ended = match called {
             Ok(Ok(())) => self.kept(this, run.state).map_err(|message| {
                 let file = self.path().to_owned();

@@ -15,6 +15,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::params::file::Taken;
 use crate::params::{self, Params, ValueFile};
 use crate::policy::Policy;
+use crate::rehearse::{AskMoments, Rehearsal};
 use crate::run::{Ran, Run, RunOutcome};
 use crate::selftest;
 use crate::source::{SourceFile, Sources};
@@ -35,6 +36,8 @@ pub struct Change {
     pub before: Option<String>,
     /// The version that runs.
     pub after: String,
+    /// What a rehearsal on what is live came to, in words; empty where there was none.
+    pub rehearsal: String,
 }
 
 /// A policy that was not taken.
@@ -72,6 +75,24 @@ impl PolicySet {
     /// Compiles, checks and tests every policy in a fresh engine. Where that fails the last good
     /// version from `previous` goes on running; so does one whose file is gone.
     pub fn build(sources: &Sources, previous: Option<&Self>) -> BuildReport {
+        Self::built(sources, previous, None)
+    }
+
+    /// The same. A version that is to take over is asked about what is live first, and so is the one
+    /// that decides now: it is refused where it fails and the other does not (I11).
+    pub fn rehearsed(
+        sources: &Sources,
+        previous: Option<&Self>,
+        moments: &mut AskMoments<'_>,
+    ) -> BuildReport {
+        Self::built(sources, previous, Some(Rehearsal::new(moments)))
+    }
+
+    fn built(
+        sources: &Sources,
+        previous: Option<&Self>,
+        mut rehearsal: Option<Rehearsal<'_>>,
+    ) -> BuildReport {
         let (mut engine, _) = engine::new();
         let libs = build::link(&mut engine, &sources.libs);
         let mut drafts = Vec::new();
@@ -101,7 +122,16 @@ impl PolicySet {
                 failed.push((policy.name().clone(), findings));
             }
         }
-        let mut report = assemble(good, failed, sources, previous, &libs);
+        // Values of parameters go with the versions: without one of those, others may not fit.
+        let mut report = loop {
+            let mut report = assemble(good.clone(), failed.clone(), sources, previous, &libs);
+            let refused = rehearsal.as_mut().map_or_else(Vec::new, |all| all.of(&mut report));
+            if refused.is_empty() {
+                break report;
+            }
+            good.retain(|name, _| refused.iter().all(|(bad, _)| bad != name));
+            failed.extend(refused);
+        };
         report.warnings.append(&mut warnings);
         report
     }
@@ -112,7 +142,7 @@ impl PolicySet {
         let mut report = BuildReport::default();
         let mut all = BTreeMap::new();
         for bundle in bundles {
-            let Some(sources) = unbundle(bundle) else {
+            let Some(sources) = Sources::of_bundle(bundle) else {
                 let file = SourceFile::new("ledger", "ledger", bundle);
                 let message = "a policy kept in the ledger cannot be read";
                 report.warnings.push(crate::span::complain(&file, "P001", (0, 0), message));
@@ -205,7 +235,8 @@ fn assemble(
         let before = digest(name);
         if before.as_deref() != Some(policy.digest()) {
             let after = policy.digest().to_owned();
-            report.changed.push(Change { name: name.clone(), before, after });
+            let name = name.clone();
+            report.changed.push(Change { name, before, after, rehearsal: String::new() });
         }
     }
     for (name, diagnostics) in failed {
@@ -265,14 +296,4 @@ fn unfit(
         let running = running.map(|running| running.digest().to_owned());
         report.refused.push(Refused { name, diagnostics: vec![found], running });
     }
-}
-
-fn unbundle(text: &str) -> Option<Sources> {
-    let value: serde_json::Value = serde_json::from_str(text).ok()?;
-    let file = |value: &serde_json::Value| {
-        let field = |name: &str| value.get(name)?.as_str();
-        Some(SourceFile::new(field("name")?, field("path")?, field("text")?))
-    };
-    let libs = value.get("libs")?.as_array()?.iter().map(file).collect::<Option<Vec<_>>>()?;
-    Some(Sources { policies: vec![file(value.get("script")?)?], libs, ..Sources::default() })
 }

@@ -78,3 +78,17 @@ pub(crate) fn digest<'a>(
     }
     hasher.finalize().to_hex().to_string()
 }
+
+impl Sources {
+    /// The files of one version, script and libraries, as [`Policy::bundle`](crate::Policy::bundle)
+    /// wrote them. None where the text is nothing of that.
+    pub fn of_bundle(text: &str) -> Option<Self> {
+        let value: serde_json::Value = serde_json::from_str(text).ok()?;
+        let file = |value: &serde_json::Value| {
+            let field = |name: &str| value.get(name)?.as_str();
+            Some(SourceFile::new(field("name")?, field("path")?, field("text")?))
+        };
+        let libs = value.get("libs")?.as_array()?.iter().map(file).collect::<Option<Vec<_>>>()?;
+        Some(Self { policies: vec![file(value.get("script")?)?], libs, ..Self::default() })
+    }
+}

@@ -23,7 +23,17 @@ const VERBS: [(&str, bool); 14] = [
     ("halt", false),
 ];
 
-/// A name that is no verb of the toolkit.
+/// Verbs that stand in no list: what takes a wish back, or is another word for it, goes with what
+/// makes it.
+const GO_WITH: [(&str, &str); 5] = [
+    ("clear_take_profit", "update_take_profit"),
+    ("reduce_by", "adjust_quantity"),
+    ("clear_trail", "trail"),
+    ("clear_time_limit", "triple_barrier"),
+    ("kill", "halt"),
+];
+
+/// A name that is no verb of the list.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no verb {0}")]
 pub struct UnknownVerb(pub String);
@@ -46,14 +56,26 @@ impl Verbs {
     /// # Errors
     /// The first unknown name.
     pub fn only<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, UnknownVerb> {
-        let mut allowed = BTreeSet::new();
-        for name in names {
-            if !Self::known().any(|verb| verb == name) {
-                return Err(UnknownVerb(name.to_owned()));
-            }
-            allowed.insert(name.to_owned());
+        let mut all = Self::none();
+        names.into_iter().try_for_each(|name| all.allow(name))?;
+        Ok(all)
+    }
+
+    /// Not one.
+    pub fn none() -> Self {
+        Self(BTreeSet::new())
+    }
+
+    /// This one too.
+    ///
+    /// # Errors
+    /// Where the list does not name it.
+    pub fn allow(&mut self, name: &str) -> Result<(), UnknownVerb> {
+        if !Self::known().any(|verb| verb == name) {
+            return Err(UnknownVerb(name.to_owned()));
         }
-        Ok(Self(allowed))
+        self.0.insert(name.to_owned());
+        Ok(())
     }
 
     /// Whether the policy may use the verb. What takes a wish back goes with what makes it.
@@ -63,14 +85,17 @@ impl Verbs {
 
     /// Under which name of the list a verb is allowed or not.
     pub(crate) fn word(verb: &str) -> &str {
-        match verb {
-            "clear_take_profit" => "update_take_profit",
-            "reduce_by" => "adjust_quantity",
-            "clear_trail" => "trail",
-            "clear_time_limit" => "triple_barrier",
-            "kill" => "halt",
-            verb => verb,
-        }
+        Self::goes_with(verb).unwrap_or(verb)
+    }
+
+    /// The verb of the list that this one is allowed with, where it does not stand there itself.
+    pub fn goes_with(verb: &str) -> Option<&'static str> {
+        GO_WITH.iter().find(|(own, _)| *own == verb).map(|(_, with)| *with)
+    }
+
+    /// Every verb that a script can call and the list does not name.
+    pub(crate) fn unlisted() -> impl Iterator<Item = &'static str> {
+        GO_WITH.iter().map(|(own, _)| *own)
     }
 
     /// Every verb there is.
@@ -102,5 +127,15 @@ mod tests {
     #[test]
     fn an_unknown_verb_is_named() {
         assert_eq!(Verbs::only(["close_position", "clsoe"]), Err(UnknownVerb("clsoe".to_owned())));
+    }
+
+    #[test]
+    fn what_goes_with_another_verb_is_allowed_with_it_and_never_alone() {
+        for (own, with) in GO_WITH {
+            assert_eq!(Verbs::only([own]), Err(UnknownVerb(own.to_owned())));
+            let allowed = Verbs::only([with]).expect("a verb of the list");
+            assert!(allowed.allows(own) && allowed.allows(with), "{own}");
+            assert_eq!(Verbs::goes_with(with), None);
+        }
     }
 }

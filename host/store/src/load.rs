@@ -126,6 +126,19 @@ pub(crate) fn policy_versions(
     list(sql, &policy::POLICY_VERSIONS, tail, [name.as_str()], policy::read_version)
 }
 
+/// Those of them whose content hash begins so, at most that many.
+pub(crate) fn policy_versions_like(
+    sql: &Connection,
+    name: &PolicyName,
+    digest_begins: &str,
+    limit: u32,
+) -> Result<Vec<PolicyVersion>, StoreError> {
+    let tail = "WHERE name = ?1 AND substr(digest, 1, length(?2)) = ?2 \
+                ORDER BY loaded_at DESC, digest LIMIT ?3";
+    let values = (name.as_str(), digest_begins, limit);
+    list(sql, &policy::POLICY_VERSIONS, tail, values, policy::read_version)
+}
+
 /// Ledger id and epoch.
 pub(crate) fn identity(sql: &Connection) -> Result<(String, u32), StoreError> {
     Ok(sql.query_row("SELECT ledger_id, epoch FROM ledger", [], |row| {

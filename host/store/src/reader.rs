@@ -5,10 +5,11 @@
 
 use std::path::Path;
 
-use bracketd_core::ids::TransactionId;
+use bracketd_core::ids::{PolicyName, TransactionId};
 use bracketd_core::transaction::Transaction;
 use rusqlite::Connection;
 
+use crate::batch::PolicyVersion;
 use crate::error::StoreError;
 use crate::facts::{self, FactFilter, StoredFact};
 use crate::load;
@@ -41,6 +42,19 @@ impl LedgerReader {
     /// What SQLite says.
     pub fn last_fact_seq(&self) -> Result<u64, StoreError> {
         load::last_fact_seq(&self.0)
+    }
+
+    /// Versions of a policy whose content hash begins so, the newest first, at most that many.
+    ///
+    /// # Errors
+    /// [`StoreError::BadValue`] when a cell has no meaning, and what SQLite says.
+    pub fn policy_versions(
+        &self,
+        name: &PolicyName,
+        digest_begins: &str,
+        limit: u32,
+    ) -> Result<Vec<PolicyVersion>, StoreError> {
+        load::policy_versions_like(&self.0, name, digest_begins, limit)
     }
 
     /// Ended transactions, the last to end first: the first page, or the one after `before`, the

@@ -13,6 +13,7 @@ mod new;
 #[cfg(test)]
 mod page;
 mod params;
+mod show;
 mod test;
 mod thaw;
 
@@ -60,6 +61,9 @@ Examples:
   bracketd policy params trailing_stop
   bracketd policy params trailing_stop --tx 42")]
     Params(ParamsArgs),
+    /// The text of a version that was taken once
+    #[command(after_help = show::EXAMPLE)]
+    Show(show::ShowArgs),
     /// Ask a policy again that failed too often
     #[command(after_help = "\
 Examples:
@@ -108,6 +112,7 @@ pub fn run(verb: &PolicyVerb, common: &Common, out: &Out) -> Result<Exit, Failur
         PolicyVerb::Explain { code } => explain::run(code, out),
         PolicyVerb::Reload => list::reload(&Client::find(common)?, out),
         PolicyVerb::Params(args) => params::run(args, &Client::find(common)?, out),
+        PolicyVerb::Show(args) => show::run(args, &Client::find(common)?, out),
         PolicyVerb::Thaw(args) => thaw::run(args, &Client::find(common)?, out),
     }
 }

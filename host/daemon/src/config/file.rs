@@ -90,7 +90,7 @@ pub struct PolicyTable {
     /// Values for the script's parameters; decimals as strings.
     #[serde(default)]
     pub params: BTreeMap<String, ParamValue>,
-    /// The verbs that the policy may use; left out, all but open_position.
+    /// The verbs that the policy may use; left out, all but open_position, lock and halt.
     pub verbs: Option<Vec<At<String>>>,
 }
 

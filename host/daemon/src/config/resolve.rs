@@ -15,6 +15,7 @@ use bracketd_core::book::{AccountRules, OnBreached, OnDeadline, OnShutdown};
 use bracketd_core::ids::{AccountName, PolicyName};
 use bracketd_core::order::TimeInForce;
 use bracketd_core::transaction::OnPartial;
+use bracketd_policy::Verbs;
 
 use super::file::{
     AccountTable, At, ConfigFile, EncodingWord, FrameTable, GrantTable, OnBreachedWord,
@@ -22,7 +23,7 @@ use super::file::{
 };
 use super::load::Complaint;
 use super::resolved::{
-    AccountSettings, Config, GrantSettings, PolicySettings, SecretSettings, SecretSource, VERBS,
+    AccountSettings, Config, GrantSettings, PolicySettings, SecretSettings, SecretSource,
 };
 use super::shape::nearest;
 use super::units::{amount, percent, show_ms, span_ms};
@@ -139,16 +140,23 @@ impl Resolver<'_> {
         }
     }
 
-    fn verbs(&mut self, written: &[At<String>]) -> Vec<String> {
-        for verb in written.iter().filter(|verb| !VERBS.contains(&verb.get().as_str())) {
-            let message = format!("there is no verb `{}`", verb.get());
-            let help = match nearest(verb.get(), VERBS.into_iter()) {
-                Some(near) => format!("did you mean \"{near}\"?"),
-                None => format!("the verbs are: {}", VERBS.join(", ")),
+    /// The daemon runs with what comes out here, so that it starts with whatever the check takes.
+    fn verbs(&mut self, written: &[At<String>]) -> Verbs {
+        let mut verbs = Verbs::none();
+        for verb in written {
+            let name = verb.get().as_str();
+            let Err(unknown) = verbs.allow(name) else { continue };
+            let help = match (Verbs::goes_with(name), nearest(name, Verbs::known())) {
+                (Some(with), _) => format!("it is allowed with \"{with}\": name that"),
+                (None, Some(near)) => format!("did you mean \"{near}\"?"),
+                (None, None) => {
+                    format!("the verbs are: {}", Verbs::known().collect::<Vec<_>>().join(", "))
+                }
             };
+            let message = format!("{unknown} in the list");
             self.complain(Complaint::new("C005", message, verb.span(), "not a verb").help(help));
         }
-        written.iter().map(|verb| verb.get().clone()).collect()
+        verbs
     }
 
     fn account(&mut self, table: &AccountTable) -> AccountSettings {

@@ -10,21 +10,9 @@ use std::path::{Path, PathBuf};
 use bracketd_account::{FrameRule, SECRET_BYTES_MIN, Scheme, Secret};
 use bracketd_core::book::AccountRules;
 use bracketd_core::ids::{AccountName, PolicyName};
+use bracketd_policy::Verbs;
 
 use super::file::ParamValue;
-
-/// The verbs that a policy may be allowed, by their script names.
-pub const VERBS: [&str; 9] = [
-    "update_stop_loss",
-    "ratchet_stop",
-    "update_take_profit",
-    "clear_take_profit",
-    "set_bracket",
-    "close_position",
-    "adjust_quantity",
-    "cancel_entry",
-    "open_position",
-];
 
 /// The whole configuration.
 #[derive(Clone, Debug)]
@@ -51,7 +39,7 @@ pub struct PolicySettings {
     /// Values for its parameters.
     pub params: BTreeMap<String, ParamValue>,
     /// The verbs it may use; none is the default list.
-    pub verbs: Option<Vec<String>>,
+    pub verbs: Option<Verbs>,
 }
 
 /// One account.

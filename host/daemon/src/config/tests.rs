@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use bracketd_core::book::OnShutdown;
+use bracketd_policy::Verbs;
 
 use super::{check_text, schema};
 
@@ -93,6 +94,17 @@ fn a_good_file_becomes_a_configuration_without_units() {
     assert_eq!((account.grants[0].scheme.as_str(), account.grants[0].port), ("https", 443));
 }
 
+/// What the check takes is what the daemon starts with.
+#[test]
+fn every_verb_of_the_list_can_be_allowed() {
+    for verb in Verbs::known() {
+        let text = format!("schema = 1\npolicy.x.verbs = ['{verb}']\n");
+        let config = check_text(Path::new("x.toml"), &text).config.expect(verb);
+        let allowed = config.policies[&"x".into()].verbs.clone().expect("a list");
+        assert_eq!(allowed.iter().collect::<Vec<_>>(), [verb]);
+    }
+}
+
 #[test]
 fn an_account_is_disarmed_unless_the_file_says_otherwise() {
     let text = "schema = 1\n[[account]]\nname = \"a\"\nplugin = \"a.wasm\"\n";
@@ -141,6 +153,12 @@ fn each_wrong_meaning_is_told_with_what_to_write_instead() {
         ("schema = 1\npolicies.poll = '3'\n", 2, "not a span", "\"3s\""),
         ("schema = 1\npolicies.poll = '1ms'\n", 2, "between 500ms and 1m", "\"2s\""),
         ("schema = 1\npolicy.x.verbs = ['rachet_stop']\n", 2, "no verb", "\"ratchet_stop\""),
+        (
+            "schema = 1\npolicy.x.verbs = ['clear_take_profit']\n",
+            2,
+            "no verb",
+            "\"update_take_profit\"",
+        ),
         ("schema = 1\nACCOUNTcollar = '50'\n", 5, "not a percentage", "\"50%\""),
         ("schema = 1\nACCOUNTsha256 = 'abc'\n", 5, "64 hexadecimal", "sha256sum"),
         ("schema = 1\nACCOUNTsecrets = { k = {} }\n", 5, "secret `k`", "file = "),

@@ -12,6 +12,7 @@ use bracketd_core::ids::{PolicyName, TransactionId};
 use bracketd_core::intent::Outcome;
 use bracketd_core::refusal::Refusal;
 use bracketd_engine::Thaw;
+use bracketd_store::PolicyVersion;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -75,6 +76,39 @@ pub(super) async fn params(
         }
         other => Err(mismatch(&other)),
     }
+}
+
+/// Versions that are named where one is asked for that is not there.
+const NAMED_MAX: u32 = 8;
+
+/// `GET /api/v1/policies/{name}/versions/{digest}`: the text of a version that was taken once, by
+/// the beginning of its content hash.
+pub(super) async fn version(
+    State(app): State<App>,
+    Path((name, digest)): Path<(String, String)>,
+) -> Answer {
+    let policy = PolicyName::new(&name);
+    let found = app.records.policy_versions(policy.clone(), digest.clone(), NAMED_MAX).await?;
+    if let [version] = found.as_slice() {
+        return match view::policy_version(version) {
+            Some(version) => Ok(Json(version).into_response()),
+            None => Err(no_version(format!("{name}@{digest} cannot be read"), &[])),
+        };
+    }
+    if found.is_empty() {
+        let all = app.records.policy_versions(policy, String::new(), NAMED_MAX).await?;
+        return Err(no_version(format!("the ledger has no version {digest} of {name}"), &all));
+    }
+    Err(no_version(format!("several versions of {name} begin with {digest}"), &found))
+}
+
+fn no_version(detail: String, others: &[PolicyVersion]) -> Problem {
+    let names: Vec<&str> = others.iter().filter_map(|v| v.digest.get(..12)).collect();
+    let hint = match names.is_empty() {
+        true => "`bracketd policy list` lists the policies".to_owned(),
+        false => format!("the newest are, newest first: {}", names.join(", ")),
+    };
+    Problem::new(StatusCode::NOT_FOUND, "UNKNOWN_VERSION", detail).hint(hint)
 }
 
 fn no_policy(detail: String) -> Problem {

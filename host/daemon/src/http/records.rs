@@ -11,9 +11,9 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path as PathPart, Query, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use bracketd_core::ids::TransactionId;
+use bracketd_core::ids::{PolicyName, TransactionId};
 use bracketd_store::activity::{ActivityFilter, ActivityReader, ActivityRow};
-use bracketd_store::{FactFilter, LedgerReader, StoreError, StoredFact};
+use bracketd_store::{FactFilter, LedgerReader, PolicyVersion, StoreError, StoredFact};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -90,6 +90,19 @@ impl Records {
         let (slot, dir) = (Arc::clone(&self.ledger), self.dir.clone());
         blocking(move || with(&slot, || LedgerReader::open(&dir), |reader| reader.facts(&filter)))
             .await
+    }
+
+    /// Versions of a policy whose content hash begins so, the newest first.
+    pub(super) async fn policy_versions(
+        &self,
+        policy: PolicyName,
+        digest_begins: String,
+        limit: u32,
+    ) -> Result<Vec<PolicyVersion>, Problem> {
+        let (slot, dir) = (Arc::clone(&self.ledger), self.dir.clone());
+        let read =
+            move |reader: &LedgerReader| reader.policy_versions(&policy, &digest_begins, limit);
+        blocking(move || with(&slot, || LedgerReader::open(&dir), read)).await
     }
 
     async fn activity(

@@ -11,6 +11,7 @@ use bracketd_core::ids::TransactionId;
 use bracketd_core::intent::{Intent, Outcome, Request, Verdict, Wish};
 use bracketd_core::refusal::Refusal;
 use bracketd_core::transaction::{Transaction, TransactionStatus};
+use bracketd_policy::Change;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use serde_json::{Value, json};
 
@@ -53,7 +54,12 @@ pub(crate) fn bench(outcome: Outcome, play: Play) -> Bench {
                     reply.send(answer).unwrap();
                 }
                 ToEngine::Reload { reply } => {
-                    let changed = vec![("trailing_stop".into(), "d1".to_owned())];
+                    let changed = vec![Change {
+                        name: "trailing_stop".into(),
+                        before: None,
+                        after: "d1".to_owned(),
+                        rehearsal: "nothing live to rehearse it on".to_owned(),
+                    }];
                     reply
                         .send(Reloaded { changed, refused: Vec::new(), params: Vec::new() })
                         .unwrap();
@@ -89,6 +95,7 @@ pub(crate) fn bench(outcome: Outcome, play: Play) -> Bench {
                 | ToEngine::KillFile(_)
                 | ToEngine::CancelEntries { .. }
                 | ToEngine::TapeStep(_)
+                | ToEngine::Moments { .. }
                 | ToEngine::Stop => {}
             }
         }
@@ -474,7 +481,9 @@ fn a_body_that_is_announced_as_too_large_is_not_waited_for() {
 fn reloading_says_what_changed() {
     let bench = bench(Outcome::Stored, always_opened);
     let (status, body) = bench.post("/policies/reload", &Value::Null);
-    assert_eq!((status, &body["changed"][0]["name"]), (200, &json!("trailing_stop")));
+    let changed = &body["changed"][0];
+    assert_eq!((status, &changed["name"]), (200, &json!("trailing_stop")));
+    assert_eq!(changed["rehearsal"], "nothing live to rehearse it on");
 }
 
 #[test]

@@ -294,6 +294,10 @@ impl EngineThread {
                 self.policies.built(&report, reply, now);
                 inputs.push(Input::Policies(report));
             }
+            ToEngine::Moments { policy, reply } => {
+                // Whoever builds has given up where this is too late.
+                drop(reply.try_send(self.engine.moments(&policy, self.clock.now())));
+            }
             ToEngine::PolicyDirectory { unreadable } => self.policies.unreadable = unreadable,
             ToEngine::Thaw { thaw, reply } => {
                 let ticket = self.ticket();

@@ -1,17 +1,18 @@
 //! The thread that builds policies: new content in, a built set out.
 //!
-//! Apart because compiling and testing scripts takes milliseconds that the engine does not have.
-//! The engine swaps the set between two runs; what was refused leaves the version before it
-//! deciding (I11).
+//! Apart because compiling, testing and rehearsing scripts takes milliseconds that the engine does
+//! not have. The engine says what is live and swaps the set between two runs; what was refused leaves
+//! the version before it deciding (I11).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bracketd_core::diagnostic::Diagnostic;
 use bracketd_core::ids::PolicyName;
 use bracketd_core::time::Timestamp;
-use bracketd_policy::{BuildReport, Params, PolicySet, SourceFile, Sources};
+use bracketd_policy::{BuildReport, Moments, Params, PolicySet, SourceFile, Sources};
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 
 use super::values::{self, VALUES_FILE};
@@ -21,6 +22,9 @@ use crate::watch::{Look, Snapshot, scan};
 
 /// Reload requests that may wait.
 const ASKED_MAX: usize = 8;
+
+/// How long one build waits for what is live, all policies together.
+const MOMENTS_WAIT: Duration = Duration::from_millis(250);
 
 /// The engine thread's side of the builder.
 #[derive(Debug)]
@@ -122,7 +126,7 @@ impl PolicyBuilder {
 
 fn reloaded(report: &BuildReport) -> Reloaded {
     Reloaded {
-        changed: report.changed.iter().map(|c| (c.name.clone(), c.after.clone())).collect(),
+        changed: report.changed.clone(),
         refused: report
             .refused
             .iter()
@@ -174,7 +178,9 @@ impl Builder {
                 self.digest = Some(snapshot.digest.clone());
                 let sources =
                     Sources { config: self.config.clone(), ..sources(&self.dir, &snapshot) };
-                PolicySet::build(&sources, Some(&self.last))
+                let mut wait = Wait { engine: &self.engine, until: None };
+                let mut ask = |policy: &PolicyName| wait.moments(policy);
+                PolicySet::rehearsed(&sources, Some(&self.last), &mut ask)
             }
             Err(error) => {
                 tracing::warn!(%error, "the policies cannot be read; those running go on");
@@ -199,6 +205,24 @@ impl Builder {
     }
 }
 
+/// Waiting for the engine's word on what is live: all waits of one build together are bounded, so
+/// that a version which mends something is never held up for long.
+struct Wait<'a> {
+    engine: &'a Sender<ToEngine>,
+    until: Option<Instant>,
+}
+
+impl Wait<'_> {
+    /// What the policy would be asked about now; none where the engine has no time to say so.
+    fn moments(&mut self, policy: &PolicyName) -> Option<Moments> {
+        let until = *self.until.get_or_insert_with(|| Instant::now() + MOMENTS_WAIT);
+        let (reply, answer) = bounded(1);
+        let message = ToEngine::Moments { policy: policy.clone(), reply };
+        self.engine.send_deadline(message, until).ok()?;
+        answer.recv_deadline(until).ok()
+    }
+}
+
 fn unreadable(dir: &Path, why: &str) -> Reloaded {
     let refused = vec![Diagnostic {
         severity: bracketd_core::diagnostic::Severity::Error,
@@ -211,4 +235,56 @@ fn unreadable(dir: &Path, why: &str) -> Reloaded {
         help: Some("the policies that were running go on".to_owned()),
     }];
     Reloaded { changed: Vec::new(), refused, params: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use bracketd_engine::Engine;
+    use bracketd_store::Ledger;
+
+    use super::*;
+
+    fn script(version: &str) -> String {
+        format!(
+            "const POLICY = #{{ version: \"{version}\", api: 1 }};\nfn on_tick(t, m, p) {{ note(\"v\", 1); }}\n"
+        )
+    }
+
+    /// What a builder says of the second version, to an engine that treats its question so.
+    fn told(answer: impl FnOnce(PolicyName, Sender<Moments>)) -> BuildReport {
+        let dir = tempfile::tempdir().unwrap();
+        let look = |version| {
+            std::fs::write(dir.path().join("p.rhai"), script(version)).unwrap();
+            scan(dir.path()).unwrap()
+        };
+        let first = PolicySet::build(&sources(dir.path(), &look("1")), None).set;
+        let (looked, looks) = bounded(1);
+        let (engine, inbox) = bounded(4);
+        let config = BTreeMap::new();
+        let path = dir.path().to_owned();
+        let _builder = PolicyBuilder::start(path, first, config, None, looks, engine).unwrap();
+        looked.send(Ok(Arc::new(look("2")))).unwrap();
+        let Ok(ToEngine::Moments { policy, reply }) = inbox.recv() else { panic!("no question") };
+        answer(policy, reply);
+        match inbox.recv() {
+            Ok(ToEngine::PoliciesBuilt { report, .. }) => *report,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn i11_a_version_does_not_wait_for_an_engine_that_has_no_time() {
+        let late = "not rehearsed: what is live was not to be had in time";
+        let mut kept = None;
+        assert_eq!(told(|_, reply| kept = Some(reply)).changed[0].rehearsal, late);
+        assert_eq!(told(|_, reply| drop(reply)).changed[0].rehearsal, late);
+        let report = told(|policy, reply| {
+            let ledger = Ledger::in_memory().unwrap();
+            let now = Timestamp(1);
+            let set = PolicySet::default();
+            let engine = Engine::start(ledger, bracketd_engine::Settings::default(), set, now);
+            reply.send(engine.unwrap().moments(&policy, now)).unwrap();
+        });
+        assert_eq!(report.changed[0].rehearsal, "nothing live to rehearse it on");
+    }
 }

@@ -21,7 +21,7 @@ use bracketd_core::broker::FromAccount;
 use bracketd_core::control::KillFile;
 use bracketd_core::ids::{AccountName, PolicyName, Symbol};
 use bracketd_engine::{Engine, PolicySettings, Settings, StartError};
-use bracketd_policy::{BuildReport, EventKind, Params, PolicySet, SourceFile, Sources, Verbs};
+use bracketd_policy::{BuildReport, EventKind, Params, PolicySet, SourceFile, Sources};
 use bracketd_store::activity::{ActivityLog, ActivityOptions};
 use bracketd_store::{
     DirLock, KvEntry as Stored, LEDGER_FILE, Ledger, Loaded, OpenOptions, SpareRoom, StoreError,
@@ -115,7 +115,7 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
     let plugins = load_plugins(&host, &config)?;
 
     let loaded = ledger.load().map_err(|error| unusable(&data_dir, error))?;
-    let settings = settings(&config, &plugins, always)?;
+    let settings = settings(&config, &plugins, always);
     let params = settings.policies.iter().map(|(name, s)| (name.clone(), s.params.clone()));
     let params: BTreeMap<PolicyName, Params> = params.collect();
     let (report, digest) = first_policies(&config, &params, &loaded);
@@ -221,13 +221,13 @@ fn settings(
     config: &Config,
     plugins: &BTreeMap<AccountName, Plugin>,
     watch: BTreeMap<AccountName, Vec<Symbol>>,
-) -> anyhow::Result<Settings> {
-    Ok(Settings {
+) -> Settings {
+    Settings {
         accounts: config.accounts.iter().map(|a| (a.name.clone(), a.rules.clone())).collect(),
-        policies: policy_settings(config)?,
+        policies: policy_settings(config),
         watch,
         identities: identities(plugins),
-    })
+    }
 }
 
 /// The API, and the file that says where it is. Without that file the daemon looks after its stops
@@ -511,21 +511,17 @@ fn check_assigned(config: &Config, set: &PolicySet) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn policy_settings(config: &Config) -> anyhow::Result<BTreeMap<PolicyName, PolicySettings>> {
+fn policy_settings(config: &Config) -> BTreeMap<PolicyName, PolicySettings> {
     let mut all = BTreeMap::new();
     for (name, settings) in &config.policies {
-        let verbs = match &settings.verbs {
-            None => Verbs::default(),
-            Some(names) => Verbs::only(names.iter().map(String::as_str))
-                .map_err(|unknown| anyhow::anyhow!("policy {name}: {unknown}"))?,
-        };
+        let verbs = settings.verbs.clone().unwrap_or_default();
         let mut params = Params::default();
         for (key, value) in &settings.params {
             params.set(key, &value.text());
         }
         all.insert(name.clone(), PolicySettings { params, verbs });
     }
-    Ok(all)
+    all
 }
 
 /// What an account runs with, its secrets read.

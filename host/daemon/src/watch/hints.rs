@@ -7,7 +7,8 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, bounded, select};
@@ -22,7 +23,23 @@ pub(super) struct Hints {
     /// The directory that is watched.
     armed: Option<Identity>,
     heard: Receiver<()>,
-    writing: Arc<Mutex<HashSet<PathBuf>>>,
+    told: Arc<Told>,
+}
+
+/// What the events told so far, beyond that something may have changed.
+#[derive(Default)]
+struct Told {
+    /// Files that were changed and not closed since.
+    writing: Mutex<HashSet<PathBuf>>,
+    /// The directory itself came or went since it was watched. notify ends the watch on its path
+    /// then, be it the one that was put on another directory meanwhile.
+    is_moved: AtomicBool,
+}
+
+impl Told {
+    fn writing(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Device, number and birth: which directory stands at a path. Numbers are used again.
@@ -32,8 +49,8 @@ impl Hints {
     pub(super) fn new(dir: &Path) -> Self {
         // One slot: a second hint before the first is read adds nothing.
         let (hint, heard) = bounded(1);
-        let writing = Arc::new(Mutex::new(HashSet::new()));
-        let (inner, own) = (Arc::clone(&writing), dir.to_owned());
+        let told = Arc::new(Told::default());
+        let (inner, own) = (Arc::clone(&told), dir.to_owned());
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
             take(event, &own, &inner, &hint);
         });
@@ -42,7 +59,7 @@ impl Hints {
                 tracing::warn!(%error, "no file events; the policy directory is only scanned");
             })
             .ok();
-        let mut hints = Self { dir: dir.to_owned(), watcher, armed: None, heard, writing };
+        let mut hints = Self { dir: dir.to_owned(), watcher, armed: None, heard, told };
         if let (Some(parent), Some(watcher)) = (dir.parent(), hints.watcher.as_mut()) {
             // Without it, replacing the directory is found by the next scan.
             drop(watcher.watch(parent, RecursiveMode::NonRecursive));
@@ -51,19 +68,22 @@ impl Hints {
         hints
     }
 
-    /// Watches what stands at the path now. A watch stays with the directory it was put on, so it
-    /// is put anew when another one stands there; what happens meanwhile is found by the next look.
-    pub(super) fn arm(&mut self) {
-        let Some(watcher) = self.watcher.as_mut() else { return };
+    /// Watches what stands at the path now; says whether that is another directory than before. A
+    /// watch stays with the directory it was put on, so it is put anew when another one stands there;
+    /// what happens meanwhile is found by the next look.
+    pub(super) fn arm(&mut self) -> bool {
+        let Some(watcher) = self.watcher.as_mut() else { return false };
+        let is_moved = self.told.is_moved.swap(false, Ordering::AcqRel);
         let identity = identity(&self.dir);
-        if identity.is_some() && identity == self.armed {
-            return;
+        if identity.is_some() && identity == self.armed && !is_moved {
+            return false;
         }
         // The event that ends a write may fall between the two calls.
-        forget(&self.writing);
+        self.told.writing().clear();
         drop(watcher.unwatch(&self.dir));
         let is_watched = watcher.watch(&self.dir, RecursiveMode::Recursive).is_ok();
         self.armed = identity.filter(|_| is_watched);
+        self.armed.is_some()
     }
 
     /// Waits for a hint; false when none came in time. Breaks when the watch is to end.
@@ -88,17 +108,13 @@ impl Hints {
 
     /// Files that were changed and not closed since are not waited for any longer.
     pub(super) fn forget_writes(&self) {
-        forget(&self.writing);
+        self.told.writing().clear();
     }
 
     /// Whether a file was changed and not closed since.
     pub(super) fn is_being_written(&self) -> bool {
-        !self.writing.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+        !self.told.writing().is_empty()
     }
-}
-
-fn forget(writing: &Mutex<HashSet<PathBuf>>) {
-    writing.lock().unwrap_or_else(PoisonError::into_inner).clear();
 }
 
 /// None where it cannot be told: then the watch is put anew each time.
@@ -107,19 +123,14 @@ fn identity(dir: &Path) -> Option<Identity> {
     Some((about.dev(), about.ino(), about.created().ok()?))
 }
 
-fn take(
-    event: notify::Result<Event>,
-    dir: &Path,
-    writing: &Mutex<HashSet<PathBuf>>,
-    hint: &Sender<()>,
-) {
+fn take(event: notify::Result<Event>, dir: &Path, told: &Told, hint: &Sender<()>) {
     if let Ok(event) = &event {
         let is_beside = |path: &PathBuf| path != dir && path.parent() == dir.parent();
         if !event.paths.is_empty() && event.paths.iter().all(is_beside) {
             // The watch on the parent is for the directory's own name; a ledger may live beside it.
             return;
         }
-        let mut writing = writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut writing = told.writing();
         match event.kind {
             EventKind::Modify(ModifyKind::Data(_)) => writing.extend(event.paths.iter().cloned()),
             EventKind::Access(AccessKind::Close(AccessMode::Write)) => {
@@ -127,17 +138,30 @@ fn take(
             }
             // Our own reads come back as these; taking them as changes would never end.
             EventKind::Access(_) => return,
-            _ => writing.retain(|path| !event.paths.contains(path)),
+            _ => {
+                writing.retain(|path| !event.paths.contains(path));
+                let is_own = || event.paths.iter().any(|path| path == dir);
+                if comes_or_goes(event.kind) && is_own() {
+                    told.is_moved.store(true, Ordering::Release);
+                }
+            }
         }
     }
     // A full slot already says that something changed.
     let _ = hint.try_send(());
 }
 
+fn comes_or_goes(kind: EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::Create(_) | EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use notify::event::{CreateKind, DataChange, RenameMode};
+    use notify::event::{CreateKind, DataChange, MetadataKind, RemoveKind, RenameMode};
 
     #[test]
     fn what_counts_as_a_hint() {
@@ -146,25 +170,34 @@ mod tests {
         let read = EventKind::Access(AccessKind::Open(AccessMode::Read));
         let closed = EventKind::Access(AccessKind::Close(AccessMode::Write));
         let made = EventKind::Create(CreateKind::File);
+        let gone = EventKind::Remove(RemoveKind::Folder);
+        let touched = EventKind::Modify(ModifyKind::Metadata(MetadataKind::Any));
         let rows = [
-            ("/a/policies/p.rhai", made, true),
-            ("/a/policies/..data", moved, true),
-            ("/a/policies/p.rhai", closed, true),
-            ("/a/policies/p.rhai", read, false),
-            ("/a/policies", moved, true),
-            ("/a/ledger.db-wal", data, false),
-            ("/private/a/policies/p.rhai", made, true),
-            ("", EventKind::Other, true),
+            ("/a/policies/p.rhai", made, true, false),
+            ("/a/policies/..data", moved, true, false),
+            ("/a/policies/p.rhai", closed, true, false),
+            ("/a/policies/p.rhai", read, false, false),
+            ("/a/policies", moved, true, true),
+            ("/a/policies", made, true, true),
+            ("/a/policies", gone, true, true),
+            ("/a/policies", touched, true, false),
+            ("/a/policies", read, false, false),
+            ("/a/ledger.db-wal", data, false, false),
+            ("/a/old", moved, false, false),
+            ("/private/a/policies/p.rhai", made, true, false),
+            ("", EventKind::Other, true, false),
         ];
-        for (path, kind, is_hint) in rows {
+        for (path, kind, is_hint, is_moved) in rows {
             let (hint, heard) = bounded(1);
             let mut event = Event::new(kind);
             if !path.is_empty() {
                 event = event.add_path(path.into());
             }
-            let writing = Mutex::new(HashSet::new());
-            take(Ok(event), Path::new("/a/policies"), &writing, &hint);
+            let told = Told::default();
+            take(Ok(event), Path::new("/a/policies"), &told, &hint);
             assert_eq!(heard.try_recv().is_ok(), is_hint, "{path} {kind:?}");
+            let moved = told.is_moved.load(Ordering::Acquire);
+            assert_eq!(moved, is_moved, "{path} {kind:?}");
         }
     }
 }

@@ -37,6 +37,21 @@ impl Bench {
     fn next(&self) -> String {
         show(&self.looks.recv_timeout(LONG).expect("a look"))
     }
+
+    /// Puts another directory into the place of this one.
+    fn replace_directory(&self, text: &str) {
+        let (fresh, old) = (self.root.path().join("fresh"), self.root.path().join("old"));
+        fs::create_dir(&fresh).unwrap();
+        fs::write(fresh.join("p.rhai"), text).unwrap();
+        fs::rename(&self.dir, &old).unwrap();
+        fs::rename(&fresh, &self.dir).unwrap();
+    }
+
+    /// The next look at a directory: between two renames it is missing, which may be seen or not.
+    fn next_there(&self) -> String {
+        let first = self.next();
+        if first == "nothing" { self.next() } else { first }
+    }
 }
 
 fn show(look: &Look) -> String {
@@ -104,17 +119,25 @@ fn a_config_map_swap_is_delivered() {
 #[test]
 fn a_replaced_directory_is_delivered_and_so_are_later_writes_to_it() {
     let bench = by_events();
-    let fresh = bench.root.path().join("fresh");
-    fs::create_dir(&fresh).unwrap();
-    fs::write(fresh.join("p.rhai"), "two").unwrap();
-    fs::rename(&bench.dir, bench.root.path().join("old")).unwrap();
-    fs::rename(&fresh, &bench.dir).unwrap();
-    let first = bench.next();
-    // Between the two renames the directory is missing, which may be seen or not.
-    let second = if first == "nothing" { bench.next() } else { first };
-    assert_eq!(second, "p.rhai=two");
+    bench.replace_directory("two");
+    assert_eq!(bench.next_there(), "p.rhai=two");
     fs::write(bench.dir.join("p.rhai"), "three").unwrap();
     assert_eq!(bench.next(), "p.rhai=three");
+}
+
+/// A look takes from the end of the quiet time to a hundred milliseconds later; whenever the other
+/// directory comes, what is written to it later is heard.
+#[test]
+fn a_directory_replaced_while_it_is_looked_at_is_watched_from_then_on() {
+    for pause in [150, 210, 230, 250, 270, 290, 350] {
+        let bench = by_events();
+        fs::write(bench.dir.join("p.rhai"), "two").unwrap();
+        std::thread::sleep(Duration::from_millis(pause));
+        bench.replace_directory("three");
+        while bench.next() != "p.rhai=three" {}
+        fs::write(bench.dir.join("p.rhai"), "four").unwrap();
+        assert_eq!(bench.next(), "p.rhai=four", "{pause} ms");
+    }
 }
 
 #[test]

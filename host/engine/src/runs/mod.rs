@@ -172,7 +172,12 @@ impl Runs {
         ticks.insert((transaction, policy.clone()));
     }
 
-    fn is_compared(&self, account: &AccountName) -> bool {
+    /// The version that goes on deciding there while another one decides about the rest.
+    pub(crate) fn pinned(&self, key: &(TransactionId, PolicyName)) -> Option<&Arc<Policy>> {
+        self.pinned.get(key)
+    }
+
+    pub(crate) fn is_compared(&self, account: &AccountName) -> bool {
         self.compared.contains(account)
     }
 

@@ -51,6 +51,9 @@ impl Engine {
             let mut fact = Fact::new(now, FactKind::PolicyLoaded, source);
             fact.code = change.name.to_string().into();
             fact.text = format!("{}: {before} -> {}", change.name, short(&change.after));
+            if !change.rehearsal.is_empty() {
+                fact.text = format!("{}; {}", fact.text, change.rehearsal);
+            }
             out.facts.push(fact);
             self.runs.versions.push(PolicyVersion {
                 name: change.name.clone(),

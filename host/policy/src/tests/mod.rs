@@ -5,6 +5,7 @@ mod figures;
 mod ladder;
 mod lints;
 mod properties;
+mod rehearsals;
 mod reports;
 mod runs;
 mod standing;

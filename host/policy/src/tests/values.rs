@@ -17,7 +17,7 @@ fn on_tick(t, m, p) { note("far", p.far); }
 "#;
 
 /// Values as `scope name=text`, such as `symbol:AAPL far=3`.
-fn file(lines: &[&str]) -> Arc<ValueFile> {
+pub(super) fn file(lines: &[&str]) -> Arc<ValueFile> {
     let written = |line: &&str| {
         let (scope, rest) = line.split_once(' ').expect("a scope");
         let (name, text) = rest.split_once('=').expect("a value");

@@ -35,6 +35,8 @@ pub(super) struct Model {
     pub(super) live: BTreeMap<String, Decimal>,
     /// One of them came after the settle window: nobody could count on it.
     pub(super) has_late: bool,
+    /// When the daemon said last that some of it left, by whomever.
+    pub(super) shrank_at: Option<Timestamp>,
     /// The highest version that somebody was told.
     pub(super) version: u64,
     /// `WAITING`, `OPENED`, ... as it was published last.
@@ -140,6 +142,7 @@ impl Oracle {
             FactKind::ExitFilled => {
                 let quantity = fact.quantity.unwrap_or_default();
                 model.noted_held -= quantity;
+                model.shrank_at = Some(now);
                 if matches!(&*fact.code, "external" | "netted") {
                     model.told_held -= quantity;
                 }
@@ -232,6 +235,7 @@ impl Oracle {
             ladder: Vec::new(),
             live: BTreeMap::new(),
             has_late: false,
+            shrank_at: None,
             version: 1,
             status: "WAITING".to_owned(),
             held: Decimal::ZERO,

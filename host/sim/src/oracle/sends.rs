@@ -15,7 +15,7 @@ use super::doubt::Row;
 /// Messages of one transaction in [`WINDOW_MS`].
 const SENDS_MAX: usize = 40;
 const WINDOW_MS: u64 = 10_000;
-/// How long the sibling of an exit that filled may rest for more than is held.
+/// How long exits may rest for more than is held once some of it has left.
 const SIBLING_MS: u64 = 5_000;
 /// An entry was for the prices of its time; the design's `entry_max_age`, and a second.
 const ENTRY_AGE_MS: u64 = 31_000;
@@ -171,9 +171,10 @@ impl Oracle {
         if !sets || bracket.protect.get() <= of(slice) {
             return;
         }
-        // What is linked with an exit that fills is given time to shrink by itself.
+        // Exits that are of more than is held because some of it left shrink beside this, and what is
+        // linked with an exit that fills is given time to do so by itself.
         let fills = model.left > model.told_left
-            || !model.left.is_zero() && now.ms_since(model.told_left_at) < SIBLING_MS;
+            || model.shrank_at.is_some_and(|at| now.ms_since(at) < SIBLING_MS);
         if fills || model.has_late {
             return;
         }

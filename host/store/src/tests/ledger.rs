@@ -16,7 +16,8 @@ use crate::activity::{ACTIVITY_FILE, ActivityKind, ActivityLog, ActivityOptions,
 
 use super::sample::{opened, stop_changed, stop_move};
 use crate::{
-    Batch, ENDED_KEPT, FactFilter, LEDGER_FILE, Ledger, LedgerReader, OpenOptions, StoreError,
+    Batch, ENDED_KEPT, FactFilter, LEDGER_FILE, Ledger, LedgerReader, OpenOptions, PolicyVersion,
+    StoreError,
 };
 
 const SMALL: OpenOptions =
@@ -286,6 +287,40 @@ fn the_last_to_end_are_kept_and_a_reader_pages_through_all_of_them() {
         seen.extend(page);
     }
     assert_eq!(seen, all);
+}
+
+#[test]
+fn versions_of_a_policy_are_found_by_the_beginning_of_their_hash() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut ledger = open(dir.path());
+    let version = |(name, digest, at): (&str, &str, i64)| PolicyVersion {
+        name: name.into(),
+        digest: digest.to_owned(),
+        source: format!("text of {digest}"),
+        loaded_at: Timestamp(at),
+        active: true,
+    };
+    for row in [("p", "aa11", 1), ("p", "aa22", 2), ("p", "b%_3", 3), ("q", "aa44", 4)] {
+        let policy_versions = vec![version(row)];
+        ledger.commit(&Batch { policy_versions, ..Batch::new(Timestamp(1)) }).unwrap();
+    }
+    let reader = LedgerReader::open(dir.path()).unwrap();
+    let rows: [(&str, &str, u32, &[&str]); 8] = [
+        ("p", "aa11", 9, &["aa11"]),
+        ("p", "aa", 9, &["aa22", "aa11"]),
+        ("p", "aa", 1, &["aa22"]),
+        ("p", "", 9, &["b%_3", "aa22", "aa11"]),
+        ("p", "%", 9, &[]),
+        ("p", "aa111", 9, &[]),
+        ("q", "aa", 9, &["aa44"]),
+        ("r", "", 9, &[]),
+    ];
+    for (name, begins, limit, digests) in rows {
+        let found = reader.policy_versions(&name.into(), begins, limit).unwrap();
+        let seen: Vec<&str> = found.iter().map(|v| v.digest.as_str()).collect();
+        assert_eq!(seen, digests, "{name} {begins}");
+        assert!(found.iter().all(|v| v.source == format!("text of {}", v.digest)));
+    }
 }
 
 #[test]

@@ -83,12 +83,10 @@ impl Settings {
             return Ok(Self::default());
         }
         let config = super::super::config::load(&config, out)?;
-        let listed = config.policies.iter().filter_map(|(name, settings)| {
-            let verbs = settings.verbs.as_ref()?.iter().map(String::as_str);
-            // A clearing goes with its setting, and is no verb of the list.
-            let verbs = Verbs::only(verbs.filter(|verb| *verb != "clear_take_profit"));
-            Some((name.clone(), verbs.ok()?))
-        });
+        let listed = config
+            .policies
+            .iter()
+            .filter_map(|(name, settings)| Some((name.clone(), settings.verbs.clone()?)));
         Ok(Self { verbs: listed.collect() })
     }
 }

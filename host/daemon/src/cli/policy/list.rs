@@ -68,6 +68,9 @@ pub(super) fn reload(client: &Client, out: &Out) -> Result<Exit, Failure> {
         for change in changed {
             let digest: String = text(change, "/digest").chars().take(12).collect();
             out.line(&format!("{}  now {digest}", text(change, "/name")));
+            if let Some(said) = change.get("rehearsal").and_then(Value::as_str) {
+                out.line(&format!("  {said}"));
+            }
         }
         let values = list(&answer, "/params");
         for line in values {
