@@ -171,3 +171,28 @@ fn what_the_configuration_does_not_allow_is_a_warning() {
         checked.stderr
     );
 }
+
+/// Values of other policies are no business of a check of one file; a table that is nobody's is.
+#[test]
+fn a_check_of_one_file_takes_only_its_own_tables_of_values() {
+    let dir = begun();
+    let check = |file: &str| dir.bracketd(&format!("policy check policies/{file}"));
+    dir.bracketd("policy new other --template trailing_stop --dir policies");
+    dir.write("policies/params.toml", "[other]\ntrail_pct = 3\n[trail]\ntrail_pct = 2\n");
+    for file in ["trail.rhai", "other_test.rhai"] {
+        let checked = check(file);
+        assert_eq!((checked.code, checked.stderr.as_str()), (Some(0), ""), "{file}");
+    }
+    let mut buffer = program(dir.path());
+    buffer.args(["policy", "check", "--stdin", "--name", "trail", "policies"]);
+    let input = fs::File::open(dir.path().join("policies/trail.rhai")).expect("a file");
+    let checked = Ended::of(buffer.stdin(Stdio::from(input)));
+    assert_eq!((checked.code, checked.stderr.as_str()), (Some(0), ""));
+
+    dir.write("policies/params.toml", "[other]\ntrail_pct = 999\n[trial]\ntrail_pct = 2\n");
+    let checked = check("trail.rhai");
+    assert_eq!(checked.code, Some(1), "{}", checked.stdout);
+    assert!(checked.stderr.contains("there is no policy trial"), "{}", checked.stderr);
+    assert!(!checked.stderr.contains("999"), "{}", checked.stderr);
+    assert_eq!(check("other.rhai").code, Some(1), "its own value is out of bounds");
+}

@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bracketd_core::ids::PolicyName;
-use bracketd_policy::{SourceFile, Sources, Verbs};
+use bracketd_policy::{SourceFile, Sources, ValueFile, Verbs};
 
 use super::super::Common;
 use super::super::client::DEMO_DIR;
@@ -33,8 +34,7 @@ pub(super) fn read(path: Option<&Path>, common: &Common, out: &Out) -> Result<So
     };
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let mut sources = all(parent.unwrap_or(Path::new(".")))?;
-    sources.policies.retain(|file| file.name == name);
-    sources.tests.retain(|file| file.name == name);
+    only(&mut sources, &name);
     if sources.policies.is_empty() {
         let message = format!("there is no policy {name} beside {}", path.display());
         return Err(Failure::usage(message));
@@ -60,12 +60,24 @@ pub(super) fn buffer(
     let stem = name.trim_end_matches(".rhai");
     let policy = stem.trim_end_matches("_test");
     let mut sources = if dir.is_dir() { all(&dir)? } else { Sources::default() };
-    sources.policies.retain(|file| file.name == policy);
-    sources.tests.retain(|file| file.name == policy);
+    only(&mut sources, policy);
     let path = dir.join(format!("{stem}.rhai")).display().to_string();
     let into = if stem == policy { &mut sources.policies } else { &mut sources.tests };
     *into = vec![SourceFile::new(policy, &path, &text)];
     Ok(sources)
+}
+
+/// Leaves that policy alone. Values of the others that are there are checked with those; a table
+/// that is no policy's may be meant for this one.
+fn only(sources: &mut Sources, name: &str) {
+    let is_other =
+        |policy: &str| policy != name && sources.policies.iter().any(|f| f.name == policy);
+    if let Some(file) = &mut sources.values {
+        let own = file.values.iter().filter(|written| !is_other(&written.policy)).cloned();
+        *file = Arc::new(ValueFile { values: own.collect(), ..ValueFile::clone(file) });
+    }
+    sources.policies.retain(|file| file.name == name);
+    sources.tests.retain(|file| file.name == name);
 }
 
 /// What the configuration says of the policies; nothing where there is none.
