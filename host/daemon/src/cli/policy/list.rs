@@ -88,6 +88,6 @@ pub(super) fn reload(client: &Client, out: &Out) -> Result<Exit, Failure> {
 fn rendered(value: &Value, out: &Out) {
     if let Some(text) = value.get("rendered").and_then(Value::as_str) {
         out.note("");
-        out.note(&crate::render::printable(text));
+        out.note(&crate::render::printable_lines(text));
     }
 }
