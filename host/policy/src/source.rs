@@ -38,6 +38,12 @@ impl SourceFile {
         Self { name: name.to_owned(), path: path.to_owned(), text: text.to_owned(), fault: None }
     }
 
+    /// What it says about itself: the lines at its top that begin with `//!`, without that mark.
+    pub fn doc(&self) -> String {
+        let lines = self.text.lines().map_while(|line| line.trim_start().strip_prefix("//!"));
+        lines.map(str::trim).collect::<Vec<_>>().join("\n")
+    }
+
     /// The policy of that name.
     pub fn policy_name(&self) -> PolicyName {
         PolicyName::new(&self.name)

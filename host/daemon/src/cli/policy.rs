@@ -4,6 +4,7 @@
 //! Apart because it is about files of the risk team. It never makes a version decide by itself; a
 //! reload goes through the daemon's own checks.
 
+mod about;
 mod check;
 mod docs;
 pub(crate) mod explain;
