@@ -56,6 +56,9 @@ fn i10_a_frozen_policy_leaves_its_stop_until_a_person_thaws_it() {
     daemon.until("the price is known", is_known);
     assert!(stop_is("95")(&daemon), "the stop stays, and the policy is not asked");
 
+    let elsewhere = daemon.ask("policy thaw follow 999 --reason mended");
+    let said = "follow is not frozen for transaction 999; it is frozen for: 1\n";
+    assert_eq!((elsewhere.code, elsewhere.stdout.as_str()), (Some(0), said));
     assert_eq!(daemon.ask("policy thaw nobody --reason mended").code, Some(4));
     assert_eq!(daemon.ask("policy thaw follow 1").code, Some(2), "a reason is wanted");
     let thawed = daemon.ask("policy thaw follow 1 --reason mended");
