@@ -16,7 +16,7 @@ use super::super::client::DEMO_DIR;
 use super::super::exit::Failure;
 use super::super::output::Out;
 use crate::run::sources;
-use crate::watch::scan;
+use crate::watch::{BOM, scan};
 
 /// Reads the policies of a directory, or the one of a file: its own path, or that of its tests.
 /// Left out, the configuration's directory, or the demo's.
@@ -57,13 +57,14 @@ pub(super) fn buffer(
     let mut text = String::new();
     let read = std::io::stdin().read_to_string(&mut text);
     read.map_err(|error| Failure::usage(format!("standard input is no text: {error}")))?;
+    let text = text.strip_prefix(BOM).unwrap_or(&text);
     let stem = name.trim_end_matches(".rhai");
     let policy = stem.trim_end_matches("_test");
     let mut sources = if dir.is_dir() { all(&dir)? } else { Sources::default() };
     only(&mut sources, policy);
     let path = dir.join(format!("{stem}.rhai")).display().to_string();
     let into = if stem == policy { &mut sources.policies } else { &mut sources.tests };
-    *into = vec![SourceFile::new(policy, &path, &text)];
+    *into = vec![SourceFile::new(policy, &path, text)];
     Ok(sources)
 }
 
