@@ -88,7 +88,10 @@ fn mistakes_are_found_before_running() {
             "alert(\u{201c}warn\u{201d}, \"x\");",
             "P001:\u{201c}: the curly quote \u{201c} stands here | write straight quotes",
         ),
-        ("let a = 1\0;", "P001:\0: a NUL byte stands here | the file is damaged, or saved as UTF-16"),
+        (
+            "let a = 1\0;",
+            "P001:\0: a NUL byte stands here | the file is damaged, or saved as UTF-16",
+        ),
         (
             "let\u{a0}a = 1;",
             "P001:\u{a0}: a character that cannot be seen, U+00A0 stands here | take it out",

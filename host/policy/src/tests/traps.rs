@@ -36,10 +36,9 @@ fn an_overrun_has_a_place() {
         RunOutcome::Failed(failure) => (failure.line, failure.to_string()),
         other => panic!("{other:?}"),
     };
-    for script in [
-        "\nfn on_tick(t, m, p) { loop {} }",
-        "fn f() { loop {} }\nfn on_tick(t, m, p) { f(); }",
-    ] {
+    for script in
+        ["\nfn on_tick(t, m, p) { loop {} }", "fn f() { loop {} }\nfn on_tick(t, m, p) { f(); }"]
+    {
         let (line, text) = place(script);
         assert!(line > 0 && !text.contains(":0:"), "{script}: {text}");
     }
