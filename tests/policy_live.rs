@@ -158,3 +158,31 @@ fn a_verb_that_is_no_name_of_the_list_is_refused_by_the_check_and_by_the_start()
     let checked = dir.bracketd("config check");
     assert_eq!(checked.code, Some(0), "{}{}", checked.stdout, checked.stderr);
 }
+
+#[test]
+fn i11_a_reload_says_what_goes_on_where_a_file_is_refused_or_gone() {
+    let dir = Dir::new();
+    let (_exchange, daemon) = bench(&dir, &follow(""));
+    dir.write("policies/follow.rhai", "fn on_tick(t, m, p) {");
+    let refused = daemon.ask("policy reload");
+    let said = refused.stdout + refused.stderr.as_str();
+    assert_eq!(refused.code, Some(1), "{said}");
+    for part in ["P001", "note: still running version ", "follow.rhai is NOT active"] {
+        assert!(said.contains(part), "{part} in\n{said}");
+    }
+    std::fs::remove_file(dir.path().join("policies/follow.rhai")).expect("a file");
+    let gone = daemon.ask("policy reload");
+    assert_eq!(gone.code, Some(0), "{}", gone.stderr);
+    assert!(gone.stdout.starts_with("follow  no file; version "), "{}", gone.stdout);
+    let listed = daemon.ask("policy list");
+    assert!(listed.stdout.contains("no file"), "{}", listed.stdout);
+    let listed = daemon.ask("policy list --json").json();
+    let policy = &listed["policies"][0];
+    assert_eq!((&policy["state"], &policy["has_file"]), (&"no_file".into(), &false.into()));
+    daemon.kill();
+    let config = std::fs::read_to_string(dir.path().join("bracketd.toml")).expect("a file");
+    dir.write("bracketd.toml", &config.replace("policies = [\"follow\"]", "policies = []"));
+    let daemon = Daemon::again(&dir);
+    let listed = daemon.ask("policy list --json").json();
+    assert_eq!(listed["policies"][0]["state"], "no_file", "{listed}");
+}

@@ -101,14 +101,14 @@ pub fn json(diagnostic: &Diagnostic) -> Value {
     })
 }
 
-/// What goes on while a newer file is refused.
-pub fn still_running(digest: Option<&str>, loaded_at: Option<&str>) -> String {
+/// What goes on while a newer file is refused; `file` says which, as the subject of a sentence.
+pub fn still_running(file: &str, digest: Option<&str>, loaded_at: Option<&str>) -> String {
     let Some(digest) = digest else {
-        return "note: no version of it has ever run; this file is NOT active".to_owned();
+        return format!("note: no version of it has ever run; {file} is NOT active");
     };
     let digest: String = digest.chars().take(12).collect();
     let since = loaded_at.map_or(String::new(), |at| format!(" (loaded {at})"));
-    format!("note: still running version {digest}{since}; this file is NOT active")
+    format!("note: still running version {digest}{since}; {file} is NOT active")
 }
 
 /// Where a code is explained, from the root of the documentation.

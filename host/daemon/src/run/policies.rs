@@ -12,11 +12,13 @@ use std::time::{Duration, Instant};
 use bracketd_core::diagnostic::Diagnostic;
 use bracketd_core::ids::PolicyName;
 use bracketd_core::time::Timestamp;
-use bracketd_policy::{BuildReport, Moments, Params, PolicySet, SourceFile, Sources};
+use bracketd_policy::{
+    BuildReport, Moments, Params, Policy, PolicySet, SourceFile, Sources,
+};
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 
 use super::values::{self, VALUES_FILE};
-use crate::message::{Reloaded, ToEngine};
+use crate::message::{KeptVersion, Reloaded, ToEngine};
 use crate::vital;
 use crate::watch::{Look, Snapshot, scan};
 
@@ -34,6 +36,8 @@ pub struct PolicyBuilder {
     pub(super) refused: Vec<bracketd_policy::Refused>,
     /// Why the values of `params.toml` were not taken; those before them go on.
     pub(super) params_refused: Vec<Diagnostic>,
+    /// Policies whose file is gone; their last versions go on.
+    removed: Vec<PolicyName>,
     /// Why the directory cannot be read, while it cannot.
     pub(super) unreadable: Option<String>,
     loaded_at: BTreeMap<PolicyName, Timestamp>,
@@ -86,6 +90,7 @@ impl PolicyBuilder {
             ask,
             refused: Vec::new(),
             params_refused: Vec::new(),
+            removed: Vec::new(),
             unreadable: None,
             loaded_at: BTreeMap::new(),
         })
@@ -106,6 +111,7 @@ impl PolicyBuilder {
     ) {
         self.refused.clone_from(&report.refused);
         self.params_refused.clone_from(&report.params_refused);
+        self.removed.clone_from(&report.removed);
         for change in &report.changed {
             self.loaded_at.insert(change.name.clone(), now);
         }
@@ -114,27 +120,42 @@ impl PolicyBuilder {
             self.loaded_at.entry(policy.name().clone()).or_insert(now);
         }
         if let Some(reply) = reply {
-            drop(reply.try_send(reloaded(report)));
+            drop(reply.try_send(self.reloaded(report)));
         }
+    }
+
+    fn reloaded(&self, report: &BuildReport) -> Reloaded {
+        let kept = |name: &PolicyName, digest: Option<&str>| KeptVersion {
+            name: name.clone(),
+            digest: digest.map(str::to_owned),
+            loaded_at: self.loaded_at(name),
+        };
+        let refused = report.refused.iter();
+        let removed = report.removed.iter();
+        Reloaded {
+            changed: report.changed.clone(),
+            refused: refused
+                .clone()
+                .flat_map(|r| &r.diagnostics)
+                .chain(&report.params_refused)
+                .cloned()
+                .collect(),
+            params: report.params_changed.clone(),
+            kept: refused.map(|r| kept(&r.name, r.running.as_deref())).collect(),
+            no_file: removed
+                .map(|name| kept(name, report.set.policy(name).map(Policy::digest)))
+                .collect(),
+        }
+    }
+
+    /// Whether the policy's file is there, as far as the directory was ever read.
+    pub(super) fn has_file(&self, policy: &PolicyName) -> bool {
+        !self.removed.contains(policy)
     }
 
     /// When the version that decides was taken.
     pub(super) fn loaded_at(&self, policy: &PolicyName) -> Option<Timestamp> {
         self.loaded_at.get(policy).copied()
-    }
-}
-
-fn reloaded(report: &BuildReport) -> Reloaded {
-    Reloaded {
-        changed: report.changed.clone(),
-        refused: report
-            .refused
-            .iter()
-            .flat_map(|r| &r.diagnostics)
-            .chain(&report.params_refused)
-            .cloned()
-            .collect(),
-        params: report.params_changed.clone(),
     }
 }
 
@@ -234,7 +255,7 @@ fn unreadable(dir: &Path, why: &str) -> Reloaded {
         label: String::new(),
         help: Some("the policies that were running go on".to_owned()),
     }];
-    Reloaded { changed: Vec::new(), refused, params: Vec::new() }
+    Reloaded { refused, ..Reloaded::default() }
 }
 
 #[cfg(test)]
