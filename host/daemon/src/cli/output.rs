@@ -27,6 +27,9 @@ pub enum Tone {
     Bad,
 }
 
+/// Characters of a line of prose where nothing says how wide a line is: a file, a pipe.
+const PROSE_WIDTH: usize = 100;
+
 /// The two ways out.
 #[derive(Debug)]
 pub struct Out {
@@ -135,11 +138,11 @@ impl Out {
         }
     }
 
-    /// Lines of data that fit, the further ones under the first.
+    /// Prose in lines that fit, the further ones under the first; in a pipe too, for people read it.
     pub fn hanging(&self, head: &str, text: &str) {
         let indent = " ".repeat(head.chars().count());
-        let room = self.width.map(|width| width.saturating_sub(indent.len()));
-        for (number, line) in render::wrap(&printable_lines(text), room).iter().enumerate() {
+        let room = self.width.unwrap_or(PROSE_WIDTH).saturating_sub(indent.len());
+        for (number, line) in render::wrap(&printable_lines(text), Some(room)).iter().enumerate() {
             let head = if number == 0 { head } else { &indent };
             self.line(format!("{head}{line}").trim_end());
         }

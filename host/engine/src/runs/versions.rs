@@ -69,7 +69,7 @@ impl Engine {
             fact.text = refused
                 .diagnostics
                 .first()
-                .map_or_else(String::new, bracketd_core::diagnostic::Diagnostic::one_line);
+                .map_or_else(String::new, bracketd_core::diagnostic::Diagnostic::brief);
             out.facts.push(fact);
         }
         let has_values = !report.params_changed.is_empty();
@@ -87,7 +87,7 @@ impl Engine {
             out.facts.push(fact);
         }
         if let Some(first) = report.params_refused.first() {
-            let text = format!("{}; the values before it go on", first.one_line());
+            let text = format!("{}; the values before it go on", first.brief());
             let mut fact = Self::host_fact(now, FactKind::PolicyRefused, text);
             fact.code = VALUES.into();
             out.facts.push(fact);
