@@ -89,6 +89,16 @@ fn i11_values_are_taken_live_by_scope_or_all_stay_as_they_were() {
     exchange.price("AAA", "101.00", "101.02");
     daemon.until("the values before go on, all of them", stop_is("96.96"));
 
+    dir.write("policies/params.toml", "[follow]\npct = 2\n[follow.account.papr]\npct = 3\n");
+    let refused = daemon.ask("policy reload");
+    let said = refused.stdout + refused.stderr.as_str();
+    for part in ["P024", "params.toml:3:17", "no account papr", "did you mean paper?"] {
+        assert!(said.contains(part), "{part} in\n{said}");
+    }
+    let tail = daemon.ask("activity tail").stdout;
+    let brief = "params.toml  params.toml:3:17: there is no account papr";
+    assert!(tail.contains(brief), "{brief} in\n{tail}");
+
     dir.write("policies/params.toml", "[follow]\npct = 2\n[follow.tx.1]\npct = 3\n");
     daemon.until("the narrower scope wins", stop_is("97.97"));
     let shown = daemon.ask("policy params follow --tx 1 --json");

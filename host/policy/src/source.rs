@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bracketd_core::ids::PolicyName;
+use bracketd_core::ids::{AccountName, PolicyName};
 
 use crate::params::{Params, ValueFile};
 
@@ -63,6 +63,8 @@ pub struct Sources {
     pub values: Option<Arc<ValueFile>>,
     /// What the configuration sets.
     pub config: BTreeMap<PolicyName, Params>,
+    /// The accounts that the configuration has; none where there is no configuration.
+    pub accounts: Option<Vec<AccountName>>,
 }
 
 /// The content hash of a script and the libraries it links, in order of their names.

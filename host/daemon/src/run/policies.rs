@@ -12,9 +12,7 @@ use std::time::{Duration, Instant};
 use bracketd_core::diagnostic::Diagnostic;
 use bracketd_core::ids::PolicyName;
 use bracketd_core::time::Timestamp;
-use bracketd_policy::{
-    BuildReport, Moments, Params, Policy, PolicySet, SourceFile, Sources,
-};
+use bracketd_policy::{BuildReport, Moments, Policy, PolicySet, SourceFile, Sources};
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 
 use super::values::{self, VALUES_FILE};
@@ -71,20 +69,21 @@ pub fn sources(dir: &Path, snapshot: &Snapshot) -> Sources {
 }
 
 impl PolicyBuilder {
-    /// Starts the thread. It follows `looks` and whoever asks, and tells the engine.
+    /// Starts the thread. It follows `looks` and whoever asks, and tells the engine. Of `base` counts
+    /// what the configuration says.
     ///
     /// # Errors
     /// Where the thread cannot be started.
     pub fn start(
         dir: PathBuf,
         first: PolicySet,
-        config: BTreeMap<PolicyName, Params>,
+        base: Sources,
         digest: Option<String>,
         looks: Receiver<Look>,
         engine: Sender<ToEngine>,
     ) -> std::io::Result<Self> {
         let (ask, asked) = bounded(ASKED_MAX);
-        let thread = Builder { dir, last: first, config, digest, engine, is_unreadable: false };
+        let thread = Builder { dir, last: first, base, digest, engine, is_unreadable: false };
         vital::spawn("policies", move || thread.run(&looks, &asked))?;
         Ok(Self {
             ask,
@@ -162,8 +161,8 @@ impl PolicyBuilder {
 struct Builder {
     dir: PathBuf,
     last: PolicySet,
-    /// What the configuration sets of parameters.
-    config: BTreeMap<PolicyName, Params>,
+    /// What the configuration says: values of parameters, accounts.
+    base: Sources,
     digest: Option<String>,
     engine: Sender<ToEngine>,
     /// Whether the engine was told so last.
@@ -197,8 +196,9 @@ impl Builder {
             }
             Ok(snapshot) => {
                 self.digest = Some(snapshot.digest.clone());
-                let sources =
-                    Sources { config: self.config.clone(), ..sources(&self.dir, &snapshot) };
+                let read = sources(&self.dir, &snapshot);
+                let Sources { config, accounts, .. } = self.base.clone();
+                let sources = Sources { config, accounts, ..read };
                 let mut wait = Wait { engine: &self.engine, until: None };
                 let mut ask = |policy: &PolicyName| wait.moments(policy);
                 PolicySet::rehearsed(&sources, Some(&self.last), &mut ask)
@@ -281,7 +281,7 @@ mod tests {
         let first = PolicySet::build(&sources(dir.path(), &look("1")), None).set;
         let (looked, looks) = bounded(1);
         let (engine, inbox) = bounded(4);
-        let config = BTreeMap::new();
+        let config = Sources::default();
         let path = dir.path().to_owned();
         let _builder = PolicyBuilder::start(path, first, config, None, looks, engine).unwrap();
         looked.send(Ok(Arc::new(look("2")))).unwrap();
