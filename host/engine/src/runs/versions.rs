@@ -248,6 +248,11 @@ impl Engine {
                 self.frozen(policy, freeze(tx.map(|tx| tx.id), &why), tx, now, out);
             }
             Trip::Version(why) => self.frozen(policy, freeze(None, &why), None, now, out),
+            // One step back is what somebody may have meant; a version that fails in the place of
+            // another is frozen, not followed by ever older ones.
+            Trip::Back(why) if self.runs.held_back.contains_key(policy.name()) => {
+                self.frozen(policy, freeze(None, &why), None, now, out);
+            }
             Trip::Back(why) => match self.version_before(policy) {
                 None => self.frozen(policy, freeze(None, &why), None, now, out),
                 Some(before) => {
@@ -393,18 +398,17 @@ impl Engine {
         self.runs.breakers.frozen()
     }
 
-    /// The freeze of the version of that policy that decides now; where another one decides
-    /// instead, of the newest version in the directory.
+    /// The freeze of the version of that policy that decides now; where that one is not frozen, of the
+    /// version in whose place it decides.
     pub fn freeze_of(&self, policy: &PolicyName) -> Option<&PolicyFreeze> {
-        let offered = self.runs.held_back.get(policy);
-        let shown = offered.map(|offered| &**offered).or_else(|| self.policies.policy(policy))?;
-        self.runs.breakers.of_version(policy, shown.digest())
+        let of = |version: &Policy| self.runs.breakers.of_version(policy, version.digest());
+        let decides = self.policies.policy(policy).and_then(of);
+        decides.or_else(|| self.runs.held_back.get(policy).and_then(|offered| of(offered)))
     }
 
     /// Whether the version of that policy that decides now is frozen for every transaction.
     pub fn is_frozen(&self, policy: &PolicyName) -> bool {
-        let Some(known) = self.policies.policy(policy) else { return false };
-        self.runs.breakers.of_version(policy, known.digest()).is_some()
+        self.policies.policy(policy).is_some_and(|known| self.runs.is_frozen(known))
     }
 }
 
