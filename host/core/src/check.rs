@@ -145,6 +145,7 @@ pub fn propose(tx: &mut Transaction, request: &Request, qty_step: Decimal) {
             tx.desired.version += 1;
         }
     }
+    tx.keep_first_risk();
 }
 
 fn allowed_to(tx: &Transaction, account: &Account, request: &Request) -> Result<(), No> {

@@ -24,17 +24,28 @@ use crate::refusal::Refusal;
 use crate::time::Timestamp;
 use crate::transaction::{Desired, Transaction, TransactionEvent};
 
+/// What the host says of a policy that a transaction is to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PolicyIs {
+    /// It decides.
+    Active,
+    /// Its version is frozen for every transaction: it decides nothing.
+    Frozen,
+    /// There is none of that name.
+    Unknown,
+}
+
 /// Decides the request and writes what follows into the book.
 pub fn decide(
     book: &mut Book,
     request: &Request,
-    known_policy: &dyn Fn(&PolicyName) -> bool,
+    policy_is: &dyn Fn(&PolicyName) -> PolicyIs,
     now: Timestamp,
     out: &mut Transition,
 ) -> Verdict {
     match &request.intent {
-        Intent::Open(wish) => return decide_open(book, wish, request, known_policy, now, out),
-        Intent::Adopt(wish) => return decide_adopt(book, wish, request, known_policy, now, out),
+        Intent::Open(wish) => return decide_open(book, wish, request, policy_is, now, out),
+        Intent::Adopt(wish) => return decide_adopt(book, wish, request, policy_is, now, out),
         Intent::Arm { .. } | Intent::Kill { .. } | Intent::LockSymbol { .. } => {
             return crate::control::decide(book, request, now, out);
         }
@@ -97,12 +108,13 @@ fn decide_open(
     book: &mut Book,
     wish: &Open,
     request: &Request,
-    known_policy: &dyn Fn(&PolicyName) -> bool,
+    policy_is: &dyn Fn(&PolicyName) -> PolicyIs,
     now: Timestamp,
     out: &mut Transition,
 ) -> Verdict {
-    let opened = known(wish.policies.as_deref(), known_policy)
+    let opened = known(wish.policies.as_deref(), policy_is)
         .and_then(|()| permitted(book, &wish.account, request))
+        .and_then(|()| looked_after(book, wish, policy_is))
         .and_then(|()| not_locked(book, wish, request, now))
         .and_then(|()| open(book, wish, now));
     let tx = match opened {
@@ -132,7 +144,7 @@ fn decide_adopt(
     book: &mut Book,
     wish: &Adopt,
     request: &Request,
-    known_policy: &dyn Fn(&PolicyName) -> bool,
+    policy_is: &dyn Fn(&PolicyName) -> PolicyIs,
     now: Timestamp,
     out: &mut Transition,
 ) -> Verdict {
@@ -142,7 +154,7 @@ fn decide_adopt(
     };
     let adopted = only_people
         .and_then(|()| permitted(book, &wish.account, request))
-        .and_then(|()| known(wish.policies.as_deref(), known_policy))
+        .and_then(|()| known(wish.policies.as_deref(), policy_is))
         .and_then(|()| adopt(book, wish, now));
     let tx = match adopted {
         Ok(tx) => tx,
@@ -176,13 +188,31 @@ fn decide_adopt(
 
 fn known(
     policies: Option<&[PolicyName]>,
-    known_policy: &dyn Fn(&PolicyName) -> bool,
+    policy_is: &dyn Fn(&PolicyName) -> PolicyIs,
 ) -> Result<(), No> {
-    match policies.into_iter().flatten().find(|name| !known_policy(name)) {
+    match policies.into_iter().flatten().find(|name| policy_is(name) == PolicyIs::Unknown) {
         None => Ok(()),
         Some(name) => Err((
             Refusal::UnknownPolicy,
             format!("there is no policy {name}; `bracketd policy list` shows those there are"),
+        )),
+    }
+}
+
+/// An entry without a stop of its own counts on its policies for one: not on one that is frozen.
+fn looked_after(
+    book: &Book,
+    wish: &Open,
+    policy_is: &dyn Fn(&PolicyName) -> PolicyIs,
+) -> Result<(), No> {
+    let configured = || book.accounts.get(&wish.account).map(|a| a.rules.policies.as_slice());
+    let policies = wish.policies.as_deref().or_else(configured).unwrap_or_default();
+    let frozen = policies.iter().find(|name| policy_is(name) == PolicyIs::Frozen);
+    match frozen.filter(|_| wish.stop.is_none()) {
+        None => Ok(()),
+        Some(name) => Err((
+            Refusal::PolicyFrozen,
+            format!("policy {name} is frozen for every transaction, and nobody else gives a stop"),
         )),
     }
 }

@@ -14,6 +14,8 @@ pub enum Refusal {
     UnknownInstrument,
     /// There is no such policy.
     UnknownPolicy,
+    /// The policy is frozen for every transaction: it would give no stop.
+    PolicyFrozen,
     /// The kill switch of the account or the daemon does not let it through.
     Killed,
     /// The account is disarmed: nothing would be sent.
@@ -102,11 +104,12 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them, in order of precedence.
-    pub const ALL: [Self; 46] = [
+    pub const ALL: [Self; 47] = [
         Self::UnknownAccount,
         Self::UnknownTransaction,
         Self::UnknownInstrument,
         Self::UnknownPolicy,
+        Self::PolicyFrozen,
         Self::Killed,
         Self::Disarmed,
         Self::NotOwner,
@@ -158,6 +161,7 @@ impl Refusal {
             Self::UnknownTransaction => "UNKNOWN_TRANSACTION",
             Self::UnknownInstrument => "UNKNOWN_INSTRUMENT",
             Self::UnknownPolicy => "UNKNOWN_POLICY",
+            Self::PolicyFrozen => "POLICY_FROZEN",
             Self::Killed => "KILLED",
             Self::Disarmed => "DISARMED",
             Self::NotOwner => "NOT_OWNER",
@@ -232,6 +236,7 @@ impl Refusal {
             | Self::UnknownTransaction
             | Self::UnknownInstrument
             | Self::UnknownPolicy
+            | Self::PolicyFrozen
             | Self::NotOwner
             | Self::VerbNotAllowed
             | Self::AlreadyEnded

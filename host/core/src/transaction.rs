@@ -307,7 +307,8 @@ pub struct Transaction {
     pub close_failures: u32,
     /// The host does not try to close before then.
     pub close_retry_at: Option<Timestamp>,
-    /// The first stop wanted at the time of the first fill: the risk unit R is its distance.
+    /// The stop wanted at the time of the first fill, or the first on the losing side after it: the
+    /// risk unit R is its distance, wherever the stop goes later.
     pub initial_stop: Option<Price>,
     /// Quantity bought into the transaction so far.
     pub entered: Quantity,
@@ -398,6 +399,18 @@ impl Transaction {
         !self.status.is_ended()
             || !self.ops.is_empty()
             || self.orders.iter().any(|order| !order.status.is_terminal())
+    }
+
+    /// The first stop on the losing side that is wanted of what was filled settles what one R is.
+    pub(crate) fn keep_first_risk(&mut self) {
+        let (Some(entry), Some(stop)) = (self.entry_price(), self.desired.stop) else { return };
+        let is_losing = |stop: Price| match self.direction {
+            Direction::Long => stop < entry,
+            Direction::Short => stop > entry,
+        };
+        if is_losing(stop) && !self.initial_stop.is_some_and(is_losing) {
+            self.initial_stop = Some(stop);
+        }
     }
 
     /// What is held now.

@@ -188,6 +188,7 @@ pub(crate) fn status() -> Status {
         transactions: [(TransactionStatus::Opened, 2)].into(),
         protected: 1,
         stops_elsewhere: vec![TransactionId(8)],
+        without_stop: vec![TransactionId(9)],
         gaps: vec![Gap {
             transaction: TransactionId(7),
             account: "paper".into(),

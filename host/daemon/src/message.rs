@@ -288,6 +288,8 @@ pub struct Status {
     pub protected: usize,
     /// Of those that hold something, the ones whose stop works at another price than wanted.
     pub stops_elsewhere: Vec<TransactionId>,
+    /// Those that hold something for which no stop is wanted.
+    pub without_stop: Vec<TransactionId>,
     /// Transactions that lack it, longest first.
     pub gaps: Vec<Gap>,
     /// Commands whose outcome is unknown.

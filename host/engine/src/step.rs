@@ -11,10 +11,10 @@ use bracketd_core::broker::{BrokerEvent, Fault, FromAccount};
 use bracketd_core::bug::{self, Bug};
 use bracketd_core::command::{Answer, Command, Op, OpState, Read, Urgency};
 use bracketd_core::control::file_seen;
-use bracketd_core::decide::decide;
+use bracketd_core::decide::{PolicyIs, decide};
 use bracketd_core::fact::{Fact, FactKind};
 use bracketd_core::follow::follow;
-use bracketd_core::ids::{AccountName, Symbol, TransactionId};
+use bracketd_core::ids::{AccountName, PolicyName, Symbol, TransactionId};
 use bracketd_core::intent::{Outcome, Request, Source, Verdict};
 use bracketd_core::plan::{plan, raised, wake};
 use bracketd_core::refusal::Refusal;
@@ -227,8 +227,13 @@ impl Engine {
         now: Timestamp,
         out: &mut Transition,
     ) -> Verdict {
-        let policies = &self.policies;
-        decide(&mut self.book, request, &|name| policies.policy(name).is_some(), now, out)
+        let (policies, runs) = (&self.policies, &self.runs);
+        let policy_is = |name: &PolicyName| match policies.policy(name) {
+            None => PolicyIs::Unknown,
+            Some(policy) if runs.is_frozen(policy) => PolicyIs::Frozen,
+            Some(_) => PolicyIs::Active,
+        };
+        decide(&mut self.book, request, &policy_is, now, out)
     }
 
     fn park(

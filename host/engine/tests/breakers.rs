@@ -227,6 +227,27 @@ fn i11_a_version_that_fails_everywhere_goes_back_and_does_not_come_back_by_itsel
 }
 
 #[test]
+fn i11_a_version_that_fails_in_the_place_of_another_is_frozen_and_not_followed_by_older_ones() {
+    let oldest = script("oldest", "", "alert(\"info\", \"oldest\");");
+    let (older, bad) = (script("older", "", FAILS), script("bad", "", FAILS));
+    let mut world = World::new(&[("p", &oldest)]);
+    world.prices(100, 1);
+    for _ in 0..4 {
+        world.open();
+    }
+    world.load(&[("p", &older)]);
+    world.load(&[("p", &bad)]);
+    world.prices(110, 3);
+    assert_eq!(world.version("p"), "older", "one step back");
+    world.prices(110, 3);
+    assert_eq!(world.version("p"), "older");
+    let name = PolicyName::new("p");
+    assert!(world.engine.is_frozen(&name), "nobody decides, and that is said");
+    assert_eq!(world.engine.freeze_of(&name).and_then(|f| f.back_to.clone()), None);
+    assert!(world.told().contains("frozen VERSION\n"));
+}
+
+#[test]
 fn i10_what_a_script_says_about_errors_is_done_and_passes_the_gate() {
     let tighten = ", on_error: \"tighten\", tighten_pct: 1";
     let rows = [

@@ -42,6 +42,12 @@ struct World {
 impl World {
     /// Account `a` whose transactions, and itself, are looked after by `p`; not compared yet.
     fn new(script: &str) -> Self {
+        let set = PolicySet::build(&sources(script), None).set;
+        Self::on(Ledger::in_memory().expect("a ledger"), set, START)
+    }
+
+    /// The same with this ledger, and this set in the directory.
+    fn on(ledger: Ledger, set: PolicySet, now: Timestamp) -> Self {
         let name = PolicyName::new("p");
         let rules = AccountRules {
             policies: vec![name.clone()],
@@ -51,10 +57,8 @@ impl World {
         };
         let settings =
             Settings { accounts: [(AccountName::new("a"), rules)].into(), ..Settings::default() };
-        let set = PolicySet::build(&sources(script), None).set;
-        let ledger = Ledger::in_memory().expect("a ledger");
-        let engine = Engine::start(ledger, settings, set.clone(), START).expect("a start");
-        let mut world = Self { engine, now: START, set };
+        let engine = Engine::start(ledger, settings, set.clone(), now).expect("a start");
+        let mut world = Self { engine, now, set };
         world.tell(BrokerEvent::Instrument(Box::new(instrument())));
         world.tell(up(Features::default()));
         world
@@ -188,6 +192,37 @@ fn i10_i15_nothing_of_a_rehearsal_is_left_behind_and_it_comes_out_the_same() {
     world.price(110);
     let policy = world.engine.policies().policy(&PolicyName::new("p")).expect("a policy");
     assert_eq!(policy.version(), "5.0");
+}
+
+#[test]
+fn i11_a_start_does_not_take_what_a_rehearsal_refused_and_a_later_rehearsal_may() {
+    let mut world = World::compared(&follow("5.0"));
+    let first = PolicySet::build(&sources(&follow("5.0")), None);
+    world.step(vec![Input::Policies(Box::new(first))]);
+    world.open();
+    world.price(100);
+    let failing =
+        follow("4.0").replace("this.n += 1; r", "if m.bid.value < 105.0 { throw \"no\"; } r");
+    let refused = world.rehearsed(&failing);
+    assert_eq!(refused.refused[0].diagnostics[0].code, "P025");
+    world.step(vec![Input::Policies(Box::new(refused))]);
+    let version = |world: &World| {
+        let name = PolicyName::new("p");
+        world.engine.policies().policy(&name).map(|p| p.version().to_owned()).unwrap_or_default()
+    };
+    // The directory still holds it when the daemon starts again.
+    let set = PolicySet::build(&sources(&failing), None).set;
+    let World { engine, now, .. } = world;
+    let mut world = World::on(engine.into_ledger(), set, now);
+    assert_eq!(version(&world), "5.0");
+    // At another price there is nothing against it.
+    world.tell(picture(vec![], world.now));
+    world.price(110);
+    world.set = world.engine.policies().clone();
+    let taken = world.rehearsed(&failing);
+    assert!(taken.refused.is_empty(), "{:?}", taken.refused);
+    world.step(vec![Input::Policies(Box::new(taken))]);
+    assert_eq!(version(&world), "4.0");
 }
 
 #[test]

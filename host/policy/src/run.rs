@@ -209,14 +209,15 @@ impl Policy {
     }
 
     /// What the script keeps, as its `STATE` declares it now. What an older version kept is moved by
-    /// `on_reload`, which may change nothing else; of what a newer one kept the declared keys count.
+    /// `on_reload`, which may change nothing else; of what another one kept, newer or of the same
+    /// number, the declared keys count.
     fn migrated(&self, kept: Option<Kept>, frame: &Frame<'_>) -> Result<Map, String> {
         let declared = self.header.state.clone().unwrap_or_default();
         let Some(Kept { version, mut map }) = kept else { return Ok(declared) };
         let own = self.header.state_version;
         if version < own {
             map = self.reload(version, map, frame)?;
-        } else if version > own {
+        } else if version > own || self.header.state.is_some() {
             map.retain(|key, _| declared.contains_key(key));
         }
         for (key, init) in declared {

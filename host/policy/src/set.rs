@@ -49,6 +49,8 @@ pub struct Refused {
     pub diagnostics: Vec<Diagnostic>,
     /// The version that goes on running, if one does.
     pub running: Option<String>,
+    /// The version that was refused, where it was sound and only its rehearsal spoke against it.
+    pub rehearsed: Option<String>,
 }
 
 /// What became of a snapshot of sources.
@@ -123,15 +125,22 @@ impl PolicySet {
             }
         }
         // Values of parameters go with the versions: without one of those, others may not fit.
+        let mut sound = BTreeMap::new();
         let mut report = loop {
             let mut report = assemble(good.clone(), failed.clone(), sources, previous, &libs);
             let refused = rehearsal.as_mut().map_or_else(Vec::new, |all| all.of(&mut report));
             if refused.is_empty() {
                 break report;
             }
-            good.retain(|name, _| refused.iter().all(|(bad, _)| bad != name));
+            for (name, _) in &refused {
+                let digest = good.remove(name).map(|policy| policy.digest().to_owned());
+                sound.extend(digest.map(|digest| (name.clone(), digest)));
+            }
             failed.extend(refused);
         };
+        for refused in &mut report.refused {
+            refused.rehearsed = sound.remove(&refused.name);
+        }
         report.warnings.append(&mut warnings);
         report
     }
@@ -240,7 +249,7 @@ fn assemble(
         }
     }
     for (name, diagnostics) in failed {
-        report.refused.push(Refused { running: digest(&name), name, diagnostics });
+        report.refused.push(Refused { running: digest(&name), name, diagnostics, rehearsed: None });
     }
     let mut all = good;
     for (name, policy) in previous.into_iter().flat_map(|set| set.policies.iter()) {
@@ -297,6 +306,6 @@ fn unfit(
         found.help =
             Some("correct params.toml, or [policy.NAME] params of the configuration".into());
         let running = running.map(|running| running.digest().to_owned());
-        report.refused.push(Refused { name, diagnostics: vec![found], running });
+        report.refused.push(Refused { name, diagnostics: vec![found], running, rehearsed: None });
     }
 }

@@ -127,6 +127,7 @@ impl Guard {
             | Refusal::UnknownTransaction
             | Refusal::UnknownInstrument
             | Refusal::UnknownPolicy
+            | Refusal::PolicyFrozen
             | Refusal::AlreadyEnded
             | Refusal::NotWaiting
             | Refusal::NotOpened

@@ -6,7 +6,7 @@ use bracketd_core::apply::{Transition, apply};
 use bracketd_core::book::{Account, AccountRules, Book};
 use bracketd_core::broker::{BrokerEvent, FromAccount, OrderReport, Quote};
 use bracketd_core::command::{Answer, Call, Change, Command, How, Progress};
-use bracketd_core::decide::decide;
+use bracketd_core::decide::{PolicyIs, decide};
 use bracketd_core::follow::follow;
 use bracketd_core::ids::{BrokerOrderId, PolicyName, Symbol, TransactionId};
 use bracketd_core::instrument::{AccountInfo, Features, Instrument, PriceBand};
@@ -145,8 +145,12 @@ impl Bench {
 
     fn request(&mut self, request: Request) -> Verdict {
         let mut out = Transition::default();
-        let known = |name: &PolicyName| name.as_str() == "trail";
-        let verdict = decide(&mut self.book, &request, &known, self.now, &mut out);
+        let policy_is = |name: &PolicyName| match name.as_str() {
+            "trail" => PolicyIs::Active,
+            "frozen" => PolicyIs::Frozen,
+            _ => PolicyIs::Unknown,
+        };
+        let verdict = decide(&mut self.book, &request, &policy_is, self.now, &mut out);
         self.follow(out);
         verdict
     }

@@ -153,9 +153,11 @@ fn versions_and_stale_prices() {
 #[test]
 fn openings_that_are_refused() {
     type Spoil = fn(&mut bracketd_core::intent::Open);
-    let rows: [(&str, Spoil); 9] = [
+    let rows: [(&str, Spoil); 10] = [
         ("UNKNOWN_ACCOUNT", |o| o.account = "nope".into()),
         ("UNKNOWN_POLICY", |o| o.policies = Some(vec!["nope".into()])),
+        // Nobody would give it a stop.
+        ("POLICY_FROZEN", |o| (o.policies, o.stop) = (Some(vec!["frozen".into()]), None)),
         ("BAD_QUANTITY", |o| o.quantity = quantity("0")),
         ("BAD_QUANTITY", |o| o.quantity = quantity("1.5")),
         ("BAD_QUANTITY", |o| o.quantity = quantity("200000")),
@@ -172,6 +174,14 @@ fn openings_that_are_refused() {
         assert_eq!(verdict.code(), code, "{}", verdict.message);
         assert!(b.book.transactions.is_empty() && b.sent.is_empty());
     }
+}
+
+#[test]
+fn an_entry_with_a_stop_of_its_own_needs_no_policy_that_decides() {
+    let mut b = Bench::new(ALPACA);
+    let open = bracketd_core::intent::Open { policies: Some(vec!["frozen".into()]), ..wish() };
+    let verdict = b.person(Intent::Open(Box::new(open)));
+    assert!(verdict.accepted(), "{}", verdict.message);
 }
 
 #[test]

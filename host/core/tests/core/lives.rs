@@ -247,6 +247,29 @@ fn a_larger_quantity_is_bought_beside_the_pair_and_gets_its_own() {
 }
 
 #[test]
+fn one_r_is_the_distance_to_the_first_stop_whenever_that_is_set() {
+    // stops in turn, the one that R is measured by
+    let rows: [(&[&str], Option<&str>); 4] = [
+        (&["96", "98", "100.5"], Some("96")),
+        (&["100.5", "97", "98"], Some("97")),
+        (&["100.5"], None),
+        (&[], None),
+    ];
+    for (stops, first) in rows {
+        let mut b = Bench::new(ALPACA);
+        let id = b.open(Open { stop: None, target: None, ..wish() });
+        let entry = b.command();
+        let order = b.accept(&entry);
+        b.fill(&order, "10", "100");
+        b.quote("104", "104.01");
+        for stop in stops {
+            assert!(b.person(set_stop(id, stop)).accepted(), "{stop}");
+        }
+        assert_eq!(b.tx(id).initial_stop, first.map(price), "{stops:?}");
+    }
+}
+
+#[test]
 fn a_growth_after_a_canceled_entry_is_not_taken_for_the_entry() {
     let mut b = Bench::new(ALPACA);
     let id = b.open(wish());

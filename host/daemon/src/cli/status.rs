@@ -46,6 +46,11 @@ fn show(status: &Value, out: &Out) {
     if !elsewhere.is_empty() {
         out.line(&format!("stops         {}", paint(&works_elsewhere(&elsewhere), Tone::Warning)));
     }
+    let bare: Vec<_> = list(status, "/without_stop").iter().map(|id| text(id, "")).collect();
+    if !bare.is_empty() {
+        let ids = paint(&bare.join(", "), Tone::Warning);
+        out.line(&format!("stops         held, and no stop is wanted: {ids}"));
+    }
     let counts = ["WAITING", "OPENED", "CLOSING"]
         .map(|name| format!("{} {name}", of(&format!("/transactions/{name}"))));
     out.line(&format!("transactions  {}", counts.join(" · ")));

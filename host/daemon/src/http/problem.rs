@@ -168,6 +168,7 @@ fn status_of(refusal: Refusal) -> StatusCode {
         Refusal::UnknownAccount
         | Refusal::UnknownInstrument
         | Refusal::UnknownPolicy
+        | Refusal::PolicyFrozen
         | Refusal::NoEvidence
         | Refusal::BadQuantity
         | Refusal::StopWrongSide
@@ -194,6 +195,9 @@ fn hint_of(refusal: Refusal) -> &'static str {
         Refusal::UnknownTransaction => "`bracketd tx list` lists the transactions",
         Refusal::UnknownInstrument => "check the symbol at the broker",
         Refusal::UnknownPolicy => "`bracketd policy list` lists the policies",
+        Refusal::PolicyFrozen => {
+            "give it a stop of its own, or mend the policy; `bracketd policy list` says why"
+        }
         Refusal::NotOwner => "the transaction belongs to another book",
         Refusal::VerbNotAllowed => "allow the verb in [policy.NAME] verbs",
         Refusal::AlreadyEnded => "nothing is left to change",

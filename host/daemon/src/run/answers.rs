@@ -108,6 +108,7 @@ impl EngineThread {
         let (mut protected, mut unknown_ops) = (0, 0);
         let (mut gaps, mut unguarded_entries) = (Vec::new(), Vec::new());
         let (mut unmanaged, mut stops_elsewhere) = (Vec::new(), Vec::new());
+        let mut without_stop = Vec::new();
         let is_armed =
             |tx: &Transaction| book.accounts.get(&tx.account).is_some_and(Account::is_armed);
         for tx in book.transactions.values() {
@@ -118,6 +119,9 @@ impl EngineThread {
             gaps.extend(gap(tx));
             if tx.stop_differs() {
                 stops_elsewhere.push(tx.id);
+            }
+            if !tx.held().is_zero() && tx.desired.stop.is_none() {
+                without_stop.push(tx.id);
             }
             if !tx.held().is_zero() && !is_armed(tx) {
                 unmanaged.push(tx.id);
@@ -139,6 +143,7 @@ impl EngineThread {
             transactions,
             protected,
             stops_elsewhere,
+            without_stop,
             gaps,
             unknown_ops,
             unguarded_entries,

@@ -25,6 +25,8 @@ pub struct StatusView {
     protection: ProtectionCounts,
     /// Transactions whose stop works at another price than wanted.
     stops_elsewhere: Vec<String>,
+    /// Transactions that hold something for which no stop is wanted.
+    without_stop: Vec<String>,
     gaps: Vec<GapView>,
     transactions: BTreeMap<&'static str, usize>,
     unknown_ops: usize,
@@ -113,6 +115,7 @@ pub fn view(status: &Status) -> StatusView {
             unprotected: status.gaps.len() - pending,
         },
         stops_elsewhere: status.stops_elsewhere.iter().map(ToString::to_string).collect(),
+        without_stop: status.without_stop.iter().map(ToString::to_string).collect(),
         gaps: status.gaps.iter().map(|gap| gap_view(gap, status)).collect(),
         transactions: STATUSES
             .iter()

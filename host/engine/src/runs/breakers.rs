@@ -165,6 +165,14 @@ impl Breakers {
         true
     }
 
+    /// Lifts the freeze of a version that was made for a reason which begins like this.
+    pub(super) fn lift(&mut self, policy: &PolicyName, digest: &str, reason: &str) {
+        self.keep(|f| {
+            let is_it = f.transaction.is_none() && f.policy == *policy && f.digest == digest;
+            !is_it || !f.why.starts_with(reason)
+        });
+    }
+
     /// What the script says about errors was done there.
     pub(super) fn acted(&mut self, policy: &PolicyName, transaction: Option<TransactionId>) {
         let own = |f: &&mut PolicyFreeze| f.policy == *policy && f.transaction == transaction;

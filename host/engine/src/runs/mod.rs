@@ -104,6 +104,11 @@ impl Runs {
             && self.anew.is_empty()
     }
 
+    /// Whether that version is frozen for every transaction.
+    pub(crate) fn is_frozen(&self, policy: &Policy) -> bool {
+        self.breakers.of_version(policy.name(), policy.digest()).is_some()
+    }
+
     /// Whether another version of a policy decides on the transaction, which is not set up for it.
     pub(crate) fn is_anew(&self, id: TransactionId) -> bool {
         self.anew.contains(&id)

@@ -13,7 +13,7 @@ use bracketd_core::intent::{Outcome, Source, Verdict};
 use bracketd_core::refusal::Refusal;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::Transaction;
-use bracketd_policy::{BuildReport, Failure, OnError, Policy, PolicySet};
+use bracketd_policy::{BuildReport, Failure, OnError, Policy, PolicySet, Refused};
 use bracketd_store::{PolicyFreeze, PolicyParams, PolicyVersion};
 
 use super::breakers::Trip;
@@ -23,6 +23,9 @@ use crate::input::Thaw;
 
 /// The code of facts about values of parameters.
 const VALUES: &str = "params.toml";
+/// How the freeze of a version begins that only its rehearsal spoke against: a later rehearsal may
+/// lift it.
+const REFUSED: &str = "refused by its rehearsal: ";
 
 impl Engine {
     /// The policy files were built anew: good versions decide from the next run on (I11).
@@ -32,6 +35,9 @@ impl Engine {
         now: Timestamp,
         out: &mut Transition,
     ) {
+        for change in report.changed.iter().filter(|change| !change.rehearsal.is_empty()) {
+            self.runs.breakers.lift(&change.name, &change.after, REFUSED);
+        }
         let set = self.admitted(&report.set, now, out);
         for change in &report.changed {
             let taken = set.policy(&change.name).filter(|taken| taken.digest() == change.after);
@@ -70,6 +76,7 @@ impl Engine {
                 .diagnostics
                 .first()
                 .map_or_else(String::new, bracketd_core::diagnostic::Diagnostic::brief);
+            self.remember_refused(refused, &fact.text, now);
             out.facts.push(fact);
         }
         let has_values = !report.params_changed.is_empty();
@@ -77,6 +84,21 @@ impl Engine {
         let changed: Vec<PolicyName> = report.changed.into_iter().map(|c| c.name).collect();
         self.policies = set;
         self.decide_anew(|policy| has_values || changed.contains(policy));
+    }
+
+    /// A start rehearses nothing: it must not take what was refused while there were prices. So the
+    /// version counts as sent back, in the ledger, until a rehearsal or a person lifts that.
+    fn remember_refused(&mut self, refused: &Refused, why: &str, now: Timestamp) {
+        let (Some(digest), Some(running)) = (&refused.rehearsed, &refused.running) else { return };
+        self.runs.breakers.freeze(PolicyFreeze {
+            policy: refused.name.clone(),
+            digest: digest.clone(),
+            transaction: None,
+            why: format!("{REFUSED}{why}"),
+            since: now,
+            back_to: Some(running.clone()),
+            acted: true,
+        });
     }
 
     /// Other values of parameters were taken, all of them, or none.
@@ -248,6 +270,11 @@ impl Engine {
                 self.frozen(policy, freeze(tx.map(|tx| tx.id), &why), tx, now, out);
             }
             Trip::Version(why) => self.frozen(policy, freeze(None, &why), None, now, out),
+            // One step back is what somebody may have meant; a version that fails in the place of
+            // another is frozen, not followed by ever older ones.
+            Trip::Back(why) if self.runs.held_back.contains_key(policy.name()) => {
+                self.frozen(policy, freeze(None, &why), None, now, out);
+            }
             Trip::Back(why) => match self.version_before(policy) {
                 None => self.frozen(policy, freeze(None, &why), None, now, out),
                 Some(before) => {
@@ -407,18 +434,17 @@ impl Engine {
         self.runs.breakers.frozen()
     }
 
-    /// The freeze of the version of that policy that decides now; where another one decides
-    /// instead, of the newest version in the directory.
+    /// The freeze of the version of that policy that decides now; where that one is not frozen, of the
+    /// version in whose place it decides.
     pub fn freeze_of(&self, policy: &PolicyName) -> Option<&PolicyFreeze> {
-        let offered = self.runs.held_back.get(policy);
-        let shown = offered.map(|offered| &**offered).or_else(|| self.policies.policy(policy))?;
-        self.runs.breakers.of_version(policy, shown.digest())
+        let of = |version: &Policy| self.runs.breakers.of_version(policy, version.digest());
+        let decides = self.policies.policy(policy).and_then(of);
+        decides.or_else(|| self.runs.held_back.get(policy).and_then(|offered| of(offered)))
     }
 
     /// Whether the version of that policy that decides now is frozen for every transaction.
     pub fn is_frozen(&self, policy: &PolicyName) -> bool {
-        let Some(known) = self.policies.policy(policy) else { return false };
-        self.runs.breakers.of_version(policy, known.digest()).is_some()
+        self.policies.policy(policy).is_some_and(|known| self.runs.is_frozen(known))
     }
 }
 

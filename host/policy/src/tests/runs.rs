@@ -233,6 +233,17 @@ fn declared_state_is_checked() {
     assert_eq!(line(&ran), "state: this.scald is not declared in STATE");
 }
 
+/// A version that was gone back to does not fail over a key that the one after it declared.
+#[test]
+fn of_what_another_version_kept_the_declared_keys_count() {
+    let script = "const STATE = #{ n: 0 };
+                  fn on_tick(t, m, p) { this.n += 1; }";
+    let mut bed = bed(script);
+    bed.state = "{\"j\":7,\"n\":4}".to_owned();
+    let ran = bed.tick();
+    assert_eq!((line(&ran).as_str(), ran.state.as_deref()), ("done", Some("{\"n\":5}")));
+}
+
 /// Requests carry who asked, why, and what it was decided on.
 #[test]
 fn requests_say_who_why_and_on_what() {

@@ -8,7 +8,7 @@ use crate::apply::{Transition, apply};
 use crate::book::{Account, AccountRules, Book};
 use crate::broker::{Balance, BrokerEvent, Fault, FromAccount, OrderReport, Quote};
 use crate::command::{Answer, BracketLeg, Call, Change, Command, How, NewOrder, Progress};
-use crate::decide::decide;
+use crate::decide::{PolicyIs, decide};
 use crate::ids::{AccountName, PolicyName, Symbol, TransactionId};
 use crate::instrument::{AccountInfo, Features, Instrument, PriceBand};
 use crate::intent::{GuardWish, Intent, Open, Outcome, Request, Source, Verdict, Wish};
@@ -103,7 +103,7 @@ impl Trial {
         let (why, inputs) = ("self-test".to_owned(), String::new());
         let request = Request { intent, source, why, if_version: None, inputs };
         let mut out = Transition::default();
-        let verdict = decide(&mut self.book, &request, &|_| true, self.now, &mut out);
+        let verdict = decide(&mut self.book, &request, &|_| PolicyIs::Active, self.now, &mut out);
         self.follow(out);
         verdict
     }

@@ -5,7 +5,7 @@ use bracketd_core::apply::Transition;
 use bracketd_core::book::{Account, AccountRules, Book};
 use bracketd_core::broker::Quote;
 use bracketd_core::check::propose;
-use bracketd_core::decide::decide;
+use bracketd_core::decide::{PolicyIs, decide};
 use bracketd_core::ids::Symbol;
 use bracketd_core::instrument::{Features, Instrument, PriceBand};
 use bracketd_core::intent::{GuardWish, Open};
@@ -69,7 +69,8 @@ fn transaction(direction: Direction) -> Transaction {
         if_version: None,
         inputs: String::new(),
     };
-    let verdict = decide(&mut book, &request, &|_| true, now, &mut Transition::default());
+    let verdict =
+        decide(&mut book, &request, &|_| PolicyIs::Active, now, &mut Transition::default());
     let id = verdict.transaction.unwrap_or_else(|| panic!("{verdict:?}"));
     Transaction::clone(&book.transactions[&id])
 }
