@@ -63,11 +63,13 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// The file, with line and column where they are known.
+    /// The file's name, with line and column where they are known: a line of the log has no room for
+    /// the directory, which is the same for all.
     fn place(&self) -> String {
+        let name = self.file.rsplit('/').next().unwrap_or(&self.file);
         match self.line {
-            0 => self.file.clone(),
-            line => format!("{}:{line}:{}", self.file, self.column),
+            0 => name.to_owned(),
+            line => format!("{name}:{line}:{}", self.column),
         }
     }
 }
