@@ -220,6 +220,14 @@ fn a_library_is_checked_as_one_with_the_policies_that_call_it() {
     assert!(checked.stdout.starts_with("refused  lib/risk\n"), "{}", checked.stdout);
 }
 
+#[test]
+fn a_directory_of_policies_may_be_called_lib() {
+    let dir = Dir::new();
+    assert_eq!(dir.bracketd("policy new trail --dir lib").code, Some(0));
+    let checked = dir.bracketd("policy check lib/trail.rhai");
+    assert!(checked.stdout.starts_with("ok       trail  "), "{}{}", checked.stdout, checked.stderr);
+}
+
 /// What is read by people has lines that end, in a pipe too.
 #[test]
 fn prose_in_a_pipe_has_short_lines() {

@@ -147,9 +147,9 @@ impl PolicyBuilder {
         }
     }
 
-    /// Whether the policy's file is there, as far as the directory was ever read.
+    /// Whether the policy's file is there, as far as the directory can be read.
     pub(super) fn has_file(&self, policy: &PolicyName) -> bool {
-        !self.removed.contains(policy)
+        self.unreadable.is_some() || !self.removed.contains(policy)
     }
 
     /// When the version that decides was taken.

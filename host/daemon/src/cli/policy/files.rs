@@ -81,8 +81,12 @@ pub(super) fn buffer(
     Ok(sources)
 }
 
-/// The directory of policies and the library's name, where the path is `DIR/lib/NAME.rhai`.
+/// The directory of policies and the library's name, where the path is `DIR/lib/NAME.rhai`. Somebody's
+/// directory of policies may be called `lib` too: what declares a `POLICY` is no library.
 pub(super) fn library(path: &Path) -> Option<(PathBuf, String)> {
+    if std::fs::read_to_string(path).is_ok_and(|text| text.contains("const POLICY")) {
+        return None;
+    }
     let name = path.file_name()?.to_str()?.strip_suffix(".rhai")?;
     let lib = std::path::absolute(path).ok()?.parent()?.to_owned();
     if lib.file_name()? != "lib" {
