@@ -480,7 +480,7 @@ fn first_policies(
         Snapshot { files: BTreeMap::new(), faults: BTreeMap::new(), digest: String::new() }
     });
     let sources = Sources { config: params.clone(), ..sources(&config.policies_dir, &snapshot) };
-    let report = PolicySet::build(&sources, Some(&previous));
+    let report = PolicySet::vetted(&sources, Some(&previous), None);
     (report, Some(snapshot.digest))
 }
 
