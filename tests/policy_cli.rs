@@ -171,3 +171,64 @@ fn what_the_configuration_does_not_allow_is_a_warning() {
         checked.stderr
     );
 }
+
+/// Values of other policies are no business of a check of one file; a table that is nobody's is.
+#[test]
+fn a_check_of_one_file_takes_only_its_own_tables_of_values() {
+    let dir = begun();
+    let check = |file: &str| dir.bracketd(&format!("policy check policies/{file}"));
+    dir.bracketd("policy new other --template trailing_stop --dir policies");
+    dir.write("policies/params.toml", "[other]\ntrail_pct = 3\n[trail]\ntrail_pct = 2\n");
+    for file in ["trail.rhai", "other_test.rhai"] {
+        let checked = check(file);
+        assert_eq!((checked.code, checked.stderr.as_str()), (Some(0), ""), "{file}");
+    }
+    let mut buffer = program(dir.path());
+    buffer.args(["policy", "check", "--stdin", "--name", "trail", "policies"]);
+    let input = fs::File::open(dir.path().join("policies/trail.rhai")).expect("a file");
+    let checked = Ended::of(buffer.stdin(Stdio::from(input)));
+    assert_eq!((checked.code, checked.stderr.as_str()), (Some(0), ""));
+
+    dir.write("policies/params.toml", "[other]\ntrail_pct = 999\n[trial]\ntrail_pct = 2\n");
+    let checked = check("trail.rhai");
+    assert_eq!(checked.code, Some(1), "{}", checked.stdout);
+    assert!(checked.stderr.contains("there is no policy trial"), "{}", checked.stderr);
+    assert!(!checked.stderr.contains("999"), "{}", checked.stderr);
+    assert_eq!(check("other.rhai").code, Some(1), "its own value is out of bounds");
+}
+
+/// A library has no POLICY: it is checked as one, with the policies that call it.
+#[test]
+fn a_library_is_checked_as_one_with_the_policies_that_call_it() {
+    let dir = begun();
+    dir.write("policies/alone.rhai", "fn broken(");
+    let checked = dir.bracketd("policy check policies/lib/risk.rhai");
+    assert_eq!((checked.code, checked.stderr.as_str()), (Some(0), ""));
+    let lines: Vec<&str> = checked.stdout.lines().collect();
+    assert_eq!(lines[0], "ok       lib/risk");
+    assert!(lines.len() == 2 && lines[1].contains("trail"), "{lines:?}");
+
+    let text = fs::read_to_string(dir.path().join("policies/lib/risk.rhai")).expect("a file");
+    let input = dir.write("buffer", &text.replace("alert(", "alrt("));
+    let mut buffer = program(dir.path());
+    buffer.args(["policy", "check", "--stdin", "--name", "lib/risk", "policies"]);
+    let checked = Ended::of(buffer.stdin(Stdio::from(fs::File::open(input).expect("a file"))));
+    assert_eq!(checked.code, Some(1), "{}", checked.stdout);
+    assert!(checked.stderr.contains("unknown function `alrt`"), "{}", checked.stderr);
+    assert!(checked.stderr.contains("policies/lib/risk.rhai:"), "{}", checked.stderr);
+    assert!(!checked.stderr.contains("POLICY"), "{}", checked.stderr);
+    assert!(checked.stdout.starts_with("refused  lib/risk\n"), "{}", checked.stdout);
+}
+
+/// What is read by people has lines that end, in a pipe too.
+#[test]
+fn prose_in_a_pipe_has_short_lines() {
+    let dir = Dir::new();
+    for args in
+        ["policy docs", "policy docs trailing_stop", "policy new --list", "policy explain P011"]
+    {
+        let shown = dir.bracketd(args);
+        let longest = shown.stdout.lines().map(|line| line.chars().count()).max();
+        assert!(longest.is_some_and(|longest| longest <= 120), "{args}: {longest:?}");
+    }
+}

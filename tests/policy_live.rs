@@ -57,6 +57,9 @@ fn i10_a_frozen_policy_leaves_its_stop_until_a_person_thaws_it() {
     daemon.until("the price is known", is_known);
     assert!(stop_is("95")(&daemon), "the stop stays, and the policy is not asked");
 
+    let elsewhere = daemon.ask("policy thaw follow 999 --reason mended");
+    let said = "follow is not frozen for transaction 999; it is frozen for: 1\n";
+    assert_eq!((elsewhere.code, elsewhere.stdout.as_str()), (Some(0), said));
     assert_eq!(daemon.ask("policy thaw nobody --reason mended").code, Some(4));
     assert_eq!(daemon.ask("policy thaw follow 1").code, Some(2), "a reason is wanted");
     let thawed = daemon.ask("policy thaw follow 1 --reason mended");
@@ -86,6 +89,16 @@ fn i11_values_are_taken_live_by_scope_or_all_stay_as_they_were() {
     }
     exchange.price("AAA", "101.00", "101.02");
     daemon.until("the values before go on, all of them", stop_is("96.96"));
+
+    dir.write("policies/params.toml", "[follow]\npct = 2\n[follow.account.papr]\npct = 3\n");
+    let refused = daemon.ask("policy reload");
+    let said = refused.stdout + refused.stderr.as_str();
+    for part in ["P024", "params.toml:3:17", "no account papr", "did you mean paper?"] {
+        assert!(said.contains(part), "{part} in\n{said}");
+    }
+    let tail = daemon.ask("activity tail").stdout;
+    let brief = "params.toml  params.toml:3:17: there is no account papr";
+    assert!(tail.contains(brief), "{brief} in\n{tail}");
 
     dir.write("policies/params.toml", "[follow]\npct = 2\n[follow.tx.1]\npct = 3\n");
     daemon.until("the narrower scope wins", stop_is("97.97"));
@@ -155,4 +168,32 @@ fn a_verb_that_is_no_name_of_the_list_is_refused_by_the_check_and_by_the_start()
     );
     let checked = dir.bracketd("config check");
     assert_eq!(checked.code, Some(0), "{}{}", checked.stdout, checked.stderr);
+}
+
+#[test]
+fn i11_a_reload_says_what_goes_on_where_a_file_is_refused_or_gone() {
+    let dir = Dir::new();
+    let (_exchange, daemon) = bench(&dir, &follow(""));
+    dir.write("policies/follow.rhai", "fn on_tick(t, m, p) {");
+    let refused = daemon.ask("policy reload");
+    let said = refused.stdout + refused.stderr.as_str();
+    assert_eq!(refused.code, Some(1), "{said}");
+    for part in ["P001", "note: still running version ", "follow.rhai is NOT active"] {
+        assert!(said.contains(part), "{part} in\n{said}");
+    }
+    std::fs::remove_file(dir.path().join("policies/follow.rhai")).expect("a file");
+    let gone = daemon.ask("policy reload");
+    assert_eq!(gone.code, Some(0), "{}", gone.stderr);
+    assert!(gone.stdout.starts_with("follow  no file; version "), "{}", gone.stdout);
+    let listed = daemon.ask("policy list");
+    assert!(listed.stdout.contains("no file"), "{}", listed.stdout);
+    let listed = daemon.ask("policy list --json").json();
+    let policy = &listed["policies"][0];
+    assert_eq!((&policy["state"], &policy["has_file"]), (&"no_file".into(), &false.into()));
+    daemon.kill();
+    let config = std::fs::read_to_string(dir.path().join("bracketd.toml")).expect("a file");
+    dir.write("bracketd.toml", &config.replace("policies = [\"follow\"]", "policies = []"));
+    let daemon = Daemon::again(&dir);
+    let listed = daemon.ask("policy list --json").json();
+    assert_eq!(listed["policies"][0]["state"], "no_file", "{listed}");
 }

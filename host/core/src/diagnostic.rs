@@ -47,4 +47,11 @@ impl Diagnostic {
         let (line, column) = self.position();
         format!("{}:{line}:{column}: {}", self.file, self.message)
     }
+
+    /// The same with the file's name instead of its path: for a line that has little room.
+    pub fn brief(&self) -> String {
+        let name = self.file.rsplit('/').next().unwrap_or(&self.file);
+        let (line, column) = self.position();
+        format!("{name}:{line}:{column}: {}", self.message)
+    }
 }

@@ -25,6 +25,8 @@ pub mod table;
 pub mod tx;
 
 #[cfg(test)]
+mod commands;
+#[cfg(test)]
 mod tests;
 
 use std::path::PathBuf;

@@ -463,6 +463,8 @@ pub struct PolicyState {
     pub freeze: Option<PolicyFreeze>,
     /// Transactions that it is frozen for, with the reason.
     pub frozen_for: Vec<PolicyFreeze>,
+    /// Whether its file is there; where it is gone the last version goes on.
+    pub has_file: bool,
 }
 
 /// The values that a policy decides with.
@@ -475,7 +477,7 @@ pub struct ParamsSeen {
 }
 
 /// What came of reading the policies again.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Reloaded {
     /// Policies with a new version.
     pub changed: Vec<Change>,
@@ -483,4 +485,19 @@ pub struct Reloaded {
     pub refused: Vec<Diagnostic>,
     /// Values of parameters that are others from now on, a line each.
     pub params: Vec<String>,
+    /// What decides instead of the content that was refused.
+    pub kept: Vec<KeptVersion>,
+    /// What goes on deciding though its file is gone.
+    pub no_file: Vec<KeptVersion>,
+}
+
+/// A version that goes on deciding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptVersion {
+    /// The policy.
+    pub name: PolicyName,
+    /// Its content hash; none where no version was ever good.
+    pub digest: Option<String>,
+    /// When it was taken.
+    pub loaded_at: Option<Timestamp>,
 }

@@ -25,7 +25,7 @@ pub fn within(diagnostic: &Diagnostic, is_colored: bool, width: Option<usize>) -
     };
     let lines = |text: &str, head: usize| {
         let room = width.map(|width| width.saturating_sub(head));
-        wrap(&printable(text), room).join("\n")
+        wrap(&printable_lines(text), room).join("\n")
     };
     let message = lines(&diagnostic.message, TITLE_WIDTH);
     let label = printable(&diagnostic.label);
@@ -101,14 +101,14 @@ pub fn json(diagnostic: &Diagnostic) -> Value {
     })
 }
 
-/// What goes on while a newer file is refused.
-pub fn still_running(digest: Option<&str>, loaded_at: Option<&str>) -> String {
+/// What goes on while a newer file is refused; `file` says which, as the subject of a sentence.
+pub fn still_running(file: &str, digest: Option<&str>, loaded_at: Option<&str>) -> String {
     let Some(digest) = digest else {
-        return "note: no version of it has ever run; this file is NOT active".to_owned();
+        return format!("note: no version of it has ever run; {file} is NOT active");
     };
     let digest: String = digest.chars().take(12).collect();
     let since = loaded_at.map_or(String::new(), |at| format!(" (loaded {at})"));
-    format!("note: still running version {digest}{since}; this file is NOT active")
+    format!("note: still running version {digest}{since}; {file} is NOT active")
 }
 
 /// Where a code is explained, from the root of the documentation.
@@ -116,9 +116,21 @@ pub fn url(code: &str) -> String {
     format!("docs/diagnostics.md#{}", code.to_lowercase())
 }
 
-/// The text without control characters, so that a file or a broker cannot steer a terminal.
+/// The text on one line and without control characters, so that a file or a broker can neither
+/// steer a terminal nor add a line that looks like another entry.
 pub fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect()
+    text.chars().map(|c| if is_steering(c) { ' ' } else { c }).collect()
+}
+
+/// The same for text that is meant to have several lines, such as a drawn complaint.
+pub fn printable_lines(text: &str) -> String {
+    text.chars().map(|c| if is_steering(c) && c != '\n' { ' ' } else { c }).collect()
+}
+
+/// Controls, and what ends a line or turns its direction: U+2028, U+2029, and the marks of the
+/// bidirectional algorithm (Unicode Standard Annex 9).
+fn is_steering(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Same length in bytes as the source, so that spans still fit.
@@ -147,7 +159,7 @@ fn span_within(source: &str, (from, to): (usize, usize)) -> (usize, usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::{json, text};
+    use super::{json, printable, printable_lines, text};
     use bracketd_core::diagnostic::{Diagnostic, Severity};
 
     fn complaint(source: &str, span: (usize, usize)) -> Diagnostic {
@@ -194,6 +206,14 @@ help: did you mean `bind`?";
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_others_wrote_is_one_line_and_steers_nothing() {
+        let forged = "x\n01:00:00.000  protected\r\u{1b}[31m\u{85}\u{2028}y\u{202e}z";
+        let shown = printable(forged);
+        assert_eq!(shown, "x 01:00:00.000  protected  [31m  y z");
+        assert_eq!(printable_lines("a\n\u{1b}b"), "a\n b");
     }
 
     #[test]

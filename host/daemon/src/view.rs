@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 
 use crate::clock::rfc3339;
 use crate::guards::rows;
-use crate::message::{Guarded, Holding, ParamsSeen, PolicyState, Reloaded};
+use crate::message::{Guarded, Holding, KeptVersion, ParamsSeen, PolicyState, Reloaded};
 use crate::render;
 
 /// A decimal as the API writes it.
@@ -173,8 +173,10 @@ pub fn summary(
 pub struct PolicyView {
     name: String,
     /// `active`, `refused` (an older version goes on), `sent_back` (so it does, since this one failed
-    /// too often), `frozen` or `none` (never good).
+    /// too often), `frozen`, `no_file` (the file is gone, the version goes on) or `none` (never good).
     state: &'static str,
+    /// Whether the file is there.
+    has_file: bool,
     digest: Option<String>,
     version: String,
     loaded_at: Option<String>,
@@ -220,8 +222,10 @@ pub fn policies(states: &[PolicyState]) -> Vec<PolicyView> {
             _ if state.freeze.as_ref().is_some_and(|f| f.back_to.is_some()) => "sent_back",
             (_, true, _) => "frozen",
             (_, false, false) => "refused",
+            (_, false, true) if !state.has_file => "no_file",
             (_, false, true) => "active",
         },
+        has_file: state.has_file,
         digest: state.digest.clone(),
         version: state.version.clone(),
         loaded_at: state.loaded_at.map(rfc3339),
@@ -230,7 +234,8 @@ pub fn policies(states: &[PolicyState]) -> Vec<PolicyView> {
         diagnostics: state.refused.iter().map(render::json).collect(),
         rendered: (!state.refused.is_empty()).then(|| {
             let loaded_at = state.loaded_at.map(rfc3339);
-            let note = render::still_running(state.digest.as_deref(), loaded_at.as_deref());
+            let note =
+                render::still_running("this file", state.digest.as_deref(), loaded_at.as_deref());
             format!("{}\n\n{note}", render::texts(&state.refused, false))
         }),
         freeze: state.freeze.as_ref().map(FreezeView::of),
@@ -294,6 +299,21 @@ pub fn reloaded(reloaded: &Reloaded) -> Value {
             .collect::<Vec<_>>(),
         "params": reloaded.params,
         "diagnostics": reloaded.refused.iter().map(render::json).collect::<Vec<_>>(),
-        "rendered": (!reloaded.refused.is_empty()).then(|| render::texts(&reloaded.refused, false)),
+        "no_file": reloaded.no_file.iter()
+            .map(|kept| json!({
+                "name": kept.name.as_str(),
+                "digest": kept.digest,
+                "loaded_at": kept.loaded_at.map(rfc3339),
+            }))
+            .collect::<Vec<_>>(),
+        "rendered": (!reloaded.refused.is_empty()).then(|| {
+            let note = |kept: &KeptVersion| {
+                let loaded_at = kept.loaded_at.map(rfc3339);
+                let file = format!("{}.rhai", kept.name);
+                render::still_running(&file, kept.digest.as_deref(), loaded_at.as_deref())
+            };
+            let texts = std::iter::once(render::texts(&reloaded.refused, false));
+            texts.chain(reloaded.kept.iter().map(note)).collect::<Vec<_>>().join("\n\n")
+        }),
     })
 }

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
-pub use scan::{ScanError, Snapshot, scan};
+pub use scan::{BOM, ScanError, Snapshot, scan};
 
 use hints::Hints;
 

@@ -48,7 +48,7 @@ impl FailureKind {
 
 /// A failed run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{file}:{line}:{column}: {message}")]
+#[error("{}: {message}", self.place())]
 pub struct Failure {
     /// What went wrong.
     pub kind: FailureKind,
@@ -60,6 +60,18 @@ pub struct Failure {
     pub line: usize,
     /// Column from 1; 0 where there is none.
     pub column: usize,
+}
+
+impl Failure {
+    /// The file's name, with line and column where they are known: a line of the log has no room for
+    /// the directory, which is the same for all.
+    fn place(&self) -> String {
+        let name = self.file.rsplit('/').next().unwrap_or(&self.file);
+        match self.line {
+            0 => name.to_owned(),
+            line => format!("{name}:{line}:{}", self.column),
+        }
+    }
 }
 
 /// What host functions return.
@@ -85,13 +97,13 @@ pub(crate) fn script_error(message: impl Into<String>) -> Box<EvalAltResult> {
 
 /// What an error of a call means for the run.
 pub(crate) fn outcome(error: &EvalAltResult, file: &str) -> RunOutcome {
-    let (inner, file) = innermost(error, file);
+    let (inner, _) = innermost(error, file);
     if let EvalAltResult::ErrorTerminated(token, _) = inner
         && let Some(missing) = token.read_lock::<Missing>()
     {
         return RunOutcome::Skipped(missing.0.clone());
     }
-    let position = inner.position();
+    let (position, file) = known_place(error, file);
     RunOutcome::Failed(Failure {
         kind: kind(inner),
         message: message(inner),
@@ -115,6 +127,20 @@ pub(crate) fn innermost<'e>(
             EvalAltResult::ErrorInModule(_, inner, _) => error = inner,
             _ => return (error, file),
         }
+    }
+}
+
+/// Where it arose. A bound is met between two statements, so Rhai may know no place of it: then that
+/// of the innermost call.
+fn known_place<'e>(error: &'e EvalAltResult, file: &'e str) -> (Position, &'e str) {
+    match error {
+        EvalAltResult::ErrorInFunctionCall(_, source, inner, called_at) => {
+            let within = if source.is_empty() { file } else { source };
+            let found = known_place(inner, within);
+            if found.0.is_none() { (*called_at, file) } else { found }
+        }
+        EvalAltResult::ErrorInModule(_, inner, _) => known_place(inner, file),
+        _ => (error.position(), file),
     }
 }
 

@@ -25,6 +25,7 @@ use crate::frame::{self, Buffer, Frame};
 use crate::gate::merged;
 use crate::params::{About, Params, Values};
 use crate::policy::Policy;
+use crate::span;
 use crate::state::{self, Kept};
 use crate::verbs::Verbs;
 
@@ -175,7 +176,7 @@ impl Policy {
                 Failure { kind: FailureKind::State, message, file, line: 0, column: 0 }
             }),
             Ok(Err(error)) => {
-                let outcome = outcome(&error, self.path());
+                let outcome = self.placed(outcome(&error, self.path()), kind);
                 return ended_early(outcome, buffer.into_inner(), operations);
             }
             Err(panic) => Err(Failure {
@@ -192,6 +193,18 @@ impl Policy {
                 let failed = RunOutcome::Failed(failure);
                 ended_early(failed, buffer.into_inner(), operations)
             }
+        }
+    }
+
+    /// The outcome with the handler's own place where none is known.
+    fn placed(&self, outcome: RunOutcome, kind: EventKind) -> RunOutcome {
+        match outcome {
+            RunOutcome::Failed(failure) if failure.line == 0 && failure.file == self.path() => {
+                let span = span::of_function(&self.script.text, kind.handler());
+                let (line, column) = span::complain(&self.script, "", span, "").position();
+                RunOutcome::Failed(Failure { line, column, ..failure })
+            }
+            other => other,
         }
     }
 

@@ -296,6 +296,9 @@ fn assemble(
     }
     let wanted = Taken::of(&sources.config, file);
     report.params_refused = wanted.findings(&all);
+    if let (Some(file), Some(accounts)) = (&sources.values, &sources.accounts) {
+        report.params_refused.extend(file.without_account(accounts));
+    }
     let taken = match report.params_refused.is_empty() {
         true => wanted,
         // The configuration's own values are those of this process.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bracketd_core::ids::PolicyName;
+use bracketd_core::ids::{AccountName, PolicyName};
 
 use crate::params::{Params, ValueFile};
 
@@ -38,6 +38,12 @@ impl SourceFile {
         Self { name: name.to_owned(), path: path.to_owned(), text: text.to_owned(), fault: None }
     }
 
+    /// What it says about itself: the lines at its top that begin with `//!`, without that mark.
+    pub fn doc(&self) -> String {
+        let lines = self.text.lines().map_while(|line| line.trim_start().strip_prefix("//!"));
+        lines.map(str::trim).collect::<Vec<_>>().join("\n")
+    }
+
     /// The policy of that name.
     pub fn policy_name(&self) -> PolicyName {
         PolicyName::new(&self.name)
@@ -57,6 +63,8 @@ pub struct Sources {
     pub values: Option<Arc<ValueFile>>,
     /// What the configuration sets.
     pub config: BTreeMap<PolicyName, Params>,
+    /// The accounts that the configuration has; none where there is no configuration.
+    pub accounts: Option<Vec<AccountName>>,
 }
 
 /// The content hash of a script and the libraries it links, in order of their names.

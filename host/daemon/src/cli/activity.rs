@@ -128,6 +128,11 @@ mod tests {
         let wanted = "03:04:05.000  stop_changed        tx 7  ACME  95 -> 96.5  trail  \
                       policy(trailing_stop)  9f3c21a0";
         assert_eq!(line(&row), wanted);
+        let forged = json!({
+            "at": "2026-01-02T03:04:05.000006Z", "kind": "alert",
+            "text": "x\n01:00:00.000  protected           tx 7\u{1b}[2K",
+        });
+        assert_eq!(line(&forged).lines().count(), 1, "a policy's words are no entry of their own");
         let bare = json!({ "at": "2026-01-02T03:04:05.000006Z", "kind": "started" });
         assert_eq!(line(&bare).trim_end(), "03:04:05.000  started");
     }

@@ -14,7 +14,7 @@ use terminal_size::{Width, terminal_size_of};
 
 use super::exit::Failure;
 use super::table::{Column, cut, table};
-use crate::render::{self, printable};
+use crate::render::{self, printable, printable_lines};
 
 /// How loud a word is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,9 @@ pub enum Tone {
     /// Somebody has to act.
     Bad,
 }
+
+/// Characters of a line of prose where nothing says how wide a line is: a file, a pipe.
+const PROSE_WIDTH: usize = 100;
 
 /// The two ways out.
 #[derive(Debug)]
@@ -130,16 +133,16 @@ impl Out {
     pub fn wrapped(&self, head: &str, text: &str) {
         let indent = " ".repeat(head.chars().count());
         let room = self.width.map(|width| width.saturating_sub(indent.len()));
-        for (number, line) in render::wrap(&printable(text), room).iter().enumerate() {
+        for (number, line) in render::wrap(&printable_lines(text), room).iter().enumerate() {
             self.note(&format!("{}{line}", if number == 0 { head } else { &indent }));
         }
     }
 
-    /// Lines of data that fit, the further ones under the first.
+    /// Prose in lines that fit, the further ones under the first; in a pipe too, for people read it.
     pub fn hanging(&self, head: &str, text: &str) {
         let indent = " ".repeat(head.chars().count());
-        let room = self.width.map(|width| width.saturating_sub(indent.len()));
-        for (number, line) in render::wrap(&printable(text), room).iter().enumerate() {
+        let room = self.width.unwrap_or(PROSE_WIDTH).saturating_sub(indent.len());
+        for (number, line) in render::wrap(&printable_lines(text), Some(room)).iter().enumerate() {
             let head = if number == 0 { head } else { &indent };
             self.line(format!("{head}{line}").trim_end());
         }
@@ -181,10 +184,10 @@ impl Out {
             });
             return self.note(&json!({ "error": error }).to_string());
         }
-        let (bad, bold) = (paint("error", Tone::Bad), printable(&failure.message));
+        let (bad, bold) = (paint("error", Tone::Bad), printable_lines(&failure.message));
         self.note(&format!("{bad}: {bold} [{}]", failure.code));
         if !failure.hint.is_empty() {
-            self.note(&format!("hint: {}", printable(&failure.hint)));
+            self.note(&format!("hint: {}", printable_lines(&failure.hint)));
         }
     }
 

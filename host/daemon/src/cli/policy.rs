@@ -4,6 +4,7 @@
 //! Apart because it is about files of the risk team. It never makes a version decide by itself; a
 //! reload goes through the daemon's own checks.
 
+mod about;
 mod check;
 mod docs;
 pub(crate) mod explain;
@@ -81,12 +82,12 @@ Examples:
 /// What to check.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// The directory, or one policy's file; left out, the configuration's directory
+    /// The directory, or one file of it; left out, the configuration's directory
     path: Option<PathBuf>,
     /// Check what comes in instead of the file: what an editor has not saved yet
     #[arg(long, requires = "name")]
     stdin: bool,
-    /// The policy whose text comes in, or NAME_test for its tests
+    /// The policy whose text comes in, NAME_test for its tests, or lib/NAME for a library
     #[arg(long, value_name = "NAME", requires = "stdin")]
     name: Option<String>,
 }
@@ -100,11 +101,19 @@ pub fn run(verb: &PolicyVerb, common: &Common, out: &Out) -> Result<Exit, Failur
         PolicyVerb::List => list::listed(&Client::find(common)?, out),
         PolicyVerb::Check(args) => {
             let path = args.path.as_deref();
-            let sources = match &args.name {
-                Some(name) => files::buffer(name, path, common, out)?,
-                None => files::read(path, common, out)?,
+            let (mut sources, library) = match &args.name {
+                Some(name) => {
+                    let library = name.trim_end_matches(".rhai").strip_prefix("lib/");
+                    (files::buffer(name, path, common, out)?, library.map(str::to_owned))
+                }
+                None => {
+                    let library = path.filter(|path| path.is_file()).and_then(files::library);
+                    (files::read(path, common, out)?, library.map(|(_, name)| name))
+                }
             };
-            check::run(&sources, &files::Settings::read(common, out)?, out)
+            let settings = files::Settings::read(common, out)?;
+            sources.accounts.clone_from(&settings.accounts);
+            check::run(&sources, library.as_deref(), &settings, out)
         }
         PolicyVerb::Test(args) => test::run(args, &files::read(args.path(), common, out)?, out),
         PolicyVerb::New(args) => new::run(args, common, out),

@@ -64,9 +64,8 @@ impl<'a> Column<'a> {
 /// the columns allow.
 pub fn table(columns: &[Column<'_>], rows: Vec<Vec<String>>, width: Option<usize>) -> String {
     let titles = columns.iter().map(|column| column.title.to_uppercase()).collect();
-    let clean = |row: Vec<String>| -> Vec<String> {
-        row.iter().map(|cell| printable(cell).replace('\n', " ")).collect()
-    };
+    let clean =
+        |row: Vec<String>| -> Vec<String> { row.iter().map(|cell| printable(cell)).collect() };
     let mut lines: Vec<Vec<String>> = vec![titles];
     lines.extend(rows.into_iter().map(clean));
     match width {

@@ -233,7 +233,7 @@ pub const ALL: [Explained; 19] = [
              version that asks for one more may not close again until another version of it is \
              loaded or the daemon is started again; its stops go on.",
         keys: &["max_closes_per_minute"],
-        next: "Look at what it closed and why: `bracketd activity list`. Correct it; the new \
+        next: "Look at what it closed and why: `bracketd activity tail`. Correct it; the new \
              version begins anew. People can close at any time.",
     },
 ];

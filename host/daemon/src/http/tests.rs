@@ -60,9 +60,7 @@ pub(crate) fn bench(outcome: Outcome, play: Play) -> Bench {
                         after: "d1".to_owned(),
                         rehearsal: "nothing live to rehearse it on".to_owned(),
                     }];
-                    reply
-                        .send(Reloaded { changed, refused: Vec::new(), params: Vec::new() })
-                        .unwrap();
+                    reply.send(Reloaded { changed, ..Reloaded::default() }).unwrap();
                 }
                 ToEngine::Compare { account, reply } => {
                     let found = Comparison {

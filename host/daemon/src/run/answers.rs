@@ -296,6 +296,7 @@ impl EngineThread {
                 is_frozen: engine.is_frozen(policy.name()),
                 freeze: engine.freeze_of(policy.name()).cloned(),
                 frozen_for: of_transactions(engine.freezes(), policy),
+                has_file: self.policies.has_file(policy.name()),
             })
             .collect();
         for never in &self.policies.refused {
@@ -311,6 +312,7 @@ impl EngineThread {
                     is_frozen: false,
                     freeze: None,
                     frozen_for: Vec::new(),
+                    has_file: true,
                 });
             }
         }

@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 use bracketd_core::diagnostic::Diagnostic;
 use bracketd_core::ids::PolicyName;
 use bracketd_core::time::Timestamp;
-use bracketd_policy::{BuildReport, Moments, Params, PolicySet, SourceFile, Sources};
+use bracketd_policy::{BuildReport, Moments, Policy, PolicySet, SourceFile, Sources};
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 
 use super::values::{self, VALUES_FILE};
-use crate::message::{Reloaded, ToEngine};
+use crate::message::{KeptVersion, Reloaded, ToEngine};
 use crate::vital;
 use crate::watch::{Look, Snapshot, scan};
 
@@ -34,6 +34,8 @@ pub struct PolicyBuilder {
     pub(super) refused: Vec<bracketd_policy::Refused>,
     /// Why the values of `params.toml` were not taken; those before them go on.
     pub(super) params_refused: Vec<Diagnostic>,
+    /// Policies whose file is gone; their last versions go on.
+    removed: Vec<PolicyName>,
     /// Why the directory cannot be read, while it cannot.
     pub(super) unreadable: Option<String>,
     loaded_at: BTreeMap<PolicyName, Timestamp>,
@@ -67,25 +69,27 @@ pub fn sources(dir: &Path, snapshot: &Snapshot) -> Sources {
 }
 
 impl PolicyBuilder {
-    /// Starts the thread. It follows `looks` and whoever asks, and tells the engine.
+    /// Starts the thread. It follows `looks` and whoever asks, and tells the engine. Of `base` counts
+    /// what the configuration says.
     ///
     /// # Errors
     /// Where the thread cannot be started.
     pub fn start(
         dir: PathBuf,
         first: PolicySet,
-        config: BTreeMap<PolicyName, Params>,
+        base: Sources,
         digest: Option<String>,
         looks: Receiver<Look>,
         engine: Sender<ToEngine>,
     ) -> std::io::Result<Self> {
         let (ask, asked) = bounded(ASKED_MAX);
-        let thread = Builder { dir, last: first, config, digest, engine, is_unreadable: false };
+        let thread = Builder { dir, last: first, base, digest, engine, is_unreadable: false };
         vital::spawn("policies", move || thread.run(&looks, &asked))?;
         Ok(Self {
             ask,
             refused: Vec::new(),
             params_refused: Vec::new(),
+            removed: Vec::new(),
             unreadable: None,
             loaded_at: BTreeMap::new(),
         })
@@ -106,6 +110,7 @@ impl PolicyBuilder {
     ) {
         self.refused.clone_from(&report.refused);
         self.params_refused.clone_from(&report.params_refused);
+        self.removed.clone_from(&report.removed);
         for change in &report.changed {
             self.loaded_at.insert(change.name.clone(), now);
         }
@@ -114,8 +119,37 @@ impl PolicyBuilder {
             self.loaded_at.entry(policy.name().clone()).or_insert(now);
         }
         if let Some(reply) = reply {
-            drop(reply.try_send(reloaded(report)));
+            drop(reply.try_send(self.reloaded(report)));
         }
+    }
+
+    fn reloaded(&self, report: &BuildReport) -> Reloaded {
+        let kept = |name: &PolicyName, digest: Option<&str>| KeptVersion {
+            name: name.clone(),
+            digest: digest.map(str::to_owned),
+            loaded_at: self.loaded_at(name),
+        };
+        let refused = report.refused.iter();
+        let removed = report.removed.iter();
+        Reloaded {
+            changed: report.changed.clone(),
+            refused: refused
+                .clone()
+                .flat_map(|r| &r.diagnostics)
+                .chain(&report.params_refused)
+                .cloned()
+                .collect(),
+            params: report.params_changed.clone(),
+            kept: refused.map(|r| kept(&r.name, r.running.as_deref())).collect(),
+            no_file: removed
+                .map(|name| kept(name, report.set.policy(name).map(Policy::digest)))
+                .collect(),
+        }
+    }
+
+    /// Whether the policy's file is there, as far as the directory was ever read.
+    pub(super) fn has_file(&self, policy: &PolicyName) -> bool {
+        !self.removed.contains(policy)
     }
 
     /// When the version that decides was taken.
@@ -124,25 +158,11 @@ impl PolicyBuilder {
     }
 }
 
-fn reloaded(report: &BuildReport) -> Reloaded {
-    Reloaded {
-        changed: report.changed.clone(),
-        refused: report
-            .refused
-            .iter()
-            .flat_map(|r| &r.diagnostics)
-            .chain(&report.params_refused)
-            .cloned()
-            .collect(),
-        params: report.params_changed.clone(),
-    }
-}
-
 struct Builder {
     dir: PathBuf,
     last: PolicySet,
-    /// What the configuration sets of parameters.
-    config: BTreeMap<PolicyName, Params>,
+    /// What the configuration says: values of parameters, accounts.
+    base: Sources,
     digest: Option<String>,
     engine: Sender<ToEngine>,
     /// Whether the engine was told so last.
@@ -176,8 +196,9 @@ impl Builder {
             }
             Ok(snapshot) => {
                 self.digest = Some(snapshot.digest.clone());
-                let sources =
-                    Sources { config: self.config.clone(), ..sources(&self.dir, &snapshot) };
+                let read = sources(&self.dir, &snapshot);
+                let Sources { config, accounts, .. } = self.base.clone();
+                let sources = Sources { config, accounts, ..read };
                 let mut wait = Wait { engine: &self.engine, until: None };
                 let mut ask = |policy: &PolicyName| wait.moments(policy);
                 PolicySet::vetted(&sources, Some(&self.last), Some(&mut ask))
@@ -234,7 +255,7 @@ fn unreadable(dir: &Path, why: &str) -> Reloaded {
         label: String::new(),
         help: Some("the policies that were running go on".to_owned()),
     }];
-    Reloaded { changed: Vec::new(), refused, params: Vec::new() }
+    Reloaded { refused, ..Reloaded::default() }
 }
 
 #[cfg(test)]
@@ -260,7 +281,7 @@ mod tests {
         let first = PolicySet::build(&sources(dir.path(), &look("1")), None).set;
         let (looked, looks) = bounded(1);
         let (engine, inbox) = bounded(4);
-        let config = BTreeMap::new();
+        let config = Sources::default();
         let path = dir.path().to_owned();
         let _builder = PolicyBuilder::start(path, first, config, None, looks, engine).unwrap();
         looked.send(Ok(Arc::new(look("2")))).unwrap();

@@ -118,7 +118,9 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
     let settings = settings(&config, &plugins, always);
     let params = settings.policies.iter().map(|(name, s)| (name.clone(), s.params.clone()));
     let params: BTreeMap<PolicyName, Params> = params.collect();
-    let (report, digest) = first_policies(&config, &params, &loaded);
+    let accounts = config.accounts.iter().map(|account| account.name.clone()).collect();
+    let base = Sources { config: params, accounts: Some(accounts), ..Sources::default() };
+    let (report, digest) = first_policies(&config, &base, &loaded);
     check_assigned(&config, &report.set)?;
     let engine = Engine::start(ledger, settings, report.set.clone(), clock.now())
         .map_err(|error| not_started(&data_dir, error))?;
@@ -130,7 +132,7 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
     let (tell, heard) = bounded::<FromAccount>(HEARD);
     let accounts = start_accounts(&host, &plugins, &config, &clock, (loaded.kv, &tell))?;
     point("start.connecting");
-    let (watching, policies) = watch_policies(&config, &report, (params, digest), &inbox)?;
+    let (watching, policies) = watch_policies(&config, &report, (base, digest), &inbox)?;
     let stager = PluginStager::start(host.clone(), &config, &plugins, inbox.clone())?;
     let running: Vec<PolicyName> = report.set.iter().map(|p| p.name().clone()).collect();
     let refused = report.refused.clone();
@@ -178,13 +180,13 @@ pub fn start(plan: Plan) -> anyhow::Result<Running> {
 fn watch_policies(
     config: &Config,
     first: &BuildReport,
-    (params, digest): (BTreeMap<PolicyName, Params>, Option<String>),
+    (base, digest): (Sources, Option<String>),
     inbox: &Sender<ToEngine>,
 ) -> anyhow::Result<(Watch, PolicyBuilder)> {
     let (dir, poll) = (&config.policies_dir, Duration::from_millis(config.policies_poll_ms));
     let (watching, looks) = watch::start(dir, poll)?;
     let (set, inbox) = (first.set.clone(), inbox.clone());
-    let policies = PolicyBuilder::start(dir.clone(), set, params, digest, looks, inbox)?;
+    let policies = PolicyBuilder::start(dir.clone(), set, base, digest, looks, inbox)?;
     Ok((watching, policies))
 }
 
@@ -465,7 +467,7 @@ pub(super) fn cache(data_dir: &Path) -> Option<CompiledCache> {
 /// of the ledger running (I11).
 fn first_policies(
     config: &Config,
-    params: &BTreeMap<PolicyName, Params>,
+    base: &Sources,
     loaded: &Loaded,
 ) -> (BuildReport, Option<String>) {
     let versions = loaded.policy_versions.iter();
@@ -474,12 +476,13 @@ fn first_policies(
         values::read(SourceFile::new("params", &path, &taken.source))
     });
     let previous = PolicySet::restore(versions.map(|v| v.source.as_str())).set;
-    let previous = previous.with_values(values, params);
+    let previous = previous.with_values(values, &base.config);
     let snapshot = watch::scan(&config.policies_dir).unwrap_or_else(|error| {
         tracing::warn!(%error, "the policies cannot be read; the last good ones run");
         Snapshot { files: BTreeMap::new(), faults: BTreeMap::new(), digest: String::new() }
     });
-    let sources = Sources { config: params.clone(), ..sources(&config.policies_dir, &snapshot) };
+    let Sources { config: params, accounts, .. } = base.clone();
+    let sources = Sources { config: params, accounts, ..sources(&config.policies_dir, &snapshot) };
     let report = PolicySet::vetted(&sources, Some(&previous), None);
     (report, Some(snapshot.digest))
 }

@@ -17,6 +17,9 @@ const FILES_MAX: usize = 256;
 /// Bytes of one file.
 const BYTES_MAX: u64 = 1 << 20;
 
+/// What some editors put in front of UTF-8 text; it is no part of it (Unicode Standard 23.8).
+pub const BOM: &str = "\u{feff}";
+
 /// The content of the directory at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
@@ -77,12 +80,15 @@ pub fn scan(dir: &Path) -> Result<Snapshot, ScanError> {
     Ok(Snapshot { files, faults, digest: hasher.finalize().to_hex().to_string() })
 }
 
-/// The text up to where it stops being one.
+/// The text up to where it stops being one, without the mark of its encoding.
 fn text(content: Content) -> (String, Option<ReadFault>) {
-    let bytes = match content {
+    let mut bytes = match content {
         Ok(bytes) => bytes,
         Err(message) => return (String::new(), Some(ReadFault { message, at: 0 })),
     };
+    if bytes.starts_with(BOM.as_bytes()) {
+        bytes.drain(..BOM.len());
+    }
     String::from_utf8(bytes).map_or_else(
         |error| {
             let at = error.utf8_error().valid_up_to();

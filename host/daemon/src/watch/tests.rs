@@ -274,3 +274,14 @@ fn what_cannot_be_a_policy_is_refused_by_name() {
     let error = scan(Path::new("/nowhere/at/all")).unwrap_err().to_string();
     assert!(error.contains("/nowhere/at/all"), "{error}");
 }
+
+/// Some editors begin UTF-8 text with a mark; the script begins behind it.
+#[test]
+fn a_mark_of_the_encoding_is_no_part_of_a_text() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("p.rhai"), "\u{feff}one").unwrap();
+    fs::write(dir.path().join("q.rhai"), b"\xef\xbb\xbfab\xff").unwrap();
+    let found = scan(dir.path()).unwrap();
+    assert_eq!((found.files["p.rhai"].as_str(), found.files["q.rhai"].as_str()), ("one", "ab"));
+    assert_eq!(found.faults["q.rhai"].at, 2, "counted in the text that is shown");
+}

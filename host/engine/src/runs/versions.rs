@@ -75,7 +75,7 @@ impl Engine {
             fact.text = refused
                 .diagnostics
                 .first()
-                .map_or_else(String::new, bracketd_core::diagnostic::Diagnostic::one_line);
+                .map_or_else(String::new, bracketd_core::diagnostic::Diagnostic::brief);
             self.remember_refused(refused, &fact.text, now);
             out.facts.push(fact);
         }
@@ -109,7 +109,7 @@ impl Engine {
             out.facts.push(fact);
         }
         if let Some(first) = report.params_refused.first() {
-            let text = format!("{}; the values before it go on", first.one_line());
+            let text = format!("{}; the values before it go on", first.brief());
             let mut fact = Self::host_fact(now, FactKind::PolicyRefused, text);
             fact.code = VALUES.into();
             out.facts.push(fact);
@@ -380,7 +380,7 @@ impl Engine {
         }
         let count = self.runs.breakers.thaw(name, thaw.transaction);
         if count == 0 {
-            return verdict(Outcome::Unchanged, format!("nothing of {name} is frozen"));
+            return verdict(Outcome::Unchanged, self.not_frozen(name, thaw.transaction));
         }
         self.runs.due.another_version(name);
         let of = thaw
@@ -406,6 +406,20 @@ impl Engine {
         out.facts.push(fact);
         self.decide_anew(|policy| policy == name);
         verdict(Outcome::Stored, text)
+    }
+
+    /// That nothing was to be thawed there, and what is frozen elsewhere.
+    fn not_frozen(&self, name: &PolicyName, asked: Option<TransactionId>) -> String {
+        let all = self.runs.breakers.frozen().iter().filter(|freeze| freeze.policy == *name);
+        let of = |id: Option<TransactionId>| id.map_or("all".to_owned(), |id| id.to_string());
+        let elsewhere: Vec<String> = all.map(|freeze| of(freeze.transaction)).collect();
+        match asked {
+            Some(id) if !elsewhere.is_empty() => format!(
+                "{name} is not frozen for transaction {id}; it is frozen for: {}",
+                elsewhere.join(", ")
+            ),
+            _ => format!("nothing of {name} is frozen"),
+        }
     }
 
     /// Live transactions that the policy looks after.

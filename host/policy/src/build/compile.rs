@@ -135,8 +135,36 @@ fn complaint(file: &SourceFile, error: &ParseError, names: &[String]) -> Diagnos
                 found.help = Some("write decimals in full, such as 0.001".to_owned());
                 found
             }
-            None => at("P001", other.to_string()),
+            None => {
+                let mut found = at("P001", other.to_string());
+                if let Some((sign, help)) = stray_sign(&file.text, place.0) {
+                    found.message = format!("{sign} stands here");
+                    found.help = Some(help.to_owned());
+                }
+                found
+            }
         },
+    }
+}
+
+/// A sign that comes from a word processor or a broken file rather than from somebody's hand, and
+/// what to do about it.
+fn stray_sign(text: &str, at: usize) -> Option<(String, &'static str)> {
+    let sign = text.get(at..)?.chars().next()?;
+    let code = u32::from(sign);
+    match sign {
+        '\u{2018}'..='\u{201f}' => Some((
+            format!("the curly quote {sign}"),
+            "write straight quotes, as in \"text\"; word processors make them curly",
+        )),
+        '\0' => Some((
+            "a NUL byte".to_owned(),
+            "the file is damaged, or saved as UTF-16: save it as UTF-8 text",
+        )),
+        '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{a0}' | '\u{2028}'..='\u{202f}' | '\u{2060}' => {
+            Some((format!("a character that cannot be seen, U+{code:04X}"), "take it out"))
+        }
+        _ => None,
     }
 }
 

@@ -59,7 +59,7 @@ const PARAM_KEYS: [&str; 8] = ["type", "init", "min", "max", "step", "doc", "uni
 /// Reads the declarations.
 pub(super) fn header(file: &SourceFile, compiled: &Compiled) -> Result<Header, Vec<Diagnostic>> {
     let mut reader = Reader { file, from: 0, found: Vec::new() };
-    let mut header = Header { doc: doc(&file.text), state_version: 1, ..Header::default() };
+    let mut header = Header { doc: file.doc(), state_version: 1, ..Header::default() };
     for name in DECLARATIONS {
         let place = span::of_word(&file.text, name, 0);
         reader.from = place.map_or(0, |(start, _)| start);
@@ -261,10 +261,4 @@ fn param_value(kind: ParamKind, value: &Dynamic) -> Option<ParamValue> {
 
 fn text(value: &Dynamic) -> Option<String> {
     value.as_immutable_string_ref().ok().map(|text| text.to_string())
-}
-
-/// The lines at the top that begin with `//!`.
-fn doc(text: &str) -> String {
-    let lines = text.lines().map_while(|line| line.trim_start().strip_prefix("//!"));
-    lines.map(str::trim).collect::<Vec<_>>().join("\n")
 }

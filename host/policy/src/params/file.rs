@@ -177,6 +177,33 @@ pub(crate) fn changes(before: &Taken, after: &Taken) -> Vec<String> {
 }
 
 impl ValueFile {
+    /// Tables for accounts that there are not, one complaint for each.
+    pub(crate) fn without_account(&self, accounts: &[AccountName]) -> Vec<Diagnostic> {
+        let mut told = BTreeSet::new();
+        let mut found = Vec::new();
+        for written in &self.values {
+            let Scope::Account(name) = &written.scope else { continue };
+            if accounts.contains(name) || !told.insert((&written.policy, name)) {
+                continue;
+            }
+            let message = format!("there is no account {name} in the configuration");
+            let mut one = complain(&self.file, "P024", self.head(written, name.as_str()), message);
+            let names: Vec<&str> = accounts.iter().map(AccountName::as_str).collect();
+            one.help = Some(match nearest(name.as_str(), names.iter().copied()) {
+                Some(near) => format!("did you mean {near}?"),
+                None => format!("there are: {}", names.join(", ")),
+            });
+            found.push(one);
+        }
+        found
+    }
+
+    /// The last place before the value where that name stands: the head of its table, as a rule.
+    fn head(&self, written: &Written, name: &str) -> (usize, usize) {
+        let before = self.file.text.get(..written.span.0).unwrap_or_default();
+        before.rfind(name).map_or(written.span, |at| (at, at + name.len()))
+    }
+
     /// Content hash of the file.
     pub fn digest(&self) -> String {
         crate::source::digest(&self.file, [])

@@ -104,13 +104,12 @@ impl World {
                 self.skipped = Some(what.clone());
                 Ok(format!("skipped: {what}"))
             }
-            RunOutcome::Failed(failure) => {
-                let (file, line, column) = (failure.file, failure.line, failure.column);
-                let (line, column) = match &self.marks {
-                    Some(marks) => marks.original(&file, line, column),
-                    None => (line, column),
-                };
-                Err(format!("{file}:{line}:{column}: {}", failure.message))
+            RunOutcome::Failed(mut failure) => {
+                if let Some(marks) = &self.marks {
+                    (failure.line, failure.column) =
+                        marks.original(&failure.file, failure.line, failure.column);
+                }
+                Err(failure.to_string())
             }
         };
         if self.policy.handles(kind) {

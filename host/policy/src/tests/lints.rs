@@ -28,6 +28,28 @@ fn all_findings(sources: &Sources) -> Vec<String> {
 }
 
 #[test]
+fn signs_that_nobody_typed_are_named() {
+    let table = [
+        (
+            "alert(\u{201c}warn\u{201d}, \"x\");",
+            "P001:\u{201c}: the curly quote \u{201c} stands here | write straight quotes",
+        ),
+        (
+            "let a = 1\0;",
+            "P001:\0: a NUL byte stands here | the file is damaged, or saved as UTF-16",
+        ),
+        (
+            "let\u{a0}a = 1;",
+            "P001:\u{a0}: a character that cannot be seen, U+00A0 stands here | take it out",
+        ),
+    ];
+    for (body, expected) in table {
+        let found = findings(&sources(&format!("fn on_tick(t, m, p) {{ {body} }}")));
+        assert!(found.len() == 1 && found[0].starts_with(expected), "{body}: {found:#?}");
+    }
+}
+
+#[test]
 fn mistakes_are_found_before_running() {
     let table = [
         ("let a = stp;", "P002:stp: unknown variable `stp` | -"),

@@ -29,6 +29,21 @@ fn bombs_end_at_a_bound() {
     }
 }
 
+/// Who reads of an overrun finds the function, or the place where it was called.
+#[test]
+fn an_overrun_has_a_place() {
+    let place = |script: &str| match bed(script).tick().outcome {
+        RunOutcome::Failed(failure) => (failure.line, failure.to_string()),
+        other => panic!("{other:?}"),
+    };
+    for script in
+        ["\nfn on_tick(t, m, p) { loop {} }", "fn f() { loop {} }\nfn on_tick(t, m, p) { f(); }"]
+    {
+        let (line, text) = place(script);
+        assert!(line > 0 && !text.contains(":0:"), "{script}: {text}");
+    }
+}
+
 #[test]
 fn deep_recursion_ends_at_a_bound() {
     let ran = bed("fn f(n) { f(n + 1) } fn on_tick(t, m, p) { f(0); }").tick();

@@ -3,7 +3,7 @@
 //! Apart because editors call it too. It decides nothing about what runs.
 
 use bracketd_core::diagnostic::{Diagnostic, Severity};
-use bracketd_policy::{BuildReport, PropertyResult, Sources, run_properties};
+use bracketd_policy::{BuildReport, PropertyResult, SourceFile, Sources, run_properties};
 use serde_json::{Value, json};
 
 use super::super::exit::{Exit, Failure};
@@ -11,8 +11,14 @@ use super::super::output::{Out, Tone, paint};
 use super::files::Settings;
 use crate::render;
 
-/// Checks the policies: their tests and the property suite included.
-pub(super) fn run(sources: &Sources, settings: &Settings, out: &Out) -> Result<Exit, Failure> {
+/// Checks the policies: their tests and the property suite included. Where one library is meant they
+/// are those that call it, and it has a line of its own.
+pub(super) fn run(
+    sources: &Sources,
+    library: Option<&str>,
+    settings: &Settings,
+    out: &Out,
+) -> Result<Exit, Failure> {
     let report = bracketd_policy::PolicySet::build(sources, None);
     let properties = run_properties(sources);
     let found = findings(&report, &properties, settings);
@@ -21,6 +27,17 @@ pub(super) fn run(sources: &Sources, settings: &Settings, out: &Out) -> Result<E
         out.json(&as_json(&report, &properties, &found));
     } else {
         out.diagnostics(&found);
+        if let Some(name) = library {
+            let file = sources.libs.iter().find(|file| file.name == name);
+            let is_refused = |file: &SourceFile| {
+                found.iter().any(|d| d.severity == Severity::Error && d.file == file.path)
+            };
+            let (word, tone) = match file.is_some_and(is_refused) {
+                true => ("refused", Tone::Bad),
+                false => ("ok     ", Tone::Good),
+            };
+            out.line(&format!("{}  lib/{name}", paint(word, tone)));
+        }
         shown(&report, &properties, out);
     }
     Ok(if is_bad { Exit::Findings } else { Exit::Done })

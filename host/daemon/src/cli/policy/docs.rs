@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::super::exit::{Exit, Failure};
 use super::super::output::Out;
+use super::about::About;
 
 pub(super) const EXAMPLE: &str = "\
 Examples:
@@ -132,7 +133,9 @@ fn all(topics: &[Topic], set: &PolicySet, out: &Out) {
     out.line("Shipped policies");
     for policy in set.iter() {
         out.hanging("  ", policy.name().as_str());
-        out.hanging("      ", first_line(policy));
+        let about = About::of(policy.doc());
+        out.hanging("      ", &about.what);
+        out.hanging("      ", &about.not_for);
     }
 }
 
@@ -142,10 +145,6 @@ fn title(group: &str) -> String {
         "function" => "Functions".to_owned(),
         owner => format!("{owner}: properties and methods"),
     }
-}
-
-fn first_line(policy: &Policy) -> &str {
-    policy.doc().lines().next().unwrap_or_default()
 }
 
 fn of_policy(policy: &Policy, out: &Out) {

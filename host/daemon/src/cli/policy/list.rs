@@ -28,7 +28,7 @@ pub(super) fn listed(client: &Client, out: &Out) -> Result<Exit, Failure> {
         let digest = of("/digest").chars().take(12).collect();
         vec![
             of("/name"),
-            of("/state"),
+            of("/state").replace('_', " "),
             digest,
             of("/version"),
             of("/loaded_at"),
@@ -76,7 +76,12 @@ pub(super) fn reload(client: &Client, out: &Out) -> Result<Exit, Failure> {
         for line in values {
             out.line(&text(line, ""));
         }
-        if changed.is_empty() && values.is_empty() && !refused {
+        let no_file = list(&answer, "/no_file");
+        for kept in no_file {
+            let digest: String = text(kept, "/digest").chars().take(12).collect();
+            out.line(&format!("{}  no file; version {digest} goes on", text(kept, "/name")));
+        }
+        if changed.is_empty() && values.is_empty() && no_file.is_empty() && !refused {
             out.line("nothing changed");
         }
         rendered(&answer, out);
@@ -88,6 +93,6 @@ pub(super) fn reload(client: &Client, out: &Out) -> Result<Exit, Failure> {
 fn rendered(value: &Value, out: &Out) {
     if let Some(text) = value.get("rendered").and_then(Value::as_str) {
         out.note("");
-        out.note(&crate::render::printable(text));
+        out.note(&crate::render::printable_lines(text));
     }
 }

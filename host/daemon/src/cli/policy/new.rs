@@ -14,6 +14,7 @@ use serde_json::json;
 use super::super::Common;
 use super::super::exit::{Exit, Failure};
 use super::super::output::Out;
+use super::about::About;
 
 pub(super) const EXAMPLE: &str = "\
 Examples:
@@ -103,17 +104,19 @@ fn write(path: &Path, text: &str) -> Result<PathBuf, Failure> {
 }
 
 fn listed(templates: &[SourceFile], out: &Out) {
-    let doc = |file: &SourceFile| {
-        let first = file.text.lines().next().unwrap_or_default();
-        first.trim_start_matches("//!").trim().to_owned()
-    };
+    let about = |file: &SourceFile| About::of(&file.doc());
     if out.is_json() {
-        let rows = templates.iter().map(|file| json!({ "name": file.name, "doc": doc(file) }));
-        return out.json(&json!({ "templates": rows.collect::<Vec<_>>() }));
+        let row = |file: &SourceFile| {
+            let about = about(file);
+            json!({ "name": file.name, "doc": about.what, "not_for": about.not_for })
+        };
+        return out.json(&json!({ "templates": templates.iter().map(row).collect::<Vec<_>>() }));
     }
     let width = templates.iter().map(|file| file.name.len()).max().unwrap_or(0);
     for file in templates {
-        out.hanging(&format!("{:width$}  ", file.name), &doc(file));
+        let about = about(file);
+        out.hanging(&format!("{:width$}  ", file.name), &about.what);
+        out.hanging(&" ".repeat(width + 2), &about.not_for);
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) fn run(args: &ParamsArgs, client: &Client, out: &Out) -> Result<Exit,
     }
     if let Some(text) = answer["rendered"].as_str() {
         out.note("");
-        out.note(&crate::render::printable(text));
+        out.note(&crate::render::printable_lines(text));
         out.note("these values were not taken; those above go on");
     }
     Ok(exit)
