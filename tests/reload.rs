@@ -53,12 +53,12 @@ fn i11_a_version_that_fails_on_what_is_live_is_refused_and_a_mended_one_says_wha
     let daemon = Daemon::start(&dir, &exchange, &[("follow", &follow("5.0"))]);
     let stop_is =
         |price: &'static str| move |d: &Daemon| d.tx(1)["legs"]["stop"]["working"] == price;
-    daemon.ask("tx open AAA long 10 --stop 90 --target 130 --plain");
+    daemon.ask("tx open AAA long 13 --stop 90 --target 130 --plain");
     daemon.until("the first version moved the stop", stop_is("95"));
 
-    // It compiles, and it would fail on nothing that holds less than ten.
+    // It compiles and holds every property: none of those is tried with thirteen.
     let failing = follow("4.0")
-        .replace("fn on_tick(t, m, p) {", "fn on_tick(t, m, p) {\n    let x = 7 / (t.qty - 10);");
+        .replace("fn on_tick(t, m, p) {", "fn on_tick(t, m, p) {\n    let x = 7 / (t.qty - 13);");
     dir.write("policies/follow.rhai", &failing);
     daemon.until("it is refused", |d| d.log().contains("policy_refused"));
     let shown = daemon.ask("policy list");
@@ -68,7 +68,7 @@ fn i11_a_version_that_fails_on_what_is_live_is_refused_and_a_mended_one_says_wha
         "P025",
         "fails on live transaction 1 (AAA) in on_tick, and the version that runs does not",
         "follow.rhai:5:15",
-        "let x = 7 / (t.qty - 10);",
+        "let x = 7 / (t.qty - 13);",
         "^",
         "bracketd tx show 1",
         "still running version",
@@ -78,7 +78,7 @@ fn i11_a_version_that_fails_on_what_is_live_is_refused_and_a_mended_one_says_wha
     exchange.price("AAA", "101.00", "101.02");
     daemon.until("the first version goes on deciding", stop_is("95.95"));
 
-    dir.write("policies/follow.rhai", &failing.replace("- 10", "+ 10"));
+    dir.write("policies/follow.rhai", &failing.replace("- 13", "+ 13"));
     daemon.until("the mended version decides at once", stop_is("96.96"));
     let said = "1 of 1 live transactions would get another stop";
     daemon.until("it was told what it would do", |d| d.log().contains(said));

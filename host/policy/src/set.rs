@@ -77,22 +77,34 @@ impl PolicySet {
     /// Compiles, checks and tests every policy in a fresh engine. Where that fails the last good
     /// version from `previous` goes on running; so does one whose file is gone.
     pub fn build(sources: &Sources, previous: Option<&Self>) -> BuildReport {
-        Self::built(sources, previous, None)
+        Self::built(sources, previous, false, None)
     }
 
-    /// The same. A version that is to take over is asked about what is live first, and so is the one
-    /// that decides now: it is refused where it fails and the other does not (I11).
+    /// The door to deciding: the same, no version takes over that breaks a property it is not exempt
+    /// from, and where there are moments it is rehearsed on them.
+    pub fn vetted(
+        sources: &Sources,
+        previous: Option<&Self>,
+        moments: Option<&mut AskMoments<'_>>,
+    ) -> BuildReport {
+        Self::built(sources, previous, true, moments.map(|ask| Rehearsal::new(ask)))
+    }
+
+    /// A build with the rehearsal alone. A version that is to take over is asked about what is live
+    /// first, and so is the one that decides now: it is refused where it fails and the other does not
+    /// (I11).
     pub fn rehearsed(
         sources: &Sources,
         previous: Option<&Self>,
         moments: &mut AskMoments<'_>,
     ) -> BuildReport {
-        Self::built(sources, previous, Some(Rehearsal::new(moments)))
+        Self::built(sources, previous, false, Some(Rehearsal::new(moments)))
     }
 
     fn built(
         sources: &Sources,
         previous: Option<&Self>,
+        is_vetted: bool,
         mut rehearsal: Option<Rehearsal<'_>>,
     ) -> BuildReport {
         let (mut engine, _) = engine::new();
@@ -123,6 +135,16 @@ impl PolicySet {
             } else {
                 failed.push((policy.name().clone(), findings));
             }
+        }
+        if is_vetted {
+            let runs = |name: &PolicyName| previous.and_then(|set| set.policy(name));
+            let is_new = |name: &PolicyName| {
+                let new = good.get(name).map(|policy| policy.digest());
+                new.is_some() && new != runs(name).map(Policy::digest)
+            };
+            let broken = selftest::broken(sources, is_new);
+            good.retain(|name, _| broken.iter().all(|(bad, _)| bad != name));
+            failed.extend(broken);
         }
         // Values of parameters go with the versions: without one of those, others may not fit.
         let mut sound = BTreeMap::new();

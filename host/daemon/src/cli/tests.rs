@@ -180,6 +180,7 @@ fn status_says_first_what_is_not_protected() {
 bracketd 0.1.0  DEMO  since 1970-01-01T00:00:00.000000Z
 protection    1 protected · 0 pending · 1 unprotected · 0 unknown
 stops         1 stop works at another price than wanted: 8
+stops         held, and no stop is wanted: 9
 transactions  0 WAITING · 2 OPENED · 0 CLOSING
 ready         no: account paper is not reconciled
 activity      0 written, 0 lost

@@ -201,7 +201,7 @@ impl Builder {
                 let sources = Sources { config, accounts, ..read };
                 let mut wait = Wait { engine: &self.engine, until: None };
                 let mut ask = |policy: &PolicyName| wait.moments(policy);
-                PolicySet::rehearsed(&sources, Some(&self.last), &mut ask)
+                PolicySet::vetted(&sources, Some(&self.last), Some(&mut ask))
             }
             Err(error) => {
                 tracing::warn!(%error, "the policies cannot be read; those running go on");

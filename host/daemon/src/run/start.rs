@@ -483,7 +483,7 @@ fn first_policies(
     });
     let Sources { config: params, accounts, .. } = base.clone();
     let sources = Sources { config: params, accounts, ..sources(&config.policies_dir, &snapshot) };
-    let report = PolicySet::build(&sources, Some(&previous));
+    let report = PolicySet::vetted(&sources, Some(&previous), None);
     (report, Some(snapshot.digest))
 }
 

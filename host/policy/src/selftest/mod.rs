@@ -23,6 +23,7 @@ use std::sync::Arc;
 use bracketd_core::diagnostic::Diagnostic;
 use rhai::{CallFnOptions, Dynamic, Engine, EvalAltResult, Scope};
 
+pub(crate) use properties::broken;
 pub use properties::{PROPERTIES, PropertyResult, run_properties};
 pub use report::{Coverage, TestOptions, TestReport, TestResult, run_tests};
 pub use snapshot::Snapshot;

@@ -4,6 +4,7 @@
 //! Apart from a policy's own tests because nobody has to write these. A policy that breaks one on
 //! purpose says so with a reason in its test file: `const EXEMPT = #{ mirror: "longs only" };`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bracketd_core::diagnostic::Diagnostic;
@@ -79,6 +80,25 @@ pub fn run_properties(sources: &Sources) -> Vec<PropertyResult> {
         }
     }
     all
+}
+
+/// What speaks against the policies that are looked at: the properties that they break.
+pub(crate) fn broken(
+    sources: &Sources,
+    is_looked_at: impl Fn(&PolicyName) -> bool,
+) -> Vec<(PolicyName, Vec<Diagnostic>)> {
+    let is_concerned = |file: &&SourceFile| is_looked_at(&file.policy_name());
+    let policies: Vec<SourceFile> = sources.policies.iter().filter(is_concerned).cloned().collect();
+    if policies.is_empty() {
+        return Vec::new();
+    }
+    let mut all: BTreeMap<PolicyName, Vec<Diagnostic>> = BTreeMap::new();
+    for result in run_properties(&Sources { policies, values: None, ..sources.clone() }) {
+        if let Some(found) = result.failure {
+            all.entry(result.policy).or_default().push(found);
+        }
+    }
+    all.into_iter().collect()
 }
 
 /// The properties that need not hold, each with the reason.

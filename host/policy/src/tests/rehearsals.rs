@@ -264,3 +264,18 @@ fn what_could_not_be_rehearsed_is_taken_and_says_so() {
     let said = "not rehearsed: what is live was not to be had in time";
     assert_eq!(report.changed[0].rehearsal, said);
 }
+
+/// What runs already is not held to them: only what is to take over.
+#[test]
+fn i11_no_version_takes_over_that_breaks_a_property() {
+    let wider = tick("update_stop_loss(t, t.stop.offset_pct(-1.0), \"wider\");");
+    let (good, wide) =
+        (sources(&tick("ratchet_stop(t, t.entry.offset_pct(-4.0), \"why\");")), sources(&wider));
+    let first = PolicySet::build(&good, None).set;
+    let report = PolicySet::vetted(&wide, Some(&first), None);
+    assert_eq!(report.refused[0].diagnostics[0].code, "P011");
+    let digest = |set: &PolicySet| set.policy(&policy()).map(|p| p.digest().to_owned());
+    assert_eq!(digest(&report.set), digest(&first));
+    let runs = PolicySet::build(&wide, None).set;
+    assert!(PolicySet::vetted(&wide, Some(&runs), None).refused.is_empty());
+}
