@@ -209,7 +209,7 @@ impl Engine {
             let Some(tx) = self.book.transactions.get(&id) else { continue };
             again.insert(id);
             // Another version's timers are worked out before one of them beats.
-            if tx.status.is_ended() || self.runs.is_anew(id) {
+            if tx.status.is_ended() || self.runs.is_anew(tx) {
                 continue;
             }
             match what {

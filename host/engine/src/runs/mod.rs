@@ -19,6 +19,7 @@ use std::sync::Arc;
 use bracketd_core::apply::NoticeKind;
 use bracketd_core::broker::Bar;
 use bracketd_core::ids::{AccountName, PolicyName, TransactionId};
+use bracketd_core::transaction::Transaction;
 use bracketd_policy::{Phase, Policy};
 use bracketd_store::{PolicyFreeze, PolicyParams, PolicyVersion};
 
@@ -65,8 +66,10 @@ pub(crate) struct Runs {
     ticks: BTreeSet<(TransactionId, PolicyName)>,
     /// The newest price that a policy was asked about last; the next in order is asked next.
     tick_before: Option<(TransactionId, PolicyName)>,
-    /// Transactions that another version of a policy decides on, and that are not set up for it.
-    anew: BTreeSet<TransactionId>,
+    /// Policies of which another version decides; the transactions that have one of them are set up
+    /// for it in the order of their numbers, this one last.
+    anew: BTreeSet<PolicyName>,
+    anew_after: Option<TransactionId>,
     /// Accounts that were compared with the broker since the start.
     compared: BTreeSet<AccountName>,
     /// What waits until that was done.
@@ -110,8 +113,9 @@ impl Runs {
     }
 
     /// Whether another version of a policy decides on the transaction, which is not set up for it.
-    pub(crate) fn is_anew(&self, id: TransactionId) -> bool {
-        self.anew.contains(&id)
+    pub(crate) fn is_anew(&self, tx: &Transaction) -> bool {
+        self.anew_after.is_none_or(|last| tx.id > last)
+            && tx.policies.iter().any(|policy| self.anew.contains(policy))
     }
 
     /// New versions that the next commit has to keep.

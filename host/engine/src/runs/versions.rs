@@ -4,6 +4,7 @@
 //! Apart because a version is swapped between two runs and never within one, and because what was
 //! refused or sent back leaves another version deciding (I11).
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use bracketd_core::apply::Transition;
@@ -83,7 +84,12 @@ impl Engine {
         self.values_changed(&report, now, out);
         let changed: Vec<PolicyName> = report.changed.into_iter().map(|c| c.name).collect();
         self.policies = set;
-        self.decide_anew(|policy| has_values || changed.contains(policy));
+        if has_values {
+            let all: Vec<PolicyName> = self.policies.iter().map(|p| p.name().clone()).collect();
+            self.decide_anew(all);
+        } else {
+            self.decide_anew(changed);
+        }
     }
 
     /// A start rehearses nothing: it must not take what was refused while there were prices. So the
@@ -124,17 +130,26 @@ impl Engine {
     }
 
     /// What has just come to decide does so at once, not only at the next price.
-    fn decide_anew(&mut self, has_changed: impl Fn(&PolicyName) -> bool) {
-        let live = self.book.transactions.values().filter(|tx| !tx.status.is_ended());
-        let concerned = live.filter(|tx| tx.policies.iter().any(&has_changed));
-        self.runs.anew.extend(concerned.map(|tx| tx.id));
+    fn decide_anew(&mut self, policies: impl IntoIterator<Item = PolicyName>) {
+        self.runs.anew.extend(policies);
+        self.runs.anew_after = None;
     }
 
     /// Sets up one transaction for another version: its timers, and a first run at the price that is
     /// known. Gives whether there was one. A step takes as many as its share allows, so that a swap
     /// of a policy of thousands holds up nobody.
     pub(super) fn take_up_one(&mut self, now: Timestamp) -> bool {
-        let Some(id) = self.runs.anew.pop_first() else { return false };
+        if self.runs.anew.is_empty() {
+            return false;
+        }
+        let after = self.runs.anew_after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rest = self.book.transactions.range((after, Bound::Unbounded));
+        let is_next = |tx: &Transaction| !tx.status.is_ended() && self.runs.is_anew(tx);
+        let Some(id) = rest.find(|(_, tx)| is_next(tx)).map(|(id, _)| *id) else {
+            self.runs.anew.clear();
+            return false;
+        };
+        self.runs.anew_after = Some(id);
         self.schedule(id, now);
         self.wake_policies_about(id);
         true
@@ -353,7 +368,7 @@ impl Engine {
         self.runs.pinned.retain(|(_, of), _| *of != name);
         self.decides_from_now_on(&before, now);
         self.policies = self.policies.with(before);
-        self.decide_anew(|policy| *policy == name);
+        self.decide_anew([name]);
     }
 
     /// The next commit makes it the active version, so that a restart begins with it.
@@ -404,7 +419,7 @@ impl Engine {
         fact.text =
             if thaw.why.is_empty() { text.clone() } else { format!("{text}: {}", thaw.why) };
         out.facts.push(fact);
-        self.decide_anew(|policy| policy == name);
+        self.decide_anew([name.clone()]);
         verdict(Outcome::Stored, text)
     }
 
