@@ -28,8 +28,9 @@ impl Broker {
                 Exits::Attached => Some(self.held_for(made.transaction).max(Decimal::ZERO)),
                 Exits::Reserved | Exits::Linked | Exits::Loose => None,
             };
-            for sibling in self.siblings(event.order_id, &made) {
-                self.shrink(sibling, qty, left, &mut more);
+            for (sibling, is_pair) in self.siblings(event.order_id, &made) {
+                let by = if is_pair { qty } else { Decimal::ZERO };
+                self.shrink(sibling, by, left, &mut more);
             }
         }
         more
@@ -39,23 +40,27 @@ impl Broker {
         self.book.order(id).is_some_and(|order| order.triggered)
     }
 
-    fn siblings(&self, of: OrderId, made: &Made) -> Vec<OrderId> {
+    /// The exits that follow, each with whether it is of the same pair: a part of a trade is a trade
+    /// of its own, whose exits die with it, and all of them together cover no more than is held.
+    fn siblings(&self, of: OrderId, made: &Made) -> Vec<(OrderId, bool)> {
         let linked = |other: &Made| {
-            matches!(other.role, Role::Stop | Role::Target)
-                && match self.caps.exits {
-                    Exits::Attached => other.transaction == made.transaction,
-                    _ => made.bracket.is_some() && other.bracket == made.bracket,
-                }
+            let is_pair = made.bracket.is_some() && other.bracket == made.bracket;
+            let follows = match self.caps.exits {
+                Exits::Attached => other.transaction == made.transaction,
+                Exits::Reserved | Exits::Linked | Exits::Loose => is_pair,
+            };
+            let is_exit = matches!(other.role, Role::Stop | Role::Target);
+            (is_exit && follows).then_some(is_pair)
         };
         let live = self.live().map(|order| order.id).filter(|id| *id != of);
-        live.filter(|id| self.made.get(id).is_some_and(linked)).collect()
+        live.filter_map(|id| Some((id, self.made.get(&id).and_then(linked)?))).collect()
     }
 
-    /// Takes from a sibling what filled; with `left` it covers no more than that.
+    /// Takes from a sibling what filled of its pair; with `left` it covers no more than that.
     fn shrink(&mut self, id: OrderId, by: Decimal, left: Option<Decimal>, more: &mut Vec<Event>) {
         let Some(order) = self.book.order(id) else { return };
         let rest = order.remaining();
-        let rest = left.map_or(rest - by, |left| rest.min(left));
+        let rest = left.map_or(rest - by, |left| left.min(rest - by));
         let done = if rest <= Decimal::ZERO {
             self.book.cancel(id, self.now_ns())
         } else {
