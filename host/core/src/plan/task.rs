@@ -29,7 +29,7 @@ pub(super) fn steps(tx: &Transaction, account: &Account, now: Timestamp) -> Vec<
     }
     let slices = freed_slices(tx, account);
     // Where quantity was dealt out anew, exits that are still too large would sell it too.
-    if matches!(task, Task::Reduce { .. }) && exits::any_exceeds(tx, &slices) {
+    if sells && exits::any_exceeds(tx, &slices) {
         return Vec::new();
     }
     let freeing: Vec<Step> = slices.iter().filter_map(|slice| free(tx, *slice, now)).collect();
