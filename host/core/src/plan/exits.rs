@@ -45,7 +45,7 @@ pub(super) fn step(
     let wanted = if is_over { (None, None) } else { (tx.desired.stop, tx.target_of(slice.no)) };
     let first = bug::is(Bug::M7) && !slice.held.is_zero() && tx.slices.len() == 1;
     let covers = if first { tx.entry.quantity } else { slice.held };
-    if covers > rests_for(tx, slice.no) && others_exceed(tx, slice) && !bug::is(Bug::M20) {
+    if covers > rests_for(tx, slice.no) && any_exceeds(tx, &[slice.no]) && !bug::is(Bug::M20) {
         return None;
     }
     let (legs, stop, target) = match doubled {
@@ -70,17 +70,11 @@ fn rests_for(tx: &Transaction, slice: SliceNo) -> Quantity {
     live.chain(coming).max().unwrap_or(Quantity::ZERO)
 }
 
-/// Whether exits of another slice rest for more than is held of it: where quantity was dealt out
-/// anew they shrink first, so that all exits together never sell more than is held (I4).
-fn others_exceed(tx: &Transaction, slice: &Slice) -> bool {
-    let mut others = tx.slices.iter().filter(|other| other.no != slice.no);
-    others.any(|other| rests_for(tx, other.no) > other.held)
-}
-
-/// Whether exits of a slice that stays are of more than is held of it.
-pub(super) fn any_exceeds(tx: &Transaction, freed: &[SliceNo]) -> bool {
-    let stays = |slice: &&Slice| !freed.contains(&slice.no);
-    tx.slices.iter().filter(stays).any(|slice| rests_for(tx, slice.no) > slice.held)
+/// Whether exits of a slice other than these rest for more than is held of it: where quantity was
+/// dealt out anew they shrink first, so that all exits together never sell more than is held (I4).
+pub(super) fn any_exceeds(tx: &Transaction, but: &[SliceNo]) -> bool {
+    let other = |slice: &&Slice| !but.contains(&slice.no);
+    tx.slices.iter().filter(other).any(|slice| rests_for(tx, slice.no) > slice.held)
 }
 
 /// Where an exit has to be taken away to be changed, one slice at a time (I6): what is without its
@@ -110,7 +104,7 @@ fn is_alone(tx: &Transaction, slice: &Slice) -> bool {
     tx.desired.stop.is_some()
         && !is_covered(tx, slice)
         && slice.rejections == 0
-        && !others_exceed(tx, slice)
+        && !any_exceeds(tx, &[slice.no])
 }
 
 /// Both exits as they are wanted.

@@ -12,7 +12,7 @@ use bracketd_core::ids::{BrokerOrderId, PolicyName, Symbol, TransactionId};
 use bracketd_core::instrument::{AccountInfo, Features, Instrument, PriceBand};
 use bracketd_core::intent::{GuardWish, Intent, Open, Request, Source, Verdict, Wish};
 use bracketd_core::money::{Price, Quantity};
-use bracketd_core::order::{Direction, OrderKind, OrderStatus, Side, TimeInForce};
+use bracketd_core::order::{Direction, Order, OrderKind, OrderStatus, Side, TimeInForce};
 use bracketd_core::plan::{plan, wake};
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{EntryKind, Transaction};
@@ -280,28 +280,33 @@ impl Bench {
     pub(crate) fn cancel_exits(&mut self, id: TransactionId) {
         let tx = self.tx(id).clone();
         for order in tx.orders.iter().filter(|o| o.is_working_exit()) {
-            self.report(OrderReport {
-                broker_id: order.broker_id.clone(),
-                client_id: order.client_id.clone(),
-                group: None,
-                parent: None,
-                replaces: None,
-                replaced_by: None,
-                role: Some(order.role),
-                symbol: tx.symbol.clone(),
-                side: order.side,
-                kind: order.kind,
-                time_in_force: TimeInForce::Gtc,
-                status: OrderStatus::Canceled,
-                quantity: order.quantity,
-                filled: order.filled,
-                avg_price: order.avg_price,
-                limit: order.limit,
-                trigger: order.trigger,
-                reject: None,
-                updated_at: self.now,
-            });
+            self.report(OrderReport { status: OrderStatus::Canceled, ..report_of(&tx, order) });
         }
+    }
+}
+
+/// The order as its broker would tell of it now.
+pub(crate) fn report_of(tx: &Transaction, order: &Order) -> OrderReport {
+    OrderReport {
+        broker_id: order.broker_id.clone(),
+        client_id: order.client_id.clone(),
+        group: None,
+        parent: None,
+        replaces: None,
+        replaced_by: None,
+        role: Some(order.role),
+        symbol: tx.symbol.clone(),
+        side: order.side,
+        kind: order.kind,
+        time_in_force: TimeInForce::Gtc,
+        status: order.status,
+        quantity: order.quantity,
+        filled: order.filled,
+        avg_price: order.avg_price,
+        limit: order.limit,
+        trigger: order.trigger,
+        reject: None,
+        updated_at: order.updated_at,
     }
 }
 

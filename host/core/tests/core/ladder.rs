@@ -14,7 +14,7 @@ use bracketd_core::refusal::Refusal;
 use bracketd_core::transaction::{OnPartial, Transaction, TransactionStatus};
 
 use crate::bench_book::{
-    ACCOUNT, ALPACA, Bench, decimal, price, quantity, set_stop, set_target, wish, words,
+    ACCOUNT, ALPACA, Bench, decimal, price, quantity, report_of, set_stop, set_target, wish, words,
 };
 
 /// An account that makes pairs and cannot change a resting order.
@@ -76,30 +76,6 @@ fn cancel(b: &mut Bench, id: TransactionId, slice: SliceNo) {
     let tx = b.tx(id).clone();
     for order in tx.exits(slice) {
         b.report(OrderReport { status: OrderStatus::Canceled, ..report_of(&tx, order) });
-    }
-}
-
-fn report_of(tx: &Transaction, order: &Order) -> OrderReport {
-    OrderReport {
-        broker_id: order.broker_id.clone(),
-        client_id: order.client_id.clone(),
-        group: None,
-        parent: None,
-        replaces: None,
-        replaced_by: None,
-        role: Some(order.role),
-        symbol: tx.symbol.clone(),
-        side: order.side,
-        kind: order.kind,
-        time_in_force: bracketd_core::order::TimeInForce::Gtc,
-        status: order.status,
-        quantity: order.quantity,
-        filled: order.filled,
-        avg_price: order.avg_price,
-        limit: order.limit,
-        trigger: order.trigger,
-        reject: None,
-        updated_at: order.updated_at,
     }
 }
 

@@ -8,7 +8,7 @@ use bracketd_core::protection::{Exposed, Protection};
 use bracketd_core::refusal::Refusal;
 use bracketd_core::transaction::{EntryKind, OnPartial, TransactionStatus};
 
-use crate::bench_book::{ALPACA, Bench, price, quantity, set_stop, wish, words};
+use crate::bench_book::{ALPACA, Bench, price, quantity, report_of, set_stop, wish, words};
 
 #[test]
 fn law_1_a_stop_changed_while_waiting_is_the_one_that_rests_after_the_fill() {
@@ -482,24 +482,9 @@ pub(crate) fn sold(
     let tx = b.tx(id);
     let order = &tx.orders[at];
     bracketd_core::broker::OrderReport {
-        broker_id: order.broker_id.clone(),
         client_id: None,
-        group: None,
-        parent: None,
-        replaces: None,
-        replaced_by: None,
-        role: Some(order.role),
-        symbol: tx.symbol.clone(),
-        side: order.side,
-        kind: order.kind,
-        time_in_force: bracketd_core::order::TimeInForce::Gtc,
-        status: order.status,
-        quantity: order.quantity,
-        filled: order.filled,
         avg_price: None,
-        limit: order.limit,
-        trigger: order.trigger,
-        reject: None,
         updated_at: b.now,
+        ..report_of(tx, order)
     }
 }

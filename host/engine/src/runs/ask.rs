@@ -21,7 +21,9 @@ use crate::market::BASE_SECONDS;
 impl Engine {
     /// A new price: the policies of the symbol's transactions are asked, each at most once.
     pub(crate) fn wake_policies_of(&mut self, account: &AccountName, symbol: &Symbol) {
-        for id in self.live_in(account, Some(symbol)) {
+        let known = self.by_symbol.get(&(account.clone(), symbol.clone()));
+        let ids: Vec<TransactionId> = known.into_iter().flatten().copied().collect();
+        for id in ids {
             self.wake_policies_about(id);
         }
     }

@@ -9,7 +9,7 @@ use bracketd_core::order::{Direction, OrderStatus};
 use bracketd_core::transaction::EntryKind;
 
 use super::{BOTH, asked, bench_with, opened_as, resting_as, seen, wish_of};
-use crate::bench_book::{ACCOUNT, ALPACA, Bench, quantity};
+use crate::bench_book::{ACCOUNT, ALPACA, Bench, quantity, report_of};
 
 /// Alpaca without its rule.
 fn lenient() -> Vec<&'static str> {
@@ -71,25 +71,11 @@ fn sample(b: &Bench, id: TransactionId) -> bracketd_core::broker::OrderReport {
     let tx = b.tx(id);
     let order = tx.resting_entry().expect("an entry");
     bracketd_core::broker::OrderReport {
-        broker_id: order.broker_id.clone(),
-        client_id: order.client_id.clone(),
-        group: None,
-        parent: None,
-        replaces: None,
-        replaced_by: None,
         role: None,
-        symbol: tx.symbol.clone(),
-        side: order.side,
-        kind: order.kind,
-        time_in_force: bracketd_core::order::TimeInForce::Gtc,
-        status: order.status,
-        quantity: order.quantity,
-        filled: order.filled,
         avg_price: None,
-        limit: order.limit,
         trigger: None,
-        reject: None,
         updated_at: b.now,
+        ..report_of(tx, order)
     }
 }
 
