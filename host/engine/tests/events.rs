@@ -6,22 +6,20 @@ mod common;
 
 use bracketd_core::book::AccountRules;
 use bracketd_core::broker::BrokerEvent;
-use bracketd_core::command::{Answer, Progress, Urgency};
+use bracketd_core::command::Urgency;
 use bracketd_core::fact::FactKind;
 use bracketd_core::guard::GuardRules;
 use bracketd_core::ids::{AccountName, PolicyName, TransactionId};
 use bracketd_core::instrument::Features;
 use bracketd_core::intent::{Intent, Open, Request, Source, Wish};
 use bracketd_core::money::Price;
-use bracketd_core::order::OrderStatus;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::EntryKind;
 use bracketd_engine::{Budget, Dispatch, Engine, Input, Settings};
 use bracketd_policy::{BuildReport, PolicySet, SourceFile, Sources};
 use bracketd_store::{FactFilter, Ledger};
 use common::{
-    Unhurried, asked, instrument, long, picture, placed, policies, price, quote, reported, request,
-    up, word,
+    Unhurried, asked, filled, instrument, long, picture, policies, price, quote, request, up, word,
 };
 
 const SCRIPT: &str = r#"const POLICY = #{ version: "1", api: 1 };
@@ -106,11 +104,8 @@ fn opened_with(world: &mut World, stop: Option<Price>, target: Option<Price>) ->
     let open = Open { entry: EntryKind::Market, stop, target, ..long() };
     let sent = world.step(vec![request(1, asked(Intent::Open(Box::new(open))))]);
     let command = sent.commands.first().expect("the entry");
-    let id = format!("o-{}", command.client_id);
-    let report = reported(&placed(command, world.now, &id), OrderStatus::Filled, world.now);
-    let order = Some(Box::new(report));
-    let answer = Answer::Placed { order, progress: Progress::Confirmed };
-    alerts(&world.tell(BrokerEvent::Answer { op: command.op.clone(), answer }))
+    let event = filled(command, world.now);
+    alerts(&world.tell(event))
 }
 
 /// A step's share of policy runs is used up by the first of them.
@@ -144,8 +139,9 @@ fn another_version_takes_over_in_slices_and_a_person_does_not_wait_for_it() {
     }
     world.quote_at(2);
     let mut report = policies_report("watcher", &says("new"), world.engine.as_ref().expect("one"));
-    let mut told = Vec::new();
+    let (mut told, mut steps) = (Vec::new(), 0);
     for turn in 0..8 {
+        steps += 1;
         let mut inputs = Vec::new();
         if let Some(report) = report.take() {
             inputs.push(Input::Policies(Box::new(report)));
@@ -163,6 +159,7 @@ fn another_version_takes_over_in_slices_and_a_person_does_not_wait_for_it() {
     }
     // What is being closed meanwhile is not asked about any more.
     assert_eq!(told, ["new", "new"]);
+    assert_eq!(steps, 5, "a step for each that is set up, and one for each that is asked about");
 }
 
 #[test]

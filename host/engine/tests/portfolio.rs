@@ -8,20 +8,18 @@ mod common;
 use bracketd_core::Decimal;
 use bracketd_core::book::AccountRules;
 use bracketd_core::broker::{Balance, BrokerEvent};
-use bracketd_core::command::{Answer, Progress};
 use bracketd_core::fact::FactKind;
 use bracketd_core::ids::{AccountName, PolicyName, TransactionId};
 use bracketd_core::instrument::Features;
 use bracketd_core::intent::{Intent, Open};
-use bracketd_core::order::{Direction, OrderStatus};
+use bracketd_core::order::Direction;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{EntryKind, TransactionStatus};
 use bracketd_engine::{Dispatch, Engine, Input, PolicySettings, Settings};
 use bracketd_policy::Verbs;
 use bracketd_store::Ledger;
 use common::{
-    Unhurried, asked, instrument, long, picture, placed, policies, price, quote, reported, request,
-    up, word,
+    Unhurried, asked, filled, instrument, long, picture, policies, price, quote, request, up, word,
 };
 
 const START: Timestamp = Timestamp(1_700_000_040_000_000);
@@ -102,11 +100,8 @@ impl World {
         let open = Open { entry: EntryKind::Market, direction, stop, target, ..long() };
         let sent = self.step(vec![request(1, asked(Intent::Open(Box::new(open))))]);
         let Some(command) = sent.commands.first() else { panic!("{:?}", sent.verdicts) };
-        let id = format!("o-{}", command.client_id);
-        let report = reported(&placed(command, self.now, &id), OrderStatus::Filled, self.now);
-        let order = Some(Box::new(report));
-        let answer = Answer::Placed { order, progress: Progress::Confirmed };
-        self.step(vec![word(BrokerEvent::Answer { op: command.op.clone(), answer })]);
+        let event = filled(command, self.now);
+        self.step(vec![word(event)]);
     }
 
     fn tx(&self, id: u64) -> &bracketd_core::transaction::Transaction {

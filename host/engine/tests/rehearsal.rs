@@ -7,19 +7,17 @@ mod common;
 
 use bracketd_core::book::AccountRules;
 use bracketd_core::broker::{Balance, BrokerEvent};
-use bracketd_core::command::{Answer, Progress};
 use bracketd_core::fact::FactKind;
 use bracketd_core::ids::{AccountName, PolicyName};
 use bracketd_core::instrument::Features;
 use bracketd_core::intent::{Intent, Open};
-use bracketd_core::order::OrderStatus;
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::EntryKind;
 use bracketd_engine::{Dispatch, Engine, Input, Settings};
 use bracketd_policy::{BuildReport, PolicySet, SourceFile, Sources, Subject};
 use bracketd_store::Ledger;
 use common::{
-    Unhurried, asked, instrument, long, picture, placed, price, quote, reported, request, up, word,
+    Unhurried, asked, filled, instrument, long, picture, price, quote, request, up, word,
 };
 
 const START: Timestamp = Timestamp(1_700_000_040_000_000);
@@ -95,11 +93,8 @@ impl World {
         let open = Open { entry: EntryKind::Market, stop: price(90), target: price(149), ..long() };
         let sent = self.step(vec![request(1, asked(Intent::Open(Box::new(open))))]);
         let Some(command) = sent.commands.first() else { panic!("{:?}", sent.verdicts) };
-        let id = format!("o-{}", command.client_id);
-        let report = reported(&placed(command, self.now, &id), OrderStatus::Filled, self.now);
-        let order = Some(Box::new(report));
-        let answer = Answer::Placed { order, progress: Progress::Confirmed };
-        self.tell(BrokerEvent::Answer { op: command.op.clone(), answer });
+        let event = filled(command, self.now);
+        self.tell(event);
     }
 
     fn rehearsed(&self, script: &str) -> BuildReport {

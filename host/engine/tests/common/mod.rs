@@ -9,7 +9,7 @@ use bracketd_core::Decimal;
 use bracketd_core::broker::{
     BrokerEvent, Fault, FromAccount, History, OrderReport, Picture, Quote,
 };
-use bracketd_core::command::{Call, Command};
+use bracketd_core::command::{Answer, Call, Command, Progress};
 use bracketd_core::ids::Symbol;
 use bracketd_core::instrument::{AccountInfo, Features, Instrument, PriceBand};
 use bracketd_core::intent::{GuardWish, Intent, Open, Request, Source};
@@ -174,4 +174,13 @@ pub(crate) fn reported(order: &OrderReport, status: OrderStatus, now: Timestamp)
         updated_at: now,
         ..order.clone()
     }
+}
+
+/// What the account tells when the entry that was sent filled whole at once.
+pub(crate) fn filled(command: &Command, now: Timestamp) -> BrokerEvent {
+    let id = format!("o-{}", command.client_id);
+    let report = reported(&placed(command, now, &id), OrderStatus::Filled, now);
+    let order = Some(Box::new(report));
+    let answer = Answer::Placed { order, progress: Progress::Confirmed };
+    BrokerEvent::Answer { op: command.op.clone(), answer }
 }
