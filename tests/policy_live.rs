@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use crate::harness::{Daemon, Dir, Exchange, configure};
+use crate::harness::{Daemon, Dir, configure, followed, stop_is};
 
 /// Keeps the stop so many percent under the price, and fails from 101 on while it is told to.
 fn follow(fails: &str) -> String {
@@ -19,26 +19,12 @@ fn on_tick(t, m, p) {{
     )
 }
 
-fn stop_is(price: &'static str) -> impl Fn(&Daemon) -> bool {
-    move |daemon| daemon.tx(1)["legs"]["stop"]["working"] == price
-}
-
-/// A daemon with one open transaction whose stop the policy has moved to 95.
-fn bench(dir: &Dir, script: &str) -> (Exchange, Daemon) {
-    let exchange = Exchange::manual(dir);
-    exchange.price("AAA", "100.00", "100.02");
-    let daemon = Daemon::start(dir, &exchange, &[("follow", script)]);
-    daemon.ask("tx open AAA long 13 --stop 90 --target 130 --plain");
-    daemon.until("the policy moved the stop", stop_is("95"));
-    (exchange, daemon)
-}
-
 #[test]
 fn i10_a_frozen_policy_leaves_its_stop_until_a_person_thaws_it() {
     let dir = Dir::new();
     // No property is tried with thirteen: what fails at every such price is not taken at all.
     let fails = follow("if t.qty == 13 && m.price.value >= 101.0 { throw \"the feed is torn\"; }");
-    let (exchange, daemon) = bench(&dir, &fails);
+    let (exchange, daemon) = followed(&dir, &fails);
     let cents = Cell::new(0);
     daemon.until("it failed three times in a row", |daemon| {
         cents.set((cents.get() + 1) % 90);
@@ -76,7 +62,7 @@ fn i10_a_frozen_policy_leaves_its_stop_until_a_person_thaws_it() {
 #[test]
 fn i11_values_are_taken_live_by_scope_or_all_stay_as_they_were() {
     let dir = Dir::new();
-    let (exchange, daemon) = bench(&dir, &follow(""));
+    let (exchange, daemon) = followed(&dir, &follow(""));
     dir.write("policies/params.toml", "[follow]\npct = 4\n");
     daemon.until("the new value decides at once", stop_is("96"));
 
@@ -110,7 +96,7 @@ fn i11_values_are_taken_live_by_scope_or_all_stay_as_they_were() {
 #[test]
 fn a_version_of_the_past_is_shown_from_the_ledger() {
     let dir = Dir::new();
-    let (exchange, daemon) = bench(&dir, &follow(""));
+    let (exchange, daemon) = followed(&dir, &follow(""));
     let digest = |daemon: &Daemon| {
         let listed = daemon.ask("policy list --json").json();
         listed["policies"][0]["digest"].as_str().expect("a digest").to_owned()
@@ -173,7 +159,7 @@ fn a_verb_that_is_no_name_of_the_list_is_refused_by_the_check_and_by_the_start()
 #[test]
 fn i11_a_reload_says_what_goes_on_where_a_file_is_refused_or_gone() {
     let dir = Dir::new();
-    let (_exchange, daemon) = bench(&dir, &follow(""));
+    let (_exchange, daemon) = followed(&dir, &follow(""));
     dir.write("policies/follow.rhai", "fn on_tick(t, m, p) {");
     let refused = daemon.ask("policy reload");
     let said = refused.stdout + refused.stderr.as_str();

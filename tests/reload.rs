@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use crate::harness::{Daemon, Dir, Exchange};
+use crate::harness::{Dir, followed, stop_is};
 
 /// Keeps the stop so many percent under the price.
 fn follow(distance: &str) -> String {
@@ -20,13 +20,7 @@ fn on_tick(t, m, p) {{
 #[test]
 fn an_edit_changes_the_next_decision_and_a_broken_one_is_shown_and_not_taken() {
     let dir = Dir::new();
-    let exchange = Exchange::manual(&dir);
-    exchange.price("AAA", "100.00", "100.02");
-    let daemon = Daemon::start(&dir, &exchange, &[("follow", &follow("5.0"))]);
-    let stop_is =
-        |price: &'static str| move |d: &Daemon| d.tx(1)["legs"]["stop"]["working"] == price;
-    daemon.ask("tx open AAA long 10 --stop 90 --target 130 --plain");
-    daemon.until("the first version moved the stop", stop_is("95"));
+    let (exchange, daemon) = followed(&dir, &follow("5.0"));
 
     dir.write("policies/follow.rhai", &follow("4.0"));
     daemon.until("the second version decides at once, without a new price", stop_is("96"));
@@ -48,13 +42,7 @@ fn an_edit_changes_the_next_decision_and_a_broken_one_is_shown_and_not_taken() {
 #[test]
 fn i11_a_version_that_fails_on_what_is_live_is_refused_and_a_mended_one_says_what_it_will_do() {
     let dir = Dir::new();
-    let exchange = Exchange::manual(&dir);
-    exchange.price("AAA", "100.00", "100.02");
-    let daemon = Daemon::start(&dir, &exchange, &[("follow", &follow("5.0"))]);
-    let stop_is =
-        |price: &'static str| move |d: &Daemon| d.tx(1)["legs"]["stop"]["working"] == price;
-    daemon.ask("tx open AAA long 13 --stop 90 --target 130 --plain");
-    daemon.until("the first version moved the stop", stop_is("95"));
+    let (exchange, daemon) = followed(&dir, &follow("5.0"));
 
     // It compiles and holds every property: none of those is tried with thirteen.
     let failing = follow("4.0")

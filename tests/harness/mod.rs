@@ -11,6 +11,8 @@ mod broker_book;
 mod client;
 /// An exchange, a daemon, and a small disk under its data.
 mod desk;
+/// A policy that keeps a stop under the price.
+mod followed;
 /// Random numbers that are the same at every run.
 mod numbers;
 /// A bad network between the daemon and the exchange.
@@ -22,6 +24,7 @@ pub(crate) use api::{Api, Said, id_of};
 pub(crate) use broker_book::{Ends, difference};
 pub(crate) use client::Client;
 pub(crate) use desk::{Desk, change_until_refused, is_protected};
+pub(crate) use followed::{followed, stop_is};
 pub(crate) use numbers::{Numbers, wanted};
 pub(crate) use proxy::{Fault, Proxy};
 pub(crate) use transcript::{Session, Step};
