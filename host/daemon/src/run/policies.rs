@@ -41,9 +41,11 @@ pub struct PolicyBuilder {
     loaded_at: BTreeMap<PolicyName, Timestamp>,
 }
 
-/// Splits a directory's content into policies, their tests and what they share.
-pub fn sources(dir: &Path, snapshot: &Snapshot) -> Sources {
-    let mut sources = Sources::default();
+/// Splits a directory's content into policies, their tests and what they share; of `base` counts what
+/// the configuration says.
+pub fn sources(dir: &Path, snapshot: &Snapshot, base: &Sources) -> Sources {
+    let (config, accounts) = (base.config.clone(), base.accounts.clone());
+    let mut sources = Sources { config, accounts, ..Sources::default() };
     for (name, text) in &snapshot.files {
         if name == VALUES_FILE {
             let path = dir.join(name).display().to_string();
@@ -196,9 +198,7 @@ impl Builder {
             }
             Ok(snapshot) => {
                 self.digest = Some(snapshot.digest.clone());
-                let read = sources(&self.dir, &snapshot);
-                let Sources { config, accounts, .. } = self.base.clone();
-                let sources = Sources { config, accounts, ..read };
+                let sources = sources(&self.dir, &snapshot, &self.base);
                 let mut wait = Wait { engine: &self.engine, until: None };
                 let mut ask = |policy: &PolicyName| wait.moments(policy);
                 PolicySet::vetted(&sources, Some(&self.last), Some(&mut ask))
@@ -278,7 +278,8 @@ mod tests {
             std::fs::write(dir.path().join("p.rhai"), script(version)).unwrap();
             scan(dir.path()).unwrap()
         };
-        let first = PolicySet::build(&sources(dir.path(), &look("1")), None).set;
+        let first =
+            PolicySet::build(&sources(dir.path(), &look("1"), &Sources::default()), None).set;
         let (looked, looks) = bounded(1);
         let (engine, inbox) = bounded(4);
         let config = Sources::default();

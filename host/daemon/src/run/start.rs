@@ -481,8 +481,7 @@ fn first_policies(
         tracing::warn!(%error, "the policies cannot be read; the last good ones run");
         Snapshot { files: BTreeMap::new(), faults: BTreeMap::new(), digest: String::new() }
     });
-    let Sources { config: params, accounts, .. } = base.clone();
-    let sources = Sources { config: params, accounts, ..sources(&config.policies_dir, &snapshot) };
+    let sources = sources(&config.policies_dir, &snapshot, base);
     let report = PolicySet::vetted(&sources, Some(&previous), None);
     (report, Some(snapshot.digest))
 }

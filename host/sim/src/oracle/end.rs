@@ -136,7 +136,7 @@ impl Oracle {
         let is_said = model.stop.is_none()
             || matches!(tx.protection, Protection::Unprotected { .. })
             || model.covered >= model.held;
-        let refused = orders.iter().filter_map(|order| account.broker.would_refuse(id, order));
+        let mut refused = orders.iter().filter_map(|order| account.broker.would_refuse(id, order));
         let strangers = account.foreign.iter().filter_map(|id| account.broker.book.order(*id));
         let reserved =
             strangers.filter(|o| o.is_live() && o.symbol == symbol && o.side == side).count() > 0;
@@ -152,7 +152,6 @@ impl Oracle {
             Direction::Long => there >= held,
             Direction::Short => -there >= held,
         };
-        let mut refused = refused;
         let is_reason = refused.any(|reject| match reject.kind {
             RejectKind::WashTrade | RejectKind::StopThroughMarket | RejectKind::Geometry => true,
             RejectKind::InsufficientQty => reserved,

@@ -163,7 +163,7 @@ fn all(dir: &Path) -> Result<Sources, Failure> {
     let snapshot = scan(dir).map_err(|error| {
         Failure::usage(error.to_string()).hint("name the directory: bracketd policy check DIR")
     })?;
-    Ok(sources(dir, &snapshot))
+    Ok(sources(dir, &snapshot, &Sources::default()))
 }
 
 /// The policy that a script or its tests belong to.
