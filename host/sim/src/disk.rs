@@ -100,7 +100,7 @@ impl Disk {
 }
 
 fn spare() -> Option<Result<Ledger, StoreError>> {
-    SPARE.with(Cell::take).map(Ledger::emptied)
+    SPARE.with(Cell::take).and_then(|ledger| ledger.emptied().transpose())
 }
 
 impl Drop for Disk {

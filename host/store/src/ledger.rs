@@ -3,11 +3,12 @@
 //! Apart because there is one per daemon: it holds the directory's lock, the ballast and what it
 //! remembers of its own writes. It must never be shared between threads.
 
+use std::cell::Cell;
 use std::path::Path;
 use std::time::Duration;
 
 use bracketd_core::ids::PolicyName;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 
 use crate::ballast::{Ballast, SpareRoom};
 use crate::batch::{Batch, Committed, Loaded, PolicyVersion};
@@ -16,7 +17,7 @@ use crate::error::StoreError;
 use crate::facts::{self, FactFilter, StoredFact};
 use crate::lock::DirLock;
 use crate::lost::{self, Before};
-use crate::open::{self, LEDGER_FILE, OpenOptions};
+use crate::open::{self, Eraser, LEDGER_FILE, OpenOptions};
 use crate::shadow::Shadows;
 use crate::tools::files;
 use crate::{commit, epoch, load};
@@ -30,8 +31,15 @@ pub struct Ledger {
     pub(crate) sql: Connection,
     shadows: Shadows,
     next_fact_seq: u64,
-    ballast: Option<SpareRoom>,
-    _lock: Option<DirLock>,
+    home: Home,
+    refuses: Cell<bool>,
+}
+
+/// Where a ledger lives.
+#[derive(Debug)]
+enum Home {
+    Directory { ballast: SpareRoom, _lock: DirLock },
+    Memory { eraser: Eraser },
 }
 
 impl Ledger {
@@ -83,7 +91,7 @@ impl Ledger {
             other => other?,
         };
         point("start.opened");
-        Self::new(sql, Some(ballast), Some(lock))
+        Self::new(sql, Home::Directory { ballast, _lock: lock })
     }
 
     /// A ledger without a file, for simulation and tests: the same schema and the same SQL. Its
@@ -92,28 +100,32 @@ impl Ledger {
     /// # Errors
     /// What SQLite says.
     pub fn in_memory() -> Result<Self, StoreError> {
-        Self::new(open::open_in_memory()?, None, None)
+        let (sql, eraser) = open::open_in_memory()?;
+        Self::new(sql, Home::Memory { eraser })
     }
 
     /// The same ledger without anything in it, as new: a simulation of many histories reads the
-    /// schema and its statements once.
+    /// schema and its statements once. None for one in a directory, which nobody may empty.
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn emptied(mut self) -> Result<Self, StoreError> {
-        open::empty(&self.sql)?;
+    pub fn emptied(mut self) -> Result<Option<Self>, StoreError> {
+        let Home::Memory { eraser } = &self.home else { return Ok(None) };
+        eraser.erase()?;
         self.shadows = Shadows::default();
         self.next_fact_seq = 1;
-        Ok(self)
+        Ok(Some(self))
     }
 
-    fn new(
-        sql: Connection,
-        ballast: Option<SpareRoom>,
-        lock: Option<DirLock>,
-    ) -> Result<Self, StoreError> {
+    fn new(sql: Connection, home: Home) -> Result<Self, StoreError> {
         let next_fact_seq = load::last_fact_seq(&sql)? + 1;
-        Ok(Self { sql, shadows: Shadows::default(), next_fact_seq, ballast, _lock: lock })
+        Ok(Self {
+            sql,
+            shadows: Shadows::default(),
+            next_fact_seq,
+            home,
+            refuses: Cell::new(false),
+        })
     }
 
     /// Everything that is needed to go on where the last process stopped.
@@ -162,7 +174,10 @@ impl Ledger {
 
     /// The room that is kept for a full disk; none for a ledger in memory.
     pub fn spare_room(&self) -> Option<SpareRoom> {
-        self.ballast.clone()
+        match &self.home {
+            Home::Directory { ballast, .. } => Some(ballast.clone()),
+            Home::Memory { .. } => None,
+        }
     }
 
     /// The number of the newest fact; 0 before the first.
@@ -188,27 +203,56 @@ impl Ledger {
 
     /// Refuses every write from now on, or takes them again: for simulations of a disk in trouble.
     pub fn refuse_writes(&self, refuse: bool) {
+        if self.refuses.replace(refuse) == refuse {
+            // To tell the connection makes it read all of its statements anew.
+            return;
+        }
         // A connection that cannot be told so fails at the next write all the same.
         let _told = self.sql.pragma_update(None, "query_only", refuse);
     }
 
     fn write(
         &mut self,
-        mut change: impl FnMut(&Connection, &Shadows) -> Result<(), StoreError>,
+        change: impl Fn(&Connection, &Shadows) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let (sql, shadows) = (&mut self.sql, &self.shadows);
-        let mut once = || -> Result<(), StoreError> {
-            let unit = sql.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let (sql, shadows) = (&self.sql, &self.shadows);
+        let once = || -> Result<(), StoreError> {
+            let unit = Unit::begin(sql)?;
             point("commit.begun");
-            change(&unit, shadows)?;
+            change(sql, shadows)?;
             point("commit.written");
             unit.commit()?;
             point("commit.done");
             Ok(())
         };
-        match &self.ballast {
-            Some(ballast) => with_room(ballast, once),
-            None => once(),
+        match &self.home {
+            Home::Directory { ballast, .. } => with_room(ballast, once),
+            Home::Memory { .. } => once(),
+        }
+    }
+}
+
+/// One SQL transaction, undone unless it is committed. Its words are kept statements, where those of
+/// rusqlite's own are read anew with each commit.
+struct Unit<'a>(&'a Connection);
+
+impl<'a> Unit<'a> {
+    fn begin(sql: &'a Connection) -> Result<Self, StoreError> {
+        sql.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        Ok(Self(sql))
+    }
+
+    fn commit(self) -> Result<(), StoreError> {
+        self.0.prepare_cached("COMMIT")?.execute([])?;
+        Ok(())
+    }
+}
+
+impl Drop for Unit<'_> {
+    fn drop(&mut self) {
+        if !self.0.is_autocommit() {
+            // What cannot be undone now makes the next begin fail, and that is said.
+            let _undone = self.0.execute_batch("ROLLBACK");
         }
     }
 }

@@ -4,6 +4,7 @@
 //! reason. It must never repair a file silently.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -107,11 +108,46 @@ fn open_at(path: &Path, options: OpenOptions) -> Result<Connection, StoreError> 
 
 /// A ledger that lives as long as its connection; its id is always the same, so that a simulation
 /// with the same seed derives the same order ids (I15).
-pub(crate) fn open_in_memory() -> Result<Connection, StoreError> {
-    let mut sql = Connection::open_in_memory()?;
+pub(crate) fn open_in_memory() -> Result<(Connection, Eraser), StoreError> {
+    static OPENED: AtomicU64 = AtomicU64::new(0);
+    let no = OPENED.fetch_add(1, Ordering::Relaxed);
+    let name = format!("file:bracketd-{no}?mode=memory&cache=shared");
+    let mut sql = Connection::open(&name)?;
     migrate(&mut sql)?;
     fix_ledger_id(&sql)?;
-    Ok(sql)
+    Ok((sql, Eraser::open(&name)?))
+}
+
+/// Removes from a ledger in memory what its own connection never may: facts. A connection of its own,
+/// since to let one do so and forbid it again makes it read all of its statements anew.
+#[derive(Debug)]
+pub(crate) struct Eraser(Connection);
+
+impl Eraser {
+    fn open(name: &str) -> Result<Self, StoreError> {
+        let sql = Connection::open(name)?;
+        sql.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+        sql.pragma_update(None, "foreign_keys", false)?;
+        sql.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+        Ok(Self(sql))
+    }
+
+    /// Everything but the schema goes.
+    pub(crate) fn erase(&self) -> Result<(), StoreError> {
+        let query =
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'";
+        let all = self.0.unchecked_transaction()?;
+        let tables: Vec<String> = {
+            let mut statement = all.prepare_cached(query)?;
+            let names = statement.query_map([], |row| row.get(0))?;
+            names.collect::<Result<_, _>>()?
+        };
+        for table in tables {
+            all.prepare_cached(&format!("DELETE FROM {table}"))?.execute([])?;
+        }
+        fix_ledger_id(&all)?;
+        Ok(all.commit()?)
+    }
 }
 
 /// Opens an existing ledger for reading only.
@@ -127,6 +163,8 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
 
 pub(crate) fn migrate(sql: &mut Connection) -> Result<(), StoreError> {
     sql.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    // Or a statement that touches an index of some rows is read anew with each value.
+    sql.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     MIGRATIONS.to_latest(sql)?;
     sql.pragma_update(None, "foreign_keys", true)?;
     Ok(())
@@ -152,25 +190,6 @@ pub(crate) fn fix_ledger_id(sql: &Connection) -> Result<(), StoreError> {
         [],
     )?;
     Ok(())
-}
-
-/// Everything but the schema goes. The triggers that keep facts are for those that prove something.
-pub(crate) fn empty(sql: &Connection) -> Result<(), StoreError> {
-    let setting = rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER;
-    sql.set_db_config(setting, false)?;
-    sql.pragma_update(None, "foreign_keys", false)?;
-    let query = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'";
-    let tables: Vec<String> = {
-        let mut statement = sql.prepare_cached(query)?;
-        let names = statement.query_map([], |row| row.get(0))?;
-        names.collect::<Result<_, _>>()?
-    };
-    for table in tables {
-        sql.prepare_cached(&format!("DELETE FROM {table}"))?.execute([])?;
-    }
-    sql.pragma_update(None, "foreign_keys", true)?;
-    sql.set_db_config(setting, true)?;
-    fix_ledger_id(sql)
 }
 
 /// The schema of a file; 0 for an empty one.

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bracketd_core::Decimal;
 use bracketd_core::ids::TransactionId;
+use bracketd_core::money::Price;
 use bracketd_core::order::{Direction, Role};
 use bracketd_core::time::Timestamp;
 use bracketd_exchange::book::{OrderStatus, Side as Way};
@@ -61,6 +62,9 @@ impl Oracle {
                 );
                 self.fail("S3", now, text);
             }
+            let planned_at = self.planned.get(&made.op).map_or(Timestamp(0), |row| row.seen_at);
+            let target = broker.book.order(fill.order_id).and_then(|order| order.limit_price);
+            let target = target.filter(|_| made.role == Role::Target).and_then(Price::new);
             let came_late = self.has_very_late(&fill.symbol, account);
             let is_raced = came_late || self.could_not_end(no, made, account);
             let Some(model) = self.models.get_mut(&made.transaction) else { continue };
@@ -69,6 +73,7 @@ impl Oracle {
             } else {
                 model.held -= fill.qty;
                 model.left += fill.qty;
+                model.sold.exit(target, planned_at, fill.qty);
             }
             let strange = !self.sides[no].strange.get(&fill.symbol).is_none_or(Decimal::is_zero);
             if model.held < Decimal::ZERO && !strange && !is_raced {

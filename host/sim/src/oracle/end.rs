@@ -87,12 +87,12 @@ impl Oracle {
                 let price = order.stop_price.or(order.limit_price).and_then(Price::new);
                 *rests.entry(price).or_default() += order.remaining();
             }
-            let right = rests == wanted;
-            // One write is for both: where the stop is refused, the target stays as it was.
             let is_live = !held.is_zero() && !ended;
-            let may_miss =
-                self.cannot_rest(id, tx, model, account) || waits_for_entry(id, tx, account);
-            if !(right || is_live && may_miss) {
+            // One write is for both: where the stop is refused, the target stays as it was.
+            let may_miss = || {
+                self.cannot_rest(id, tx, model, account) || waits_for_entry(id, tx, account)
+            };
+            if rests != wanted && !(is_live && may_miss()) {
                 let text = format!(
                     "{id} ({}): {held} held, {} {wanted:?} wanted, {rests:?} rest, {:?}",
                     tx.status.as_str(),
@@ -268,10 +268,10 @@ fn wanted_of(tx: &Transaction, model: &Model, role: Role) -> BTreeMap<Option<Pri
     let mut rest = tx.held().get();
     if role == Role::Target {
         // The nearest rung first, as people are told.
-        for ((_, target), rung) in model.ladder.iter().zip(&tx.ladder) {
-            let units = rung.left.get().min(rest);
+        for (told, rung) in model.ladder.iter().zip(&tx.ladder) {
+            let units = model.left_of(*told, rung).min(rest);
             rest -= units;
-            want(Some(*target), units);
+            want(Some(told.1), units);
         }
     }
     want(if role == Role::Stop { model.stop } else { model.target }, rest);

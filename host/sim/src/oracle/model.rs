@@ -31,6 +31,8 @@ pub(super) struct Model {
     pub(super) target: Option<Price>,
     /// Rungs of its ladder: units when it was set, and their target.
     pub(super) ladder: Vec<(Decimal, Price)>,
+    /// What its rungs sold since it was set, by the broker's own fills.
+    pub(super) sold: Sold,
     /// Units of live exits at the broker by slice: a pair counted once, by the larger of the two.
     pub(super) live: BTreeMap<String, Decimal>,
     /// One of them came after the settle window: nobody could count on it.
@@ -71,7 +73,47 @@ pub(super) struct Model {
     pub(super) sends: Vec<Timestamp>,
 }
 
+/// What left a transaction since its ladder was set.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sold {
+    /// When it was set.
+    since: Timestamp,
+    /// Units that the targets of its rungs sold, by their price.
+    by_rung: BTreeMap<Price, Decimal>,
+    /// Something left in another way, or was not told when it was set: of which rung that was is the
+    /// core's to say.
+    is_vague: bool,
+}
+
+impl Sold {
+    fn begins(model: &Model, now: Timestamp) -> Self {
+        let is_vague = model.held != model.noted_held;
+        Self { since: now, by_rung: BTreeMap::new(), is_vague }
+    }
+
+    /// An exit that was planned at that time filled.
+    pub(super) fn exit(&mut self, target: Option<Price>, planned_at: Timestamp, units: Decimal) {
+        match target {
+            Some(price) if planned_at > self.since => {
+                *self.by_rung.entry(price).or_default() += units;
+            }
+            _ => self.is_vague = true,
+        }
+    }
+}
+
 impl Model {
+    /// Units of a rung that have not left yet. Only where more than its own targets sold, or a rung
+    /// has grown, does the core's figure count, and that at most.
+    pub(super) fn left_of(&self, (told, target): (Decimal, Price), rung: &Rung) -> Decimal {
+        let sold = self.sold.by_rung.get(&target).copied().unwrap_or_default();
+        if self.sold.is_vague || rung.quantity.get() != told {
+            rung.left.get().min(rung.quantity.get() - sold)
+        } else {
+            told - sold
+        }
+    }
+
     pub(super) fn is_ended(&self) -> bool {
         matches!(self.status.as_str(), "CLOSED" | "FAILED")
     }
@@ -145,12 +187,14 @@ impl Oracle {
                 model.shrank_at = Some(now);
                 if matches!(&*fact.code, "external" | "netted") {
                     model.told_held -= quantity;
+                    model.sold.is_vague = true;
                 }
             }
             FactKind::StopChanged => model.stop = fact.after.and_then(Price::new),
             FactKind::TargetChanged => model.target = fact.after.and_then(Price::new),
             FactKind::LadderChanged => {
                 model.ladder = if fact.code == "set" { rungs_of(&fact.text) } else { Vec::new() };
+                model.sold = Sold::begins(model, now);
                 model.is_excused = true;
             }
             FactKind::StatusChanged => {
@@ -233,6 +277,7 @@ impl Oracle {
             stop: open.stop,
             target: open.target,
             ladder: Vec::new(),
+            sold: Sold::default(),
             live: BTreeMap::new(),
             has_late: false,
             shrank_at: None,

@@ -75,10 +75,11 @@ impl Oracle {
         };
         let Some(known) = known else { return };
         let known = since.max(known);
-        // Rows of its other parts are looked up, or wait for a turn as urgent as its own.
-        let id = command.transaction;
-        let is_other =
-            |(op, row): &(&OpId, &Row)| row.transaction == id && row.is_open && **op != command.op;
+        // Rows of the other parts of a ladder are looked up, or wait for a turn as urgent as its own.
+        let (id, has_parts) = (command.transaction, !model.ladder.is_empty());
+        let is_other = |(op, row): &(&OpId, &Row)| {
+            has_parts && row.transaction == id && row.is_open && **op != command.op
+        };
         let beside = self.planned.iter().filter(is_other).count() as u64;
         let side = &mut self.sides[no];
         let ahead = side.stops_sent.iter().filter(|at| **at > known).count() as u64;
