@@ -10,7 +10,7 @@ use bracketd_core::ids::TransactionId;
 use bracketd_core::money::Price;
 use bracketd_core::order::{Direction, Role};
 use bracketd_core::time::Timestamp;
-use bracketd_exchange::book::{OrderStatus, Side as Way};
+use bracketd_exchange::book::{OrderId, OrderStatus, Side as Way};
 
 use super::Oracle;
 use crate::broker::{Exits, Made};
@@ -62,9 +62,7 @@ impl Oracle {
                 );
                 self.fail("S3", now, text);
             }
-            let planned_at = self.planned.get(&made.op).map_or(Timestamp(0), |row| row.seen_at);
-            let target = broker.book.order(fill.order_id).and_then(|order| order.limit_price);
-            let target = target.filter(|_| made.role == Role::Target).and_then(Price::new);
+            let rung = self.rung_of(fill.order_id, made, account);
             let came_late = self.has_very_late(&fill.symbol, account);
             let is_raced = came_late || self.could_not_end(no, made, account);
             let Some(model) = self.models.get_mut(&made.transaction) else { continue };
@@ -73,7 +71,7 @@ impl Oracle {
             } else {
                 model.held -= fill.qty;
                 model.left += fill.qty;
-                model.sold.exit(target, planned_at, fill.qty);
+                model.sold.exit(rung, fill.qty);
             }
             let strange = !self.sides[no].strange.get(&fill.symbol).is_none_or(Decimal::is_zero);
             if model.held < Decimal::ZERO && !strange && !is_raced {
@@ -82,6 +80,15 @@ impl Oracle {
             }
         }
         self.sides[no].fills = fills.len();
+    }
+
+    /// The price of a target that came in time, and when it was planned.
+    fn rung_of(&self, id: OrderId, made: &Made, account: &Account) -> Option<(Price, Timestamp)> {
+        if made.role != Role::Target || self.very_late.contains(&made.op) {
+            return None;
+        }
+        let price = account.broker.book.order(id)?.limit_price?;
+        Some((Price::new(price)?, self.planned.get(&made.op)?.seen_at))
     }
 
     /// Whether an order of that symbol came after the settle window, when another stood in its place

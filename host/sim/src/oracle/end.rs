@@ -89,9 +89,8 @@ impl Oracle {
             }
             let is_live = !held.is_zero() && !ended;
             // One write is for both: where the stop is refused, the target stays as it was.
-            let may_miss = || {
-                self.cannot_rest(id, tx, model, account) || waits_for_entry(id, tx, account)
-            };
+            let may_miss =
+                || self.cannot_rest(id, tx, model, account) || waits_for_entry(id, tx, account);
             if rests != wanted && !(is_live && may_miss()) {
                 let text = format!(
                     "{id} ({}): {held} held, {} {wanted:?} wanted, {rests:?} rest, {:?}",

@@ -33,6 +33,8 @@ pub(super) struct Model {
     pub(super) ladder: Vec<(Decimal, Price)>,
     /// What its rungs sold since it was set, by the broker's own fills.
     pub(super) sold: Sold,
+    /// A ladder cut it once; its parts stay apart.
+    pub(super) has_parts: bool,
     /// Units of live exits at the broker by slice: a pair counted once, by the larger of the two.
     pub(super) live: BTreeMap<String, Decimal>,
     /// One of them came after the settle window: nobody could count on it.
@@ -80,8 +82,8 @@ pub(super) struct Sold {
     since: Timestamp,
     /// Units that the targets of its rungs sold, by their price.
     by_rung: BTreeMap<Price, Decimal>,
-    /// Something left in another way, or was not told when it was set: of which rung that was is the
-    /// core's to say.
+    /// Something left in another way, by an order that came too late, or was not told when it was
+    /// set: of which rung that was is the core's to say.
     is_vague: bool,
 }
 
@@ -91,10 +93,10 @@ impl Sold {
         Self { since: now, by_rung: BTreeMap::new(), is_vague }
     }
 
-    /// An exit that was planned at that time filled.
-    pub(super) fn exit(&mut self, target: Option<Price>, planned_at: Timestamp, units: Decimal) {
-        match target {
-            Some(price) if planned_at > self.since => {
+    /// An exit filled: the target of a rung, which was planned at that time, or another one.
+    pub(super) fn exit(&mut self, rung: Option<(Price, Timestamp)>, units: Decimal) {
+        match rung {
+            Some((price, planned_at)) if planned_at > self.since => {
                 *self.by_rung.entry(price).or_default() += units;
             }
             _ => self.is_vague = true,
@@ -195,6 +197,7 @@ impl Oracle {
             FactKind::LadderChanged => {
                 model.ladder = if fact.code == "set" { rungs_of(&fact.text) } else { Vec::new() };
                 model.sold = Sold::begins(model, now);
+                model.has_parts = true;
                 model.is_excused = true;
             }
             FactKind::StatusChanged => {
@@ -278,6 +281,7 @@ impl Oracle {
             target: open.target,
             ladder: Vec::new(),
             sold: Sold::default(),
+            has_parts: false,
             live: BTreeMap::new(),
             has_late: false,
             shrank_at: None,

@@ -75,8 +75,8 @@ impl Oracle {
         };
         let Some(known) = known else { return };
         let known = since.max(known);
-        // Rows of the other parts of a ladder are looked up, or wait for a turn as urgent as its own.
-        let (id, has_parts) = (command.transaction, !model.ladder.is_empty());
+        // Rows of the other parts are looked up, or wait for a turn as urgent as its own.
+        let (id, has_parts) = (command.transaction, model.has_parts);
         let is_other = |(op, row): &(&OpId, &Row)| {
             has_parts && row.transaction == id && row.is_open && **op != command.op
         };
