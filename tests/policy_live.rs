@@ -177,8 +177,17 @@ fn i11_a_reload_says_what_goes_on_where_a_file_is_refused_or_gone() {
     let policy = &listed["policies"][0];
     assert_eq!((&policy["state"], &policy["has_file"]), (&"no_file".into(), &false.into()));
     daemon.kill();
-    let config = std::fs::read_to_string(dir.path().join("bracketd.toml")).expect("a file");
-    dir.write("bracketd.toml", &config.replace("policies = [\"follow\"]", "policies = []"));
+    let daemon = Daemon::again(&dir);
+    let listed = daemon.ask("policy list --json").json();
+    assert_eq!(listed["policies"][0]["state"], "no_file", "{listed}");
+    daemon.kill();
+    std::fs::remove_dir_all(dir.path().join("policies")).expect("a directory");
+    let checked = dir.bracketd("config check");
+    let said = checked.stdout + checked.stderr.as_str();
+    assert_eq!(checked.code, Some(0), "{said}");
+    for part in ["warning", "C008", "its last version, which the ledger has, goes on deciding"] {
+        assert!(said.contains(part), "{part} in\n{said}");
+    }
     let daemon = Daemon::again(&dir);
     let listed = daemon.ask("policy list --json").json();
     assert_eq!(listed["policies"][0]["state"], "no_file", "{listed}");

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use bracketd_account::{Host, read_plugin};
+use bracketd_core::ids::PolicyName;
+use bracketd_store::LedgerReader;
 
 use super::file::{At, ConfigFile};
 use super::load::Complaint;
@@ -101,12 +103,15 @@ fn policies(file: &ConfigFile, config: &Config, out: &mut Vec<Complaint>) {
     let used: Vec<(&str, _)> = used.map(|name| (name.get().as_str(), name.span())).collect();
     let tuned = file.policy.iter().map(|(name, table)| (name.as_str(), table.span()));
     let named: Vec<_> = used.into_iter().chain(tuned).collect();
+    let kept = Kept::of(config);
     let there = match scan(&config.policies_dir) {
         Ok(snapshot) => snapshot,
         Err(error) => {
             let place = file.policies.dir.as_ref().map(At::span);
             if let Some(place) = place.or_else(|| named.first().map(|(_, span)| span.clone())) {
-                out.push(Complaint::new("C008", error.to_string(), place, "not to be read"));
+                let complaint = Complaint::new("C008", error.to_string(), place, "not to be read");
+                let all_kept = named.iter().all(|(name, _)| kept.has(name));
+                out.push(if all_kept { complaint.help(GOES_ON).warning() } else { complaint });
             }
             return;
         }
@@ -120,12 +125,32 @@ fn policies(file: &ConfigFile, config: &Config, out: &mut Vec<Complaint>) {
     for (name, span) in named.into_iter().filter(|(name, _)| !names.contains(name)) {
         let dir = config.policies_dir.display();
         let message = format!("there is no policy `{name}` in {dir}");
-        out.push(Complaint::new("C008", message, span, "no such file").help(
-            match nearest(name, names.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("the policies there are: {}", names.join(", ")),
-            },
-        ));
+        let complaint = Complaint::new("C008", message, span, "no such file");
+        out.push(match nearest(name, names.iter().copied()) {
+            _ if kept.has(name) => complaint.help(GOES_ON).warning(),
+            Some(near) => complaint.help(format!("did you mean `{near}`?")),
+            None => complaint.help(format!("the policies there are: {}", names.join(", "))),
+        });
+    }
+}
+
+/// A position without its policy is worse than a policy without its file.
+const GOES_ON: &str = "its last version, which the ledger has, goes on deciding; put the file back, or \
+    see \"When a file goes away\" in docs/running-policies.md";
+
+/// The policies that the ledger has a version of.
+struct Kept(Option<LedgerReader>);
+
+impl Kept {
+    /// A ledger that is not there yet, or cannot be read, has none.
+    fn of(config: &Config) -> Self {
+        Self(LedgerReader::open(&config.data_dir).ok())
+    }
+
+    fn has(&self, name: &str) -> bool {
+        let Some(ledger) = &self.0 else { return false };
+        let versions = ledger.policy_versions(&PolicyName::new(name), "", u32::MAX);
+        versions.is_ok_and(|versions| versions.iter().any(|version| version.active))
     }
 }
 

@@ -267,10 +267,10 @@ fn wanted_of(tx: &Transaction, model: &Model, role: Role) -> BTreeMap<Option<Pri
     let mut rest = tx.held().get();
     if role == Role::Target {
         // The nearest rung first, as people are told.
-        for (told, rung) in model.ladder.iter().zip(&tx.ladder) {
-            let units = model.left_of(*told, rung).min(rest);
+        for (left, target) in model.rungs_left(&tx.ladder) {
+            let units = left.min(rest);
             rest -= units;
-            want(Some(told.1), units);
+            want(Some(target), units);
         }
     }
     want(if role == Role::Stop { model.stop } else { model.target }, rest);

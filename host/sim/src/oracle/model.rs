@@ -105,15 +105,22 @@ impl Sold {
 }
 
 impl Model {
-    /// Units of a rung that have not left yet. Only where more than its own targets sold, or a rung
-    /// has grown, does the core's figure count, and that at most.
-    pub(super) fn left_of(&self, (told, target): (Decimal, Price), rung: &Rung) -> Decimal {
-        let sold = self.sold.by_rung.get(&target).copied().unwrap_or_default();
-        if self.sold.is_vague || rung.quantity.get() != told {
-            rung.left.get().min(rung.quantity.get() - sold)
-        } else {
-            told - sold
-        }
+    /// Units of each rung that have not left yet, the nearest first, and its target. Only where more
+    /// than the rungs' own targets sold, or one has grown, do the core's figures count, and those at
+    /// most.
+    pub(super) fn rungs_left(&self, rungs: &[Rung]) -> Vec<(Decimal, Price)> {
+        let mut sold = self.sold.by_rung.clone();
+        let is_vague = self.sold.is_vague
+            || rungs.iter().zip(&self.ladder).any(|(rung, told)| rung.quantity.get() != told.0);
+        let left = |(rung, target): (&Rung, Price)| {
+            // Rungs of one price share what was sold there.
+            let there = sold.entry(target).or_default();
+            let took = (*there).min(rung.quantity.get());
+            *there -= took;
+            let left = rung.quantity.get() - took;
+            (if is_vague { left.min(rung.left.get()) } else { left }, target)
+        };
+        rungs.iter().zip(self.ladder.iter().map(|told| told.1)).map(left).collect()
     }
 
     pub(super) fn is_ended(&self) -> bool {
