@@ -65,7 +65,7 @@ pub fn check(tx: &Transaction, context: &Context<'_>, request: &Request) -> Verd
         Intent::Trail { terms: Some(terms), .. } => standing::trail(tx, context, request, *terms),
         Intent::Trail { terms: None, .. } => Ok(standing::no_trail(tx)),
         Intent::Barriers { stop, target, hold_ms, .. } => {
-            let moved = protect(tx, context, request, Wish::Set(*stop), Wish::Set(*target))?;
+            let moved = protect(tx, context, request, *stop, *target)?;
             standing::time_limit(tx, context, *hold_ms, moved)
         }
         Intent::ClearTimeLimit { .. } => Ok(standing::no_time_limit(tx)),
@@ -102,10 +102,7 @@ pub fn propose(tx: &mut Transaction, request: &Request, qty_step: Decimal) {
             });
         }
         Intent::Barriers { stop, target, hold_ms, .. } => {
-            tx.desired.stop = Some(*stop);
-            tx.desired.target = Some(*target);
-            tx.desired.version += 1;
-            tx.ladder.clear();
+            wish(tx, *stop, *target);
             tx.standing.time_limit = Some(TimeLimit {
                 hold_ms: *hold_ms,
                 by: request.source.clone(),
@@ -118,12 +115,7 @@ pub fn propose(tx: &mut Transaction, request: &Request, qty_step: Decimal) {
             tx.standing.review = asked.then(|| request.why.clone());
         }
         Intent::Protect { stop, target, .. } => {
-            tx.desired.stop = wished(*stop, tx.desired.stop);
-            tx.desired.target = wished(*target, tx.desired.target);
-            tx.desired.version += 1;
-            if *target != Wish::Keep {
-                tx.ladder.clear();
-            }
+            wish(tx, *stop, *target);
         }
         Intent::Ratchet { stop, .. } => {
             tx.desired.stop = Some(*stop);
@@ -194,6 +186,16 @@ fn unsettled(tx: &Transaction, request: &Request) -> Result<(), No> {
         tx.id
     );
     Err((Refusal::Unsettled, why))
+}
+
+/// What is wanted of both legs from now on; one target takes the place of a ladder.
+fn wish(tx: &mut Transaction, stop: Wish, target: Wish) {
+    tx.desired.stop = wished(stop, tx.desired.stop);
+    tx.desired.target = wished(target, tx.desired.target);
+    tx.desired.version += 1;
+    if target != Wish::Keep {
+        tx.ladder.clear();
+    }
 }
 
 fn wished(wish: Wish, now: Option<Price>) -> Option<Price> {

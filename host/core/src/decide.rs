@@ -273,7 +273,7 @@ fn refused(
 fn wished_price(intent: &Intent) -> Option<Price> {
     match intent {
         Intent::Protect { stop: Wish::Set(price), .. }
-        | Intent::Barriers { stop: price, .. }
+        | Intent::Barriers { stop: Wish::Set(price), .. }
         | Intent::Protect { target: Wish::Set(price), .. }
         | Intent::Ratchet { stop: price, .. } => Some(*price),
         _ => None,

@@ -218,10 +218,10 @@ pub enum Intent {
     Barriers {
         /// The transaction.
         transaction: TransactionId,
-        /// The stop wanted.
-        stop: Price,
-        /// The target wanted.
-        target: Price,
+        /// The stop wanted; kept only where another policy's is better.
+        stop: Wish,
+        /// The target wanted; kept only where another policy's is better.
+        target: Wish,
         /// How long it may be held from the first fill, in milliseconds.
         hold_ms: u64,
     },

@@ -145,7 +145,9 @@ fn take_in(
 fn effective(tx: &Transaction, intent: &Intent) -> Effective {
     let price = |leg| tx.desired.leg(leg).map_or(Effective::Nothing, Effective::Price);
     match intent {
-        Intent::Protect { stop: Wish::Keep, .. } => price(Leg::Target),
+        Intent::Protect { stop: Wish::Keep, .. } | Intent::Barriers { stop: Wish::Keep, .. } => {
+            price(Leg::Target)
+        }
         Intent::Protect { .. } | Intent::Ratchet { .. } | Intent::Barriers { .. } => {
             price(Leg::Stop)
         }
@@ -198,9 +200,10 @@ pub(crate) fn merged(requests: Vec<Request>) -> Vec<Request> {
 
 fn touches(intent: &Intent) -> (bool, bool) {
     match intent {
-        Intent::Protect { stop, target, .. } => (*stop != Wish::Keep, *target != Wish::Keep),
+        Intent::Protect { stop, target, .. } | Intent::Barriers { stop, target, .. } => {
+            (*stop != Wish::Keep, *target != Wish::Keep)
+        }
         Intent::Ratchet { .. } => (true, false),
-        Intent::Barriers { .. } => (true, true),
         _ => (false, false),
     }
 }

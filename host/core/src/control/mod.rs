@@ -277,7 +277,7 @@ fn lowers_risk(tx: Option<&Transaction>, intent: &Intent) -> bool {
                 && (*target == Wish::Keep || tx.ladder.is_empty())
         }
         Intent::Barriers { transaction, stop, target, .. } => {
-            let (transaction, stop, target) = (*transaction, Wish::Set(*stop), Wish::Set(*target));
+            let (transaction, stop, target) = (*transaction, *stop, *target);
             lowers_risk(Some(tx), &Intent::Protect { transaction, stop, target })
         }
         // Its stop only ever gets nearer.

@@ -357,8 +357,8 @@ fn one_target_takes_the_place_of_a_ladder_and_no_stop_is_touched() {
     let clear = |id| Intent::Protect { transaction: id, stop: Wish::Keep, target: Wish::Clear };
     let barriers = |id| Intent::Barriers {
         transaction: id,
-        stop: price("95"),
-        target: price("109"),
+        stop: Wish::Set(price("95")),
+        target: Wish::Set(price("109")),
         hold_ms: 60_000,
     };
     type Ask = fn(TransactionId) -> Intent;

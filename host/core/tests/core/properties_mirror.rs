@@ -155,7 +155,7 @@ impl World {
             }
             Step::NoTrail => self.ask(Intent::Trail { transaction, terms: None }, true),
             Step::Barriers { stop, target } => {
-                let (stop, target) = (self.price(stop), self.price(target));
+                let (stop, target) = (Wish::Set(self.price(stop)), Wish::Set(self.price(target)));
                 let hold_ms = 5_000;
                 self.ask(Intent::Barriers { transaction, stop, target, hold_ms }, true);
             }

@@ -5,7 +5,7 @@ use bracketd_core::control::KillLevel;
 use bracketd_core::fact::FactKind;
 use bracketd_core::guard::{Distance, GuardRules};
 use bracketd_core::ids::TransactionId;
-use bracketd_core::intent::{Intent, Open, Source};
+use bracketd_core::intent::{Intent, Open, Source, Wish};
 use bracketd_core::order::{Direction, Leg};
 use bracketd_core::refusal::Refusal;
 use bracketd_core::standing::{TrailDistance, TrailTerms};
@@ -325,8 +325,8 @@ fn a_triple_barrier_is_stop_target_and_a_close_in_time_for_a_long_and_its_mirror
         let id = make(&mut b);
         let barriers = |hold_ms| Intent::Barriers {
             transaction: id,
-            stop: price(stop_at),
-            target: price(target_at),
+            stop: Wish::Set(price(stop_at)),
+            target: Wish::Set(price(target_at)),
             hold_ms,
         };
         assert_eq!(b.ask(barriers(600_000), policy()).code(), "STAGED");
@@ -356,8 +356,8 @@ fn a_triple_barrier_is_refused_as_a_whole_and_counts_from_the_fill() {
     let order = b.accept(&entry);
     let barriers = |stop: &str, hold_ms| Intent::Barriers {
         transaction: id,
-        stop: price(stop),
-        target: price("106"),
+        stop: Wish::Set(price(stop)),
+        target: Wish::Set(price("106")),
         hold_ms,
     };
     assert_eq!(b.ask(barriers("101", 60_000), policy()).code(), "STOP_WRONG_SIDE");
@@ -389,7 +389,7 @@ fn g19_time_limits_of_a_policy_close_no_more_than_it_may_itself() {
     });
     let ids = [opened(&mut b), opened(&mut b)];
     for id in ids {
-        let (stop, target) = (price("95"), price("110"));
+        let (stop, target) = (Wish::Set(price("95")), Wish::Set(price("110")));
         let barriers = Intent::Barriers { transaction: id, stop, target, hold_ms: 5_000 };
         assert_eq!(b.ask(barriers, policy()).code(), "STAGED");
     }

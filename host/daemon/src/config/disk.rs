@@ -110,7 +110,7 @@ fn policies(file: &ConfigFile, config: &Config, out: &mut Vec<Complaint>) {
             let place = file.policies.dir.as_ref().map(At::span);
             if let Some(place) = place.or_else(|| named.first().map(|(_, span)| span.clone())) {
                 let complaint = Complaint::new("C008", error.to_string(), place, "not to be read");
-                let all_kept = named.iter().all(|(name, _)| kept.has(name));
+                let all_kept = !named.is_empty() && named.iter().all(|(name, _)| kept.has(name));
                 out.push(if all_kept { complaint.help(GOES_ON).warning() } else { complaint });
             }
             return;

@@ -57,6 +57,7 @@ impl Wishes {
         round.sort_by(|a, b| policy(a).cmp(&policy(b)));
         ends(&mut round, &mut gave_way);
         smallest(&mut round, &mut gave_way);
+        shortest(&mut round, &mut gave_way);
         one_ladder(tx, &mut round, &mut gave_way);
         let standing = self.0.entry(tx.id).or_default();
         for (leg, standing) in LEGS.into_iter().zip(standing) {
@@ -111,6 +112,9 @@ fn is_free(intent: &Intent) -> bool {
             | Intent::Ratchet { .. }
             | Intent::Resize { .. }
             | Intent::Ladder { .. }
+            | Intent::Trail { .. }
+            | Intent::Barriers { .. }
+            | Intent::ClearTimeLimit { .. }
             | Intent::Close { .. }
             | Intent::CancelEntry { .. }
     )
@@ -132,6 +136,38 @@ fn smallest(round: &mut Vec<Request>, gave_way: &mut Vec<GaveWay>) {
             gave_way.push(GaveWay { policy: policy.clone(), text });
         }
         is_winner
+    });
+}
+
+/// The shortest time limit wins, and whoever asks for one over whoever wants none.
+fn shortest(round: &mut Vec<Request>, gave_way: &mut Vec<GaveWay>) {
+    let limit = |r: &Request| match r.intent {
+        Intent::Barriers { hold_ms, .. } => Some(hold_ms),
+        _ => None,
+    };
+    let wanted = round.iter().filter_map(|r| Some((limit(r)?, policy(r)?.clone())));
+    let Some((least_ms, by)) = wanted.min() else { return };
+    let seconds = least_ms / 1_000;
+    let mut gives_way = |policy: &PolicyName, what: &str| {
+        let text = format!("{what} gave way to {by}: {seconds} s is shorter");
+        gave_way.push(GaveWay { policy: policy.clone(), text });
+    };
+    for request in round.iter_mut() {
+        let Some(name) = policy(request).cloned() else { continue };
+        if let Intent::Barriers { hold_ms, .. } = &mut request.intent
+            && *hold_ms != least_ms
+        {
+            gives_way(&name, &format!("a time limit of {} s", *hold_ms / 1_000));
+            *hold_ms = least_ms;
+        }
+    }
+    round.retain(|request| {
+        let Some(name) = policy(request).filter(|name| **name != by) else { return true };
+        let is_none = matches!(request.intent, Intent::ClearTimeLimit { .. });
+        if is_none {
+            gives_way(name, "clear_time_limit");
+        }
+        !is_none
     });
 }
 
@@ -171,8 +207,8 @@ fn one_ladder(tx: &Transaction, round: &mut Vec<Request>, gave_way: &mut Vec<Gav
 /// What the intent wants of the leg.
 fn wish(intent: &Intent, leg: Leg) -> Option<Option<Price>> {
     let wish = match (intent, leg) {
-        (Intent::Protect { stop, .. }, Leg::Stop) => *stop,
-        (Intent::Protect { target, .. }, Leg::Target) => *target,
+        (Intent::Protect { stop, .. } | Intent::Barriers { stop, .. }, Leg::Stop) => *stop,
+        (Intent::Protect { target, .. } | Intent::Barriers { target, .. }, Leg::Target) => *target,
         (Intent::Ratchet { stop, .. }, Leg::Stop) => Wish::Set(*stop),
         _ => Wish::Keep,
     };
@@ -190,8 +226,10 @@ fn set(intent: &mut Intent, leg: Leg, to: Wish) {
                 *intent = Intent::Protect { transaction, stop: to, target: Wish::Keep };
             }
         }
-        (Intent::Protect { stop, .. }, Leg::Stop) => *stop = to,
-        (Intent::Protect { target, .. }, Leg::Target) => *target = to,
+        (Intent::Protect { stop, .. } | Intent::Barriers { stop, .. }, Leg::Stop) => *stop = to,
+        (Intent::Protect { target, .. } | Intent::Barriers { target, .. }, Leg::Target) => {
+            *target = to;
+        }
         _ => {}
     }
 }

@@ -6,7 +6,7 @@
 
 use bracketd_core::control::KillLevel;
 use bracketd_core::ids::Symbol;
-use bracketd_core::intent::Intent;
+use bracketd_core::intent::{Intent, Wish};
 use bracketd_core::money::{Price, SCALE_MAX};
 use bracketd_core::order::Leg;
 use bracketd_core::standing::{TrailDistance, TrailTerms};
@@ -150,8 +150,8 @@ fn barriers(kit: &mut Toolkit<'_>) {
             ask(&why, is_own(&tx), |frame, own| {
                 Ok(Intent::Barriers {
                     transaction: own.id,
-                    stop: snapped(frame, Leg::Stop, stop)?,
-                    target: snapped(frame, Leg::Target, target)?,
+                    stop: Wish::Set(snapped(frame, Leg::Stop, stop)?),
+                    target: Wish::Set(snapped(frame, Leg::Target, target)?),
                     hold_ms: hold.0,
                 })
             })

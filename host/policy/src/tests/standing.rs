@@ -1,6 +1,6 @@
 //! Verbs whose work goes on after the run: what they ask of the host, in which units.
 
-use bracketd_core::intent::Intent;
+use bracketd_core::intent::{Intent, Wish};
 use bracketd_core::standing::TrailDistance;
 use bracketd_core::transaction::TransactionStatus;
 
@@ -26,7 +26,9 @@ fn asked(bed: &Bed) -> String {
             let from = terms.activate_at.map_or("-".to_owned(), |at| at.to_string());
             format!("{distance} from {from} step {}", terms.step)
         }
-        Intent::Barriers { stop, target, hold_ms, .. } => format!("{stop} {target} {hold_ms}"),
+        Intent::Barriers { stop: Wish::Set(stop), target: Wish::Set(target), hold_ms, .. } => {
+            format!("{stop} {target} {hold_ms}")
+        }
         Intent::LockSymbol { symbol, until, .. } => {
             let left_ms = until.map(|until| until.ms_since(START));
             format!("{symbol} {left_ms:?}")

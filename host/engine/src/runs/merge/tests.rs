@@ -86,7 +86,7 @@ fn asks(name: &str, intent: Intent) -> Request {
 }
 
 /// What a policy asks for, in short: `stop 95`, `ratchet 95`, `target 110`, `both 95 110`, `clear`,
-/// `hold 5`, `close`.
+/// `hold 5`, `close`, `barriers 95 110 60` with seconds, `no_limit`, `trail`.
 fn intent(tx: &Transaction, text: &str) -> Intent {
     let transaction = tx.id;
     let mut words = text.split(' ');
@@ -108,6 +108,14 @@ fn intent(tx: &Transaction, text: &str) -> Intent {
         "ratchet" => Intent::Ratchet { transaction, stop: price(number()) },
         "hold" => Intent::Resize { transaction, quantity: quantity(number()) },
         "close" => Intent::Close { transaction },
+        "barriers" => {
+            let mut number = || words.next().and_then(|w| w.parse().ok()).expect("a number");
+            let (stop, target) = (Wish::Set(price(number())), Wish::Set(price(number())));
+            let hold_ms = u64::try_from(number()).expect("seconds") * 1_000;
+            Intent::Barriers { transaction, stop, target, hold_ms }
+        }
+        "no_limit" => Intent::ClearTimeLimit { transaction },
+        "trail" => Intent::Trail { transaction, terms: None },
         // Half at the first, half at the second target.
         "ladder" => {
             let half = Decimal::new(5, 1);
@@ -132,6 +140,9 @@ fn shown(request: &Request) -> String {
         Intent::Protect { stop, target, .. } => format!("{by}: {} {}", text(stop), text(target)),
         Intent::Ratchet { stop, .. } => format!("{by}: ratchet {stop}"),
         Intent::Resize { quantity, .. } => format!("{by}: hold {quantity}"),
+        Intent::Barriers { stop, target, hold_ms, .. } => {
+            format!("{by}: {} {} for {} s", text(stop), text(target), hold_ms / 1_000)
+        }
         other => format!("{by}: {}", other.verb()),
     }
 }
@@ -219,6 +230,59 @@ fn the_tightest_stop_the_nearest_target_the_smallest_quantity_and_a_close_win() 
             &[
                 "a: update_stop_loss gave way to close_position of b",
                 "c: close_position gave way to close_position of b",
+            ],
+        ),
+    ];
+    as_told(&rows);
+}
+
+#[test]
+fn a_triple_barrier_gives_way_leg_by_leg_and_the_shortest_limit_wins() {
+    let rows: [Row; 5] = [
+        (
+            "a tighter stop",
+            LONG,
+            &[("a", "barriers 95 110 60"), ("b", "stop 96")],
+            &["a: keep 110 for 60 s", "b: 96 keep"],
+            &["a: stop 95 gave way to b: 96 is tighter"],
+        ),
+        (
+            "wider ones",
+            LONG,
+            &[("a", "both 94 115"), ("b", "barriers 95 110 60")],
+            &["b: 95 110 for 60 s"],
+            &[
+                "a: stop 94 gave way to b: 95 is tighter",
+                "a: target 115 gave way to b: 110 is nearer",
+            ],
+        ),
+        (
+            "two of them",
+            LONG,
+            &[("a", "barriers 95 115 60"), ("b", "barriers 94 110 90"), ("c", "no_limit")],
+            &["a: 95 keep for 60 s", "b: keep 110 for 60 s"],
+            &[
+                "b: a time limit of 90 s gave way to a: 60 s is shorter",
+                "c: clear_time_limit gave way to a: 60 s is shorter",
+                "b: stop 94 gave way to a: 95 is tighter",
+                "a: target 115 gave way to b: 110 is nearer",
+            ],
+        ),
+        (
+            "a ladder",
+            LONG,
+            &[("a", "barriers 95 110 60"), ("b", "ladder 105 112")],
+            &["a: 95 keep for 60 s", "b: set_ladder"],
+            &["a: a single target gave way to the ladder of b"],
+        ),
+        (
+            "a close",
+            LONG,
+            &[("a", "barriers 95 110 60"), ("b", "close"), ("c", "trail")],
+            &["b: close_position"],
+            &[
+                "a: triple_barrier gave way to close_position of b",
+                "c: clear_trail gave way to close_position of b",
             ],
         ),
     ];
