@@ -478,7 +478,7 @@ pub(super) fn has_successor(tx: &Transaction, order: &Order) -> bool {
 /// Whether the legs show what the adjustment asked for, or the one step of it that was made: an
 /// order under its own id. What is left then is the next row's.
 fn has_taken(op: &Op, legs: &[BracketLeg]) -> bool {
-    let OpKind::Adjust { stop, target, .. } = &op.kind else { return true };
+    let OpKind::Adjust { stop, target, quantity } = &op.kind else { return true };
     if legs.iter().any(|leg| leg.client_id.as_ref() == Some(&op.client_id)) {
         return true;
     }
@@ -487,7 +487,11 @@ fn has_taken(op: &Op, legs: &[BracketLeg]) -> bool {
         match (change, leg) {
             (Change::Keep, _) | (Change::Clear, None) => true,
             (Change::Clear, Some(_)) | (Change::Set(_), None) => false,
-            (Change::Set(price), Some(leg)) => leg.trigger.or(leg.limit) == Some(*price),
+            (Change::Set(price), Some(leg)) => {
+                // Some of it may have filled since.
+                let is_of = [leg.quantity, leg.quantity.minus(leg.filled)].contains(quantity);
+                is_of && leg.trigger.or(leg.limit) == Some(*price)
+            }
         }
     };
     shows(stop, Role::Stop) && shows(target, Role::Target)

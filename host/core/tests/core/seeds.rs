@@ -7,6 +7,7 @@ use bracketd_core::fact::FactKind;
 use bracketd_core::ids::{ClientOrderId, SliceNo, TransactionId};
 use bracketd_core::instrument::Features;
 use bracketd_core::intent::{GuardWish, Intent, Open};
+use bracketd_core::ladder::RungWish;
 use bracketd_core::order::{Direction, Leg, OrderKind, OrderStatus, Role};
 use bracketd_core::plan::raised;
 use bracketd_core::protection::Protection;
@@ -478,5 +479,31 @@ fn seed_90229795_nothing_is_sold_beside_carried_exits_that_nobody_has_seen_yet()
         assert!(b.sent.is_empty(), "I4: the broker has exits of ten");
         carried(&mut b, &order, OrderStatus::Working, OrderStatus::Held);
         assert_eq!(words(&b.command()), "exits of 10: stop clear, target clear");
+    }
+}
+
+#[test]
+fn seed_121043810_exits_at_the_price_asked_for_prove_nothing_with_another_quantity() {
+    // What each leg lists as its quantity, and whether that is the adjustment's work.
+    for (stop_lists, target_lists, is_done) in
+        [("10", "10", false), ("5", "10", false), ("10", "5", false), ("5", "5", true)]
+    {
+        let mut b = Bench::new(ALPACA);
+        let id = opened(&mut b);
+        let half = |to: &str| RungWish { share: decimal("0.5"), target: price(to) };
+        b.person(Intent::Ladder { transaction: id, rungs: vec![half("110"), half("112")] });
+        let pair = b.command();
+        assert_eq!(words(&pair), "exits of 5: stop 95, target 110");
+        b.answer(&pair, Answer::Unknown(Fault::new("TIMEOUT", "no answer")));
+        b.pass_ms(500);
+        let lists = |at: usize, units: &str| BracketLeg {
+            quantity: quantity(units),
+            ..leg(&sold(&b, id, at), None)
+        };
+        let legs = vec![lists(1, stop_lists), lists(2, target_lists)];
+        let found = Found::Legs { legs, memo: vec![] };
+        b.tell(BrokerEvent::LookedUp { op: pair.op.clone(), found });
+        let is_known = !b.tx(id).ops.iter().any(|op| op.id == pair.op);
+        assert_eq!(is_known, is_done, "{stop_lists} and {target_lists}");
     }
 }
