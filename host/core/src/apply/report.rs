@@ -16,8 +16,8 @@ use crate::command::{BracketLeg, OpLegs, Read};
 use crate::fact::FactKind;
 use crate::ids::{AccountName, BrokerOrderId, SliceNo};
 use crate::intent::Source;
-use crate::limits::ENDED_ORDERS_KEPT;
-use crate::money::Price;
+use crate::limits::{ENDED_ORDERS_KEPT, SIBLING_GRACE_MS};
+use crate::money::{Price, Quantity};
 use crate::order::{Order, OrderKind, OrderStatus, Role};
 use crate::plan::is_covered;
 use crate::protection::Protection;
@@ -222,6 +222,7 @@ pub(super) fn merge(
         }
     }
     let Some(order) = tx.orders.get_mut(at) else { return };
+    let rested = order.leaves();
     if is_newer {
         order.quantity = report.quantity;
         order.limit = report.limit.or(order.limit);
@@ -242,6 +243,9 @@ pub(super) fn merge(
     if let Some(seen) = seen {
         outside::tell(tx, &seen, at, out);
     }
+    if fill.is_none() && known.is_some() {
+        shrank(tx, at, rested, now, out);
+    }
     if let Some((quantity, price)) = fill {
         let at = report.updated_at.min(now);
         let fill = Filled { role: order_role, slice: order_slice, quantity, price, at };
@@ -252,6 +256,27 @@ pub(super) fn merge(
         if order_role == Role::Stop && before.protects() {
             exposed_since(tx, order_slice, report.updated_at.min(now), now);
         }
+    }
+}
+
+/// An exit rests for less than before and than is held, and nothing of it filled: its broker took from
+/// it what another exit sold, which nobody has told yet. That is asked for and given time to be heard;
+/// an exit enlarged before would sell it twice (I4).
+fn shrank(tx: &mut Transaction, at: usize, rested: Quantity, now: Timestamp, out: &mut Transition) {
+    let Some(order) = tx.orders.get(at) else { return };
+    let is_exit = matches!(order.role, Role::Stop | Role::Target) && !order.status.is_terminal();
+    let held = tx.slice(order.slice).map_or(Quantity::ZERO, |slice| slice.held);
+    if !is_exit || order.leaves() >= rested.min(held) {
+        return;
+    }
+    let (no, id) = (order.slice, order.broker_id.clone());
+    let others = tx.exits(no).filter(|o| o.broker_id != id).map(|o| o.broker_id.clone());
+    let orders: Vec<BrokerOrderId> = others.collect();
+    if !orders.is_empty() {
+        out.reads.push((tx.account.clone(), Read::Refresh { orders }));
+    }
+    if let Some(slice) = tx.slices.iter_mut().find(|slice| slice.no == no) {
+        slice.retry_at = slice.retry_at.max(Some(now.plus_ms(SIBLING_GRACE_MS)));
     }
 }
 
@@ -288,15 +313,12 @@ fn note_change(
 }
 
 /// The increase of the filled quantity and its own price, from the two averages.
-fn take_fill(
-    order: &mut Order,
-    report: &OrderReport,
-) -> Option<(crate::money::Quantity, Option<Price>)> {
+fn take_fill(order: &mut Order, report: &OrderReport) -> Option<(Quantity, Option<Price>)> {
     let more = report.filled.minus(order.filled);
     if more.is_zero() {
         return None;
     }
-    let value = |avg: Option<Price>, quantity: crate::money::Quantity| {
+    let value = |avg: Option<Price>, quantity: Quantity| {
         avg.map_or(crate::Decimal::ZERO, |avg| avg.get().saturating_mul(quantity.get()))
     };
     let spent = value(report.avg_price, report.filled) - value(order.avg_price, order.filled);
@@ -334,7 +356,7 @@ fn first_seen(tx: &Transaction, report: &OrderReport, tie: Option<Tie>) -> Order
         side: report.side,
         kind: report.kind,
         quantity: report.quantity,
-        filled: crate::money::Quantity::ZERO,
+        filled: Quantity::ZERO,
         avg_price: None,
         limit: report.limit,
         trigger: report.trigger,
@@ -437,7 +459,7 @@ pub(super) fn merge_legs(
             side: tx.direction.exit_side(),
             kind,
             quantity: leg.quantity,
-            filled: crate::money::Quantity::ZERO,
+            filled: Quantity::ZERO,
             avg_price: None,
             limit: leg.limit,
             trigger: leg.trigger,

@@ -8,7 +8,7 @@ use bracketd_core::ids::{ClientOrderId, SliceNo, TransactionId};
 use bracketd_core::instrument::Features;
 use bracketd_core::intent::{GuardWish, Intent, Open};
 use bracketd_core::ladder::RungWish;
-use bracketd_core::order::{Direction, Leg, OrderKind, OrderStatus, Role};
+use bracketd_core::order::{Direction, Leg, Order, OrderKind, OrderStatus, Role};
 use bracketd_core::plan::raised;
 use bracketd_core::protection::Protection;
 use bracketd_core::transaction::{OnPartial, TransactionStatus};
@@ -506,4 +506,30 @@ fn seed_121043810_exits_at_the_price_asked_for_prove_nothing_with_another_quanti
         let is_known = !b.tx(id).ops.iter().any(|op| op.id == pair.op);
         assert_eq!(is_known, is_done, "{stop_lists} and {target_lists}");
     }
+}
+
+#[test]
+fn seed_121055199_a_stop_that_shrank_by_itself_is_not_enlarged_before_its_target_was_asked_for() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    let (stop, target) = (sold(&b, id, 1), sold(&b, id, 2));
+    b.person(set_stop(id, "96"));
+    let moved = b.command();
+    // The target sold six, and the broker took them from the stop before anybody was told.
+    let legs = vec![
+        BracketLeg { trigger: Some(price("96")), quantity: quantity("4"), ..leg(&stop, None) },
+        leg(&target, None),
+    ];
+    let (how, progress) = (How::ReplacedInPlace, Progress::Confirmed);
+    b.answer(&moved, Answer::Adjusted { legs, how, progress, memo: vec![] });
+    assert!(b.sent.is_empty(), "{:?}", b.sent);
+    let asked = Read::Refresh { orders: vec![target.broker_id.clone()] };
+    assert!(b.last.reads.iter().any(|(_, read)| *read == asked), "{:?}", b.last.reads);
+    b.fill(&target, "6", "110");
+    b.pass_ms(2_000);
+    assert_eq!(b.tx(id).held(), quantity("4"));
+    assert_eq!(b.tx(id).protection, Protection::Protected);
+    let rests = b.tx(id).orders.iter().find(|o| o.broker_id == stop.broker_id).map(Order::leaves);
+    assert_eq!(rests, Some(quantity("4")), "nothing enlarges it");
+    assert!(b.sent.is_empty(), "{:?}", b.sent);
 }
