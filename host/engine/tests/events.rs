@@ -275,9 +275,10 @@ fn on_tick(t, m, p) { close_position(t, "everything must go"); }
 fn no_policy_decides_before_the_account_was_compared_and_none_of_its_events_is_lost() {
     let script = r#"const POLICY = #{ version: "1", api: 1 };
 const PARAMS = #{};
+const STATE = #{ version: 1, ticks: 0 };
 fn on_start(t, p) { alert("info", "start"); }
 fn on_bar(t, bar, p) { alert("info", "bar"); }
-fn on_tick(t, m, p) { alert("info", "tick"); }
+fn on_tick(t, m, p) { this.ticks += 1; alert("info", `tick ${this.ticks}`); }
 "#;
     let guards = GuardRules::default;
     let ledger = Ledger::in_memory().expect("a ledger");
@@ -293,8 +294,8 @@ fn on_tick(t, m, p) { alert("info", "tick"); }
         assert!(!idle.has_more && alerts(&idle).is_empty(), "what waits for the broker spins");
     }
     // The newest of each kind is asked then, and the start is not lost.
-    assert_eq!(world.picture(), ["start", "bar", "tick"]);
-    assert_eq!(world.quote_at(191), ["tick"]);
+    assert_eq!(world.picture(), ["start", "bar", "tick 1"]);
+    assert_eq!(world.quote_at(191), ["tick 2"]);
 }
 
 #[test]

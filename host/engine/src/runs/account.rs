@@ -16,6 +16,7 @@ use bracketd_store::AccountState;
 use super::ask::BudgetOfRun;
 use super::breakers::Failed;
 use super::outcome::source;
+use super::throttle::Throttle;
 use crate::engine::Engine;
 use crate::input::{Budget, Dispatch, Noise};
 
@@ -28,6 +29,7 @@ pub(super) struct Accounts {
     waiting: BTreeSet<(AccountName, PolicyName)>,
     asked_at: BTreeMap<AccountName, Timestamp>,
     said: BTreeMap<(AccountName, PolicyName), String>,
+    alerts: Throttle<(AccountName, PolicyName)>,
 }
 
 impl Accounts {
@@ -123,9 +125,11 @@ impl Engine {
             fact
         };
         for (level, text) in &ran.alerts {
+            let Some(text) = self.runs.accounts.alerts.admit(&key, (level, text), now) else {
+                continue;
+            };
             let mut alert = fact(FactKind::PolicyAlert);
-            alert.code = level.clone().into();
-            alert.text.clone_from(text);
+            (alert.code, alert.text) = (level.clone().into(), text);
             out.facts.push(alert);
         }
         let (transaction, name) = (TransactionId(0), policy.name().clone());

@@ -10,6 +10,7 @@ mod event;
 mod merge;
 mod on_error;
 mod outcome;
+mod throttle;
 mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +31,7 @@ use account::Accounts;
 use breakers::Breakers;
 use merge::Wishes;
 use on_error::Due;
+use throttle::Throttle;
 
 /// What a policy is asked about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +90,7 @@ pub(crate) struct Runs {
     /// Versions that stand in the directory and were sent back.
     held_back: BTreeMap<PolicyName, Arc<Policy>>,
     said: BTreeMap<(TransactionId, PolicyName), String>,
+    alerts: Throttle<(TransactionId, PolicyName)>,
     versions: Vec<PolicyVersion>,
     /// A file of values that the ledger does not have yet.
     values: Option<PolicyParams>,
@@ -153,6 +156,7 @@ impl Runs {
         self.wishes.forget(id);
         self.due.forget(id);
         self.said.retain(|(of, _), _| *of != id);
+        self.alerts.retain(|(of, _)| *of != id);
     }
 
     /// Queues a run about something that happened to the transaction of that account.

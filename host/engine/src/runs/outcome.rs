@@ -48,10 +48,11 @@ impl Engine {
     ) -> Vec<Request> {
         let (tx, transaction, source) = (&asked.tx, asked.tx.id, asked.source());
         let policy_name = asked.policy.name().clone();
+        let by = (transaction, policy_name.clone());
         for (level, text) in &ran.alerts {
+            let Some(text) = self.runs.alerts.admit(&by, (level, text), now) else { continue };
             let mut fact = Fact::about(tx, now, FactKind::PolicyAlert, source.clone());
-            fact.code = level.clone().into();
-            fact.text.clone_from(text);
+            (fact.code, fact.text) = (level.clone().into(), text);
             out.facts.push(fact);
         }
         for (key, value) in &ran.notes {

@@ -234,7 +234,8 @@ fn quantities(kit: &mut Toolkit<'_>) {
 fn words(kit: &mut Toolkit<'_>) {
     kit.function(
         "alert(level: string, text: string)",
-        "Tells people: `info`, `warn` or `critical`.",
+        "Tells people: `info`, `warn` or `critical`. The same words about a transaction are told once \
+         a minute, and ten different ones at most.",
         |level: ImmutableString, text: ImmutableString| {
             if !LEVELS.contains(&level.as_str()) {
                 let known = LEVELS.join(", ");
