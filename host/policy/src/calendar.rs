@@ -11,6 +11,8 @@ use jiff::{SignedDuration, Zoned};
 
 use crate::data::parse_duration_ms;
 
+/// The shortest time between two beats; prices are the quicker event, and the newest of them counts.
+const EVERY_MS_MIN: u64 = 1_000;
 /// Days that are looked at for the next time of day: clocks are turned over midnight in some zones,
 /// and a few have skipped a whole day.
 const DAYS_MAX: usize = 4;
@@ -101,7 +103,10 @@ impl Schedule {
             return TimeOfDay::parse(at).map(Self::At);
         }
         let every = text.strip_prefix("every ").unwrap_or(text);
-        match parse_duration_ms(every.trim()).filter(|ms| *ms > 0) {
+        match parse_duration_ms(every.trim()) {
+            Some(ms) if ms < EVERY_MS_MIN => Err(format!(
+                "\"{text}\" is too often: at least \"every 1s\"; prices come to on_tick"
+            )),
             Some(ms) => Ok(Self::EveryMs(ms)),
             None => Err(format!(
                 "\"{text}\" is none of \"every 5m\", \"session_open+5m\", \"session_close-10m\", \
@@ -141,6 +146,7 @@ mod tests {
         let session = |edge, offset_ms| Ok(Schedule::Session { edge, offset_ms });
         let rows = [
             ("every 90s", Ok(Schedule::EveryMs(90_000))),
+            ("every 1s", Ok(Schedule::EveryMs(1_000))),
             ("5m", Ok(Schedule::EveryMs(300_000))),
             ("session_open", session(Edge::Open, 0)),
             ("session_open+5m", session(Edge::Open, 300_000)),
@@ -151,7 +157,9 @@ mod tests {
             assert_eq!(Schedule::parse(text), expected, "{text}");
         }
         let refused = [
-            ("every 0s", "is none of"),
+            ("every 0s", "is too often"),
+            ("every 999ms", "is too often"),
+            ("every so often", "is none of"),
             ("session_close10m", "write session_close"),
             ("session_open+25h", "write session_open"),
             ("at 25:00 America/New_York", "no time of day"),

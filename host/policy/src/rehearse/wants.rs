@@ -35,6 +35,15 @@ impl Wants {
                     wish(stop, &mut wants.stop);
                     wish(target, &mut wants.target);
                 }
+                (
+                    Subject::Transaction(_),
+                    Intent::Barriers { transaction, stop, target, hold_ms },
+                ) => {
+                    wish(stop, &mut wants.stop);
+                    wish(target, &mut wants.target);
+                    let (stop, target) = (Wish::Keep, Wish::Keep);
+                    wants.rest.push(Intent::Barriers { transaction, stop, target, hold_ms });
+                }
                 (Subject::Transaction(_), Intent::Ratchet { stop, .. }) => wants.stop = Some(stop),
                 (Subject::Transaction(_), Intent::Close { .. }) => wants.is_closed = true,
                 (_, intent) => wants.rest.push(intent),
@@ -52,11 +61,12 @@ fn wish(wish: Wish, price: &mut Option<Price>) {
     }
 }
 
-/// What may be other, as it is said of several.
+/// What may be other, as it is said of several; what cannot be taken back first, since a line may be
+/// cut where it is shown.
 const OTHERS: [&str; 7] = [
+    "be closed",
     "get another stop",
     "get another target",
-    "be closed",
     "be closed no longer",
     "be dealt with otherwise",
     "lack what it asks for",
@@ -106,9 +116,9 @@ impl Tally {
             !matches!(before, Some(Ended::Skipped)) && matches!(after, Some(Ended::Skipped));
         let (old, new) = (wants(moment, before), wants(moment, after));
         let is_other = [
+            new.is_closed && !old.is_closed,
             old.stop != new.stop,
             old.target != new.target,
-            new.is_closed && !old.is_closed,
             old.is_closed && !new.is_closed,
             old.rest != new.rest,
             lacks,

@@ -70,7 +70,7 @@ const STOP: &str = "update_stop_loss(t, t.entry.offset_pct(-4.0), \"why\");";
 #[test]
 fn i11_what_another_version_would_do_to_what_is_live_is_told() {
     let two = ["", ""];
-    let rows: [(&str, &str, &[&str], &str); 11] = [
+    let rows: [(&str, &str, &[&str], &str); 12] = [
         (STOP, STOP, &two, "none of 2 live transactions would be dealt with otherwise"),
         // Another way to the same stop is nothing other.
         (
@@ -92,6 +92,12 @@ fn i11_what_another_version_would_do_to_what_is_live_is_told() {
             "set_bracket(t, t.entry.offset_pct(-3.0), t.entry.offset_pct(9.0), \"x\");",
             &[""],
             "1 of 1 live transactions would get another stop, 1 would get another target",
+        ),
+        (
+            STOP,
+            "triple_barrier(t, t.entry.offset_pct(-4.0), t.entry.offset_pct(9.0), minutes(5), \"x\");",
+            &[""],
+            "1 of 1 live transactions would get another target, 1 would be dealt with otherwise",
         ),
         (
             "",
