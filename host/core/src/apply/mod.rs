@@ -25,7 +25,7 @@ use crate::money::{Price, Quantity};
 use crate::order::Leg;
 use crate::plan::id::{Limits, Salt, op_of, rows};
 use crate::time::Timestamp;
-use crate::transaction::Transaction;
+use crate::transaction::{Slice, Transaction};
 
 pub use answer::retry_pause_ms;
 pub(crate) use answer::{host_close, resolve};
@@ -157,7 +157,9 @@ impl Book {
         let shared = self.transactions.get_mut(&id)?;
         let tx = Arc::make_mut(shared);
         let orders = tx.orders.len();
+        let rested = tx.resting_entry().is_some();
         let result = change(tx, out);
+        let way_is_clear = rested && tx.resting_entry().is_none();
         out.touched.insert(id);
         // Where ended ones were forgotten, the new ones stand elsewhere.
         let known = if tx.orders.len() < orders { 0 } else { orders };
@@ -168,7 +170,34 @@ impl Book {
             self.clients.insert(op.client_id.clone(), id);
             self.ops.insert(op.id.clone(), owner(id, op.slice, op.legs));
         }
+        if way_is_clear {
+            self.try_again_beside(id, out);
+        }
         Some(result)
+    }
+
+    /// An entry that rested is gone: exits of others in the instrument that were rejected, as a wash
+    /// trade perhaps, need not wait out their pause.
+    fn try_again_beside(&mut self, id: TransactionId, out: &mut Transition) {
+        let Some(gone) = self.transactions.get(&id) else { return };
+        let is_naked = |tx: &Transaction, slice: &Slice| {
+            let pauses = slice.rejections > 0 && slice.retry_at.is_some();
+            pauses && tx.exits(slice.no).next().is_none()
+        };
+        let others = self.transactions.values().filter(|tx| {
+            (&tx.account, &tx.symbol) == (&gone.account, &gone.symbol)
+                && tx.id != id
+                && tx.slices.iter().any(|slice| is_naked(tx, slice))
+        });
+        let others: Vec<TransactionId> = others.map(|tx| tx.id).collect();
+        for other in others {
+            self.change(other, out, |tx, _| {
+                let naked = tx.slices.iter().map(|slice| is_naked(tx, slice)).collect::<Vec<_>>();
+                for (slice, _) in tx.slices.iter_mut().zip(naked).filter(|(_, is)| *is) {
+                    slice.retry_at = None;
+                }
+            });
+        }
     }
 
     /// Adds a transaction, new or loaded, and indexes its orders.

@@ -6,12 +6,12 @@ use bracketd_core::broker::{BrokerEvent, Fault, Found, History, OrderReport, Pic
 use bracketd_core::command::{Answer, Command, OpState, Read};
 use bracketd_core::fact::FactKind;
 use bracketd_core::ids::TransactionId;
-use bracketd_core::intent::{Intent, Resolution, Source};
+use bracketd_core::intent::{Intent, Open, Resolution, Source};
 use bracketd_core::limits;
 use bracketd_core::order::{Leg, OrderKind, OrderStatus, Role};
 use bracketd_core::protection::{Exposed, Protection};
 use bracketd_core::time::Timestamp;
-use bracketd_core::transaction::TransactionStatus;
+use bracketd_core::transaction::{EntryKind, TransactionStatus};
 
 use crate::bench_book::{ALPACA, Bench, decimal, price, quantity, set_stop, wish, words};
 use crate::lives::{opened, sold};
@@ -517,4 +517,31 @@ fn g9_a_close_by_the_host_waits_for_another_s_entry_to_go_and_keeps_its_stop() {
     assert_eq!(b.tx(other).status, TransactionStatus::Closed);
     b.pass_ms(300);
     assert_eq!(words(&b.command()), "exits of 10: stop clear, target clear");
+}
+
+#[test]
+fn i5_a_stop_rejected_beside_an_entry_is_tried_again_as_soon_as_that_entry_is_gone() {
+    let mut b = Bench::new(ALPACA);
+    let id = b.open(Open { stop: None, target: None, ..wish() });
+    let entry = b.command();
+    let order = b.accept(&entry);
+    b.fill(&order, "10", "100");
+    let limit = EntryKind::Limit(price("98"));
+    b.open(Open { entry: limit, stop: None, target: None, distinct: true, ..wish() });
+    let waits = b.command();
+    let waiting = b.accept(&waits);
+    b.person(set_stop(id, "95"));
+    for pause_ms in [1_000, 2_000, 4_000] {
+        let stop = b.command();
+        assert_eq!(words(&stop), "exits of 10: stop 95, target keep");
+        let fault = Fault::new("WASH_TRADE", "potential wash trade detected");
+        b.answer(&stop, Answer::Rejected(fault));
+        b.pass_ms(pause_ms);
+    }
+    let stop = b.command();
+    b.answer(&stop, Answer::Rejected(Fault::new("WASH_TRADE", "potential wash trade detected")));
+    b.pass_ms(10);
+    assert!(b.sent.is_empty(), "{:?}", b.sent);
+    b.report(OrderReport { status: OrderStatus::Canceled, ..waiting });
+    assert_eq!(words(&b.command()), "exits of 10: stop 95, target keep");
 }
