@@ -50,7 +50,7 @@ pub struct DisarmArgs {
     /// The account's name
     name: String,
     /// Why; kept in the ledger
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, visible_alias = "why", value_name = "TEXT")]
     reason: String,
 }
 
@@ -62,7 +62,7 @@ pub struct UnlockArgs {
     /// The instrument
     symbol: String,
     /// Why; kept in the ledger
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, visible_alias = "why", value_name = "TEXT")]
     reason: String,
 }
 

@@ -49,7 +49,7 @@ pub struct SetArgs {
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
     /// Why; kept in the ledger
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, visible_alias = "why", value_name = "TEXT")]
     reason: String,
 }
 

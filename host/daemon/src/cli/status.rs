@@ -63,7 +63,7 @@ fn show(status: &Value, out: &Out) {
     }
     if of("/policies_refused") != "0" {
         let count = paint(&of("/policies_refused"), Tone::Warning);
-        out.line(&format!("policies      {count} refused, older versions go on: policy list"));
+        out.line(&format!("policies      {count} refused, what ran before goes on: policy list"));
     }
     if of("/policies_unreadable") != "-" {
         let why = paint(&of("/policies_unreadable"), Tone::Warning);

@@ -111,7 +111,7 @@ pub struct IdArgs {
 #[derive(Debug, Args)]
 pub struct HowArgs {
     /// Why; kept in the ledger
-    #[arg(long, default_value = "", hide_default_value = true)]
+    #[arg(long, visible_alias = "reason", default_value = "", hide_default_value = true)]
     why: String,
     /// Wait until it is done at the broker, at most so many seconds
     #[arg(

@@ -18,7 +18,7 @@ pub struct ThawArgs {
     /// Only for this transaction; left out, for all, and a version that was sent back decides again
     transaction: Option<u64>,
     /// Why; kept in the ledger
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, visible_alias = "why", value_name = "TEXT")]
     reason: String,
 }
 

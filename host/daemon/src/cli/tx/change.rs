@@ -64,7 +64,7 @@ pub struct LockArgs {
     #[arg(value_enum)]
     leg: LegWord,
     /// Why; kept in the ledger
-    #[arg(long, default_value = "", hide_default_value = true)]
+    #[arg(long, visible_alias = "reason", default_value = "", hide_default_value = true)]
     why: String,
 }
 

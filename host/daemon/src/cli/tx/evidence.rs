@@ -53,7 +53,7 @@ pub struct AdoptArgs {
     #[arg(long = "policy", value_name = "NAME")]
     policies: Vec<String>,
     /// Why; kept in the ledger
-    #[arg(long, default_value = "", hide_default_value = true)]
+    #[arg(long, visible_alias = "reason", default_value = "", hide_default_value = true)]
     why: String,
 }
 
