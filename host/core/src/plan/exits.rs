@@ -6,7 +6,7 @@
 use super::{Partial, Step, covered, is_covered, partial_rule};
 use crate::book::Account;
 use crate::bug::{self, Bug};
-use crate::command::{Change, OpKind, OpLegs};
+use crate::command::{Change, Op, OpKind, OpLegs};
 use crate::ids::SliceNo;
 use crate::instrument::Features;
 use crate::money::{Price, Quantity};
@@ -45,7 +45,9 @@ pub(super) fn step(
     let wanted = if is_over { (None, None) } else { (tx.desired.stop, tx.target_of(slice.no)) };
     let first = bug::is(Bug::M7) && !slice.held.is_zero() && tx.slices.len() == 1;
     let covers = if first { tx.entry.quantity } else { slice.held };
-    if covers > rests_for(tx, slice.no) && any_exceeds(tx, &[slice.no]) && !bug::is(Bug::M20) {
+    let grows = covers > rests_for(tx, slice.no);
+    let is_other_s = any_exceeds(tx, &[slice.no]) && !bug::is(Bug::M20);
+    if grows && (is_other_s || is_being_sold(tx, slice.no, covers)) {
         return None;
     }
     let (legs, stop, target) = match doubled {
@@ -75,6 +77,21 @@ fn rests_for(tx: &Transaction, slice: SliceNo) -> Quantity {
 pub(super) fn any_exceeds(tx: &Transaction, but: &[SliceNo]) -> bool {
     let other = |slice: &&Slice| !but.contains(&slice.no);
     tx.slices.iter().filter(other).any(|slice| rests_for(tx, slice.no) > slice.held)
+}
+
+/// Whether a close that may still fill, the exits of the other slices and these would sell more than is
+/// held: where enough left without it, what it still sells gets no exits before it has ended (I4).
+fn is_being_sold(tx: &Transaction, slice: SliceNo, covers: Quantity) -> bool {
+    let live = tx.orders.iter().filter(|o| o.role == Role::Close && !o.status.is_terminal());
+    let is_seen = |op: &Op| tx.orders.iter().any(|o| o.client_id.as_ref() == Some(&op.client_id));
+    let coming = tx.ops.iter().filter_map(|op| match &op.kind {
+        OpKind::Close(order) if !op.state.is_settled() && !is_seen(op) => Some(order.quantity),
+        _ => None,
+    });
+    let sold: Quantity = live.map(Order::leaves).chain(coming).sum();
+    let others = tx.slices.iter().filter(|other| other.no != slice);
+    let rests: Quantity = others.map(|other| rests_for(tx, other.no)).sum();
+    !sold.is_zero() && sold.plus(rests).plus(covers) > tx.held()
 }
 
 /// Where an exit has to be taken away to be changed, one slice at a time (I6): what is without its

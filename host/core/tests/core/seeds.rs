@@ -533,3 +533,34 @@ fn seed_121055199_a_stop_that_shrank_by_itself_is_not_enlarged_before_its_target
     assert_eq!(rests, Some(quantity("4")), "nothing enlarges it");
     assert!(b.sent.is_empty(), "{:?}", b.sent);
 }
+
+#[test]
+fn seed_130063478_what_a_close_still_sells_gets_no_exits_although_enough_has_left_without_it() {
+    let mut b = Bench::new(&[ALPACA, &[Features::PROTECT_BESIDE_OPEN_ENTRY]].concat());
+    let id = opened(&mut b);
+    b.person(Intent::Resize { transaction: id, quantity: quantity("20") });
+    let more = b.command();
+    let order = b.accept(&more);
+    b.fill(&order, "10", "100");
+    let pair = b.command();
+    b.adjusted(&pair);
+    b.person(Intent::Resize { transaction: id, quantity: quantity("10") });
+    let free = b.command();
+    b.adjusted(&free);
+    for at in [4, 5] {
+        b.report(OrderReport { status: OrderStatus::Canceled, ..sold(&b, id, at) });
+    }
+    let close = b.command();
+    assert_eq!(words(&close), "sell 10 at market");
+    let selling = b.accept(&close);
+    // The other half leaves by its own target: ten are left, and ten are being sold.
+    let target = sold(&b, id, 2);
+    b.fill(&target, "10", "110");
+    b.report(OrderReport { status: OrderStatus::Canceled, ..sold(&b, id, 1) });
+    b.pass_ms(5_000);
+    assert!(b.sent.is_empty(), "{:?}", b.sent);
+    assert!(matches!(b.tx(id).protection, Protection::Unprotected { .. }));
+    // Whatever becomes of the close decides.
+    b.report(OrderReport { status: OrderStatus::Canceled, ..selling });
+    assert_eq!(words(&b.command()), "exits of 10: stop 95, target 110");
+}

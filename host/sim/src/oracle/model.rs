@@ -149,8 +149,7 @@ impl Model {
 
 impl Oracle {
     /// What a step gave: its facts are committed, whether anybody reads them or not.
-    pub(crate) fn dispatched(&mut self, dispatch: &Dispatch, is_told: bool, now: Timestamp) {
-        let _ = is_told;
+    pub(crate) fn dispatched(&mut self, dispatch: &Dispatch, now: Timestamp) {
         self.was_stuck = self.is_stuck;
         self.is_stuck = dispatch.ledger_error.is_some();
         if dispatch.ledger_error.is_some() && !dispatch.commands.is_empty() {

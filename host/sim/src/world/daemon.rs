@@ -171,7 +171,7 @@ impl World<'_> {
             self.crash(Some(cut));
             return true;
         }
-        self.oracle.dispatched(&dispatch, is_told, self.now);
+        self.oracle.dispatched(&dispatch, self.now);
         for (ticket, verdict) in &dispatch.verdicts {
             let request = self.people.asked.remove(&ticket.0);
             if is_told {
