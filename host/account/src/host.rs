@@ -61,9 +61,10 @@ impl Host {
             .cranelift_nan_canonicalization(true)
             .max_wasm_stack(STACK_BYTES)
             .parallel_compilation(true)
-            // Tables for native debuggers and for offsets in backtraces, which nobody here reads;
-            // with them, loading compiled code takes twice as long.
+            // Tables for native debuggers, for profilers and for offsets in backtraces, which nobody
+            // here reads; with them, loading compiled code takes twice as long.
             .native_unwind_info(false)
+            .debug_symbols(false)
             .generate_address_map(false);
         if cfg!(debug_assertions) {
             // Tests start hundreds of daemons: there the compiler's time counts, not the guest's.

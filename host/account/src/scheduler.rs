@@ -36,10 +36,13 @@ pub(crate) enum Caller {
 /// The messages of one account.
 pub(crate) struct Scheduler {
     state: Mutex<State>,
-    /// Where threads that carry commands sleep.
+    /// Where threads that carry commands sleep. Each of them could carry any, so as many are woken as
+    /// there are commands.
     commands: Condvar,
     /// Where every other thread sleeps: nobody is woken for what only the others can do.
     turns: Condvar,
+    /// Where threads sleep whose instance carries no commands.
+    spare: Condvar,
     clock: PaceClock,
     capacity: usize,
 }
@@ -57,7 +60,9 @@ struct State {
 /// What was handed out, and so who has to be woken.
 #[derive(Clone, Copy, Default)]
 struct Gave {
-    commands: bool,
+    /// So many commands: each needs a thread that carries it.
+    commands: usize,
+    /// Whether turns of other threads.
     turns: bool,
 }
 
@@ -132,8 +137,8 @@ impl Scheduler {
         let pace = Pace::new(PaceRules::of(messages_per_minute));
         let state = State { pace, desk, closed: false, looks: Vec::new(), drainers: 0 };
         let clock = PaceClock::new(clock.clone());
-        let (commands, turns) = (Condvar::new(), Condvar::new());
-        Self { state: Mutex::new(state), commands, turns, clock, capacity }
+        let (commands, turns, spare) = (Condvar::new(), Condvar::new(), Condvar::new());
+        Self { state: Mutex::new(state), commands, turns, spare, clock, capacity }
     }
 
     /// The account's time, by a clock that nobody sets: the system's time of its start and what has
@@ -146,6 +151,9 @@ impl Scheduler {
     pub(crate) fn writers(&self, instances: usize) {
         let mut state = sound(&self.state);
         (state.desk.free, state.desk.instances) = (instances, instances);
+        drop(state);
+        // Where a thread sleeps is another question now.
+        self.wake_all();
     }
 
     /// Takes a command, or gives it back when there is no room. What protects or closes finds room
@@ -166,9 +174,10 @@ impl Scheduler {
     /// The next command for the instance of that number; none = the account ends. One request of it
     /// is charged. An instance beyond those that carry commands gets none.
     pub(crate) fn take(&self, number: usize) -> Option<Turned> {
-        self.wait(&self.commands, sound(&self.state), |state| {
-            let desk = &mut state.desk;
-            (number < desk.instances).then(|| desk.ready.pop_front()).flatten()
+        let carries = |state: &State| number < state.desk.instances;
+        let asleep = |state: &State| if carries(state) { &self.commands } else { &self.spare };
+        self.wait(asleep, sound(&self.state), |state| {
+            carries(state).then(|| state.desk.ready.pop_front()).flatten()
         })
     }
 
@@ -281,14 +290,18 @@ impl Scheduler {
         if caller == Caller::Reader {
             state.desk.reader = Some((ticket, urgency));
         }
-        let passed = self.wait(&self.turns, state, |state| {
-            let is_granted = state.desk.granted.remove(&ticket);
-            // In the same breath: who looked in between would take it for one that waits.
-            if is_granted && caller == Caller::Reader {
-                state.desk.reader = None;
-            }
-            is_granted.then_some(())
-        });
+        let passed = self.wait(
+            |_| &self.turns,
+            state,
+            |state| {
+                let is_granted = state.desk.granted.remove(&ticket);
+                // In the same breath: who looked in between would take it for one that waits.
+                if is_granted && caller == Caller::Reader {
+                    state.desk.reader = None;
+                }
+                is_granted.then_some(())
+            },
+        );
         if passed.is_none() {
             let mut state = sound(&self.state);
             state.pace.withdraw(ticket);
@@ -333,7 +346,7 @@ impl Scheduler {
     /// Lets every thread go; what waits is not sent.
     pub(crate) fn close(&self) {
         sound(&self.state).closed = true;
-        self.wake(Gave { commands: true, turns: true });
+        self.wake_all();
     }
 
     /// How the budget is doing.
@@ -356,9 +369,9 @@ impl Scheduler {
     }
 
     /// Hands out what may go, then waits until `found` finds something; none = the account ends.
-    fn wait<T>(
-        &self,
-        asleep: &Condvar,
+    fn wait<'a, T>(
+        &'a self,
+        asleep: impl Fn(&State) -> &'a Condvar,
         mut state: MutexGuard<'_, State>,
         found: impl Fn(&mut State) -> Option<T>,
     ) -> Option<T> {
@@ -366,8 +379,10 @@ impl Scheduler {
             if state.closed {
                 return None;
             }
-            let (gave, next) = self.run(&mut state);
+            let (mut gave, next) = self.run(&mut state);
             if let Some(found) = found(&mut state) {
+                // It may have taken one itself.
+                gave.commands = gave.commands.min(state.desk.ready.len());
                 drop(state);
                 self.wake(gave);
                 return Some(found);
@@ -375,7 +390,7 @@ impl Scheduler {
             self.wake(gave);
             let (pause, look) = (self.clock.pause_until(next), next.unwrap_or(NEVER));
             state.looks.push(look);
-            state = whole(asleep.wait_timeout(state, pause)).0;
+            state = whole(asleep(&state).wait_timeout(state, pause)).0;
             if let Some(at) = state.looks.iter().position(|known| *known == look) {
                 state.looks.swap_remove(at);
             }
@@ -386,7 +401,7 @@ impl Scheduler {
     /// in time, where something may go before anybody would look.
     fn pump(&self, mut state: MutexGuard<'_, State>) {
         let (mut gave, next) = self.run(&mut state);
-        gave.commands |= !state.desk.ready.is_empty();
+        gave.commands = state.desk.ready.len();
         gave.turns |= state.drainers > 0;
         let is_sooner = next.is_some_and(|at| state.looks.iter().all(|look| at < *look));
         // Whoever wakes needs the lock at once.
@@ -399,11 +414,17 @@ impl Scheduler {
     }
 
     fn wake(&self, gave: Gave) {
-        if gave.commands {
-            self.commands.notify_all();
+        for _ in 0..gave.commands {
+            self.commands.notify_one();
         }
         if gave.turns {
             self.turns.notify_all();
+        }
+    }
+
+    fn wake_all(&self) {
+        for asleep in [&self.commands, &self.turns, &self.spare] {
+            asleep.notify_all();
         }
     }
 
@@ -415,7 +436,7 @@ impl Scheduler {
         let State { pace, desk, .. } = state;
         while let Some(grant) = pace.next_of(now, &|ticket, message| desk.may(ticket, message)) {
             match desk.hand_out(&grant) {
-                Handed::Command => gave.commands = true,
+                Handed::Command => gave.commands += 1,
                 Handed::Turn => gave.turns = true,
             }
         }

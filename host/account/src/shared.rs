@@ -311,14 +311,17 @@ impl Shared {
         });
     }
 
-    /// The next poll shall look after this order, and soon: a write of that class named it.
+    /// The next poll shall look after this order: a write of that class named it.
     pub(crate) fn expect_order(&self, id: &BrokerOrderId, urgency: Urgency) {
         let mut expected = lock(&self.expected);
         if expected.len() < EXPECTED_MAX {
             let known = expected.entry(id.clone()).or_insert(urgency);
             *known = urgency.min(*known);
         }
-        drop(expected);
+    }
+
+    /// The next poll shall be soon.
+    pub(crate) fn poll_soon(&self) {
         // One wake-up that waits is enough.
         let _ = self.nudge.try_send(());
     }

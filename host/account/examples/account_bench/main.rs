@@ -14,6 +14,8 @@ use desk::{Desk, Failure, config};
 
 /// Stops that are moved each way.
 const MOVES: usize = 2_000;
+/// About what of a move through the account is not spent on the wire.
+const PAUSE: Duration = Duration::from_micros(100);
 const SWAPS: usize = 50;
 const ACCOUNTS: usize = 50;
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -34,11 +36,12 @@ fn main() -> Result<(), Failure> {
 }
 
 /// Moves one stop through the account, and then on over a bare connection: an order that somebody else
-/// has replaced would be read first.
+/// has replaced would be read first. Bare requests one after the other keep both ends awake, which
+/// between two moves of an account fall asleep: so they are made with a pause as well.
 fn moved_stops(host: &Host, plugin: &Plugin, url: &str) -> Result<(), Failure> {
     let mut desk = Desk::open(host, plugin, url)?;
     let mut bare = bare::Connection::open(url)?;
-    let (mut bare_us, mut hosted_us) = (Vec::new(), Vec::new());
+    let mut hosted_us = Vec::new();
     let price = |cents: usize| format!("95.{:02}", cents % 100);
     for n in 1..=MOVES {
         let began = Instant::now();
@@ -46,16 +49,26 @@ fn moved_stops(host: &Host, plugin: &Plugin, url: &str) -> Result<(), Failure> {
         hosted_us.push(began.elapsed().as_micros());
     }
     let mut id = desk.stop_id()?.to_owned();
-    for n in 1..=MOVES {
-        let began = Instant::now();
-        id = bare.move_stop(&id, &price(n + 50))?;
-        bare_us.push(began.elapsed().as_micros());
-    }
+    let mut bare_us = |pause: Duration| {
+        let mut all = Vec::new();
+        for n in 1..=MOVES {
+            std::thread::sleep(pause);
+            let began = Instant::now();
+            id = bare.move_stop(&id, &price(n + 50))?;
+            all.push(began.elapsed().as_micros());
+        }
+        Ok::<_, Failure>(all)
+    };
+    let (mut bare_us, mut paused_us) = (bare_us(Duration::ZERO)?, bare_us(PAUSE)?);
     let (bare, hosted) = (at(&mut bare_us, 50), at(&mut hosted_us, 50));
-    println!("one thread wakes another: {} us, of which a moved stop has five", wake_us());
     println!(
-        "moved stop over HTTP: p50 bare {bare} us, through the account {hosted} us, which adds {} \
-         us; p99 {} and {} us",
+        "one thread wakes another: {} us, of which a moved stop has six, a bare one two",
+        wake_us()
+    );
+    println!(
+        "moved stop over HTTP: p50 bare {bare} us, with a pause before it {} us, through the account \
+         {hosted} us, which adds {} us; p99 bare {} us, through the account {} us",
+        at(&mut paused_us, 50),
         hosted.saturating_sub(bare),
         at(&mut bare_us, 99),
         at(&mut hosted_us, 99),

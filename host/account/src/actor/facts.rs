@@ -84,8 +84,7 @@ impl Facts {
     /// Asks for a poll now, with the list of open orders.
     pub(crate) fn poll_now(&self, shared: &Shared) {
         self.list_now.store(true, Ordering::Release);
-        // One wake-up that waits is enough.
-        let _ = shared.nudge.try_send(());
+        shared.poll_soon();
     }
 
     /// Whether the list was asked for since this was asked last.

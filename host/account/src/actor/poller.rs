@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, select};
+use crossbeam_channel::{Receiver, Sender, never, select};
 
 use bracketd_core::broker::{BrokerEvent, Fault, OrderReport};
 use bracketd_core::command::Urgency;
@@ -102,6 +102,8 @@ impl Poller {
     /// Runs until the account ends.
     pub(crate) fn run(mut self) {
         let mut due = Instant::now();
+        // Of a poll that is due soon it need not hear again: each word would wake it.
+        let (deaf, mut is_nudged) = (never(), false);
         while !self.slot.shared.stopping() {
             let pause = self.connect();
             let is_timed = pause.is_none() && self.config.drive == Drive::Timer;
@@ -110,6 +112,7 @@ impl Poller {
                 None if is_timed => due.saturating_duration_since(Instant::now()),
                 None => Duration::from_secs(1),
             };
+            let nudged = if is_nudged { &deaf } else { &self.nudged };
             select! {
                 recv(self.requests) -> request => match request {
                     Ok(PollRequest::Step { reply }) => {
@@ -120,9 +123,15 @@ impl Poller {
                     Ok(PollRequest::Now) => self.timed_poll(),
                     Err(_) => return,
                 },
-                recv(self.nudged) -> _ => due = due.min(Instant::now() + NUDGE),
+                recv(nudged) -> _ => {
+                    is_nudged = true;
+                    due = due.min(Instant::now() + NUDGE);
+                }
                 default(wait) => if is_timed {
                     let began = Instant::now();
+                    // What was said until here this poll looks after.
+                    self.nudged.try_iter().for_each(drop);
+                    is_nudged = false;
                     self.timed_poll();
                     due = began + self.interval();
                 },

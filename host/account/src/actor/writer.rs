@@ -313,6 +313,7 @@ fn adjusted_well(slot: &Slot, command: &Command, owed: &Owed, told: &abi::Adjust
     expect_progress(slot, command, progress);
     slot.shared.note_ties(ties);
     owed.answer(answered);
+    slot.shared.poll_soon();
 }
 
 fn placed_well(slot: &Slot, command: &Command, owed: &Owed, told: &abi::Placed) {
@@ -336,6 +337,7 @@ fn placed_well(slot: &Slot, command: &Command, owed: &Owed, told: &abi::Placed) 
         slot.shared.tell(BrokerEvent::Polled { orders: children, fills: Vec::new() });
     }
     owed.answer(answered);
+    slot.shared.poll_soon();
 }
 
 fn lied(owed: &Owed, lie: &convert::Lie) {

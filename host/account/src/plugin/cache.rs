@@ -73,8 +73,9 @@ impl CompiledCache {
         let meta = file.metadata().ok()?;
         let bytes = Some(meta.len()).filter(|bytes| *bytes <= FILE_BYTES_MAX)?;
         let code_bytes = bytes.checked_sub(MAC_BYTES as u64)?;
-        let mut found = self.hasher(&name);
+        let mut found = self.hasher();
         found.update_reader((&file).take(code_bytes)).ok()?;
+        found.update(&name.0);
         let mut mac = [0; MAC_BYTES];
         (&file).read_exact(&mut mac).ok()?;
         // The comparison of two hashes takes the same time wherever they differ.
@@ -116,7 +117,7 @@ impl CompiledCache {
             .open(&unfinished)
             .and_then(|mut file| {
                 file.write_all(code)?;
-                let mac = self.hasher(name).update(code).finalize();
+                let mac = self.hasher().update(code).update(&name.0).finalize();
                 file.write_all(mac.as_bytes())
             })
             // Not synced: a file that a crash left torn has a wrong MAC.
@@ -127,11 +128,10 @@ impl CompiledCache {
         written
     }
 
-    /// Of the MAC over a name and the code that is to follow.
-    fn hasher(&self, name: &Name) -> blake3::Hasher {
-        let mut mac = blake3::Hasher::new_keyed(&self.inner.key);
-        mac.update(&name.0);
-        mac
+    /// Of the MAC over code and then its name. The name has one length, so where it begins is no
+    /// question; before the code it would put every block of it out of step with the hash's own.
+    fn hasher(&self) -> blake3::Hasher {
+        blake3::Hasher::new_keyed(&self.inner.key)
     }
 }
 
