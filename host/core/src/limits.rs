@@ -27,6 +27,10 @@ pub const LOOKUP_MS_MAX: u64 = 30_000;
 /// it does that.
 pub const SIBLING_GRACE_MS: u64 = 1_000;
 
+/// Pause of the host after a broker took its close for a wash trade. Entries of ours are asked to go
+/// before it, so somebody else's order rests; each try takes the stop away for seconds.
+pub const WASH_RETRY_MS: u64 = 300_000;
+
 /// How old a write must be before a look-up that finds nothing says anything: it may still be on
 /// its way, or not listed yet.
 pub const SETTLE_MS: u64 = 5_000;

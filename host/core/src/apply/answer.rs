@@ -23,6 +23,7 @@ use crate::transaction::{Task, Transaction, TransactionEvent};
 
 /// The neutral code of a stop that would act at once.
 const STOP_THROUGH_MARKET: &str = "STOP_THROUGH_MARKET";
+const WASH_TRADE: &str = "WASH_TRADE";
 
 pub(super) fn answered(
     book: &mut Book,
@@ -270,7 +271,12 @@ fn rejected(
         OpKind::Submit(_) if matches!(tx.task, Some(Task::Grow { .. })) => tx.task = None,
         // A close that was asked for meanwhile goes on.
         OpKind::Submit(_) => {}
-        OpKind::Close(_) => close_failed(tx, "close_rejected", now, out),
+        OpKind::Close(_) => {
+            close_failed(tx, "close_rejected", now, out);
+            if fault.code == WASH_TRADE {
+                tx.close_retry_at = Some(now.plus_ms(limits::WASH_RETRY_MS));
+            }
+        }
         OpKind::Adjust { .. } => {
             let breached = fault.code == STOP_THROUGH_MARKET;
             if let Some(slice) = tx.slices.iter_mut().find(|s| s.no == slice) {

@@ -176,8 +176,8 @@ impl Book {
         Some(result)
     }
 
-    /// An entry that rested is gone: exits of others in the instrument that were rejected, as a wash
-    /// trade perhaps, need not wait out their pause.
+    /// An entry that rested is gone: exits and closes of others in the instrument that were rejected, as
+    /// a wash trade perhaps, need not wait out their pause.
     fn try_again_beside(&mut self, id: TransactionId, out: &mut Transition) {
         let Some(gone) = self.transactions.get(&id) else { return };
         let is_naked = |tx: &Transaction, slice: &Slice| {
@@ -185,13 +185,15 @@ impl Book {
             pauses && tx.exits(slice.no).next().is_none()
         };
         let others = self.transactions.values().filter(|tx| {
+            let waits = tx.close_failures > 0 && tx.close_retry_at.is_some();
             (&tx.account, &tx.symbol) == (&gone.account, &gone.symbol)
                 && tx.id != id
-                && tx.slices.iter().any(|slice| is_naked(tx, slice))
+                && (waits || tx.slices.iter().any(|slice| is_naked(tx, slice)))
         });
         let others: Vec<TransactionId> = others.map(|tx| tx.id).collect();
         for other in others {
             self.change(other, out, |tx, _| {
+                tx.close_retry_at = tx.close_retry_at.filter(|_| tx.close_failures == 0);
                 let naked = tx.slices.iter().map(|slice| is_naked(tx, slice)).collect::<Vec<_>>();
                 for (slice, _) in tx.slices.iter_mut().zip(naked).filter(|(_, is)| *is) {
                     slice.retry_at = None;

@@ -1,12 +1,15 @@
 //! What the host does by itself: a trail, a time limit, a review, a locked instrument.
 
 use bracketd_core::book::AccountRules;
+use bracketd_core::broker::Fault;
+use bracketd_core::command::Answer;
 use bracketd_core::control::KillLevel;
 use bracketd_core::fact::FactKind;
 use bracketd_core::guard::{Distance, GuardRules};
 use bracketd_core::ids::TransactionId;
 use bracketd_core::intent::{Intent, Open, Source, Wish};
 use bracketd_core::order::{Direction, Leg};
+use bracketd_core::protection::Protection;
 use bracketd_core::refusal::Refusal;
 use bracketd_core::standing::{TrailDistance, TrailTerms};
 use bracketd_core::time::Timestamp;
@@ -399,6 +402,36 @@ fn g19_time_limits_of_a_policy_close_no_more_than_it_may_itself() {
     assert_eq!(codes(&b, FactKind::Refused), ["TOO_MANY_CLOSES"]);
     b.pass_ms(1_000);
     assert_eq!(codes(&b, FactKind::Refused), Vec::<String>::new(), "told once");
+}
+
+#[test]
+fn seed_140003368_a_close_taken_for_a_wash_trade_does_not_take_the_stop_away_every_half_minute() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    let (stop, target) = (Wish::Set(price("95")), Wish::Set(price("110")));
+    let barriers = Intent::Barriers { transaction: id, stop, target, hold_ms: 5_000 };
+    assert_eq!(b.ask(barriers, policy()).code(), "STAGED");
+    b.pass_ms(5_000);
+    let mut tries = 0;
+    for (waited_ms, is_tried) in [(0, true), (30_000, false), (269_999, false), (2, true)] {
+        b.pass_ms(waited_ms);
+        assert_eq!(b.tx(id).status == TransactionStatus::Closing, is_tried, "after {waited_ms}");
+        if !is_tried {
+            assert!(b.sent.is_empty(), "{:?}", b.sent);
+            continue;
+        }
+        tries += 1;
+        let free = b.command();
+        b.adjusted(&free);
+        b.cancel_exits(id);
+        let close = b.command();
+        let fault = Fault::new("WASH_TRADE", "potential wash trade detected");
+        b.answer(&close, Answer::Rejected(fault));
+        let again = b.command();
+        b.adjusted(&again);
+        assert_eq!(b.tx(id).protection, Protection::Protected);
+    }
+    assert_eq!(tries, 2);
 }
 
 #[test]

@@ -148,19 +148,17 @@ impl Oracle {
         for ((id, slice, role), (count, _)) in legs.iter().filter(|(_, leg)| leg.0 > 1 && !leg.1) {
             wrong.push(format!("{id}-{slice}: {count} live {} orders", role.as_str()));
         }
-        for (id, model) in self.models.iter_mut().filter(|(_, model)| model.account == no) {
-            model.covered = covered.get(id).copied().unwrap_or_default();
-            model.live.clear();
-            model.has_late = late.contains(id);
-        }
+        let mut live: BTreeMap<TransactionId, BTreeMap<String, Decimal>> = BTreeMap::new();
         for ((id, slice, role), units) in units {
-            if matches!(role, Role::Entry | Role::Close) {
-                continue;
-            }
-            if let Some(model) = self.models.get_mut(&id) {
-                let live = model.live.entry(slice.to_owned()).or_default();
+            if !matches!(role, Role::Entry | Role::Close) {
+                let live = live.entry(id).or_default().entry(slice.to_owned()).or_default();
                 *live = units.max(*live);
             }
+        }
+        for (id, model) in self.models.iter_mut().filter(|(_, model)| model.account == no) {
+            model.covered = covered.get(id).copied().unwrap_or_default();
+            model.has_late = late.contains(id);
+            model.rests(live.remove(id).unwrap_or_default(), now);
         }
         for (id, rests) in &entering {
             let entered = broker.entered_for(*id);

@@ -37,6 +37,8 @@ pub(super) struct Model {
     pub(super) has_parts: bool,
     /// Units of live exits at the broker by slice: a pair counted once, by the larger of the two.
     pub(super) live: BTreeMap<String, Decimal>,
+    /// When exits of a slice became fewer.
+    pub(super) ended_at: BTreeMap<String, Timestamp>,
     /// One of them came after the settle window: nobody could count on it.
     pub(super) has_late: bool,
     /// When the daemon said last that some of it left, by whomever.
@@ -121,6 +123,15 @@ impl Model {
             (if is_vague { left.min(rung.left.get()) } else { left }, target)
         };
         rungs.iter().zip(self.ladder.iter().map(|told| told.1)).map(left).collect()
+    }
+
+    /// What rests of its exits now, by slice.
+    pub(super) fn rests(&mut self, live: BTreeMap<String, Decimal>, now: Timestamp) {
+        for (slice, before) in std::mem::replace(&mut self.live, live) {
+            if self.live.get(&slice).is_none_or(|units| *units < before) {
+                self.ended_at.insert(slice, now);
+            }
+        }
     }
 
     pub(super) fn is_ended(&self) -> bool {
@@ -289,6 +300,7 @@ impl Oracle {
             sold: Sold::default(),
             has_parts: false,
             live: BTreeMap::new(),
+            ended_at: BTreeMap::new(),
             has_late: false,
             shrank_at: None,
             version: 1,

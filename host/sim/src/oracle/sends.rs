@@ -174,9 +174,11 @@ impl Oracle {
         }
         // Exits that are of more than is held because some of it left shrink beside this, and what is
         // linked with an exit that fills is given time to do so by itself.
-        let fills = model.left > model.told_left
-            || model.shrank_at.is_some_and(|at| now.ms_since(at) < SIBLING_MS);
-        if fills || model.has_late {
+        let lately = |at: &Timestamp| now.ms_since(*at) < SIBLING_MS;
+        let fills = model.left > model.told_left || model.shrank_at.as_ref().is_some_and(lately);
+        // What somebody ended there just now still rests for who has not heard of it.
+        let has_ended = model.ended_at.get(slice).is_some_and(lately);
+        if fills || has_ended || model.has_late {
             return;
         }
         let others: Decimal =
