@@ -8,9 +8,10 @@ use rust_decimal::Decimal;
 
 use crate::book::{Account, Book};
 use crate::check::{Context, No, is_tighter};
+use crate::command::OpKind;
 use crate::ids::Symbol;
 use crate::money::{Price, Quantity};
-use crate::order::Direction;
+use crate::order::{self, Direction, Role};
 use crate::refusal::Refusal;
 use crate::transaction::{Task, Transaction};
 
@@ -142,12 +143,22 @@ pub(crate) fn bought(tx: &Transaction, context: &Context<'_>) -> [(Price, Quanti
     [(entry, tx.held()), (tx.entry.reference, resting(tx)), growing]
 }
 
-/// What a growth under way still buys.
+/// What a growth under way still buys; one that a close has overtaken may still fill.
 fn growing(tx: &Transaction) -> Quantity {
-    match &tx.task {
+    let wanted = match &tx.task {
         Some(Task::Grow { to }) => to.minus(tx.held()),
         Some(Task::Close { .. } | Task::Reduce { .. }) | None => Quantity::ZERO,
+    };
+    if !tx.entry.ended {
+        // What rests or is being sent is the first entry.
+        return wanted;
     }
+    let live = tx.orders.iter().filter(|o| o.role == Role::Entry && !o.status.is_terminal());
+    let coming = tx.unseen().filter_map(|op| match &op.kind {
+        OpKind::Submit(order) => Some(order.quantity),
+        OpKind::Close(_) | OpKind::Adjust { .. } | OpKind::Cancel { .. } => None,
+    });
+    wanted.max(live.map(order::Order::leaves).chain(coming).sum())
 }
 
 fn multiplier(context: &Context<'_>) -> Decimal {

@@ -1,9 +1,10 @@
 //! No sequence of accepted requests exceeds a limit, whatever is asked in which order.
 
+use bracketd_core::broker::OrderReport;
 use bracketd_core::guard::exposure;
 use bracketd_core::intent::{Intent, Open};
 use bracketd_core::money::Price;
-use bracketd_core::order::Direction;
+use bracketd_core::order::{Direction, OrderStatus};
 use bracketd_core::transaction::{EntryKind, TransactionStatus};
 use bracketd_core::{Decimal, time::Timestamp};
 use proptest::prelude::*;
@@ -116,18 +117,44 @@ fn run(b: &mut Bench, act: &Act, accepted: &mut Accepted) {
     }
 }
 
+fn limited() -> Bench {
+    bench(|guards| {
+        guards.max_order.quantity = Some(quantity(&MAX_QUANTITY.to_string()));
+        guards.max_exposure = Some(Decimal::from(MAX_EXPOSURE));
+        guards.max_loss_per_trade = Some(Decimal::from(MAX_LOSS));
+        guards.stop_moves_per_minute = MOVES as u32;
+        guards.max_closes_per_minute = CLOSES as u32;
+    })
+}
+
+#[test]
+fn g3_a_growth_that_a_close_has_overtaken_counts_until_nothing_comes_of_it() {
+    let open = |units, limit_cents, stop_cents, at_market| Act::Open {
+        units,
+        limit_cents,
+        stop_cents,
+        at_market,
+    };
+    let mut b = limited();
+    let grow = Act::Resize { which: 0, units: 21 };
+    for act in [open(9, 9_500, 9_715, true), Act::Fill, grow, Act::Close { which: 0 }] {
+        run(&mut b, &act, &mut Accepted::default());
+    }
+    let all = |b: &Bench| exposure(&b.book, &b.book.accounts[&ACCOUNT.into()]);
+    assert_eq!(all(&b), decimal("2099.79"), "nine are held, and twelve may still come");
+    let growth = b.sent.remove(0);
+    let order = b.accept(&growth);
+    assert_eq!(all(&b), decimal("2099.79"), "it works at the broker");
+    b.report(OrderReport { status: OrderStatus::Canceled, ..order });
+    assert_eq!(all(&b), decimal("899.91"));
+}
+
 proptest! {
     #[test]
     fn g1_g3_g6_g15_g19_no_sequence_of_accepted_requests_exceeds_a_limit(
         acts in proptest::collection::vec(act(), 1..60),
     ) {
-        let mut b = bench(|guards| {
-            guards.max_order.quantity = Some(quantity(&MAX_QUANTITY.to_string()));
-            guards.max_exposure = Some(Decimal::from(MAX_EXPOSURE));
-            guards.max_loss_per_trade = Some(Decimal::from(MAX_LOSS));
-            guards.stop_moves_per_minute = MOVES as u32;
-            guards.max_closes_per_minute = CLOSES as u32;
-        });
+        let mut b = limited();
         let mut accepted = Accepted::default();
         for act in &acts {
             run(&mut b, act, &mut accepted);
