@@ -108,6 +108,8 @@ pub(crate) struct Oracle {
     /// The step before could not be written.
     was_stuck: bool,
     clock_was_set: bool,
+    /// When a broker said no last, and did it.
+    lied_at: Option<Timestamp>,
     is_calm: bool,
     pace: PaceView,
     existing: Vec<Fault>,
@@ -160,6 +162,7 @@ impl Oracle {
             is_paused: false,
             is_stuck: false,
             was_stuck: false,
+            lied_at: None,
             clock_was_set: false,
             is_calm: faults.is_calm(),
             pace,
@@ -185,8 +188,11 @@ impl Oracle {
     }
 
     /// A fault struck.
-    pub(crate) fn saw(&mut self, fault: Fault) {
+    pub(crate) fn saw(&mut self, fault: Fault, now: Timestamp) {
         self.struck.insert(fault);
+        if fault == Fault::ErrorButDone {
+            self.lied_at = Some(now);
+        }
     }
 
     /// A command will arrive after the settle window.

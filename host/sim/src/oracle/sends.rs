@@ -178,7 +178,9 @@ impl Oracle {
         let fills = model.left > model.told_left || model.shrank_at.as_ref().is_some_and(lately);
         // What somebody ended there just now still rests for who has not heard of it.
         let has_ended = model.ended_at.get(slice).is_some_and(lately);
-        if fills || has_ended || model.has_late {
+        // A change that the broker refused and made stands nowhere until it is asked for.
+        let was_lied_to = self.lied_at.as_ref().is_some_and(lately);
+        if fills || has_ended || was_lied_to || model.has_late {
             return;
         }
         let others: Decimal =

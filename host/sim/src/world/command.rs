@@ -28,7 +28,7 @@ impl World<'_> {
         });
         if let Some(fault) = fate {
             self.coverage.saw(fault, state);
-            self.oracle.saw(fault);
+            self.oracle.saw(fault, self.now);
         }
         let unheard = |word| BrokerEvent::Answer { op: op.clone(), answer: Self::unknown(word) };
         let arrives = |effect| What::Arrive(no, Box::new(command.clone()), effect);
@@ -156,7 +156,7 @@ impl World<'_> {
             let fault = if stuck { Fault::StuckCancel } else { Fault::SlowCancel };
             if matches!(state, State::Freeing | State::Canceling | State::Moving) {
                 self.coverage.saw(fault, state);
-                self.oracle.saw(fault);
+                self.oracle.saw(fault, self.now);
             }
         }
         self.at(at, What::Cancels(no));

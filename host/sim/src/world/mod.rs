@@ -316,7 +316,7 @@ impl<'s> World<'s> {
 
     /// Counts a fault for everything that lives.
     fn saw_all(&mut self, fault: Fault) {
-        self.oracle.saw(fault);
+        self.oracle.saw(fault, self.now);
         let Some(engine) = &self.daemon.engine else { return };
         for tx in engine.book().transactions.values().filter(|tx| !tx.status.is_ended()) {
             self.coverage.saw(fault, State::of(tx));
