@@ -434,6 +434,13 @@ impl Transaction {
         self.orders.iter().find(|o| o.role == Role::Entry && !o.status.is_terminal())
     }
 
+    /// Rows that something may still come of, and whose order nobody has seen.
+    pub(crate) fn unseen(&self) -> impl Iterator<Item = &Op> {
+        let is_seen =
+            |op: &Op| self.orders.iter().any(|o| o.client_id.as_ref() == Some(&op.client_id));
+        self.ops.iter().filter(move |op| !op.state.is_settled() && !is_seen(op))
+    }
+
     /// Live exits of a slice.
     pub fn exits(&self, slice: SliceNo) -> impl Iterator<Item = &Order> {
         self.orders.iter().filter(move |o| {

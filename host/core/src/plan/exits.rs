@@ -6,7 +6,7 @@
 use super::{Partial, Step, covered, is_covered, partial_rule};
 use crate::book::Account;
 use crate::bug::{self, Bug};
-use crate::command::{Change, Op, OpKind, OpLegs};
+use crate::command::{Change, OpKind, OpLegs};
 use crate::ids::SliceNo;
 use crate::instrument::Features;
 use crate::money::{Price, Quantity};
@@ -45,9 +45,7 @@ pub(super) fn step(
     let wanted = if is_over { (None, None) } else { (tx.desired.stop, tx.target_of(slice.no)) };
     let first = bug::is(Bug::M7) && !slice.held.is_zero() && tx.slices.len() == 1;
     let covers = if first { tx.entry.quantity } else { slice.held };
-    let grows = covers > rests_for(tx, slice.no);
-    let is_other_s = any_exceeds(tx, &[slice.no]) && !bug::is(Bug::M20);
-    if grows && (is_other_s || is_being_sold(tx, slice.no, covers)) {
+    if covers > rests_for(tx, slice.no) && is_taken(tx, slice.no, covers) {
         return None;
     }
     let (legs, stop, target) = match doubled {
@@ -79,14 +77,26 @@ pub(super) fn any_exceeds(tx: &Transaction, but: &[SliceNo]) -> bool {
     tx.slices.iter().filter(other).any(|slice| rests_for(tx, slice.no) > slice.held)
 }
 
+/// Whether so much for a slice would sell, with what rests for others or is being sold, more than is
+/// held.
+fn is_taken(tx: &Transaction, slice: SliceNo, covers: Quantity) -> bool {
+    any_exceeds(tx, &[slice]) && !bug::is(Bug::M20) || is_being_sold(tx, slice, covers)
+}
+
+/// Whether exits that were planned before would be more than may rest now: what they are of was free
+/// then, and is not now.
+pub(super) fn came_too_late(tx: &Transaction, slice: SliceNo, covers: Quantity) -> bool {
+    let rests = tx.exits(slice).filter(|o| o.status != OrderStatus::Contingent).map(Order::leaves);
+    covers > rests.max().unwrap_or(Quantity::ZERO) && is_taken(tx, slice, covers)
+}
+
 /// Whether a close that may still fill, the exits of the other slices and these would sell more than is
 /// held: where enough left without it, what it still sells gets no exits before it has ended (I4).
 fn is_being_sold(tx: &Transaction, slice: SliceNo, covers: Quantity) -> bool {
     let live = tx.orders.iter().filter(|o| o.role == Role::Close && !o.status.is_terminal());
-    let is_seen = |op: &Op| tx.orders.iter().any(|o| o.client_id.as_ref() == Some(&op.client_id));
-    let coming = tx.ops.iter().filter_map(|op| match &op.kind {
-        OpKind::Close(order) if !op.state.is_settled() && !is_seen(op) => Some(order.quantity),
-        _ => None,
+    let coming = tx.unseen().filter_map(|op| match &op.kind {
+        OpKind::Close(order) => Some(order.quantity),
+        OpKind::Submit(_) | OpKind::Adjust { .. } | OpKind::Cancel { .. } => None,
     });
     let sold: Quantity = live.map(Order::leaves).chain(coming).sum();
     let others = tx.slices.iter().filter(|other| other.no != slice);

@@ -116,10 +116,12 @@ fn fate(tx: &Transaction, op: &Op, killed: bool, now: Timestamp) -> Fate {
         }
         OpKind::Submit(_) => (tx.entry.ended && !grows).then_some("it is no longer wanted"),
         OpKind::Adjust { quantity, .. } => {
+            let too_late = super::exits::came_too_late(tx, op.slice, *quantity);
             let held = tx.slice(op.slice).map(|slice| slice.held);
             let other = tx.desired.version != op.version
                 || tx.held().is_zero()
                 || held != Some(*quantity)
+                || too_late
                 || tx.task.is_some();
             other.then_some("something else is wanted by now")
         }

@@ -564,3 +564,31 @@ fn seed_130063478_what_a_close_still_sells_gets_no_exits_although_enough_has_lef
     b.report(OrderReport { status: OrderStatus::Canceled, ..selling });
     assert_eq!(words(&b.command()), "exits of 10: stop 95, target 110");
 }
+
+#[test]
+fn seed_150039145_a_row_that_waits_is_not_sent_once_the_exits_of_another_part_have_to_shrink() {
+    let mut b = Bench::new(&[ALPACA, &[Features::PROTECT_BESIDE_OPEN_ENTRY]].concat());
+    let id = opened(&mut b);
+    b.person(Intent::Resize { transaction: id, quantity: quantity("12") });
+    let more = b.command();
+    let order = b.accept(&more);
+    b.fill(&order, "2", "100");
+    let pair = b.command();
+    b.adjusted(&pair);
+    for at in [1, 2] {
+        b.report(OrderReport { status: OrderStatus::Canceled, ..sold(&b, id, at) });
+    }
+    b.pass_ms(1_000);
+    let again = b.command();
+    assert_eq!(words(&again), "exits of 10: stop 95, target 110");
+    let fault = Fault::new("TRAP", "the plugin died before it wrote");
+    b.answer(&again, Answer::NotSent { fault, after_ms: 7_000 });
+    // Somebody sells a unit, which the younger part lacks: its exits are of two still.
+    reads_show(&mut b, "11", &[id]);
+    b.pass_ms(2_000);
+    let sent: Vec<String> = b.sent.iter().map(words).collect();
+    assert_eq!(sent, ["exits of 1: stop 95, target 110"]);
+    let shrinks = b.command();
+    b.adjusted(&shrinks);
+    assert_eq!(words(&b.command()), "exits of 10: stop 95, target 110");
+}

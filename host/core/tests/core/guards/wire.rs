@@ -10,14 +10,13 @@ use bracketd_core::fact::FactKind;
 use bracketd_core::guard::wire::violation;
 use bracketd_core::ids::{SliceNo, TransactionId};
 use bracketd_core::intent::{Intent, Source};
-use bracketd_core::money::Quantity;
-use bracketd_core::order::{Direction, OrderKind, Role, Side, TimeInForce};
+use bracketd_core::order::{Direction, Order, OrderKind, OrderStatus, Role, Side, TimeInForce};
 use bracketd_core::plan::{bracket, command};
 use bracketd_core::protection::Protection;
-use bracketd_core::transaction::{Slice, Transaction};
+use bracketd_core::transaction::{Transaction, TransactionStatus};
 
 use super::{BOTH, bench, opened_as, policy, stop_to, wish_of};
-use crate::bench_book::{Bench, price, quantity, words};
+use crate::bench_book::{price, quantity, words};
 
 fn op(tx: &Transaction, legs: OpLegs, kind: OpKind) -> Op {
     Op {
@@ -133,61 +132,50 @@ fn g3_a_command_is_its_own_row_s_and_nothing_doubles_it() {
     assert_eq!(told.protect, quantity("10"));
 }
 
-/// Two slices of 5; the exits of the younger one surely did not arrive and go out again, while those
-/// of the older one have come to cover all 10: a correction from outside could leave that behind.
-fn oversized(b: &mut Bench) -> TransactionId {
-    let id = opened_as(b, wish_of(Direction::Long));
-    let covers = |b: &mut Bench, exits: &str, change: &dyn Fn(&mut Transaction)| {
-        let tx = Arc::make_mut(b.book.transactions.get_mut(&id).expect("it is there"));
-        let older = tx.orders.iter_mut().filter(|o| o.role != Role::Entry);
-        older.for_each(|order| order.quantity = quantity(exits));
-        change(tx);
-    };
-    covers(b, "5", &|tx| {
-        let first = tx.slices.first_mut().expect("a slice");
-        first.held = quantity("5");
-        let second = Slice { no: SliceNo(1), ..first.clone() };
-        tx.slices.push(second);
-    });
-    b.pass_ms(0);
-    let younger = b.command();
-    let fault = Fault::new("BUSY", "later");
-    b.answer(&younger, Answer::NotSent { fault, after_ms: 1_000 });
-    covers(b, "10", &|_| {});
-    b.now = b.now.plus_ms(1_000);
-    id
-}
-
 #[test]
-fn g3_a_command_that_would_oversell_is_dropped_told_and_tried_once_there_is_room() {
+fn g3_a_command_that_would_oversell_is_dropped_and_told_and_nothing_automatic_moves_its_legs() {
     let mut b = bench(|_| {});
-    let id = oversized(&mut b);
-    b.pass_ms(0);
-    let smaller = b.command();
-    assert_eq!(words(&smaller), "exits of 5: stop 95, target 110");
-    let Call::Adjust { bracket, .. } = &smaller.call else { panic!("{smaller:?}") };
-    assert_eq!(bracket.id, format!("{id}-0"), "the younger slice's was dropped");
+    let id = opened_as(&mut b, wish_of(Direction::Long));
+    b.person(Intent::Close { transaction: id });
+    let free = b.command();
+    b.adjusted(&free);
+    b.cancel_exits(id);
+    let close = b.command();
+    let fault = Fault::new("BUSY", "later");
+    b.answer(&close, Answer::NotSent { fault, after_ms: 1_000 });
+    // A correction from outside could leave another close of it behind.
+    let tx = Arc::make_mut(b.book.transactions.get_mut(&id).expect("it is there"));
+    let stop = tx.orders.iter().find(|o| o.role == Role::Stop).expect("a stop").clone();
+    let other = Order {
+        broker_id: "other".into(),
+        role: Role::Close,
+        status: OrderStatus::Working,
+        filled: quantity("0"),
+        ..stop
+    };
+    tx.orders.push(other);
+    b.pass_ms(1_000);
+    assert!(b.sent.is_empty(), "{:?}", b.sent);
     let told = b.last.facts.iter().find(|fact| fact.kind == FactKind::GuardTripped);
     let told = told.expect("a fact");
     assert_eq!(told.code, "WIRE");
-    assert!(told.text.contains("cover 10"), "{}", told.text);
+    assert!(told.text.contains("a close of 10 where 10 is held and 0 of it free"), "{}", told.text);
     let (_, dropped) =
         b.last.ops.iter().find(|(_, op)| Some(&op.id) == told.op.as_ref()).expect("its row");
     assert_eq!(dropped.state, OpState::Stale);
     let tx = b.tx(id);
     assert!(tx.locks.stop && tx.locks.target);
-    assert_eq!(tx.protection, Protection::Protected, "the older stop covers all of it until then");
+    assert_eq!(tx.status, TransactionStatus::Opened);
     assert_eq!(b.ask(stop_to(id, price("96")), policy()).code(), "LOCKED");
 
-    b.adjusted(&smaller);
+    let tx = Arc::make_mut(b.book.transactions.get_mut(&id).expect("it is there"));
+    tx.orders.retain(|order| order.role != Role::Close);
+    b.quote("99.99", "100.01");
     b.pass_ms(1_100);
-    let room = b.command();
-    let Call::Adjust { bracket, .. } = &room.call else { panic!("{room:?}") };
-    assert_eq!((bracket.id.as_str(), bracket.protect), (&*format!("{id}-1"), quantity("5")));
-    b.adjusted(&room);
+    let again = b.command();
+    assert_eq!(words(&again), "exits of 10: stop 95, target 110");
+    b.adjusted(&again);
     assert_eq!(b.tx(id).protection, Protection::Protected);
-    let exits: Quantity = b.tx(id).slices.iter().map(|slice| slice.held).sum();
-    assert_eq!(exits, quantity("10"));
     let unlock =
         Intent::Lock { transaction: id, leg: bracketd_core::order::Leg::Stop, locked: false };
     assert_eq!(b.ask(unlock, Source::Manual("ann".into())).code(), "STORED");
