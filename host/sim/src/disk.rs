@@ -19,7 +19,7 @@ thread_local! {
 #[derive(Debug)]
 pub(crate) enum Disk {
     /// In memory.
-    Memory(Option<Ledger>),
+    Memory(Option<Box<Ledger>>),
     /// In a directory of its own.
     File(File),
 }
@@ -55,7 +55,7 @@ impl Disk {
     /// The ledger as the last life left it.
     pub(crate) fn open(&mut self) -> Result<Ledger, StoreError> {
         match self {
-            Self::Memory(kept) => match kept.take().map(Ok).or_else(spare) {
+            Self::Memory(kept) => match kept.take().map(|ledger| Ok(*ledger)).or_else(spare) {
                 Some(ledger) => ledger,
                 None => Ledger::in_memory(),
             },
@@ -84,7 +84,7 @@ impl Disk {
         ledger.refuse_writes(false);
         match self {
             Self::Memory(kept) => {
-                *kept = Some(ledger);
+                *kept = Some(Box::new(ledger));
                 Ok(())
             }
             Self::File(file) => file.crash(ledger, cut),
@@ -94,7 +94,7 @@ impl Disk {
     /// The history is over.
     pub(crate) fn give_back(&mut self, ledger: Option<Ledger>) {
         if let (Self::Memory(kept), Some(ledger)) = (self, ledger) {
-            *kept = Some(ledger);
+            *kept = Some(Box::new(ledger));
         }
     }
 }
@@ -108,7 +108,7 @@ impl Drop for Disk {
         match self {
             Self::Memory(kept) => {
                 if let Some(ledger) = kept.take() {
-                    SPARE.with(|spare| spare.set(Some(ledger)));
+                    SPARE.with(|spare| spare.set(Some(*ledger)));
                 }
             }
             // A directory that stays behind is in the way of nobody.

@@ -223,14 +223,7 @@ pub(super) fn merge(
     }
     let Some(order) = tx.orders.get_mut(at) else { return };
     let rested = order.leaves();
-    if is_newer {
-        order.quantity = report.quantity;
-        order.limit = report.limit.or(order.limit);
-        order.trigger = report.trigger.or(order.trigger);
-        order.updated_at = report.updated_at;
-    }
-    order.client_id = order.client_id.take().or_else(|| report.client_id.clone());
-    order.group = report.group.clone().or_else(|| order.group.take());
+    take_terms(order, report, is_newer);
     let ignored = before == OrderStatus::PendingCancel && bug::is(Bug::M2);
     let fill = take_fill(order, report).filter(|_| !ignored);
     let (order_slice, order_role, after) = (order.slice, order.role, order.status);
@@ -257,6 +250,17 @@ pub(super) fn merge(
             exposed_since(tx, order_slice, report.updated_at.min(now), now);
         }
     }
+}
+
+fn take_terms(order: &mut Order, report: &OrderReport, is_newer: bool) {
+    if is_newer {
+        order.quantity = report.quantity;
+        order.limit = report.limit.or(order.limit);
+        order.trigger = report.trigger.or(order.trigger);
+        order.updated_at = report.updated_at;
+    }
+    order.client_id = order.client_id.take().or_else(|| report.client_id.clone());
+    order.group = report.group.clone().or_else(|| order.group.take());
 }
 
 /// An exit rests for less than before and than is held, and nothing of it filled: its broker took from
