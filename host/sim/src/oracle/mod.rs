@@ -217,9 +217,7 @@ impl Oracle {
     pub(crate) fn died(&mut self, now: Timestamp) {
         self.is_alive = false;
         self.is_paused = false;
-        self.heard.forget();
         for model in self.models.values_mut() {
-            model.told_held = model.noted_held;
             model.told_left = Decimal::ZERO;
         }
         for side in &mut self.sides {

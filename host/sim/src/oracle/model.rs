@@ -419,6 +419,11 @@ impl Oracle {
                 }
             }
         }
+        // What the last life did of what it heard may stand in facts that are read only now.
+        self.heard.forget();
+        for model in self.models.values_mut() {
+            model.told_held = model.noted_held;
+        }
         if count != self.last_seq || after_seq != self.last_seq {
             let text = format!("{count} facts up to {after_seq} are left of {}", self.last_seq);
             self.fail("S9", now, text);

@@ -20,8 +20,9 @@ const SIBLING_MS: u64 = 5_000;
 /// An entry was for the prices of its time; the design's `entry_max_age`, and a second.
 const ENTRY_AGE_MS: u64 = 31_000;
 
-/// Turns of a full budget within which a message about a missing stop leaves, whatever waits.
-const TURNS_MIN: u64 = 19;
+/// Turns of a full budget within which a message about a missing stop leaves, whatever waits; what its
+/// account asks for may be among them, a picture and the orders of a row.
+const TURNS_MIN: u64 = 21;
 /// Turns that each message about a stop may cost: of four, and a fifth of the budget is kept back.
 const TURNS_EACH: u64 = 5;
 
