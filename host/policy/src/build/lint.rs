@@ -125,7 +125,7 @@ impl Lint<'_> {
                     if let Err(stray) = types.of_expression(dot) {
                         let message = format!("{} has no `{}`", stray.owner, stray.name);
                         let found = self.add("P003", stray.position, message);
-                        found.help = stray.near.map(|near| format!("did you mean `{near}`?"));
+                        found.help = stray.help;
                     }
                 }
                 _ => {}

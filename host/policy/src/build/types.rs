@@ -21,7 +21,8 @@ pub(super) struct Types<'a> {
 pub(super) struct Stray {
     pub(super) owner: &'static str,
     pub(super) name: String,
-    pub(super) near: Option<String>,
+    /// What may have been meant.
+    pub(super) help: Option<String>,
     pub(super) position: Position,
 }
 
@@ -96,6 +97,17 @@ fn stray<'n>(
     known: impl Iterator<Item = &'n str>,
     position: Position,
 ) -> Stray {
-    let near = nearest(name, known).map(str::to_owned);
-    Stray { owner, name: name.to_owned(), near, position }
+    let near = nearest(name, known).map(|near| format!("did you mean `{near}`?"));
+    Stray { owner, name: name.to_owned(), help: near.or_else(|| elsewhere(name)), position }
+}
+
+/// The objects that have what is called so, or begins so.
+fn elsewhere(name: &str) -> Option<String> {
+    let is_it = |found: &str| {
+        found.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+    };
+    let of_objects = entries().iter().filter(|entry| !entry.owner.is_empty() && is_it(entry.name));
+    let all: Vec<String> =
+        of_objects.map(|entry| format!("{} has `{}`", entry.owner, entry.signature)).collect();
+    (!all.is_empty()).then(|| all.join(", "))
 }

@@ -96,6 +96,11 @@ fn mistakes_are_found_before_running() {
         ),
         ("let a = p.n / 2;", "P008:/: a whole number divided"),
         ("let a = t.stop_loss;", "P003:stop_loss: Transaction has no `stop_loss` | -"),
+        (
+            "let a = t.peak;",
+            "P003:peak: Transaction has no `peak` | Market has `peak_since(t: Transaction) -> Price`, \
+             Portfolio has `peak: decimal`",
+        ),
         ("let a = m.bdi;", "P003:bdi: Market has no `bdi` | did you mean `bid`?"),
         (
             "let a = p.trial_pct;",

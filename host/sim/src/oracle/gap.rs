@@ -140,10 +140,12 @@ impl Oracle {
         let fails = reads_fail.iter().any(|fault| self.existing.contains(fault));
         let message_ms = 75_000 / u64::from(side.per_minute);
         let turn = self.pace.poll_ms.max(PaceRules::of(side.per_minute).pulse_ms()) + message_ms;
-        let forgotten =
-            if self.struck.contains(&Fault::Forgotten) { FORGOTTEN_MS + turn } else { 0 };
+        let is_forgotten = self.struck.contains(&Fault::Forgotten);
+        let forgotten = if is_forgotten { FORGOTTEN_MS + turn } else { 0 };
+        // Absence is said twice.
+        let reads = if is_forgotten { 2 } else { 1 };
         let trip = 3 * self.pace.way_ms + SILENCE_MS + self.pace.tick_ms + side.caps.lag_ms;
         let poll = turn + trip + forgotten;
-        if fails { poll + 5 * self.pace.picture_ms } else { poll + self.pace.timeout_ms }
+        if fails { poll + reads * 5 * self.pace.picture_ms } else { poll + self.pace.timeout_ms }
     }
 }

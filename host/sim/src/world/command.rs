@@ -31,7 +31,7 @@ impl World<'_> {
             self.oracle.saw(fault, self.now);
         }
         let unheard = |word| BrokerEvent::Answer { op: op.clone(), answer: Self::unknown(word) };
-        let arrives = |effect| What::Arrive(no, Box::new(command.clone()), effect);
+        let arrives = |effect| What::Arrive(no, Box::new(command.clone()), effect, life);
         match fate {
             Some(Fault::Lost) => self.tell(no, timeout, unheard("no answer")),
             Some(Fault::Unheard) => {
@@ -117,7 +117,7 @@ impl World<'_> {
     }
 
     /// A command is at the broker.
-    pub(super) fn arrive(&mut self, no: usize, command: &Command, effect: Effect) {
+    pub(super) fn arrive(&mut self, no: usize, command: &Command, effect: Effect, life: u32) {
         self.sync(no);
         let slow = self.faults.strikes(Fault::SlowCancel);
         let stuck = self.faults.strikes(Fault::StuckCancel);
@@ -133,6 +133,10 @@ impl World<'_> {
         self.trace.note(self.now, "arrive", || format!("{} {}", command.op, brief(&answer)));
         self.broker_changed(no);
         let way = self.about(self.pace.way_ms);
+        if life != self.daemon.life || self.daemon.engine.is_none() {
+            // Nobody holds the connection any more that an answer could come by.
+            return;
+        }
         let op = command.op.clone();
         let told = |answer| BrokerEvent::Answer { op: op.clone(), answer };
         match effect {

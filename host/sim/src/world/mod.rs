@@ -60,7 +60,7 @@ pub(crate) enum What {
     /// An account is read completely.
     Picture(usize),
     /// A command is at the broker.
-    Arrive(usize, Box<Command>, Effect),
+    Arrive(usize, Box<Command>, Effect, u32),
     /// A read is at the broker.
     Read(usize, Box<Read>),
     /// The account's next call of that transaction may go out.
@@ -234,7 +234,7 @@ impl<'s> World<'s> {
             What::People => self.wish(),
             What::Poll(no) => self.poll(no),
             What::Picture(no) => self.unasked_picture(no),
-            What::Arrive(no, command, effect) => self.arrive(no, &command, effect),
+            What::Arrive(no, command, effect, life) => self.arrive(no, &command, effect, life),
             What::Read(no, read) => self.read(no, &read),
             What::Free(no, transaction) => self.next_of(no, transaction),
             What::Pump(no) => self.pump(no),
