@@ -76,7 +76,10 @@ impl Oracle {
             }
             _ => return,
         };
-        let Some(known) = known else { return };
+        let Some(known) = known else {
+            // Of its part nothing is missing, and it is as urgent where another part lacks its stop.
+            return self.sides[no].stops_sent.push(now);
+        };
         let known = since.max(known);
         // Rows of the other parts are looked up, or wait for a turn as urgent as its own.
         let (id, has_parts) = (command.transaction, model.has_parts);
