@@ -58,8 +58,8 @@ struct Side {
     reachable: bool,
     /// Until then its broker wants no message, not even a read.
     limited_until: Timestamp,
-    /// When messages about missing stops, and about exits without anything held, left.
-    stops_sent: Vec<Timestamp>,
+    /// When messages of the most urgent class left: about missing stops, and about what is in doubt.
+    urgent_went: Vec<Timestamp>,
     /// Fills that were counted.
     fills: usize,
     /// What is held by symbol, signed, by the broker's own fills.
@@ -133,7 +133,7 @@ impl Oracle {
             is_read: false,
             reachable: true,
             limited_until: crate::stage::BEGIN,
-            stops_sent: Vec::new(),
+            urgent_went: Vec::new(),
             fills: 0,
             held: BTreeMap::new(),
             strange: BTreeMap::new(),

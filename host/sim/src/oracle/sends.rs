@@ -61,7 +61,7 @@ impl Oracle {
 
     /// A message about a missing stop, or about exits without anything held, waited so long for its
     /// turn (S13). Questions about fills may take every second turn, and less urgent messages every
-    /// second one of the rest: each message about a stop that goes before it costs four turns.
+    /// second one of the rest: each message of its class that goes before it costs four turns.
     pub(crate) fn waited(&mut self, command: &Command, since: Timestamp, now: Timestamp) {
         let Some(no) = self.side_of(&command.account) else { return };
         let Some(model) = self.models.get(&command.transaction) else { return };
@@ -76,10 +76,7 @@ impl Oracle {
             }
             _ => return,
         };
-        let Some(known) = known else {
-            // Of its part nothing is missing, and it is as urgent where another part lacks its stop.
-            return self.sides[no].stops_sent.push(now);
-        };
+        let Some(known) = known else { return };
         let known = since.max(known);
         // Rows of the other parts are looked up, or wait for a turn as urgent as its own.
         let (id, has_parts) = (command.transaction, model.has_parts);
@@ -87,9 +84,8 @@ impl Oracle {
             has_parts && row.transaction == id && row.is_open && **op != command.op
         };
         let beside = self.planned.iter().filter(is_other).count() as u64;
-        let side = &mut self.sides[no];
-        let ahead = side.stops_sent.iter().filter(|at| **at > known).count() as u64;
-        side.stops_sent.push(now);
+        let side = &self.sides[no];
+        let ahead = side.urgent_went.iter().filter(|at| **at > known).count() as u64;
         let turns = TURNS_MIN.max(TURNS_EACH * (ahead + 1)) + TURNS_EACH * beside;
         let most_ms = patience * (2_000 + turns * 60_000 / u64::from(side.per_minute));
         let waited_ms = now.ms_since(known);
@@ -102,6 +98,11 @@ impl Oracle {
             );
             self.fail("S13", now, text);
         }
+    }
+
+    /// A message of the most urgent class leaves, after whatever waited longer.
+    pub(crate) fn urgent(&mut self, no: usize, now: Timestamp) {
+        self.sides[no].urgent_went.push(now);
     }
 
     /// What an adjustment asks for, whether it leaves or not.

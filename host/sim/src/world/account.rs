@@ -208,6 +208,9 @@ impl World<'_> {
             };
             let Some(errand) = account.errands.remove(&grant.ticket) else { continue };
             self.waited(no, &errand);
+            if grant.message.urgency == Urgency::Unprotected {
+                self.oracle.urgent(no, now);
+            }
             match errand.body {
                 Body::Write(command) => {
                     self.accounts[no].busy.insert(command.transaction);
