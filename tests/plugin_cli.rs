@@ -89,6 +89,16 @@ fn a_file_that_can_do_more_is_pinned_only_when_somebody_says_so() {
     assert!(asked.stderr.contains("can do more"), "{}", asked.stderr);
     assert!(asked.stderr.contains("import bracketd:broker/http"), "{}", asked.stderr);
     assert_eq!(config(), before);
+    // Nor where nobody knows any more what the one before could do.
+    let records = dir.path().join("data/plugins");
+    let known = dir.path().join("known");
+    fs::rename(&records, &known).expect("it moves");
+    let asked = dir.bracketd("plugin pin paper");
+    assert_eq!(asked.code, Some(2), "{}", asked.stdout);
+    assert!(asked.stderr.contains("could do is not known here"), "{}", asked.stderr);
+    assert_eq!(config(), before);
+    fs::remove_dir_all(&records).ok();
+    fs::rename(&known, &records).expect("it moves back");
     let said = dir.bracketd("plugin pin paper --yes");
     assert_eq!(said.code, Some(0), "{}", said.stderr);
     assert!(said.stdout.contains("+ import bracketd:broker/http"), "{}", said.stdout);

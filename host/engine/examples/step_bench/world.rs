@@ -9,6 +9,7 @@ use bracketd_core::Decimal;
 use bracketd_core::book::AccountRules;
 use bracketd_core::broker::{BrokerEvent, FromAccount, History, Picture, Quote};
 use bracketd_core::command::Command;
+use bracketd_core::guard::GuardRules;
 use bracketd_core::ids::{AccountName, PolicyName, Symbol};
 use bracketd_core::instrument::{AccountInfo, Features, Instrument, PriceBand};
 use bracketd_core::intent::{GuardWish, Intent, Open, Request, Source};
@@ -45,6 +46,7 @@ impl World {
         let account = AccountName::new("bench");
         let rules = AccountRules {
             policies: vec![PolicyName::new("trailing_stop")],
+            guards: GuardRules { stop_moves_per_minute: u32::MAX, ..GuardRules::default() },
             ..AccountRules::default()
         };
         let settings =

@@ -64,18 +64,7 @@ pub(super) fn run(args: &PinArgs, common: &Common, out: &Out) -> Result<Exit, Fa
             Pinned { account, change }
         })
         .collect();
-    let more: Vec<&str> = pinned
-        .iter()
-        .filter_map(|pin| pin.change.as_ref())
-        .flat_map(|change| change.more.iter().map(String::as_str))
-        .collect();
-    if !more.is_empty() {
-        let what = format!(
-            "the file can do more than the one that was pinned: {}",
-            printable(&more.join(", "))
-        );
-        confirm(&what, target::short(plugin.digest()), args.yes, out)?;
-    }
+    confirm_more(&pinned, &plugin, &record, args.yes, out)?;
     let names: Vec<&str> = pinned.iter().map(|pin| pin.account.name.as_str()).collect();
     let edited = edit::pinned(&text, &names, plugin.digest())
         .ok_or_else(|| by_hand(&path, plugin.digest()))?;
@@ -93,6 +82,34 @@ pub(super) fn run(args: &PinArgs, common: &Common, out: &Out) -> Result<Exit, Fa
     plugin_record::write(&config.data_dir, plugin.digest(), &record);
     tell(&path, &plugin, &record, &pinned, out);
     Ok(Exit::Done)
+}
+
+/// Asks where the file can do more than the one before; what nobody knows counts as more.
+fn confirm_more(
+    pinned: &[Pinned<'_>],
+    plugin: &Plugin,
+    record: &PluginRecord,
+    yes: bool,
+    out: &Out,
+) -> Result<(), Failure> {
+    let changes = pinned.iter().filter_map(|pin| pin.change.as_ref());
+    let more: Vec<&str> = changes.flat_map(|change| &change.more).map(String::as_str).collect();
+    let is_other = |was: &str| was != plugin.digest();
+    let is_unknown = |pin: &&Pinned<'_>| {
+        pin.change.is_none() && pin.account.sha256.as_deref().is_some_and(is_other)
+    };
+    let what = match pinned.iter().find(is_unknown) {
+        _ if !more.is_empty() => {
+            format!("the file can do more than the one that was pinned: {}", more.join(", "))
+        }
+        Some(pin) => format!(
+            "what the file that was pinned for {} could do is not known here; this one can: {}",
+            pin.account.name,
+            target::rows(&record.capabilities()).join(", ")
+        ),
+        None => return Ok(()),
+    };
+    confirm(&printable(&what), target::short(plugin.digest()), yes, out)
 }
 
 fn record_of(host: &bracketd_account::Host, plugin: &Plugin) -> Result<PluginRecord, Failure> {
