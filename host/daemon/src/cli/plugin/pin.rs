@@ -147,7 +147,12 @@ fn meant<'a>(target: &str, config: &'a Config) -> Result<Vec<&'a AccountSettings
         .map(|account| format!("{} ({})", account.name, account.plugin.display()))
         .collect();
     let message = format!("{target} is no account, nor the plugin of one");
-    Err(Failure::usage(message).hint(format!("the accounts are: {}", rows.join(", "))))
+    let hint = format!(
+        "the accounts are: {}; to give one of them this file write plugin = {target:?} into its table, \
+         then pin the account",
+        rows.join(", ")
+    );
+    Err(Failure::usage(message).hint(hint))
 }
 
 /// Replaces the file as a whole, with the same permissions: half of it would start nothing.
