@@ -87,7 +87,8 @@ impl Running {
         (instance.generation() == generation).then_some(instance)
     }
 
-    /// From now on this plugin runs; the one before is parked.
+    /// From now on this plugin runs; the one before is parked. The same bytes again leave the way back
+    /// as it is.
     pub(crate) fn replace(
         &self,
         plugin: Plugin,
@@ -98,7 +99,10 @@ impl Running {
         let mut code = lock(&self.code);
         let mut fence = self.fence.write().unwrap_or_else(PoisonError::into_inner);
         *fence = generation;
-        code.parked = Some(std::mem::replace(&mut code.plugin, plugin));
+        let before = std::mem::replace(&mut code.plugin, plugin);
+        if before.digest() != code.plugin.digest() {
+            code.parked = Some(before);
+        }
         (code.info, code.ready, code.since) = (info, ready, Instant::now());
     }
 }

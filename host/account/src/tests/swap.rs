@@ -40,6 +40,20 @@ fn a_plugin_that_answers_the_same_takes_over_and_the_one_before_is_parked() {
 }
 
 #[test]
+fn the_same_bytes_again_leave_the_way_back_as_it_is() {
+    let stage = Stage::concurrent();
+    let first = stage.account.plugins().running;
+    for _ in 0..2 {
+        stage.account.swap(stage.plugin(|_| {}), plain()).unwrap();
+        stage.let_swap();
+        stage.swapped().unwrap();
+        let now = stage.account.plugins();
+        assert_ne!(now.running.digest, first.digest);
+        assert_eq!(now.parked.as_ref(), Some(&first));
+    }
+}
+
+#[test]
 fn a_command_that_comes_meanwhile_waits_behind_the_gate_and_is_carried_out_once() {
     let stage = while_a_write_hangs();
     stage.send(2, Urgency::Tighten, "P/second");
