@@ -194,9 +194,10 @@ impl Book {
         for other in others {
             self.change(other, out, |tx, _| {
                 tx.close_retry_at = tx.close_retry_at.filter(|_| tx.close_failures == 0);
-                let naked = tx.slices.iter().map(|slice| is_naked(tx, slice)).collect::<Vec<_>>();
-                for (slice, _) in tx.slices.iter_mut().zip(naked).filter(|(_, is)| *is) {
-                    slice.retry_at = None;
+                for at in 0..tx.slices.len() {
+                    if is_naked(tx, &tx.slices[at]) {
+                        tx.slices[at].retry_at = None;
+                    }
                 }
             });
         }

@@ -87,10 +87,8 @@ fn close(tx: &Transaction, op: &Op, order: &NewOrder) -> Option<String> {
     }
     let leaving: Quantity = live_orders(tx, Role::Close).map(Order::leaves).sum();
     let unseen: Quantity = tx
-        .ops
-        .iter()
-        .filter(|other| other.id != op.id && !other.state.is_settled())
-        .filter(|other| tx.orders.iter().all(|o| o.client_id.as_ref() != Some(&other.client_id)))
+        .unseen()
+        .filter(|other| other.id != op.id)
         .filter_map(|other| match &other.kind {
             OpKind::Close(order) => Some(order.quantity),
             OpKind::Submit(_) | OpKind::Adjust { .. } | OpKind::Cancel { .. } => None,

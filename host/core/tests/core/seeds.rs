@@ -534,16 +534,22 @@ fn seed_121055199_a_stop_that_shrank_by_itself_is_not_enlarged_before_its_target
     assert!(b.sent.is_empty(), "{:?}", b.sent);
 }
 
+/// Ten with their pair, grown to so many by so much more, which is a part with a pair of its own.
+fn grown(b: &mut Bench, to: &str, by: &str) -> TransactionId {
+    let id = opened(b);
+    b.person(Intent::Resize { transaction: id, quantity: quantity(to) });
+    let more = b.command();
+    let order = b.accept(&more);
+    b.fill(&order, by, "100");
+    let pair = b.command();
+    b.adjusted(&pair);
+    id
+}
+
 #[test]
 fn seed_130063478_what_a_close_still_sells_gets_no_exits_although_enough_has_left_without_it() {
     let mut b = Bench::new(&[ALPACA, &[Features::PROTECT_BESIDE_OPEN_ENTRY]].concat());
-    let id = opened(&mut b);
-    b.person(Intent::Resize { transaction: id, quantity: quantity("20") });
-    let more = b.command();
-    let order = b.accept(&more);
-    b.fill(&order, "10", "100");
-    let pair = b.command();
-    b.adjusted(&pair);
+    let id = grown(&mut b, "20", "10");
     b.person(Intent::Resize { transaction: id, quantity: quantity("10") });
     let free = b.command();
     b.adjusted(&free);
@@ -568,13 +574,7 @@ fn seed_130063478_what_a_close_still_sells_gets_no_exits_although_enough_has_lef
 #[test]
 fn seed_150039145_a_row_that_waits_is_not_sent_once_the_exits_of_another_part_have_to_shrink() {
     let mut b = Bench::new(&[ALPACA, &[Features::PROTECT_BESIDE_OPEN_ENTRY]].concat());
-    let id = opened(&mut b);
-    b.person(Intent::Resize { transaction: id, quantity: quantity("12") });
-    let more = b.command();
-    let order = b.accept(&more);
-    b.fill(&order, "2", "100");
-    let pair = b.command();
-    b.adjusted(&pair);
+    let id = grown(&mut b, "12", "2");
     for at in [1, 2] {
         b.report(OrderReport { status: OrderStatus::Canceled, ..sold(&b, id, at) });
     }

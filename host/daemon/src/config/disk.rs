@@ -103,13 +103,13 @@ fn policies(file: &ConfigFile, config: &Config, out: &mut Vec<Complaint>) {
     let used: Vec<(&str, _)> = used.map(|name| (name.get().as_str(), name.span())).collect();
     let tuned = file.policy.iter().map(|(name, table)| (name.as_str(), table.span()));
     let named: Vec<_> = used.into_iter().chain(tuned).collect();
-    let kept = Kept::of(config);
     let there = match scan(&config.policies_dir) {
         Ok(snapshot) => snapshot,
         Err(error) => {
             let place = file.policies.dir.as_ref().map(At::span);
             if let Some(place) = place.or_else(|| named.first().map(|(_, span)| span.clone())) {
                 let complaint = Complaint::new("C008", error.to_string(), place, "not to be read");
+                let kept = Kept::of(config);
                 let all_kept = !named.is_empty() && named.iter().all(|(name, _)| kept.has(name));
                 out.push(if all_kept { complaint.help(GOES_ON).warning() } else { complaint });
             }
@@ -122,7 +122,12 @@ fn policies(file: &ConfigFile, config: &Config, out: &mut Vec<Complaint>) {
         .filter_map(|file| file.strip_suffix(".rhai"))
         .filter(|name| !name.contains('/') && !name.ends_with("_test"))
         .collect();
-    for (name, span) in named.into_iter().filter(|(name, _)| !names.contains(name)) {
+    let missing: Vec<_> = named.into_iter().filter(|(name, _)| !names.contains(name)).collect();
+    if missing.is_empty() {
+        return;
+    }
+    let kept = Kept::of(config);
+    for (name, span) in missing {
         let dir = config.policies_dir.display();
         let message = format!("there is no policy `{name}` in {dir}");
         let complaint = Complaint::new("C008", message, span, "no such file");
