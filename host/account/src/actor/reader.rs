@@ -173,11 +173,14 @@ fn found_legs(
         convert::found_legs(&read).map_err(|lie| reads::lied(slot, &lie))?;
     slot.shared.note_ties(ties);
     if !legs.iter().any(|leg| leg.client_id.as_ref() == Some(client_id)) {
-        for report in reads::order(slot, Key::Client(client_id))? {
-            let known = legs.iter().any(|leg| leg.broker_id == report.broker_id);
-            if !known && !report.status.is_terminal() {
-                legs.extend(leg_of(report));
-            }
+        let (over, live): (Vec<_>, Vec<_>) = reads::order(slot, Key::Client(client_id))?
+            .into_iter()
+            .filter(|report| !legs.iter().any(|leg| leg.broker_id == report.broker_id))
+            .partition(|report| report.status.is_terminal());
+        legs.extend(live.into_iter().filter_map(leg_of));
+        // No leg any more, and what it sold may be news: a poll that would have told it can be lost.
+        if !over.is_empty() {
+            slot.shared.tell(BrokerEvent::Polled { orders: over, fills: Vec::new() });
         }
     }
     Ok(Found::Legs { legs, memo })

@@ -1,7 +1,8 @@
 //! Exits of what is held, without any trouble.
 
 use bracketd_core::Decimal;
-use bracketd_core::command::{Answer, BracketLeg, Call, Change, How};
+use bracketd_core::broker::BrokerEvent;
+use bracketd_core::command::{Answer, BracketLeg, Call, Change, How, Read};
 use bracketd_core::instrument::Features;
 use bracketd_core::money::Quantity;
 use bracketd_core::order::{OrderStatus, Role, Side};
@@ -113,6 +114,32 @@ pub(super) fn hit(kit: &Kit) -> Tried {
             let expected = format!("the {:?} is {}", leg.role, wanted.as_str());
             return Err(Stop::fails(expected, format!("{found:?}"), "get-order"));
         }
+    }
+    unharmed(&desk)
+}
+
+/// A poll that was lost is made up for by nobody else.
+pub(super) fn sold(kit: &Kit) -> Tried {
+    let mut desk = Desk::open(kit)?;
+    desk.needs(Features::NATIVE_OCO)?;
+    let held = desk.hold()?;
+    desk.bring(held, Vec::new(), at("95"), at("110"))?;
+    let (id, symbol) = (desk.last_id(), desk.symbol.clone());
+    if desk.find(&id)?.is_none() {
+        return Err(Stop::NotOffered("the exits of a pair carry no client id".into()));
+    }
+    desk.broker.price(symbol.as_str(), "94.50", "94.52")?;
+    desk.book_once("the stop fills", |book| book.position(symbol.as_str()).is_zero())?;
+    let bracket = desk.bracket(held, Vec::new());
+    let told = desk.read(Read::Bracket { op: "look".into(), client_id: id, bracket })?;
+    let orders = told.into_iter().flat_map(|event| match event {
+        BrokerEvent::Polled { orders, .. } => orders,
+        _ => Vec::new(),
+    });
+    let sold: Decimal = orders.map(|order| order.filled.get()).sum();
+    if sold != held {
+        let expected = format!("orders that sold {held}, beside the legs that are left");
+        return Err(Stop::fails(expected, format!("{sold}"), "get-order"));
     }
     unharmed(&desk)
 }

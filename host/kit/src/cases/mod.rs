@@ -40,6 +40,7 @@ const CASES: &[(&str, &str, Run)] = &[
     ("exits", "a smaller quantity", exits::shrink),
     ("exits", "one exit alone", exits::alone),
     ("exits", "a stop that is hit takes its target with it", exits::hit),
+    ("exits", "an exit that filled is told by the pair's id", exits::sold),
     ("exits", "exits of an entry that waits are left alone", exits::contingent),
     ("refusals", "a stop through the market", refusals::through),
     ("refusals", "more than is held", refusals::too_much),

@@ -151,12 +151,27 @@ impl Broker {
                 self.book.order_by_client_id(client_id.as_str()).map(|o| self.first_id(o.id))
             }
             Read::BrokerOrder { order, .. } => order.as_str().parse().ok(),
+            Read::Bracket { client_id, bracket, .. } => {
+                return self.over(client_id.as_str(), bracket, at);
+            }
             _ => None,
         };
         let Some(face) = face else { return Vec::new() };
         let kin = self.family(face).into_iter().filter(|id| *id != face);
         let looks = kin.filter_map(|kin| self.look(kin, at).map(|l| OrderReport::clone(l)));
         looks.collect()
+    }
+
+    /// What was made under the client id and has ended, where none of the legs has it.
+    fn over(&self, client: &str, bracket: &Bracket, at: Timestamp) -> Vec<OrderReport> {
+        let legs = self.bracket_legs(client, bracket, at);
+        let Some(order) = self.book.order_by_client_id(client) else { return Vec::new() };
+        if legs.iter().any(|leg| leg.client_id.as_ref().is_some_and(|id| id.as_str() == client)) {
+            return Vec::new();
+        }
+        let family = self.family(self.first_id(order.id)).into_iter();
+        let looks = family.filter_map(|face| self.look(face, at));
+        looks.filter(|look| look.status.is_terminal()).map(|l| OrderReport::clone(l)).collect()
     }
 
     fn found(&self, face: Option<OrderId>, at: Timestamp) -> Found {
