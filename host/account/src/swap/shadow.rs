@@ -68,7 +68,7 @@ pub(crate) fn prepare(
 /// What the candidate answers otherwise than the plugin that runs; read in turns, since the account
 /// moves meanwhile.
 pub(crate) fn compare(shared: &Shared, candidate: &mut Candidate) -> Result<Vec<String>, String> {
-    let mut found = lost_features(&shared.running.info(), &candidate.info);
+    let mut found = lost(shared, candidate);
     let old = shared.shadow(shared.running.plugin(), shared.running.generation());
     let (mut old, mut new) = (slot(&old), slot(&candidate.shared));
     let of_old = |why: Fault| format!("the running plugin cannot be read: {}", words(&why));
@@ -108,12 +108,21 @@ pub(crate) fn more(shared: &Shared, candidate: &Candidate) -> Vec<String> {
     Capabilities::of(&candidate.plugin, &candidate.info).change_from(&before).more
 }
 
-/// What a plugin no longer says it can do: rows in the ledger rely on it.
-fn lost_features(old: &AccountInfo, new: &AccountInfo) -> Vec<String> {
+/// What a plugin no longer serves or promises: rows in the ledger rely on it, and whoever watches.
+fn lost(shared: &Shared, candidate: &Candidate) -> Vec<String> {
+    let (old, new) = (&shared.running.info(), &candidate.info);
+    let before = Capabilities::of(&shared.running.plugin(), old);
+    let now = Capabilities::of(&candidate.plugin, new);
     let mut found = Vec::new();
-    let lost: Vec<&str> = old.features.keys().filter(|word| !new.features.has(word)).collect();
-    if !lost.is_empty() {
-        found.push(format!("it no longer declares {}", lost.join(", ")));
+    // An import that is gone is a power less, and nobody relied on it.
+    for (words, lost) in [
+        ("serves", before.exports.difference(&now.exports)),
+        ("declares", before.features.difference(&now.features)),
+    ] {
+        let lost: Vec<&str> = lost.map(String::as_str).collect();
+        if !lost.is_empty() {
+            found.push(format!("it no longer {words} {}", lost.join(", ")));
+        }
     }
     if new.client_id_max < old.client_id_max {
         let (new, old) = (new.client_id_max, old.client_id_max);

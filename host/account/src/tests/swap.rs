@@ -4,8 +4,9 @@
 use bracketd_core::command::{Answer, Urgency};
 use bracketd_core::instrument::Features;
 
+use crate::tests::feed_server::{FeedServer, Greeting};
 use crate::tests::stage::Stage;
-use crate::{SwapRefused, Terms};
+use crate::{FrameRule, SwapRefused, Terms};
 
 fn plain() -> Terms {
     Terms::default()
@@ -101,6 +102,21 @@ fn a_plugin_that_can_do_less_is_refused_unless_somebody_accepts_it() {
     stage.swapped().unwrap();
     assert!(!stage.account.info().features.has(Features::CONCURRENT_WRITES));
     assert!(matches!(stage.cancel("done"), Answer::Placed { .. }));
+}
+
+#[test]
+fn a_plugin_without_the_streams_of_the_one_before_is_refused_unless_somebody_accepts_it() {
+    let server = FeedServer::start(Greeting::Handshake);
+    let ping = FrameRule::Text("ping".to_owned());
+    let stage = Stage::streaming(&server.url, "ping", &[ping], |_| {});
+    let quiet = || stage.plugin(|guest| guest.concurrent = false);
+    stage.account.swap(quiet(), plain()).unwrap();
+    let why = stage.swapped().unwrap_err();
+    assert!(why.contains("it no longer serves bracketd:broker/streams"), "{why}");
+
+    stage.account.swap(quiet(), Terms { accept_differences: true, ..plain() }).unwrap();
+    stage.let_swap();
+    stage.swapped().unwrap();
 }
 
 #[test]
