@@ -107,11 +107,19 @@ fn i11_a_file_that_changes_is_taken_when_it_is_sound_and_refused_when_it_is_not(
         daemon.ask("activity tail --json").stdout.contains("plugin_refused")
     });
     assert_eq!(account(&api)["plugins"]["digest"], before, "the old one goes on");
+    let told = |daemon: &Daemon, why: &str| {
+        let status = daemon.ask("status").stdout;
+        status.contains("a restart would not take its file") && status.contains(why)
+    };
+    daemon.until("status tells of the broken file", |daemon| told(daemon, "the file is cut off"));
+    std::fs::remove_file(&file).expect("a file");
+    daemon.until("status tells of the lost file", |daemon| told(daemon, "cannot read"));
 
     std::fs::rename(twin(&dir, "newer"), &file).expect("a rename");
     daemon.until("the sound file runs", |_| account(&api)["plugins"]["digest"] != before);
     let swapped = account(&api);
     assert_eq!(swapped["plugins"]["parked"]["digest"], before);
+    assert!(!told(&daemon, ""), "the file is one that a restart takes");
 
     let back = daemon.ask("plugin rollback paper");
     assert!(back.stdout.contains("took over"), "{}{}", back.stdout, back.stderr);

@@ -242,7 +242,8 @@ impl EngineThread {
         let frozen = alerts::frozen(self.engine());
         let own = not_ready.iter().cloned().chain(self.upkeep.alerts());
         let values = alerts::values(&self.policies.params_refused);
-        own.chain(disarmed).chain(frozen).chain(values).collect()
+        let files = self.plugins.alerts();
+        own.chain(disarmed).chain(frozen).chain(values).chain(files).collect()
     }
 
     fn policy_params(

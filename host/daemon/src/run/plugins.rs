@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bracketd_account::{CompiledCache, Host, Plugin, Terms, digest, read_plugin};
@@ -32,7 +33,11 @@ type Asked = (AccountName, PluginWish, SwapReply);
 #[derive(Debug)]
 pub struct PluginStager {
     ask: Sender<Asked>,
+    unusable: Unusable,
 }
+
+/// Of each account whose configured file could not be taken now: why.
+type Unusable = Arc<Mutex<BTreeMap<AccountName, String>>>;
 
 impl PluginStager {
     /// Starts the thread.
@@ -49,15 +54,26 @@ impl PluginStager {
         let watched = config.accounts.iter().filter_map(|account| {
             let digest = running.get(&account.name)?.digest().to_owned();
             let file = account.plugin.clone();
-            Some((
-                account.name.clone(),
-                Watched { seen: Look::at(&file), read: Look(None), judged: digest, file },
-            ))
+            let watched = Watched { seen: Look::at(&file), read: None, judged: digest, file };
+            Some((account.name.clone(), watched))
         });
         let (cache, watched) = (cache(&config.data_dir), watched.collect());
-        let stager = Stager { host, cache, config: config.clone(), watched, engine };
+        let unusable = Unusable::default();
+        let config = config.clone();
+        let stager = Stager { host, cache, config, watched, unusable: unusable.clone(), engine };
         vital::spawn("plugins", move || stager.run(&asked))?;
-        Ok(Self { ask })
+        Ok(Self { ask, unusable })
+    }
+
+    /// Accounts whose configured file a restart would not take, a sentence each.
+    pub(super) fn alerts(&self) -> Vec<String> {
+        let unusable = self.unusable.lock().unwrap_or_else(PoisonError::into_inner);
+        let sentence = |(account, why): (&AccountName, &String)| {
+            format!(
+                "the plugin of account {account} runs on, and a restart would not take its file: {why}"
+            )
+        };
+        unusable.iter().map(sentence).collect()
     }
 
     /// Somebody wants another plugin.
@@ -74,6 +90,7 @@ struct Stager {
     cache: Option<CompiledCache>,
     config: Config,
     watched: BTreeMap<AccountName, Watched>,
+    unusable: Unusable,
     engine: Sender<ToEngine>,
 }
 
@@ -82,8 +99,8 @@ struct Watched {
     file: PathBuf,
     seen: Look,
     /// What it looked like when it was read last: a file that stays as it is is not read again.
-    read: Look,
-    /// The digest that was taken or refused last.
+    read: Option<Look>,
+    /// The digest that was taken or refused last; empty while there is nothing to read.
     judged: String,
 }
 
@@ -111,22 +128,31 @@ impl Stager {
 
     /// A file that changed and then stayed as it was for one look is a new plugin.
     fn look_at_files(&mut self) {
-        let mut changed = Vec::new();
+        let (mut changed, mut gone) = (Vec::new(), Vec::new());
         for (account, watched) in &mut self.watched {
             let now = Look::at(&watched.file);
             let is_still = std::mem::replace(&mut watched.seen, now) == now;
-            if !is_still || watched.read == now {
+            if !is_still || watched.read == Some(now) {
                 continue;
             }
-            let Ok(bytes) = read_plugin(&watched.file) else {
-                continue;
+            let bytes = match read_plugin(&watched.file) {
+                Ok(bytes) => bytes,
+                Err(why) => {
+                    // Whatever comes back is judged anew.
+                    (watched.read, watched.judged) = (None, String::new());
+                    gone.push((account.clone(), unreadable(&watched.file, &why)));
+                    continue;
+                }
             };
-            watched.read = now;
+            watched.read = Some(now);
             let digest = digest(&bytes);
             if digest != watched.judged {
                 watched.judged = digest;
                 changed.push((account.clone(), watched.file.clone()));
             }
+        }
+        for (account, why) in gone {
+            self.file_is(&account, Some(why));
         }
         for (account, file) in changed {
             tracing::info!(%account, "the plugin {} changed", file.display());
@@ -136,6 +162,9 @@ impl Stager {
 
     fn stage(&mut self, account: AccountName, wish: PluginWish, reply: Option<SwapReply>) {
         let loaded = self.load(&account, wish.file.as_deref());
+        if wish.file.is_none() {
+            self.file_is(&account, loaded.as_ref().err().cloned());
+        }
         let mut terms = wish.terms;
         terms.accept_more |= loaded.as_ref().is_ok_and(|(_, is_pinned)| *is_pinned);
         let loaded = loaded.map(|(plugin, _)| plugin);
@@ -150,13 +179,26 @@ impl Stager {
         drop(self.engine.send(ToEngine::PluginStaged(staged)));
     }
 
+    /// Notes whether a restart would take the file that the configuration names.
+    fn file_is(&self, account: &AccountName, unusable: Option<String>) {
+        let mut all = self.unusable.lock().unwrap_or_else(PoisonError::into_inner);
+        match unusable {
+            None => drop(all.remove(account)),
+            Some(why) if all.get(account) == Some(&why) => {}
+            Some(why) => {
+                tracing::warn!(%account, "{why}; the plugin that runs goes on, a restart would not take this one");
+                all.insert(account.clone(), why);
+            }
+        }
+    }
+
     /// Reads and compiles the plugin of an account: the file that the configuration names now, or
     /// this one. A pin holds in both cases; the answer says whether there is one.
     fn load(&self, account: &AccountName, file: Option<&Path>) -> Result<(Plugin, bool), String> {
         let settings = self.settings(account)?;
         let file = file.unwrap_or(&settings.plugin);
         let shown = file.display();
-        let bytes = read_plugin(file).map_err(|why| format!("cannot read {shown}: {why}"))?;
+        let bytes = read_plugin(file).map_err(|why| unreadable(file, &why))?;
         let digest = digest(&bytes);
         if let Some(pinned) = settings.sha256.as_ref().filter(|pinned| **pinned != digest) {
             return Err(format!(
@@ -185,4 +227,8 @@ impl Stager {
         let found = now.accounts.into_iter().find(|settings| settings.name == *account);
         found.ok_or_else(|| format!("{} has no account {account}", file.display()))
     }
+}
+
+fn unreadable(file: &Path, why: &std::io::Error) -> String {
+    format!("cannot read {}: {why}", file.display())
 }

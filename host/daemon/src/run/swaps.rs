@@ -29,6 +29,14 @@ impl EngineThread {
     /// A plugin was read; the account connects and compares it.
     pub(super) fn plugin_staged(&mut self, staged: Staged, inputs: &mut Vec<Input>) {
         let Staged { account, loaded, terms, reply } = staged;
+        // A file that was away and came back as it was: nobody asked for a swap.
+        let is_same = loaded.as_ref().is_ok_and(|plugin| {
+            let handle = self.accounts.get(&account);
+            handle.is_some_and(|handle| handle.plugins().running.digest == plugin.digest())
+        });
+        if reply.is_none() && is_same {
+            return;
+        }
         let begun = loaded.and_then(|plugin| match self.accounts.get(&account) {
             Some(handle) => handle.swap(plugin, terms).map_err(|why| why.to_string()),
             None => Err(format!("there is no account {account}")),
