@@ -86,6 +86,15 @@ pub enum StartError {
     Thread(String),
 }
 
+/// What went wrong last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastError {
+    /// When, by the account's clock.
+    pub at: Timestamp,
+    /// What it was, without secrets.
+    pub text: String,
+}
+
 /// How an account is doing, for people.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountStatus {
@@ -102,8 +111,8 @@ pub struct AccountStatus {
     /// Commands and reads whose outcome was not told yet; counted down after it was told, so at
     /// zero every outcome is in the channel.
     pub in_flight: usize,
-    /// The last thing that went wrong.
-    pub last_error: Option<String>,
+    /// The last thing that went wrong, and when; it stays when all goes well again.
+    pub last_error: Option<LastError>,
     /// The message budget.
     pub budget: PaceStats,
     /// Of what is in flight: what nothing but time holds up, by the budget.

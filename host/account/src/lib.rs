@@ -39,7 +39,9 @@ mod swap;
 mod trial;
 mod wire;
 
-pub use account::{AccountHandle, AccountStatus, Plugins, StartError, ToAccount, WRITE_INSTANCES};
+pub use account::{
+    AccountHandle, AccountStatus, LastError, Plugins, StartError, ToAccount, WRITE_INSTANCES,
+};
 pub use actor::poller::{PollRequest, StepRead};
 pub use by_hand::{ByHandError, CallOutcome, CallReport, READ_EXPORTS, call_by_hand, capabilities};
 pub use config::{AccountConfig, ClockSource, Drive, FILLS_MS_MAX, Limits, PollConfig};

@@ -15,7 +15,7 @@ use bracketd_core::broker::{BrokerEvent, FromAccount};
 use bracketd_core::command::Urgency;
 use bracketd_core::ids::{AccountName, BrokerOrderId, Symbol};
 
-use crate::account::WRITE_INSTANCES;
+use crate::account::{LastError, WRITE_INSTANCES};
 use crate::bindings::bracketd::broker::types;
 use crate::config::{AccountConfig, ClockSource, Limits};
 use crate::convert::{Lie, Tie, Ties};
@@ -111,7 +111,7 @@ pub(crate) struct Counters {
     /// Commands and reads that wait or run.
     pub in_flight: AtomicUsize,
     /// The last thing that went wrong.
-    pub last_error: Mutex<Option<String>>,
+    pub last_error: Mutex<Option<LastError>>,
     /// Sockets that the plugin wants.
     pub sockets: AtomicUsize,
     /// Those of them that are open.
@@ -253,7 +253,9 @@ impl Shared {
 
     /// Notes the last thing that went wrong, for status.
     pub(crate) fn note_error(&self, text: &str) {
-        *lock(&self.counters.last_error) = Some(clean(&self.secrets, text, ERROR_BYTES_MAX));
+        let text = clean(&self.secrets, text, ERROR_BYTES_MAX);
+        let at = self.scheduler.now();
+        *lock(&self.counters.last_error) = Some(LastError { at, text });
     }
 
     /// A value from the plugin could not be true and was left out.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bracketd_account::{Plugin, Plugins, Terms};
+use bracketd_account::{LastError, Plugin, Plugins, Terms};
 use bracketd_core::Decimal;
 use bracketd_core::book::AccountRules;
 use bracketd_core::broker::{Balance, OrderReport, Position, Quote};
@@ -337,7 +337,7 @@ pub struct AccountState {
     /// Its message budget.
     pub budget: PaceStats,
     /// What went wrong last, where something did.
-    pub last_error: Option<String>,
+    pub last_error: Option<LastError>,
     /// What people decided about it: arming, its own kill switch, what losses are measured from.
     pub control: Control,
     /// The kill level that holds for it: its own or the daemon's.

@@ -264,7 +264,8 @@ impl Desk {
         let began = Instant::now();
         while !is() {
             if began.elapsed() > WAIT {
-                let last = self.account.status().last_error.unwrap_or_default();
+                let last =
+                    self.account.status().last_error.map(|error| error.text).unwrap_or_default();
                 let text = format!("not within {} s; last error: {last}", WAIT.as_secs());
                 return Err(Stop::fails(what, text, ""));
             }

@@ -101,7 +101,7 @@ impl Stop {
     pub(crate) fn said(expected: String, heard: &Heard, at: &str, desk: &Desk) -> Self {
         let (mut happened, at) = (heard.shown(), at.to_owned());
         if heard.word == Word::Ended {
-            let last = desk.account.status().last_error.unwrap_or_default();
+            let last = desk.account.status().last_error.map(|error| error.text).unwrap_or_default();
             happened = format!("{happened} ({last})");
         }
         let finding = Finding { expected, happened, at };

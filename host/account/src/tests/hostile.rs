@@ -284,7 +284,7 @@ fn i9_a_list_that_is_too_long_is_cut_and_proves_nothing() {
     let (stage, picture) = picture_of(hostile!("crowd").1);
     assert_eq!((picture.complete, picture.positions.len()), (false, 20_000));
     let status = stage.account.status();
-    let told = status.last_error.unwrap();
+    let told = status.last_error.unwrap().text;
     assert!(told.contains("get-positions is longer than 20000 entries"), "{told}");
 }
 

@@ -61,7 +61,7 @@ fn i9_the_instance_that_was_in_use_is_built_anew_and_the_failure_told() {
     assert!(matches!(stage.cancel("ok"), Answer::Placed { .. }));
     let status = stage.account.status();
     assert_eq!((status.traps, status.restarts), (1, 1));
-    assert!(status.last_error.unwrap().contains("put here by a test"));
+    assert!(status.last_error.unwrap().text.contains("put here by a test"));
 }
 
 #[test]

@@ -159,7 +159,8 @@ fn summary(account: &Value, out: &Out) {
         out.line(&format!("              generation {generation}; before it sha256 {parked}"));
     }
     if of("/last_error") != "-" {
-        out.line(&format!("last error    {}", paint(&of("/last_error"), Tone::Warning)));
+        let told = format!("{}  {}", of("/last_error_at"), of("/last_error"));
+        out.line(&format!("last error    {}", paint(&told, Tone::Warning)));
     }
     let (now, then) = (of("/broker_account"), of("/broker_account_armed"));
     let other = if now != "-" && then != "-" && now != then {

@@ -158,8 +158,11 @@ fn tables(status: &Value, out: &Out) {
         ];
         out.table(&columns, rows);
     }
-    let paths = ["/name", "/plugin", "/up", "/reconciled", "/armed", "/kill_level", "/last_error"];
-    let rows = list(status, "/accounts").iter().map(|account| row(account, &paths)).collect();
+    let paths = ["/name", "/plugin", "/up", "/reconciled", "/armed", "/kill_level"];
+    let rows = list(status, "/accounts").iter().map(|account| {
+        let cells: Vec<String> = row(account, &paths);
+        [cells, vec![last_error(account)]].concat()
+    });
     out.line("");
     let columns = [
         always("account"),
@@ -170,5 +173,12 @@ fn tables(status: &Value, out: &Out) {
         always("kill"),
         words("last error"),
     ];
-    out.table(&columns, rows);
+    out.table(&columns, rows.collect());
+}
+
+/// With the time of the day: it stays when all goes well again.
+fn last_error(account: &Value) -> String {
+    let at = text(account, "/last_error_at");
+    let time = at.get(11..19).map(|time| format!("{time} ")).unwrap_or_default();
+    format!("{time}{}", text(account, "/last_error"))
 }

@@ -49,7 +49,9 @@ pub struct AccountDetailView {
     /// `person`, or `config` while nobody has decided; `restore`, `new_ledger` and `login` where the
     /// daemon disarmed it.
     armed_by: &'static str,
+    /// What went wrong last; it stays when all goes well again.
     last_error: Option<String>,
+    last_error_at: Option<String>,
     /// The broker's own account that the login opens, and the one that was armed.
     broker_account: Option<String>,
     broker_account_armed: Option<String>,
@@ -160,7 +162,8 @@ pub fn account(detail: &AccountDetail) -> AccountDetailView {
         reconciled: state.is_reconciled,
         armed: state.is_armed,
         armed_by: state.armed_by.as_str(),
-        last_error: state.last_error.clone(),
+        last_error: state.last_error.as_ref().map(|error| error.text.clone()),
+        last_error_at: state.last_error.as_ref().map(|error| rfc3339(error.at)),
         broker_account: detail.broker_account.clone(),
         broker_account_armed: state.control.broker_account.clone(),
         kill: kill(&state.control.kill, state.is_kill_written),

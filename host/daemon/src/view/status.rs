@@ -72,7 +72,9 @@ struct AccountView {
     reconciled: bool,
     armed: bool,
     budget: BudgetView,
+    /// What went wrong last; it stays when all goes well again.
     last_error: Option<String>,
+    last_error_at: Option<String>,
     kill: KillView,
     /// The level that holds for it: its own or the daemon's.
     kill_level: &'static str,
@@ -173,7 +175,8 @@ fn account_view(account: &AccountState) -> AccountView {
         reconciled: account.is_reconciled,
         armed: account.is_armed,
         budget: budget_view(&account.budget),
-        last_error: account.last_error.clone(),
+        last_error: account.last_error.as_ref().map(|error| error.text.clone()),
+        last_error_at: account.last_error.as_ref().map(|error| rfc3339(error.at)),
         kill: control::kill(&account.control.kill, account.is_kill_written),
         kill_level: account.kill_level.as_str(),
     }

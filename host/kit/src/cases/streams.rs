@@ -114,7 +114,7 @@ fn is_sound(desk: &Desk) -> Tried {
             "{} traps, {} values that cannot be true; last error: {}",
             status.traps,
             status.lies,
-            status.last_error.unwrap_or_default()
+            status.last_error.map(|error| error.text).unwrap_or_default()
         );
         return Err(Stop::fails("no trap and no lie", happened, "on-frame"));
     }
