@@ -22,8 +22,8 @@ pub enum LoadError {
     Precompiled,
     /// The file is a core module, not a component.
     #[error(
-        "a core WebAssembly module (version {version}), expected a component; turn it into one \
-         with `wasm-tools component new` or wit-component"
+        "a core WebAssembly module (version {version}), expected a component; `bracketd plugin \
+         build` makes one of a project, `wasm-tools component new` of a module"
     )]
     CoreModule {
         /// The version field.
@@ -31,8 +31,8 @@ pub enum LoadError {
     },
     /// The file ends too early.
     #[error(
-        "the file is cut off: a section at byte {at} needs {needed} bytes, {left} are left; copy \
-         it again, and compare its sha256"
+        "the file is cut off, or something else follows it: a section at byte {at} needs {needed} \
+         bytes, {left} are left; copy it again, and compare its sha256"
     )]
     Truncated {
         /// Where the section's contents begin.

@@ -134,7 +134,10 @@ pub enum SwapRefused {
     #[error("another swap of this account is under way")]
     Busy,
     /// There is nothing to go back to.
-    #[error("no earlier plugin is parked: nothing was swapped since the start")]
+    #[error(
+        "no earlier plugin is parked: nothing was swapped since the start; name the file that you \
+         want back: `bracketd plugin swap ACCOUNT FILE`"
+    )]
     NothingParked,
     /// The account ends.
     #[error("the account ends")]

@@ -37,7 +37,7 @@ pub fn run(verb: &ConfigVerb, common: &Common, out: &Out) -> Result<Exit, Failur
             Ok(Exit::Done)
         }
         ConfigVerb::Check => {
-            let path = path(common);
+            let path = path_or_demo(common);
             let host = Host::new().map_err(|error| {
                 Failure::new(Exit::Refused, "NO_SANDBOX", error.to_string())
                     .hint("plugins cannot run on this machine, and neither can bracketd")

@@ -54,6 +54,19 @@ pub(super) fn run(args: &CallArgs, common: &Common, out: &Out) -> Result<Exit, F
         out.json(&as_json(&report, plugin.digest()));
     } else {
         show(&report, out);
+        let is_refused = !matches!(report.outcome, CallOutcome::Answered(_));
+        if file != Path::new(&args.target) {
+            let (shown, named) = (file.display(), &args.target);
+            out.note(&format!(
+                "this was {shown}, as the configuration names it; `bracketd plugin list` tells what \
+                 {named} runs"
+            ));
+        } else if is_refused && args.account.is_none() {
+            out.note(
+                "a file by itself has no settings, no secrets and no grants; --as ACCOUNT runs it with \
+                 an account's",
+            );
+        }
     }
     Ok(if matches!(report.outcome, CallOutcome::Answered(_)) { Exit::Done } else { Exit::Findings })
 }
@@ -67,7 +80,7 @@ fn target_of(
     let path = cli_config::path_or_demo(common);
     let named = args.account.as_deref().unwrap_or(&args.target);
     let is_file = args.account.is_some() || Path::new(&args.target).is_file();
-    if is_file && args.account.is_none() {
+    if args.account.is_none() && (is_file || is_named_like_a_file(&args.target)) {
         return Ok((PathBuf::from(&args.target), target::bare()));
     }
     if !path.exists() && args.account.is_none() {
@@ -86,6 +99,11 @@ fn target_of(
     let config = account_config(account, &Clock::Wall, None)
         .map_err(|error| Failure::new(Exit::Findings, "NO_SECRET", format!("{error:#}")))?;
     Ok((file, config))
+}
+
+/// No account is named so: whoever writes it means a file, also where there is none.
+fn is_named_like_a_file(target: &str) -> bool {
+    target.contains(['/', '\\']) || target.ends_with(".wasm")
 }
 
 fn as_json(report: &CallReport, digest: &str) -> Value {

@@ -2,8 +2,9 @@
 //!
 //! Apart because it only passes on what the kit found. Nothing here decides whether a row passes.
 
+use std::fs::OpenOptions;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bracketd_account::SECRET_BYTES_MIN;
 use bracketd_kit::{Kit, Row, Setup};
@@ -86,17 +87,19 @@ pub(super) fn run(args: &TestArgs, out: &Out) -> Result<Exit, Failure> {
         kit.list(filter).iter().for_each(|row| out.line(row));
         return Ok(Exit::Done);
     }
+    // Before the minutes that it takes, not after them; what is there stays until the end.
+    if let Some(file) = &args.report {
+        let opened = OpenOptions::new().create(true).append(true).open(file);
+        opened.map(drop).map_err(|why| unwritten(file, &why))?;
+    }
     let report = kit.run(filter, &tell);
-    if report.rows.is_empty() {
-        let hint = format!("bracketd plugin test {shown} --list");
-        return Err(Failure::usage("no row has that in its name").hint(hint));
+    if let (true, Some(text)) = (report.rows.is_empty(), filter) {
+        return Err(Failure::usage(format!("no row has {text:?} in its name"))
+            .hint(format!("`bracketd plugin test {shown} --list` shows the names")));
     }
     if let Some(file) = &args.report {
         let text = format!("{:#}\n", report.json());
-        std::fs::write(file, text).map_err(|why| {
-            let text = format!("the report cannot be written to {}: {why}", file.display());
-            Failure::new(Exit::Refused, "REPORT_UNWRITTEN", text)
-        })?;
+        std::fs::write(file, text).map_err(|why| unwritten(file, &why))?;
     }
     match out.is_json() {
         true => out.json(&report.json()),
@@ -110,6 +113,11 @@ fn tell(row: &Row) {
     if row.outcome.is_failed() {
         let _nobody_reads = writeln!(anstream::stderr(), "FAIL {}", row.id());
     }
+}
+
+fn unwritten(file: &Path, why: &std::io::Error) -> Failure {
+    let text = format!("the report cannot be written to {}: {why}", file.display());
+    Failure::new(Exit::Refused, "REPORT_UNWRITTEN", text)
 }
 
 fn setup(args: &TestArgs) -> Setup {
