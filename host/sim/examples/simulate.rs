@@ -1,5 +1,6 @@
 //! Runs seeds and prints what was found, for whoever works on the simulation itself:
-//! `simulate SEED COUNT [trace]`, with `BUG`, `WITHOUT` and `THREADS` in the environment.
+//! `simulate SEED COUNT [trace]`, with `BUG`, `WITHOUT` and `THREADS` in the environment. Long runs
+//! are worth `cargo build --profile proof -p bracketd-sim --example simulate`.
 #![allow(missing_docs, clippy::print_stdout, clippy::expect_used, reason = "a tool of its authors")]
 
 use std::collections::BTreeMap;
