@@ -12,6 +12,7 @@ macro_rules! file {
 /// A project in Rust.
 pub(super) const RUST: &[(&str, &str)] = &[
     file!("Cargo.toml", "alpaca/Cargo.toml"),
+    file!("Cargo.lock", "template/rust/Cargo.lock.in"),
     file!("README.md", "template/rust/README.md.in"),
     file!("src/adjust.rs", "alpaca/src/adjust.rs"),
     file!("src/client.rs", "alpaca/src/client.rs"),

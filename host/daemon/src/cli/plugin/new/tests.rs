@@ -66,6 +66,38 @@ fn a_crate_stands_alone() {
     }
 }
 
+/// Whoever changes what our plugin depends on makes the project's lock file anew: into a new project copy
+/// our Cargo.lock, run `cargo metadata`, and write `{{name}}` for its name.
+#[test]
+fn a_crate_is_locked_to_what_ours_was_built_with() {
+    let ours = fs::read_to_string(plugins().join("../Cargo.lock")).unwrap();
+    let files = project(Language::Rust, "bracketd-alpaca");
+    let theirs = &files.iter().find(|(path, _)| path == "Cargo.lock").unwrap().1;
+    let (ours, theirs) = (locked(&ours), locked(theirs));
+    for name in ["bracketd-alpaca", "bracketd-plugin-sdk"] {
+        assert_eq!(needs(&theirs, name), needs(&ours, name), "{name}");
+    }
+    // Our workspace has more: other crates of ours want more features of the same ones.
+    let key =
+        |p: &toml::Value| (p["name"].clone(), p["version"].clone(), p.get("checksum").cloned());
+    for package in &theirs {
+        assert!(ours.iter().any(|ours| key(ours) == key(package)), "{package}");
+    }
+}
+
+/// What a package needs; where a lock file has two versions of one, it names the version too.
+fn needs(lock: &[toml::Value], name: &str) -> BTreeSet<String> {
+    let package = lock.iter().find(|package| package["name"].as_str() == Some(name)).unwrap();
+    let all = package["dependencies"].as_array().unwrap().iter();
+    all.map(|one| one.as_str().unwrap().split(' ').next().unwrap().to_owned()).collect()
+}
+
+/// The packages of a lock file.
+fn locked(lock: &str) -> Vec<toml::Value> {
+    let lock: toml::Table = toml::from_str(lock).unwrap();
+    lock["package"].as_array().unwrap().clone()
+}
+
 /// The version of the tool stands in three files; the lock file of ours serves the project.
 #[test]
 fn the_tool_of_a_project_is_the_one_that_is_locked() {
