@@ -135,8 +135,8 @@ pub struct Account {
     pub orphans: BTreeMap<BrokerOrderId, OrderReport>,
     /// What the last complete read left in doubt. Lost at a restart, which reads twice anyway.
     pub doubts: Doubts,
-    /// Since when the plugin has been connected without a break.
-    pub up_since: Option<Timestamp>,
+    /// Since when commands may go out without a break.
+    pub able_since: Option<Timestamp>,
     /// What people decided about it.
     pub control: Control,
     /// The broker's account that the login opens, where it is not the one that the live
@@ -161,7 +161,7 @@ impl Account {
             read_as_of: None,
             orphans: BTreeMap::new(),
             doubts: Doubts::default(),
-            up_since: None,
+            able_since: None,
             control: Control::default(),
             other_account: None,
         }

@@ -300,7 +300,7 @@ pub(crate) fn accept(
             Intent::Close { .. } => {
                 accepted_fact(tx, FactKind::CloseAsked, request, now, out, |_| {});
                 if let Some(next) = tx.status.after(TransactionEvent::CloseAsked) {
-                    become_status(tx, next, "close_asked", now, out);
+                    become_status(tx, next, ("close_asked", request.source.clone()), now, out);
                 }
             }
             Intent::Resize { quantity, .. } => {

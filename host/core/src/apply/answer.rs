@@ -17,7 +17,7 @@ use crate::fact::FactKind;
 use crate::ids::{AccountName, BrokerOrderId, OpId, SliceNo};
 use crate::intent::{Resolution, Source};
 use crate::limits;
-use crate::order::{Order, OrderStatus, Role};
+use crate::order::{Order, OrderStatus, Role, Side};
 use crate::time::Timestamp;
 use crate::transaction::{Task, Transaction, TransactionEvent};
 
@@ -60,6 +60,11 @@ pub(super) fn answered(
                 }
             }
             Answer::Placed { order, progress } => {
+                if let Some(report) = &order
+                    && !is_of(tx, &tx.ops[at], report)
+                {
+                    return doubt(tx, at, format!("PLUGIN_LIED: {}", another(report)), now, out);
+                }
                 if let Some(report) = order {
                     let tie = Some((tx.ops[at].slice, tx.ops[at].legs));
                     merge(tx, &report, tie, now, out);
@@ -265,7 +270,8 @@ fn rejected(
         OpKind::Submit(_) if tx.entered.is_zero() => {
             tx.entry.ended = true;
             if let Some(next) = tx.status.after(TransactionEvent::EntryFailed) {
-                super::settle::become_status(tx, next, "entry_rejected", now, out);
+                let why = ("entry_rejected", Source::Broker);
+                super::settle::become_status(tx, next, why, now, out);
             }
         }
         OpKind::Submit(_) if matches!(tx.task, Some(Task::Grow { .. })) => tx.task = None,
@@ -315,7 +321,7 @@ pub(crate) fn host_close(
     let why = why.to_owned();
     out.fact(tx, now, FactKind::CloseAsked, Source::Host, |fact| fact.text.clone_from(&why));
     tx.task = Some(Task::Close { why, source: Source::Host });
-    super::settle::become_status(tx, next, reason, now, out);
+    super::settle::become_status(tx, next, (reason, Source::Host), now, out);
 }
 
 /// A close came to nothing: what is held is OPENED again, and protected again.
@@ -329,7 +335,7 @@ pub(super) fn close_failed(
     tx.close_failures = tx.close_failures.saturating_add(1);
     tx.close_retry_at = Some(now.plus_ms(retry_pause_ms(tx.close_failures)));
     if let Some(next) = tx.status.after(TransactionEvent::CloseFailed) {
-        super::settle::become_status(tx, next, why, now, out);
+        super::settle::become_status(tx, next, (why, Source::Broker), now, out);
     }
 }
 
@@ -413,6 +419,9 @@ pub(super) fn looked_up(
                 let fault = Fault::new("LOOKUP", "nothing was found");
                 rejected(tx, at, fault, OnBreached::Alert, now, out);
             }
+            Found::Order(report) if !is_of(tx, &tx.ops[at], &report) => {
+                found_another(tx, at, &report, settled_at, now, out);
+            }
             Found::Order(report) => found_order(tx, at, &report, settled_at, now, out),
             Found::Legs { legs, memo } => {
                 let slice = tx.ops[at].slice;
@@ -423,7 +432,8 @@ pub(super) fn looked_up(
                     look_again(tx, at, settled_at, now, out);
                     return settle(tx, now, out);
                 }
-                let took = has_taken(&tx.ops[at], &legs);
+                // What it made may have been told, and have ended, before anybody looked.
+                let took = has_taken(&tx.ops[at], &legs) || has_arrived(tx, &tx.ops[at]);
                 retire_replaced(tx, at, &legs, now, out);
                 merge_legs(tx, slice, &legs, now, out);
                 ask_for_unlisted(tx, slice, &legs, out);
@@ -440,6 +450,63 @@ pub(super) fn looked_up(
 /// or not listed yet, and a clock that was set meanwhile says nothing of its age.
 fn settled_at(op: &Op, steady_since: Timestamp) -> Timestamp {
     op.sent_at.max(steady_since).plus_ms(limits::SETTLE_MS)
+}
+
+/// Whether the order can be what the row asked for. A client order id alone does not prove it: a
+/// ledger that was put back makes the same ids again, and a person may name the wrong order.
+fn is_of(tx: &Transaction, op: &Op, report: &OrderReport) -> bool {
+    let (side, quantity) = match &op.kind {
+        OpKind::Submit(order) | OpKind::Close(order) => (order.side, Some(order.quantity)),
+        OpKind::Adjust { .. } => (tx.direction.exit_side(), None),
+        // It was asked for by the broker's own id.
+        OpKind::Cancel { .. } => (report.side, None),
+    };
+    let is_known = tx.orders.iter().any(|order| order.broker_id == report.broker_id);
+    let is_sized = is_known || quantity.is_none_or(|asked| report.quantity <= asked);
+    report.symbol == tx.symbol && report.side == side && is_sized
+}
+
+fn another(report: &OrderReport) -> String {
+    let OrderReport { broker_id, side, quantity, symbol, .. } = report;
+    let side = match side {
+        Side::Buy => "buy",
+        Side::Sell => "sell",
+    };
+    format!("its id is that of another order: {broker_id}, {side} {quantity} {symbol}")
+}
+
+/// The order under the row's id is another one. Where the broker said that the id is taken, the row
+/// was surely not made; else nobody knows, and a person has to look.
+fn found_another(
+    tx: &mut Transaction,
+    at: usize,
+    report: &OrderReport,
+    settled_at: Timestamp,
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    let text = another(report);
+    if tx.ops[at].is_duplicate() {
+        let fault = Fault::new(DUPLICATE_CLIENT_ID, &text);
+        return rejected(tx, at, fault, OnBreached::Alert, now, out);
+    }
+    if let OpState::Unknown { named, .. } = &mut tx.ops[at].state {
+        *named = None;
+    }
+    if tx.ops[at].evidence.as_ref() != Some(&text) {
+        let op = &mut tx.ops[at];
+        op.evidence = Some(text.clone());
+        let (slice, id) = (op.slice, op.id.clone());
+        out.fact(tx, now, FactKind::Doubt, Source::Broker, |fact| {
+            (fact.slice, fact.op, fact.text) = (Some(slice), Some(id), text);
+        });
+    }
+    look_again(tx, at, settled_at, now, out);
+}
+
+/// Whether an order under the row's own id was seen.
+fn has_arrived(tx: &Transaction, op: &Op) -> bool {
+    tx.orders.iter().any(|order| order.client_id.as_ref() == Some(&op.client_id))
 }
 
 fn found_order(

@@ -48,7 +48,7 @@ pub(super) fn filled(tx: &mut Transaction, fill: &Filled, now: Timestamp, out: &
                 tx.protection = Protection::Pending { since: fill.at };
             }
             if let Some(next) = tx.status.after(TransactionEvent::EntryFilled) {
-                super::settle::become_status(tx, next, "entry_filled", now, out);
+                super::settle::become_status(tx, next, ("entry_filled", Source::Broker), now, out);
             }
             if first {
                 tx.opened_at = Some(now);

@@ -242,6 +242,8 @@ impl Book {
             .or_else(|| by_broker(report.replaces.as_ref()?))
             .or_else(|| self.owner_of_group(account, report.group.as_ref()?))
             .or_else(|| self.anybody(account, report).filter(|_| bug::is(Bug::M14)))
+            // Whatever ties it to one: an order of another instrument is nobody's.
+            .filter(|id| self.transactions.get(id).is_none_or(|tx| tx.symbol == report.symbol))
     }
 
     /// A transaction that the order would fit: no tie at all.
@@ -263,7 +265,13 @@ impl Book {
         if let Some(id) = self.clients.get(client) {
             return Some(*id);
         }
-        self.row_of_client(account, client).map(|owner| owner.transaction)
+        let RowOwner { transaction, tie: (_, legs) } = self.row_of_client(account, client)?;
+        let direction = self.transactions.get(&transaction)?.direction;
+        let side = match legs {
+            OpLegs::Entry => direction.entry_side(),
+            OpLegs::Stop | OpLegs::Target | OpLegs::Pair | OpLegs::Close => direction.exit_side(),
+        };
+        (report.side == side).then_some(transaction)
     }
 
     /// Whose row a client order id was made of, by what the id says itself.
@@ -380,7 +388,7 @@ fn account_event(
             }
             account.info = Some(info);
             account.is_up = true;
-            account.up_since.get_or_insert(now);
+            account.note_able(now);
         }
         BrokerEvent::Swapped { info, text } => {
             account_fact(name, FactKind::PluginSwapped, "", text, now, out);
@@ -395,7 +403,7 @@ fn account_event(
                 account_fact(name, FactKind::AccountDown, &fault.code, text, now, out);
             }
             account.is_up = false;
-            account.up_since = None;
+            account.note_able(now);
             out.touched.extend(holders(book, name));
         }
         BrokerEvent::Instrument(instrument) => {

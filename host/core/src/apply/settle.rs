@@ -59,7 +59,7 @@ fn order_of(op: &Op) -> Option<&BrokerOrderId> {
 pub(crate) fn become_status(
     tx: &mut Transaction,
     next: TransactionStatus,
-    why: &'static str,
+    (why, source): (&'static str, Source),
     now: Timestamp,
     out: &mut Transition,
 ) {
@@ -68,7 +68,7 @@ pub(crate) fn become_status(
     }
     let before = tx.status;
     tx.status = next;
-    out.fact(tx, now, FactKind::StatusChanged, Source::Broker, |fact| {
+    out.fact(tx, now, FactKind::StatusChanged, source, |fact| {
         fact.code = next.as_str().into();
         fact.text = format!("{} -> {}: {why}", before.as_str(), next.as_str());
     });
@@ -180,7 +180,7 @@ fn end_transaction(tx: &mut Transaction, now: Timestamp, out: &mut Transition) {
         _ => "closed",
     };
     if let Some(next) = tx.status.after(event) {
-        become_status(tx, next, why, now, out);
+        become_status(tx, next, (why, Source::Broker), now, out);
     }
 }
 

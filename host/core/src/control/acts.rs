@@ -123,6 +123,7 @@ fn arm(
         return Ok((Outcome::Unchanged, format!("account {name} is {state} already")));
     }
     account.control = next;
+    account.note_able(now);
     let broker_account = account.control.broker_account.clone();
     let kind = if armed { FactKind::Armed } else { FactKind::Disarmed };
     let mut fact = Fact::new(now, kind, request.source.clone());
@@ -324,12 +325,14 @@ pub fn account_told(
     let is_news = other.is_some() && account.other_account != other;
     if other.is_some() {
         account.is_reconciled = false;
+        account.note_able(now);
     }
     account.other_account = other;
     if known == told || !account.is_armed() && !is_news {
         return;
     }
     account.control.armed = Some(false);
+    account.note_able(now);
     let mut fact = Fact::new(now, FactKind::Disarmed, Source::Host);
     fact.account = Some(name.clone());
     fact.code = "OTHER_BROKER_ACCOUNT".into();

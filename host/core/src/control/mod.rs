@@ -159,6 +159,12 @@ impl Account {
             && (self.is_reconciled || bug::is(Bug::M9))
             && (self.is_armed() || bug::is(Bug::M13))
     }
+
+    /// Whether a command may go out has changed, or may have: what waits for a time in which it could
+    /// counts from now on.
+    pub fn note_able(&mut self, now: Timestamp) {
+        self.able_since = self.may_send().then(|| self.able_since.unwrap_or(now));
+    }
 }
 
 impl Book {

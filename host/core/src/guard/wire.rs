@@ -180,7 +180,7 @@ fn follow(tx: &mut Transaction, op: &Op, now: Timestamp, out: &mut Transition) {
         OpKind::Submit(_) if tx.entered.is_zero() => {
             tx.entry.ended = true;
             if let Some(next) = tx.status.after(TransactionEvent::EntryFailed) {
-                become_status(tx, next, "entry_stopped_by_guard", now, out);
+                become_status(tx, next, ("entry_stopped_by_guard", Source::Host), now, out);
             }
         }
         OpKind::Submit(_) if matches!(tx.task, Some(Task::Grow { .. })) => tx.task = None,
@@ -188,7 +188,7 @@ fn follow(tx: &mut Transaction, op: &Op, now: Timestamp, out: &mut Transition) {
         OpKind::Close(_) => {
             tx.task = None;
             if let Some(next) = tx.status.after(TransactionEvent::CloseFailed) {
-                become_status(tx, next, "close_stopped_by_guard", now, out);
+                become_status(tx, next, ("close_stopped_by_guard", Source::Host), now, out);
             }
         }
         OpKind::Adjust { .. } => {

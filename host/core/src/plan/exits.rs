@@ -48,11 +48,22 @@ pub(super) fn step(
     if covers > rests_for(tx, slice.no) && is_taken(tx, slice.no, covers) {
         return None;
     }
+    if !doubled && is_selling(stop, covers, wanted.0) {
+        return None;
+    }
     let (legs, stop, target) = match doubled {
         true => whole(wanted),
         false => difference(covers, (stop, target), wanted)?,
     };
     Some(Step { slice: slice.no, legs, kind: OpKind::Adjust { stop, target, quantity: covers } })
+}
+
+/// Whether the stop was touched and sells what is held, as it is wanted. It is left to that: a target
+/// beside it could sell the same once more, or a plugin would take the stop away to make a pair.
+fn is_selling(stop: Option<&Order>, covers: Quantity, wanted: Option<Price>) -> bool {
+    stop.is_some_and(|stop| {
+        !stop.filled.is_zero() && stop.leaves() == covers && stop.trigger == wanted
+    })
 }
 
 /// What the exits of a slice could take out, those that a row of it may still make included: a pair

@@ -64,7 +64,7 @@ fn withheld(
 fn give_up_entry(tx: &mut Transaction, why: &'static str, now: Timestamp, out: &mut Transition) {
     tx.entry.ended = true;
     if let Some(next) = tx.status.after(TransactionEvent::EntryFailed) {
-        become_status(tx, next, why, now, out);
+        become_status(tx, next, (why, Source::Host), now, out);
     }
 }
 

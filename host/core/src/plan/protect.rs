@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 use crate::transaction::{Slice, Transaction, TransactionStatus};
 
 /// When the host closes what is held, if its account asks for that: the deadline after the stop
-/// was missing, with the account there to take it for as long.
+/// was missing, with the account able to take it for as long.
 pub(super) fn deadline_close_at(tx: &Transaction, account: &Account) -> Option<Timestamp> {
     let Protection::Unprotected { since, why } = tx.protection else { return None };
     let kept = account.rules.on_breached == OnBreached::Keep;
@@ -32,10 +32,11 @@ pub(super) fn deadline_close_at(tx: &Transaction, account: &Account) -> Option<T
     if !asked || !counts || tx.status != TransactionStatus::Opened || tx.task.is_some() {
         return None;
     }
-    // Acting counts from when something could be done: a fill that was heard of late, or a clock
-    // that differs from the broker's, must not close what was never tried to protect.
+    // Acting counts from when something could be done: a fill that was heard of late, an account that
+    // was armed just now, or a clock that differs from the broker's, must not close what was never
+    // tried to protect.
     let heard = tx.slices.iter().map(|slice| slice.gather_until).max();
-    let since = [account.up_since, heard].into_iter().flatten().fold(since, Timestamp::max);
+    let since = [account.able_since, heard].into_iter().flatten().fold(since, Timestamp::max);
     let due = since.plus_ms(account.rules.protection_deadline_ms);
     Some(tx.close_retry_at.map_or(due, |at| at.max(due)))
 }

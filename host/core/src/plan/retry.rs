@@ -176,7 +176,7 @@ fn give_up(
         tx.entry.ended = true;
         if let Some(next) = tx.status.after(TransactionEvent::EntryFailed) {
             let word = if why == KILLED { "entry_killed" } else { "entry_stale" };
-            become_status(tx, next, word, now, out);
+            become_status(tx, next, (word, Source::Host), now, out);
         }
     } else if is_given_up && matches!(tx.task, Some(Task::Grow { .. })) {
         tx.task = None;

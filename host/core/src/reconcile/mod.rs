@@ -96,6 +96,7 @@ pub fn reconcile(
     let Some(account) = book.accounts.get_mut(name) else { return };
     if !account.is_reconciled {
         account.is_reconciled = true;
+        account.note_able(now);
         let cut = match picture.history {
             History::Whole => "",
             History::Cut => "; not all that ended meanwhile, of which ours is asked for by id",

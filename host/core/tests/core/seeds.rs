@@ -592,3 +592,47 @@ fn seed_150039145_a_row_that_waits_is_not_sent_once_the_exits_of_another_part_ha
     b.adjusted(&shrinks);
     assert_eq!(words(&b.command()), "exits of 10: stop 95, target 110");
 }
+
+#[test]
+fn seed_201104582_a_stop_that_sells_is_left_to_it_and_gets_no_target_beside_it() {
+    // What the stop has left of the ten that are held, and what is sent then.
+    for (left, sent) in [("4", None), ("6", Some("exits of 4: stop 95, target 110"))] {
+        let mut b = Bench::new(ALPACA);
+        let id = opened(&mut b);
+        let (stop, target) = (sold(&b, id, 1), sold(&b, id, 2));
+        b.report(OrderReport { status: OrderStatus::Canceled, ..target });
+        let units = quantity("6").plus(quantity(left));
+        let status = OrderStatus::PartiallyFilled;
+        let touched = OrderReport { status, quantity: units, ..stop };
+        b.fill(&touched, "6", "94.9");
+        b.pass_ms(10_000);
+        assert_eq!(b.sent.first().map(words).as_deref(), sent, "{left} left");
+        assert_eq!(b.tx(id).held(), quantity("4"));
+    }
+}
+
+#[test]
+fn seed_201320333_a_pair_whose_order_was_seen_has_arrived_whatever_no_look_up_finds() {
+    let mut b = Bench::new(ALPACA);
+    let id = b.open(wish());
+    let entry = b.command();
+    let order = b.accept(&entry);
+    b.fill(&order, "10", "100");
+    let pair = b.command();
+    b.answer(&pair, Answer::Unknown(Fault::new("TIMEOUT", "no answer")));
+    let stop = OrderReport {
+        broker_id: "s1".into(),
+        client_id: Some(pair.client_id.clone()),
+        side: b.tx(id).direction.exit_side(),
+        kind: OrderKind::Stop,
+        status: OrderStatus::Canceled,
+        trigger: Some(price("95")),
+        filled: quantity("0"),
+        ..order
+    };
+    b.report(stop);
+    b.pass_ms(6_000);
+    let found = Found::Legs { legs: vec![], memo: vec![] };
+    b.tell(BrokerEvent::LookedUp { op: pair.op.clone(), found });
+    assert!(!b.tx(id).ops.iter().any(|op| op.id == pair.op), "it is done at the first look");
+}
