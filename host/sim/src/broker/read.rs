@@ -133,8 +133,9 @@ impl Broker {
         let order = self.book.order(self.bearer(face));
         let legs = order.map(|order| self.book.legs_of(order)).unwrap_or_default();
         let legs = legs.into_iter().map(|leg| self.first_id(leg.id));
-        // A broker that links orders shows who is linked.
-        let own = self.made.get(&face).filter(|_| self.caps.exits == Exits::Linked);
+        // A broker that links orders shows who is linked, also by the trade that they hang on.
+        let links = matches!(self.caps.exits, Exits::Linked | Exits::Attached);
+        let own = self.made.get(&face).filter(|_| links);
         let linked = self
             .made_in_order
             .iter()

@@ -194,8 +194,10 @@ impl Broker {
         let keeps_id = self.caps.replace == Replace::SameId;
         let is_stop = old.role == Role::Stop;
         let price = price.map(Price::get);
-        // What the book counts of this order alone; earlier fills stand in the ones before it.
-        let own = self.book.order(id).map(|order| order.filled_qty);
+        // What the book counts of this order alone; earlier fills stand in the ones before it. Whoever
+        // asks for a quantity knows the fills of the host's picture: a newer one counts against it.
+        let newer = report(self, id).map_or(Quantity::ZERO, |now| now.filled.minus(old.filled));
+        let own = self.book.order(id).map(|order| order.filled_qty - newer.get());
         let change = Changed {
             qty: quantity.zip(own).map(|(quantity, filled)| quantity.get() + filled),
             limit_price: price.filter(|_| !is_stop),

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bracketd_core::Decimal;
 use bracketd_core::ids::TransactionId;
+use bracketd_core::limits::SIBLING_GRACE_MS;
 use bracketd_core::money::Price;
 use bracketd_core::order::{Direction, Role};
 use bracketd_core::time::Timestamp;
@@ -64,7 +65,7 @@ impl Oracle {
             }
             let rung = self.rung_of(fill.order_id, made, account);
             let came_late = self.has_very_late(&fill.symbol, account);
-            let is_raced = came_late || self.could_not_end(no, made, account);
+            let is_raced = came_late || self.could_not_end(no, fill.order_id, account, now);
             let Some(model) = self.models.get_mut(&made.transaction) else { continue };
             if made.role == Role::Entry {
                 model.held += fill.qty;
@@ -102,11 +103,18 @@ impl Oracle {
     }
 
     /// Where a broker lets both exits of a pair fill, the second one can only be ended by the daemon,
-    /// and only once that was told of the first and could say so: from then on it must have tried.
-    fn could_not_end(&self, no: usize, made: &Made, account: &Account) -> bool {
+    /// and only once that was told of the first and could say so: from then on it must have tried. A
+    /// broker that links them ends the second one itself, if it was there when the first one filled; what
+    /// came afterward is given the time that a linked exit is given.
+    fn could_not_end(&self, no: usize, id: OrderId, account: &Account, now: Timestamp) -> bool {
         let side = &self.sides[no];
-        let is_exit = matches!(made.role, Role::Stop | Role::Target);
-        if !is_exit || account.broker.caps.exits != Exits::Loose {
+        let Some(made) = account.broker.made.get(&id) else { return false };
+        let grace_ms = match account.broker.caps.exits {
+            Exits::Loose => 0,
+            Exits::Linked if came_after(id, made, account) => SIBLING_GRACE_MS,
+            Exits::Linked | Exits::Attached | Exits::Reserved => return false,
+        };
+        if !matches!(made.role, Role::Stop | Role::Target) {
             return false;
         }
         let Some(model) = self.models.get(&made.transaction) else { return false };
@@ -116,7 +124,7 @@ impl Oracle {
             row.transaction == made.transaction
                 && (row.is_open || row.seen_at >= model.told_left_at)
         });
-        !able || !knows || tries
+        !able || !knows || tries || now < model.told_left_at.plus_ms(grace_ms)
     }
 
     fn count_live(&mut self, no: usize, account: &Account, now: Timestamp) {
@@ -199,4 +207,18 @@ impl Oracle {
 
 pub(super) fn slice_of(bracket: &str) -> &str {
     bracket.split_once('-').map_or("0", |(_, slice)| slice)
+}
+
+/// Whether the exit that it was to be linked with had filled before it came.
+fn came_after(id: OrderId, made: &Made, account: &Account) -> bool {
+    let book = &account.broker.book;
+    let Some(own) = book.order(id) else { return false };
+    let is_other = |other: &Made| {
+        other.bracket.is_some() && other.bracket == made.bracket && other.role != made.role
+    };
+    let others = account.broker.made.iter().filter(|(_, other)| is_other(other));
+    let before = others.filter_map(|(id, _)| book.order(*id));
+    let newest = before.filter(|other| other.submitted_ns <= own.submitted_ns);
+    let newest = newest.max_by_key(|other| other.submitted_ns);
+    newest.and_then(|other| other.filled_ns).is_some_and(|at| at <= own.submitted_ns)
 }

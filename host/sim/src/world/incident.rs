@@ -129,7 +129,14 @@ impl World<'_> {
 
     pub(super) fn arm(&mut self, no: usize) {
         let account = self.accounts[no].name.clone();
+        // Before the account was compared nobody can arm it: whoever wants it tries again.
+        let book = self.daemon.engine.as_ref().map(bracketd_engine::Engine::book);
+        let is_compared =
+            book.and_then(|book| book.accounts.get(&account)).is_some_and(|a| a.is_reconciled);
         self.operate(Intent::Arm { account, armed: true });
+        if !is_compared {
+            self.after(3_000, What::Arm(no));
+        }
     }
 
     /// The kill switch is thrown for a while, at one account or at all.
