@@ -22,7 +22,7 @@ pub struct SetArgs {
     /// The target wanted; "none" takes it away
     #[arg(long, value_name = "PRICE", group = "leg")]
     target: Option<String>,
-    /// Refuse if somebody has changed it since this version
+    /// Refuse if its stop, target or ladder were changed since this version
     #[arg(long, value_name = "VERSION")]
     if_version: Option<u64>,
     #[command(flatten)]
@@ -34,7 +34,7 @@ pub struct SetArgs {
 pub struct ChangeArgs {
     /// The transaction's number
     id: u64,
-    /// Refuse if somebody has changed it since this version
+    /// Refuse if its stop, target or ladder were changed since this version
     #[arg(long, value_name = "VERSION")]
     if_version: Option<u64>,
     #[command(flatten)]
@@ -48,7 +48,7 @@ pub struct ResizeArgs {
     id: u64,
     /// What is to be held afterwards
     quantity: String,
-    /// Refuse if somebody has changed it since this version
+    /// Refuse if its stop, target or ladder were changed since this version
     #[arg(long, value_name = "VERSION")]
     if_version: Option<u64>,
     #[command(flatten)]

@@ -19,7 +19,7 @@ pub struct LadderArgs {
     /// A share of the quantity and its target; what the shares leave over keeps the ordinary target
     #[arg(value_name = "SHARE@PRICE", required = true, value_parser = parse)]
     rungs: Vec<Rung>,
-    /// Refuse if somebody has changed it since this version
+    /// Refuse if its stop, target or ladder were changed since this version
     #[arg(long, value_name = "VERSION")]
     if_version: Option<u64>,
     #[command(flatten)]
