@@ -149,19 +149,29 @@ impl HeldBack {
         }
     }
 
-    /// A newer picture makes an older one worthless, unless only the older one was complete.
+    /// A newer picture stands for an older one, unless only the older one was complete. What ended
+    /// is kept of both: a history may be cut, or begin later.
     fn keep_picture(&mut self, account: AccountName, picture: Picture) {
         let about = About::Picture(account.clone());
-        let says_less = self.kept(&about).is_some_and(|known| match known {
-            BrokerEvent::Picture(known) => {
-                (known.complete && !picture.complete) || known.as_of > picture.as_of
+        let known = match self.drop_known(&about) {
+            Some(Input::Account(FromAccount { event: BrokerEvent::Picture(known), .. })) => {
+                Some(known)
             }
-            _ => false,
+            _ => None,
+        };
+        let says_less = known.as_ref().is_some_and(|known| {
+            (known.complete && !picture.complete) || known.as_of > picture.as_of
         });
-        if !says_less {
-            let event = BrokerEvent::Picture(picture);
-            self.put(about, Input::Account(FromAccount { account, event }));
+        let (kept, other) = match known {
+            Some(known) if says_less => (known, Some(picture)),
+            known => (picture, known),
+        };
+        if let Some(Picture { mut orders, fills, .. }) = other {
+            orders.retain(|order| order.status.is_terminal());
+            self.keep_poll(account.clone(), orders, fills);
         }
+        let event = BrokerEvent::Picture(kept);
+        self.put(about, Input::Account(FromAccount { account, event }));
     }
 
     /// A newer report of an order stands for the older one; a fill is kept once.

@@ -166,6 +166,24 @@ fn i13_a_fill_that_arrived_while_nothing_could_be_written_gets_its_stop() {
     assert_eq!(done.commands.len(), 1, "the stop: {:?}", done.commands);
 }
 
+/// Seed 210087300: a history that is cut, or begins later, leaves out what the picture before showed.
+#[test]
+fn i13_what_a_picture_showed_is_kept_when_a_newer_one_leaves_it_out() {
+    for is_older_first in [true, false] {
+        let mut world = World::stalled();
+        world.tell(up(Features::default()));
+        let shows = picture(vec![world.report(OrderStatus::Filled)], world.now);
+        let leaves_out = picture(vec![], world.now.plus_ms(1));
+        let (first, second) =
+            if is_older_first { (shows, leaves_out) } else { (leaves_out, shows) };
+        world.tell(first);
+        world.tell(second);
+        world.goes_on();
+        let tx = &world.engine.book().transactions[&ID];
+        assert_eq!(tx.held(), quantity(1), "the older one first: {is_older_first}");
+    }
+}
+
 #[test]
 fn s17_what_cannot_be_told_in_fewer_words_makes_the_accounts_wait() {
     let mut world = World::stalled();
