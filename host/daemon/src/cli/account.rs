@@ -218,6 +218,7 @@ fn armed_by(word: &str) -> &str {
         "person" => "by a person",
         "restore" => "since a backup was restored",
         "new_ledger" => "since an empty ledger took the place of a lost one",
+        "lost_facts" => "since the ledger was found to have lost facts that were committed",
         "login" => "since its login opened another account at the broker",
         other => other,
     }

@@ -9,7 +9,7 @@ use bracketd_core::book::Account;
 use bracketd_core::fact::{Fact, FactKind};
 use bracketd_core::ids::AccountName;
 use bracketd_core::intent::Source;
-use bracketd_store::{FactFilter, Ledger, StoreError};
+use bracketd_store::{FactFilter, LOST_FACTS, Ledger, StoreError};
 
 /// The decision that stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -23,6 +23,8 @@ pub enum ArmedBy {
     Restore,
     /// An empty ledger took the place of a lost one, which does too.
     NewLedger,
+    /// The activity log proved that the ledger had lost commits, which does too.
+    LostFacts,
     /// The login opened another of the broker's accounts than the one that was armed.
     Login,
 }
@@ -34,6 +36,9 @@ impl ArmedBy {
             Self::Config | Self::Person => None,
             Self::Restore => Some("since a backup was restored"),
             Self::NewLedger => Some("since an empty ledger took the place of a lost one"),
+            Self::LostFacts => {
+                Some("since the ledger was found to have lost facts that were committed")
+            }
             Self::Login => Some("since its login opened another account at the broker"),
         }
     }
@@ -45,6 +50,7 @@ impl ArmedBy {
             Self::Person => "person",
             Self::Restore => "restore",
             Self::NewLedger => "new_ledger",
+            Self::LostFacts => "lost_facts",
             Self::Login => "login",
         }
     }
@@ -81,7 +87,8 @@ impl Arming {
         let by = match (fact.kind, &fact.source) {
             (FactKind::Restored, _) => {
                 self.by.clear();
-                self.others = ArmedBy::Restore;
+                let is_loss = fact.code == LOST_FACTS;
+                self.others = if is_loss { ArmedBy::LostFacts } else { ArmedBy::Restore };
                 return;
             }
             (FactKind::Armed | FactKind::Disarmed, Source::Manual(_)) => ArmedBy::Person,
@@ -118,13 +125,15 @@ mod tests {
         let ann = || Source::Manual("ann".to_owned());
         let armed = || fact(FactKind::Armed, ann());
         let restored = || fact(FactKind::Restored, ann());
+        let lost = || Fact { code: LOST_FACTS.into(), ..fact(FactKind::Restored, Source::Host) };
         let login = || fact(FactKind::Disarmed, Source::Host);
         let inherited = || fact(FactKind::Armed, Source::Recovery);
-        let rows: [(u32, Vec<Fact>, ArmedBy); 7] = [
+        let rows: [(u32, Vec<Fact>, ArmedBy); 8] = [
             (0, vec![], ArmedBy::Config),
             (1, vec![], ArmedBy::NewLedger),
             (0, vec![armed(), inherited()], ArmedBy::Person),
             (1, vec![armed(), restored()], ArmedBy::Restore),
+            (1, vec![armed(), lost()], ArmedBy::LostFacts),
             (2, vec![restored(), armed()], ArmedBy::Person),
             (0, vec![armed(), login()], ArmedBy::Login),
             (1, vec![login(), restored()], ArmedBy::Restore),

@@ -12,6 +12,7 @@ mod compare;
 mod engine_thread;
 mod entries;
 mod kill_file;
+mod ledger;
 mod plugins;
 mod policies;
 mod records;

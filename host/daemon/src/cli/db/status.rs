@@ -98,9 +98,10 @@ fn activity(seen: &Status) -> String {
     match &seen.activity {
         Activity::Missing => "none; the next start makes it from the facts".to_owned(),
         Activity::Unreadable(why) => paint(&printable(why), Tone::Bad),
-        Activity::UpTo { fact, .. } if *fact > newest => {
-            paint(&format!("up to fact {fact}: ahead of the ledger, see db check"), Tone::Bad)
-        }
+        Activity::UpTo { fact, .. } if *fact > newest => paint(
+            &format!("up to fact {fact}: ahead of the ledger, see bracketd db check"),
+            Tone::Bad,
+        ),
         Activity::UpTo { fact, .. } if *fact == newest => format!("up to fact {fact}, the newest"),
         Activity::UpTo { fact, .. } => format!("up to fact {fact} of {newest}"),
     }
