@@ -271,3 +271,30 @@ fn entries_are_canceled_at_a_stop_where_the_account_wants_that() {
     assert!(!left.iter().any(|row| row.starts_with("buy")), "{left:?}");
     assert!(left.iter().any(|row| row == BUY_STOP), "the stop stays: {left:?}");
 }
+
+/// A directory with a configuration whose daemon is down, beside something that answers as a demo.
+#[test]
+fn a_verb_never_takes_a_demo_for_the_daemon_of_the_configuration() {
+    let dir = Dir::new();
+    let exchange = Exchange::manual(&dir);
+    let daemon = Daemon::start(&dir, &exchange, &[]);
+    let elsewhere = Dir::new();
+    let known = std::fs::read_to_string(dir.path().join("data/daemon.json")).expect("its file");
+    elsewhere.write("bracketd-demo/daemon.json", &known);
+    let level = || daemon.ask("status --json").json()["kill"]["level"].clone();
+    elsewhere.write("bracketd.toml", "schema = 1\n");
+    for args in ["status", "kill freeze --reason test", "kill status"] {
+        let ended = elsewhere.bracketd(args);
+        assert_eq!(ended.code, Some(3), "{args}: {}{}", ended.stdout, ended.stderr);
+        assert!(ended.stderr.contains("bracketd-data/daemon.json"), "{args}: {}", ended.stderr);
+        assert!(!ended.stderr.contains("bracketd-demo"), "{args}: {}", ended.stderr);
+    }
+    // One that cannot be read is one as well.
+    std::fs::remove_file(elsewhere.path().join("bracketd.toml")).expect("it was there");
+    std::fs::create_dir(elsewhere.path().join("bracketd.toml")).expect("a directory");
+    assert_ne!(elsewhere.bracketd("kill freeze --reason test").code, Some(0));
+    assert_eq!(level(), "off");
+    std::fs::remove_dir(elsewhere.path().join("bracketd.toml")).expect("it was there");
+    assert_eq!(elsewhere.bracketd("kill freeze --reason test").code, Some(0), "without one it is");
+    assert_eq!(level(), "freeze");
+}

@@ -3,6 +3,7 @@
 //! Apart because every online verb goes through it. A write whose answer got lost is "unknown",
 //! never "failed": it may have been done.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -47,7 +48,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// Finds the daemon: `--url`, else the data directory of the configuration, else the demo's.
+    /// Finds the daemon: `--url`, else the data directory of the configuration, else, where there is
+    /// no configuration, the demo's.
     ///
     /// # Errors
     /// Where none is found, or its file cannot be read.
@@ -86,8 +88,14 @@ impl Client {
                     [] => "no running daemon found: the configuration cannot be read".to_owned(),
                     looked => format!("no running daemon found (looked for {})", looked.join(", ")),
                 };
-                Err(Failure::new(Exit::NoDaemon, "NO_DAEMON", message)
-                    .hint("start one with `bracketd`, or name it with --url or --config"))
+                let demo = Path::new(DEMO_DIR);
+                let hint = if !dirs.iter().any(|dir| dir == demo) && demo.join(NAME).exists() {
+                    "start it with `bracketd run`; the demo here is not meant beside a configuration, \
+                     `--config bracketd-demo/bracketd.toml` names it"
+                } else {
+                    "start one with `bracketd`, or name it with --url or --config"
+                };
+                Err(Failure::new(Exit::NoDaemon, "NO_DAEMON", message).hint(hint))
             }
         }
     }
@@ -255,11 +263,13 @@ pub fn data_dir(common: &Common) -> Option<PathBuf> {
 fn data_dirs(config: Option<&Path>) -> Vec<PathBuf> {
     let file = config.map_or_else(|| PathBuf::from(CONFIG_FILE), Path::to_owned);
     let mut dirs = Vec::new();
-    if let Ok(text) = std::fs::read_to_string(&file) {
-        dirs.push(config::data_dir(&file, &text).unwrap_or_else(|| DATA_DIR.into()));
-    }
-    if config.is_none() {
-        dirs.push(DEMO_DIR.into());
+    match std::fs::read_to_string(&file) {
+        Ok(text) => dirs.push(config::data_dir(&file, &text).unwrap_or_else(|| DATA_DIR.into())),
+        // Beside a configuration the demo is never meant: a switch thrown there would stop nothing.
+        Err(error) if config.is_none() && error.kind() == ErrorKind::NotFound => {
+            dirs.push(DEMO_DIR.into());
+        }
+        Err(_) => {}
     }
     dirs
 }
