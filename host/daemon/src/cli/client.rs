@@ -205,7 +205,7 @@ impl Client {
         }
         let code = text("code");
         if code == "UNAUTHORIZED" && self.is_stored {
-            return Err(self.outdated());
+            return Err(self.wrong_token());
         }
         let exit = match code.as_str() {
             _ if text("outcome") == "unknown" => Exit::Unknown,
@@ -218,16 +218,18 @@ impl Client {
         Err(Failure { exit, code, message: text("detail"), hint: text("hint") })
     }
 
-    /// A daemon that could not write its file answers at the address of the one before.
-    fn outdated(&self) -> Failure {
+    /// The file was changed, or is one of before: a daemon that could not write its own answers at
+    /// the address of the one before it.
+    fn wrong_token(&self) -> Failure {
         let message = format!(
-            "the daemon at {} refuses the token in {}: that file is older than the running daemon, \
-             which could not write its own",
+            "the token in {1} is not that of the daemon that runs at {0}: the file was changed, or \
+             that daemon could not write its own",
             self.url, self.origin
         );
         Failure::new(Exit::NoDaemon, "UNAUTHORIZED", message).hint(
-            "make room on its disk: the daemon writes the file again within seconds; the file KILL \
-             in that directory works meanwhile",
+            "where its log says that it cannot write the file, make room on its disk: it does so \
+             within seconds then. Else restart it: a start writes the file anew, and protective orders \
+             stay at the broker meanwhile. The file KILL in that directory works without a token",
         )
     }
 
@@ -323,15 +325,19 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_token_that_is_refused_is_told_as_an_old_file() {
+    fn a_stored_token_that_is_refused_is_told_as_not_the_daemons() {
         let found = Client::new("http://127.0.0.1:1", "t", "data/daemon.json");
         let refused = json!({ "code": "UNAUTHORIZED" });
         let stored = Client { is_stored: true, ..found };
         let failure = stored.judge(401, refused.clone()).unwrap_err();
-        assert!(failure.message.contains("older than the running daemon"), "{failure:?}");
-        assert!(failure.hint.contains("KILL") && failure.hint.contains("make room"), "{failure:?}");
+        for part in ["the token in data/daemon.json is not that of the daemon", "was changed"] {
+            assert!(failure.message.contains(part), "{failure:?}");
+        }
+        for part in ["make room", "restart it", "KILL"] {
+            assert!(failure.hint.contains(part), "{failure:?}");
+        }
         let given = Client::new("http://127.0.0.1:1", "t", "--url").judge(401, refused);
-        assert!(!given.unwrap_err().message.contains("older"), "a token that somebody named");
+        assert!(!given.unwrap_err().message.contains("the file"), "a token that somebody named");
     }
 
     #[test]
