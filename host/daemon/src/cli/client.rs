@@ -29,8 +29,9 @@ const PATIENCE: Duration = Duration::from_secs(35);
 /// What somebody in a hurry waits: whoever throws the kill switch must soon know that it took another
 /// way.
 const HURRY: Duration = Duration::from_secs(4);
-/// Silence after which is said what is waited for.
-const SILENCE: Duration = Duration::from_secs(1);
+/// Silence after which is said what is waited for: for whoever is in a hurry, and for others.
+const SILENCE_IN_HURRY: Duration = Duration::from_secs(1);
+const SILENCE: Duration = Duration::from_secs(3);
 
 /// A running daemon and the way to it.
 #[derive(Debug)]
@@ -43,8 +44,8 @@ pub struct Client {
     is_stored: bool,
     agent: ureq::Agent,
     patience: Duration,
-    /// Whether people are told what is waited for.
-    tells: bool,
+    /// After what people are told what is waited for; never where programs read.
+    silence: Option<Duration>,
 }
 
 impl Client {
@@ -54,6 +55,11 @@ impl Client {
     /// # Errors
     /// Where none is found, or its file cannot be read.
     pub fn find(common: &Common) -> Result<Self, Failure> {
+        let silence = (!common.json).then_some(SILENCE);
+        Self::look(common).map(|client| Self { silence, ..client })
+    }
+
+    fn look(common: &Common) -> Result<Self, Failure> {
         let dirs = data_dirs(common.config.as_deref());
         let mut looked = Vec::new();
         for dir in &dirs {
@@ -115,30 +121,28 @@ impl Client {
             is_stored: false,
             agent: config.into(),
             patience: PATIENCE,
-            tells: false,
+            silence: None,
         }
     }
 
     /// The same for somebody in a hurry: it waits 4 s, and tells people what for after 1 s.
     #[must_use]
     pub fn hurried(self, out: &Out) -> Self {
-        Self { patience: HURRY, tells: !out.is_json(), ..self }
+        Self { patience: HURRY, silence: (!out.is_json()).then_some(SILENCE_IN_HURRY), ..self }
     }
 
     /// Does it, and says what is waited for where it takes long.
-    fn watched<T>(&self, what: impl FnOnce() -> T) -> T {
-        if !self.tells {
-            return what();
-        }
+    fn watched<T>(&self, patience: Duration, what: impl FnOnce() -> T) -> T {
+        let Some(silence) = self.silence else { return what() };
         let (done, waits) = crossbeam_channel::bounded::<()>(0);
         let words = format!(
             "waiting for the daemon at {} to answer (at most {} s)",
             self.url,
-            self.patience.as_secs()
+            patience.as_secs()
         );
         std::thread::scope(|scope| {
             scope.spawn(move || {
-                if waits.recv_timeout(SILENCE) == Err(RecvTimeoutError::Timeout) {
+                if waits.recv_timeout(silence) == Err(RecvTimeoutError::Timeout) {
                     Out::new(false).note(&words);
                 }
             });
@@ -156,7 +160,7 @@ impl Client {
         let request = self.agent.get(format!("{}{path}", self.url));
         let request = request.config().timeout_global(Some(self.patience)).build();
         let request = request.header("Authorization", self.bearer());
-        match self.watched(|| request.call().and_then(read)) {
+        match self.watched(self.patience, || request.call().and_then(read)) {
             Ok((status, body)) => self.judge(status, body),
             Err(error) => Err(self.not_reached(&error)),
         }
@@ -177,11 +181,19 @@ impl Client {
         if let Some(seconds) = wait_s {
             request = request.header("Prefer", format!("wait={seconds}"));
         }
-        match self.watched(|| request.send(body.to_string()).and_then(read)) {
+        match self.watched(patience, || request.send(body.to_string()).and_then(read)) {
             Ok((status, body)) => self.judge(status, body),
             Err(error) if is_surely_not_sent(&error) => Err(self.not_reached(&error)),
             Err(error) => {
-                let message = format!("the daemon's answer got lost: {error}");
+                let message = match error {
+                    ureq::Error::Timeout(_) => format!(
+                        "the daemon at {} took the request and did not answer within {} s: it hangs, \
+                         or its machine is overloaded",
+                        self.url,
+                        patience.as_secs()
+                    ),
+                    error => format!("the daemon's answer got lost: {error}"),
+                };
                 Err(Failure::new(Exit::Unknown, "NO_ANSWER", message).hint(
                     "it may have been done: look with `bracketd tx list` before trying again",
                 ))
