@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bracketd_account::{LastError, Plugin, Plugins, Terms};
 use bracketd_core::Decimal;
-use bracketd_core::book::AccountRules;
+use bracketd_core::book::{AccountRules, OnDeadline};
 use bracketd_core::broker::{Balance, OrderReport, Position, Quote};
 use bracketd_core::control::{Control, Kill, KillFile, KillLevel};
 use bracketd_core::diagnostic::Diagnostic;
@@ -383,6 +383,8 @@ pub struct AccountDetail {
     pub differing: Vec<(Symbol, Decimal, Decimal)>,
     /// The broker's time of that read.
     pub read_as_of: Option<Timestamp>,
+    /// What happens to what is held without its stop for too long.
+    pub on_deadline: OnDeadline,
 }
 
 /// What came of a comparison that somebody asked for.

@@ -11,6 +11,7 @@ mod budget;
 mod compare;
 mod engine_thread;
 mod entries;
+mod exposed;
 mod kill_file;
 mod ledger;
 mod plugins;
