@@ -205,6 +205,9 @@ fn g13_arming_and_disarming_outlive_the_process_and_a_disarmed_account_sends_not
     daemon.kill();
     let daemon = start(&dir);
     assert_eq!(ok(&daemon.ask("account show paper --json"))["armed"], false);
+    let looked = daemon.ask("account arm paper --reason back").stdout;
+    let told = looked.split_once("arming sends what is wanted").expect("it is told").1.to_owned();
+    assert!(told.contains("stop") && told.contains("96") && told.contains("95"), "{looked}");
     let rearmed = daemon.ask("account arm paper --reason back --yes");
     assert_eq!(rearmed.code, Some(0), "{}", rearmed.stderr);
     daemon.until("the wanted stop rests", |d| d.tx(1)["legs"]["stop"]["working"] == "96");
