@@ -94,6 +94,15 @@ fn g8_a_kill_by_the_command_line_holds_after_kill_9_and_flatten_ends_flat() {
     refused(&daemon.ask("tx open ACME long 1 --stop 95"), "KILLED");
 
     ok(&daemon.ask("kill protect-only --account paper --reason news --json"));
+    let lower = daemon.ask("kill freeze --account paper --reason haste");
+    assert_eq!(lower.code, Some(2), "{}", lower.stderr);
+    for part in ["is at protect-only; freeze would LOWER it", "--yes"] {
+        assert!(lower.stderr.contains(part), "{}", lower.stderr);
+    }
+    let lowered = ok(&daemon.ask("kill freeze --account paper --reason meant --yes --json"));
+    let told = lowered["message"].as_str().unwrap_or_default();
+    assert!(told.contains("is at freeze now, lowered from protect-only"), "{told}");
+    ok(&daemon.ask("kill protect-only --account paper --reason news --json"));
     refused(&daemon.ask("tx set 1 --stop 93"), "KILLED");
     ok(&daemon.ask("tx set 1 --stop 96 --wait --json"));
 

@@ -29,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(35);
 /// What somebody in a hurry waits: whoever throws the kill switch must soon know that it took another
 /// way.
 const HURRY: Duration = Duration::from_secs(4);
+/// What a look before something urgent may take.
+const GLANCE: Duration = Duration::from_secs(1);
 /// Silence after which is said what is waited for: for whoever is in a hurry, and for others.
 const SILENCE_IN_HURRY: Duration = Duration::from_secs(1);
 const SILENCE: Duration = Duration::from_secs(3);
@@ -164,6 +166,17 @@ impl Client {
             Ok((status, body)) => self.judge(status, body),
             Err(error) => Err(self.not_reached(&error)),
         }
+    }
+
+    /// Reads what is asked for before something urgent: it waits a second, and says nothing.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub fn glance(&self, path: &str) -> Result<Value, Failure> {
+        let (url, token, origin) = (self.url.clone(), self.token.clone(), self.origin.clone());
+        let (agent, is_stored) = (self.agent.clone(), self.is_stored);
+        let quick = Self { url, token, origin, is_stored, agent, patience: GLANCE, silence: None };
+        quick.get(path)
     }
 
     /// Changes something; with `wait_s`, the daemon answers once it is settled or that long after.

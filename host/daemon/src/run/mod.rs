@@ -28,7 +28,7 @@ mod values;
 pub use arming::ArmedBy;
 pub use engine_thread::{Clock, EngineThread, Identity};
 pub use entries::{Distances, Entries, EntriesError};
-pub use kill_file::NAME as KILL_FILE;
+pub use kill_file::{NAME as KILL_FILE, look as look_at_kill_file};
 pub use policies::{PolicyBuilder, sources};
 pub use report::TapeReport;
 pub use start::{Plan, Running, account_config, hold, start};

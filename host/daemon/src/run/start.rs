@@ -277,9 +277,10 @@ fn first_alerts(book: &Book, arming: &Arming, file: Option<&KillFile>) -> Vec<St
     let mut words = alerts::kills(book, &BTreeSet::new());
     words.extend(file.map(|file| {
         format!(
-            "the file {} in the data directory asks for {}",
+            "the file {} in the data directory asks for {} ({})",
             kill_file::NAME,
-            file.level.as_str()
+            file.level.as_str(),
+            file.why
         )
     }));
     words.extend(alerts::disarmed(book, arming));
