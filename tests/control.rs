@@ -203,6 +203,8 @@ fn g13_arming_and_disarming_outlive_the_process_and_a_disarmed_account_sends_not
     assert!(inherited.stdout.contains("INHERITED"), "{}", inherited.stdout);
 
     ok(&daemon.ask("account disarm paper --reason maintenance --json"));
+    let shown = daemon.ask("account show paper").stdout;
+    assert!(shown.contains("by manual(") && shown.contains(": maintenance"), "{shown}");
     let status = daemon.ask("status --json").json();
     assert_eq!((&status["unmanaged"], &status["ready"]), (&json!(["1"]), &json!(true)));
     assert_eq!(daemon.tx(1)["managed"], false);

@@ -179,6 +179,7 @@ pub(crate) fn status() -> Status {
             is_reconciled: false,
             is_armed: true,
             armed_by: ArmedBy::Config,
+            decision: None,
             budget: budget(),
             last_error: None,
             control: Control::default(),

@@ -27,7 +27,7 @@ use bracketd_store::PolicyFreeze;
 use crossbeam_channel::Sender;
 
 use crate::guards::{Standing, Written};
-use crate::run::ArmedBy;
+use crate::run::{ArmedBy, Decision};
 
 /// A message to the engine thread.
 #[derive(Debug)]
@@ -334,6 +334,8 @@ pub struct AccountState {
     pub is_armed: bool,
     /// Whose decision that is.
     pub armed_by: ArmedBy,
+    /// Who that was, when and why, where the ledger says so.
+    pub decision: Option<Decision>,
     /// Its message budget.
     pub budget: PaceStats,
     /// What went wrong last, where something did.

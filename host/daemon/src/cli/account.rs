@@ -153,6 +153,11 @@ fn summary(account: &Value, out: &Out) {
     };
     let by = of("/armed_by");
     out.line(&format!("account       {}  {armed} ({})", of("/name"), armed_by(&by)));
+    if account["decision"].is_object() {
+        let told = ["by", "at", "why"].map(|member| of(&format!("/decision/{member}")));
+        let [by, at, why] = told;
+        out.line(&format!("              by {by} at {at}: {why}"));
+    }
     out.line(&format!("plugin        {}  sha256 {}", of("/plugin"), of("/plugins/digest")));
     if let Some(parked) = account["plugins"]["parked"]["digest"].as_str() {
         let generation = of("/plugins/generation");

@@ -184,6 +184,7 @@ impl EngineThread {
             is_up: account.is_up,
             is_reconciled: account.is_reconciled,
             is_armed: account.is_armed(),
+            decision: self.arming.decision(account),
             armed_by: self.arming.of(account),
             budget: status.as_ref().map(|status| status.budget.clone()).unwrap_or_default(),
             sockets: status

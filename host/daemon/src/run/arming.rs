@@ -9,6 +9,7 @@ use bracketd_core::book::Account;
 use bracketd_core::fact::{Fact, FactKind};
 use bracketd_core::ids::AccountName;
 use bracketd_core::intent::Source;
+use bracketd_core::time::Timestamp;
 use bracketd_store::{FactFilter, LOST_FACTS, Ledger, StoreError};
 
 /// The decision that stands.
@@ -56,12 +57,23 @@ impl ArmedBy {
     }
 }
 
+/// The words of a decision, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// Who decided.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub why: String,
+}
+
 /// What the facts say, by account.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Arming {
-    by: BTreeMap<AccountName, ArmedBy>,
+    by: BTreeMap<AccountName, (ArmedBy, Decision)>,
     /// What holds for an account of which no fact speaks.
-    others: ArmedBy,
+    others: (ArmedBy, Option<Decision>),
 }
 
 impl Arming {
@@ -71,7 +83,7 @@ impl Arming {
     /// What the ledger says.
     pub(super) fn read(ledger: &Ledger, epoch: u32) -> Result<Self, StoreError> {
         let others = if epoch == 0 { ArmedBy::Config } else { ArmedBy::NewLedger };
-        let mut arming = Self { by: BTreeMap::new(), others };
+        let mut arming = Self { by: BTreeMap::new(), others: (others, None) };
         let kinds = vec![FactKind::Armed, FactKind::Disarmed, FactKind::Restored];
         let mut filter = FactFilter { kinds, ..FactFilter::default() };
         loop {
@@ -88,7 +100,8 @@ impl Arming {
             (FactKind::Restored, _) => {
                 self.by.clear();
                 let is_loss = fact.code == LOST_FACTS;
-                self.others = if is_loss { ArmedBy::LostFacts } else { ArmedBy::Restore };
+                let by = if is_loss { ArmedBy::LostFacts } else { ArmedBy::Restore };
+                self.others = (by, Some(decision(fact)));
                 return;
             }
             (FactKind::Armed | FactKind::Disarmed, Source::Manual(_)) => ArmedBy::Person,
@@ -97,19 +110,28 @@ impl Arming {
             _ => return,
         };
         if let Some(name) = &fact.account {
-            self.by.insert(name.clone(), by);
+            self.by.insert(name.clone(), (by, decision(fact)));
         }
     }
 
     /// Whose decision stands for the account.
     pub(super) fn of(&self, account: &Account) -> ArmedBy {
-        self.by.get(&account.name).copied().unwrap_or(self.others)
+        self.by.get(&account.name).map_or(self.others.0, |(by, _)| *by)
     }
+
+    /// Who that was, when and why, where a fact says so.
+    pub(super) fn decision(&self, account: &Account) -> Option<Decision> {
+        let own = self.by.get(&account.name).map(|(_, decision)| decision);
+        own.or(self.others.1.as_ref()).cloned()
+    }
+}
+
+fn decision(fact: &Fact) -> Decision {
+    Decision { by: fact.source.label(), at: fact.at, why: fact.text.clone() }
 }
 
 #[cfg(test)]
 mod tests {
-    use bracketd_core::time::Timestamp;
     use bracketd_store::Batch;
 
     use super::*;
@@ -144,6 +166,7 @@ mod tests {
             ledger.commit(&Batch { facts: &facts, ..Batch::new(Timestamp(1)) }).unwrap();
             let arming = Arming::read(&ledger, epoch).unwrap();
             assert_eq!(arming.of(&account), wanted, "{facts:?}");
+            assert_eq!(arming.decision(&account).is_some(), !facts.is_empty(), "{facts:?}");
         }
     }
 }

@@ -25,7 +25,7 @@ mod tape;
 mod upkeep;
 mod values;
 
-pub use arming::ArmedBy;
+pub use arming::{ArmedBy, Decision};
 pub use engine_thread::{Clock, EngineThread, Identity};
 pub use entries::{Distances, Entries, EntriesError};
 pub use kill_file::{NAME as KILL_FILE, look as look_at_kill_file};

@@ -77,6 +77,16 @@ pub struct AccountDetailView {
     sockets: SocketsView,
     /// `alert`, or `market_close`: what is held is closed when it was without its stop for too long.
     on_deadline: &'static str,
+    /// Who armed or disarmed it, when and why; missing while nobody did.
+    decision: Option<DecisionView>,
+}
+
+/// A decision about arming.
+#[derive(Debug, Serialize)]
+struct DecisionView {
+    by: String,
+    at: String,
+    why: String,
 }
 
 /// The sockets of an account.
@@ -183,6 +193,11 @@ pub fn account(detail: &AccountDetail) -> AccountDetailView {
         foreign_positions: detail.differing.iter().map(difference).collect(),
         read_as_of: detail.read_as_of.map(rfc3339),
         sockets: SocketsView { wanted: state.sockets.wanted, open: state.sockets.open },
+        decision: state.decision.as_ref().map(|told| DecisionView {
+            by: told.by.clone(),
+            at: rfc3339(told.at),
+            why: told.why.clone(),
+        }),
         on_deadline: match detail.on_deadline {
             OnDeadline::Alert => "alert",
             OnDeadline::Close => "market_close",
