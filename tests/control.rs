@@ -94,6 +94,15 @@ fn g8_a_kill_by_the_command_line_holds_after_kill_9_and_flatten_ends_flat() {
     refused(&daemon.ask("tx open ACME long 1 --stop 95"), "KILLED");
 
     ok(&daemon.ask("kill protect-only --account paper --reason news --json"));
+    let lower = daemon.ask("kill freeze --account paper --reason haste");
+    assert_eq!(lower.code, Some(2), "{}", lower.stderr);
+    for part in ["is at protect-only; freeze would LOWER it", "--yes"] {
+        assert!(lower.stderr.contains(part), "{}", lower.stderr);
+    }
+    let lowered = ok(&daemon.ask("kill freeze --account paper --reason meant --yes --json"));
+    let told = lowered["message"].as_str().unwrap_or_default();
+    assert!(told.contains("is at freeze now, lowered from protect-only"), "{told}");
+    ok(&daemon.ask("kill protect-only --account paper --reason news --json"));
     refused(&daemon.ask("tx set 1 --stop 93"), "KILLED");
     ok(&daemon.ask("tx set 1 --stop 96 --wait --json"));
 
@@ -194,6 +203,8 @@ fn g13_arming_and_disarming_outlive_the_process_and_a_disarmed_account_sends_not
     assert!(inherited.stdout.contains("INHERITED"), "{}", inherited.stdout);
 
     ok(&daemon.ask("account disarm paper --reason maintenance --json"));
+    let shown = daemon.ask("account show paper").stdout;
+    assert!(shown.contains("by manual(") && shown.contains(": maintenance"), "{shown}");
     let status = daemon.ask("status --json").json();
     assert_eq!((&status["unmanaged"], &status["ready"]), (&json!(["1"]), &json!(true)));
     assert_eq!(daemon.tx(1)["managed"], false);
@@ -205,6 +216,9 @@ fn g13_arming_and_disarming_outlive_the_process_and_a_disarmed_account_sends_not
     daemon.kill();
     let daemon = start(&dir);
     assert_eq!(ok(&daemon.ask("account show paper --json"))["armed"], false);
+    let looked = daemon.ask("account arm paper --reason back").stdout;
+    let told = looked.split_once("arming sends what is wanted").expect("it is told").1.to_owned();
+    assert!(told.contains("stop") && told.contains("96") && told.contains("95"), "{looked}");
     let rearmed = daemon.ask("account arm paper --reason back --yes");
     assert_eq!(rearmed.code, Some(0), "{}", rearmed.stderr);
     daemon.until("the wanted stop rests", |d| d.tx(1)["legs"]["stop"]["working"] == "96");
@@ -270,4 +284,31 @@ fn entries_are_canceled_at_a_stop_where_the_account_wants_that() {
     let left = exchange.open_orders();
     assert!(!left.iter().any(|row| row.starts_with("buy")), "{left:?}");
     assert!(left.iter().any(|row| row == BUY_STOP), "the stop stays: {left:?}");
+}
+
+/// A directory with a configuration whose daemon is down, beside something that answers as a demo.
+#[test]
+fn a_verb_never_takes_a_demo_for_the_daemon_of_the_configuration() {
+    let dir = Dir::new();
+    let exchange = Exchange::manual(&dir);
+    let daemon = Daemon::start(&dir, &exchange, &[]);
+    let elsewhere = Dir::new();
+    let known = std::fs::read_to_string(dir.path().join("data/daemon.json")).expect("its file");
+    elsewhere.write("bracketd-demo/daemon.json", &known);
+    let level = || daemon.ask("status --json").json()["kill"]["level"].clone();
+    elsewhere.write("bracketd.toml", "schema = 1\n");
+    for args in ["status", "kill freeze --reason test", "kill status"] {
+        let ended = elsewhere.bracketd(args);
+        assert_eq!(ended.code, Some(3), "{args}: {}{}", ended.stdout, ended.stderr);
+        assert!(ended.stderr.contains("bracketd-data/daemon.json"), "{args}: {}", ended.stderr);
+        assert!(!ended.stderr.contains("bracketd-demo/daemon.json"), "{args}: {}", ended.stderr);
+    }
+    // One that cannot be read is one as well.
+    std::fs::remove_file(elsewhere.path().join("bracketd.toml")).expect("it was there");
+    std::fs::create_dir(elsewhere.path().join("bracketd.toml")).expect("a directory");
+    assert_ne!(elsewhere.bracketd("kill freeze --reason test").code, Some(0));
+    assert_eq!(level(), "off");
+    std::fs::remove_dir(elsewhere.path().join("bracketd.toml")).expect("it was there");
+    assert_eq!(elsewhere.bracketd("kill freeze --reason test").code, Some(0), "without one it is");
+    assert_eq!(level(), "freeze");
 }

@@ -124,10 +124,51 @@ fn i3_a_log_that_was_cut_loses_nothing_that_was_promised_before_the_cut() {
         let stop = api.of_symbol("AAA").expect("it is kept")["legs"]["stop"]["desired"].clone();
         let newer = promised.iter().skip(kept).any(|(_, promised)| stop == promised.as_str());
         assert!(newer, "{stop} after {promised:?} cut at {cut}");
-        // Ids of the part that is lost are used a second time and refused by the exchange; that
-        // may take a while, and the stop that rests stays meanwhile.
+        // Where the activity log knows of a lost part, nothing goes out and the stop that rests stays.
         let ends = exchange.ends("AAA");
         let quantities: Vec<_> = ends.stops.iter().map(|(quantity, _)| *quantity).collect();
         assert_eq!(quantities, [ends.position], "{ends:#?}");
     }
+}
+
+#[test]
+fn i3_a_ledger_that_lost_commits_starts_disarmed_in_a_new_epoch_and_says_so() {
+    let dir = Dir::new();
+    let exchange = Exchange::manual(&dir);
+    exchange.price("AAA", "100.00", "100.02");
+    configure(&dir, &exchange.url, &[]);
+    let mut daemon = Daemon::spawn(&dir, None);
+    let api = daemon.ready().expect("it runs");
+    assert!(api.open("AAA", None, "plain").promised().is_some());
+    daemon.until("it is protected", |_| api.status()["protection"]["protected"] == 1);
+    let caught_up = || dir.bracketd("db status --json").json()["activity"]["fact"].clone();
+    let newest = || dir.bracketd("db status --json").json()["ledger"]["last_fact"].clone();
+    daemon.until("the activity log has every fact", |_| caught_up() == newest());
+    daemon.kill();
+    std::fs::write(dir.path().join("data/ledger.db-wal"), "").expect("the log of the ledger");
+    let found = dir.bracketd("db check");
+    assert!(found.stdout.contains("ACTIVITY_AHEAD"), "{}", found.stdout);
+    assert!(found.stdout.contains("keep activity.db"), "{}", found.stdout);
+
+    let mut daemon = Daemon::spawn(&dir, None);
+    let api = daemon.ready().expect("it starts");
+    let shown = daemon.ask("account show paper --json").json();
+    assert_eq!((&shown["armed"], &shown["armed_by"]), (&false.into(), &"lost_facts".into()));
+    let status = daemon.ask("status").stdout;
+    assert!(status.contains("lost facts that were committed: no command goes out"), "{status}");
+    assert_eq!(api.status()["alerts"].as_array().map(Vec::len), Some(1), "{status}");
+    let log = daemon.log();
+    assert!(log.contains("ERROR") && log.contains("the ledger has lost facts"), "{log}");
+    let aside = dir.path().join("data/activity.db.ahead-of-ledger");
+    assert!(log.contains("activity.db.ahead-of-ledger") && aside.exists(), "{log}");
+    let ledger = dir.bracketd("db status --json").json();
+    assert_eq!(ledger["ledger"]["epoch"], 1, "{ledger}");
+    // Told once, and no more than told: a person arms, and the next start is like any other.
+    let armed = daemon.ask("account arm paper --reason looked --yes");
+    assert_eq!(armed.code, Some(0), "{}{}", armed.stdout, armed.stderr);
+    daemon.kill();
+    let mut daemon = Daemon::spawn(&dir, None);
+    let api = daemon.ready().expect("it starts");
+    assert_eq!(api.status()["alerts"], serde_json::json!([]));
+    assert_eq!(dir.bracketd("db status --json").json()["ledger"]["epoch"], 1);
 }

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::harness::{Daemon, Dir, Exchange, Fault, Proxy, configure, difference};
+use crate::harness::{
+    Daemon, Dir, Exchange, Fault, Process, Proxy, configure, difference, program,
+};
 
 /// A stop takes at most this long, whatever the broker does.
 const DRAIN_MAX: Duration = Duration::from_secs(15);
@@ -158,4 +160,32 @@ fn i13_a_stop_under_a_hanging_exchange_ends_in_time_and_records_what_is_in_doubt
                 && ends.stops == ends.stops_at("96")
         });
     }
+}
+
+/// Whoever types does not sit before a silent terminal, and reads words in the end.
+#[test]
+fn a_write_to_a_daemon_that_hangs_says_that_it_waits_and_what_came_of_it() {
+    let dir = Dir::new();
+    let exchange = Exchange::manual(&dir);
+    let daemon = Daemon::start(&dir, &exchange, &[]);
+    daemon.signal("STOP");
+    let ended = daemon.ask("kill freeze --reason test");
+    assert_eq!(ended.code, Some(6), "{}", ended.stderr);
+    for part in ["waiting for the daemon at http", "did not answer within 4 s: it hangs"] {
+        assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
+    }
+    assert!(!ended.stderr.contains("global"), "{}", ended.stderr);
+
+    let said = dir.path().join("said");
+    let child = program(dir.path())
+        .args(["account", "disarm", "paper", "--reason", "test"])
+        .stderr(std::fs::File::create(&said).expect("a file"))
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let mut asking = Process(child);
+    let words = || std::fs::read_to_string(&said).expect("its words");
+    daemon.until("it says that it waits", |_| words().contains("waiting for the daemon at http"));
+    daemon.signal("CONT");
+    assert!(asking.0.wait().expect("it ends").success(), "{}", words());
 }

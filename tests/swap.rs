@@ -124,6 +124,14 @@ fn i11_a_file_that_changes_is_taken_when_it_is_sound_and_refused_when_it_is_not(
     let back = daemon.ask("plugin rollback paper");
     assert!(back.stdout.contains("took over"), "{}{}", back.stdout, back.stderr);
     assert_eq!(account(&api)["plugins"]["digest"], before);
+
+    // The file stays as it is, what the configuration says of it does not.
+    let pin = format!("plugin = \"named.wasm\"\nsha256 = \"{}\"", "0".repeat(64));
+    dir.write("bracketd.toml", &config.replace(line, &pin));
+    daemon.until("status tells of the pin", |daemon| told(daemon, "the configuration pins"));
+    let pinned = daemon.ask("plugin pin paper --yes");
+    assert!(pinned.stdout.contains("bracketd plugin swap paper"), "{}", pinned.stdout);
+    daemon.until("a restart takes the file again", |daemon| !told(daemon, ""));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bracketd_account::{PluginId, Plugins, SwapState};
 use bracketd_core::Decimal;
-use bracketd_core::book::AccountRules;
+use bracketd_core::book::{AccountRules, OnDeadline};
 use bracketd_core::broker::Quote;
 use bracketd_core::command::Urgency;
 use bracketd_core::control::{Control, Kill, KillLevel};
@@ -130,6 +130,7 @@ pub(crate) fn account() -> AccountDetail {
         foreign_orders: Vec::new(),
         differing: Vec::new(),
         read_as_of: None,
+        on_deadline: OnDeadline::Alert,
     }
 }
 
@@ -178,6 +179,7 @@ pub(crate) fn status() -> Status {
             is_reconciled: false,
             is_armed: true,
             armed_by: ArmedBy::Config,
+            decision: None,
             budget: budget(),
             last_error: None,
             control: Control::default(),

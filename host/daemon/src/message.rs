@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bracketd_account::{LastError, Plugin, Plugins, Terms};
 use bracketd_core::Decimal;
-use bracketd_core::book::AccountRules;
+use bracketd_core::book::{AccountRules, OnDeadline};
 use bracketd_core::broker::{Balance, OrderReport, Position, Quote};
 use bracketd_core::control::{Control, Kill, KillFile, KillLevel};
 use bracketd_core::diagnostic::Diagnostic;
@@ -27,7 +27,7 @@ use bracketd_store::PolicyFreeze;
 use crossbeam_channel::Sender;
 
 use crate::guards::{Standing, Written};
-use crate::run::ArmedBy;
+use crate::run::{ArmedBy, Decision};
 
 /// A message to the engine thread.
 #[derive(Debug)]
@@ -334,6 +334,8 @@ pub struct AccountState {
     pub is_armed: bool,
     /// Whose decision that is.
     pub armed_by: ArmedBy,
+    /// Who that was, when and why, where the ledger says so.
+    pub decision: Option<Decision>,
     /// Its message budget.
     pub budget: PaceStats,
     /// What went wrong last, where something did.
@@ -383,6 +385,8 @@ pub struct AccountDetail {
     pub differing: Vec<(Symbol, Decimal, Decimal)>,
     /// The broker's time of that read.
     pub read_as_of: Option<Timestamp>,
+    /// What happens to what is held without its stop for too long.
+    pub on_deadline: OnDeadline,
 }
 
 /// What came of a comparison that somebody asked for.

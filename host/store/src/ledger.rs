@@ -7,7 +7,9 @@ use std::cell::Cell;
 use std::path::Path;
 use std::time::Duration;
 
+use bracketd_core::fact::Fact;
 use bracketd_core::ids::PolicyName;
+use bracketd_core::time::Timestamp;
 use rusqlite::Connection;
 
 use crate::ballast::{Ballast, SpareRoom};
@@ -157,6 +159,17 @@ impl Ledger {
     pub fn begin_epoch(&mut self) -> Result<u32, StoreError> {
         self.write(|sql, _| epoch::begin(sql, 0))?;
         Ok(load::identity(&self.sql)?.1)
+    }
+
+    /// As [`Ledger::begin_epoch`], with the fact that says why.
+    pub(crate) fn begin_epoch_with(&mut self, at: Timestamp, why: &Fact) -> Result<(), StoreError> {
+        let seq = self.next_fact_seq;
+        self.write(|sql, _| {
+            epoch::begin(sql, 0)?;
+            commit::write_facts(sql, seq, at, std::slice::from_ref(why))
+        })?;
+        self.next_fact_seq += 1;
+        Ok(())
     }
 
     /// Ends the ledger as a stop does: all of it stands in its one file afterwards, so that a copy

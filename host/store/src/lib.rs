@@ -11,6 +11,7 @@
 pub mod activity;
 mod ballast;
 pub mod batch;
+mod behind;
 mod commit;
 pub mod effect;
 mod epoch;
@@ -33,6 +34,7 @@ pub use batch::{
     AccountState, Batch, Committed, ENDED_KEPT, KvEntry, Loaded, PolicyFreeze, PolicyParams,
     PolicyState, PolicyVersion,
 };
+pub use behind::{LOST_FACTS, LostFacts};
 pub use error::StoreError;
 pub use facts::{FactFilter, StoredFact};
 pub use ledger::Ledger;

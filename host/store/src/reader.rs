@@ -44,6 +44,18 @@ impl LedgerReader {
         load::last_fact_seq(&self.0)
     }
 
+    /// The id of the ledger: another after each restore.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub(crate) fn id(&self) -> Result<String, StoreError> {
+        load::identity(&self.0).map(|(id, _)| id)
+    }
+
+    pub(crate) fn sql(&self) -> &Connection {
+        &self.0
+    }
+
     /// Versions of a policy whose content hash begins so, the newest first, at most that many.
     ///
     /// # Errors

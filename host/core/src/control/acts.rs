@@ -204,7 +204,12 @@ fn kill(
     }
     set(book, wish.scope, level, &request.why, request.source.clone(), now, out);
     let still = still(book, wish, level);
-    Ok((Outcome::Stored, format!("{of} is at {} now{still}{flattened}", level.as_str())))
+    // To clear is to lower; any other lower level may have been meant as a higher one.
+    let lowered = match KillLevel::Off < level && level < before {
+        true => format!(", lowered from {}", before.as_str()),
+        false => String::new(),
+    };
+    Ok((Outcome::Stored, format!("{of} is at {} now{lowered}{still}{flattened}", level.as_str())))
 }
 
 /// What a person who lowers a level has to know: that another one holds, or that it will rise.

@@ -153,6 +153,11 @@ fn summary(account: &Value, out: &Out) {
     };
     let by = of("/armed_by");
     out.line(&format!("account       {}  {armed} ({})", of("/name"), armed_by(&by)));
+    if account["decision"].is_object() {
+        let told = ["by", "at", "why"].map(|member| of(&format!("/decision/{member}")));
+        let [by, at, why] = told;
+        out.line(&format!("              by {by} at {at}: {why}"));
+    }
     out.line(&format!("plugin        {}  sha256 {}", of("/plugin"), of("/plugins/digest")));
     if let Some(parked) = account["plugins"]["parked"]["digest"].as_str() {
         let generation = of("/plugins/generation");
@@ -218,6 +223,7 @@ fn armed_by(word: &str) -> &str {
         "person" => "by a person",
         "restore" => "since a backup was restored",
         "new_ledger" => "since an empty ledger took the place of a lost one",
+        "lost_facts" => "since the ledger was found to have lost facts that were committed",
         "login" => "since its login opened another account at the broker",
         other => other,
     }
@@ -279,7 +285,7 @@ fn differences(found: &Value, out: &Out) {
         out.line(&paint("the read was not complete: absence proves nothing; try again", Tone::Bad));
     }
     if positions.is_empty() && foreign.is_empty() {
-        out.line("nothing differs: positions are as in the book, no foreign orders");
+        out.line("no position differs: the account holds what the book holds, no foreign orders");
     }
     tables_of(positions, foreign, out);
 }
@@ -288,14 +294,52 @@ fn arm(args: &ArmArgs, client: &Client, out: &Out) -> Result<Exit, Failure> {
     let name = &args.act.name;
     let found = client.post(&path(name, "/reconcile"), &json!({}), None)?;
     let account = client.get(&path(name, ""))?;
+    let all = client.get("/api/v1/transactions")?;
     if !out.is_json() {
         summary(&account, out);
         out.line("");
         differences(&found, out);
+        consequences(name, &account, list(&all, "/transactions"), out);
     }
-    let what = format!("commands of account {name} will go out, to exactly what is shown above");
+    let what = format!("commands of account {name} will go out, for what is shown above");
     confirm(&what, name, args.yes, out)?;
     act(&args.act, "arm", client, out)
+}
+
+/// What is sent once it is armed: stops and targets that do not work as they are wanted.
+fn consequences(name: &str, account: &Value, all: &[Value], out: &Out) {
+    let is_held = |tx: &&Value| text(tx, "/account") == name && text(tx, "/held") != "0";
+    let mut rows = Vec::new();
+    for tx in all.iter().filter(is_held) {
+        for leg in ["stop", "target"] {
+            let of = |member: &str| text(tx, &format!("/legs/{leg}/{member}"));
+            if !["working", "none"].contains(&&*of("state")) {
+                let works = of("working");
+                let works = if works == "-" { "NONE".to_owned() } else { works };
+                let (id, symbol, held) = (text(tx, "/id"), text(tx, "/symbol"), text(tx, "/held"));
+                rows.push(vec![id, symbol, held, leg.to_owned(), of("desired"), works]);
+            }
+        }
+        if text(tx, "/legs/stop/desired") == "-" {
+            let [id, symbol, held] = ["/id", "/symbol", "/held"].map(|path| text(tx, path));
+            rows.push(vec![id, symbol, held, "stop".into(), "NO STOP WANTED".into(), "-".into()]);
+        }
+    }
+    if rows.is_empty() {
+        out.line("no stop and no target differs: what is held has what is wanted");
+        return;
+    }
+    out.line("");
+    out.line(&paint(
+        "arming sends what is wanted; these do not work as they are wanted:",
+        Tone::Bad,
+    ));
+    out.table(&["id", "symbol", "held", "leg", "wanted", "works"], rows);
+    if text(account, "/on_deadline") == "market_close" {
+        let words = "on_deadline is market_close: what is still without its stop after the \
+                     protection_deadline is closed at the market";
+        out.line(&paint(words, Tone::Bad));
+    }
 }
 
 fn act(args: &DisarmArgs, what: &str, client: &Client, out: &Out) -> Result<Exit, Failure> {

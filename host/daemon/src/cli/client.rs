@@ -3,6 +3,7 @@
 //! Apart because every online verb goes through it. A write whose answer got lost is "unknown",
 //! never "failed": it may have been done.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -28,8 +29,11 @@ const PATIENCE: Duration = Duration::from_secs(35);
 /// What somebody in a hurry waits: whoever throws the kill switch must soon know that it took another
 /// way.
 const HURRY: Duration = Duration::from_secs(4);
-/// Silence after which is said what is waited for.
-const SILENCE: Duration = Duration::from_secs(1);
+/// What a look before something urgent may take.
+const GLANCE: Duration = Duration::from_secs(1);
+/// Silence after which is said what is waited for: for whoever is in a hurry, and for others.
+const SILENCE_IN_HURRY: Duration = Duration::from_secs(1);
+const SILENCE: Duration = Duration::from_secs(3);
 
 /// A running daemon and the way to it.
 #[derive(Debug)]
@@ -42,16 +46,22 @@ pub struct Client {
     is_stored: bool,
     agent: ureq::Agent,
     patience: Duration,
-    /// Whether people are told what is waited for.
-    tells: bool,
+    /// After what people are told what is waited for; never where programs read.
+    silence: Option<Duration>,
 }
 
 impl Client {
-    /// Finds the daemon: `--url`, else the data directory of the configuration, else the demo's.
+    /// Finds the daemon: `--url`, else the data directory of the configuration, else, where there is
+    /// no configuration, the demo's.
     ///
     /// # Errors
     /// Where none is found, or its file cannot be read.
     pub fn find(common: &Common) -> Result<Self, Failure> {
+        let silence = (!common.json).then_some(SILENCE);
+        Self::look(common).map(|client| Self { silence, ..client })
+    }
+
+    fn look(common: &Common) -> Result<Self, Failure> {
         let dirs = data_dirs(common.config.as_deref());
         let mut looked = Vec::new();
         for dir in &dirs {
@@ -86,8 +96,14 @@ impl Client {
                     [] => "no running daemon found: the configuration cannot be read".to_owned(),
                     looked => format!("no running daemon found (looked for {})", looked.join(", ")),
                 };
-                Err(Failure::new(Exit::NoDaemon, "NO_DAEMON", message)
-                    .hint("start one with `bracketd`, or name it with --url or --config"))
+                let demo = Path::new(DEMO_DIR);
+                let hint = if !dirs.iter().any(|dir| dir == demo) && demo.join(NAME).exists() {
+                    "start it with `bracketd run`; the demo here is not meant beside a configuration, \
+                     `--config bracketd-demo/bracketd.toml` names it"
+                } else {
+                    "start one with `bracketd`, or name it with --url or --config"
+                };
+                Err(Failure::new(Exit::NoDaemon, "NO_DAEMON", message).hint(hint))
             }
         }
     }
@@ -107,30 +123,28 @@ impl Client {
             is_stored: false,
             agent: config.into(),
             patience: PATIENCE,
-            tells: false,
+            silence: None,
         }
     }
 
     /// The same for somebody in a hurry: it waits 4 s, and tells people what for after 1 s.
     #[must_use]
     pub fn hurried(self, out: &Out) -> Self {
-        Self { patience: HURRY, tells: !out.is_json(), ..self }
+        Self { patience: HURRY, silence: (!out.is_json()).then_some(SILENCE_IN_HURRY), ..self }
     }
 
     /// Does it, and says what is waited for where it takes long.
-    fn watched<T>(&self, what: impl FnOnce() -> T) -> T {
-        if !self.tells {
-            return what();
-        }
+    fn watched<T>(&self, patience: Duration, what: impl FnOnce() -> T) -> T {
+        let Some(silence) = self.silence else { return what() };
         let (done, waits) = crossbeam_channel::bounded::<()>(0);
         let words = format!(
             "waiting for the daemon at {} to answer (at most {} s)",
             self.url,
-            self.patience.as_secs()
+            patience.as_secs()
         );
         std::thread::scope(|scope| {
             scope.spawn(move || {
-                if waits.recv_timeout(SILENCE) == Err(RecvTimeoutError::Timeout) {
+                if waits.recv_timeout(silence) == Err(RecvTimeoutError::Timeout) {
                     Out::new(false).note(&words);
                 }
             });
@@ -148,10 +162,21 @@ impl Client {
         let request = self.agent.get(format!("{}{path}", self.url));
         let request = request.config().timeout_global(Some(self.patience)).build();
         let request = request.header("Authorization", self.bearer());
-        match self.watched(|| request.call().and_then(read)) {
+        match self.watched(self.patience, || request.call().and_then(read)) {
             Ok((status, body)) => self.judge(status, body),
             Err(error) => Err(self.not_reached(&error)),
         }
+    }
+
+    /// Reads what is asked for before something urgent: it waits a second, and says nothing.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub fn glance(&self, path: &str) -> Result<Value, Failure> {
+        let (url, token, origin) = (self.url.clone(), self.token.clone(), self.origin.clone());
+        let (agent, is_stored) = (self.agent.clone(), self.is_stored);
+        let quick = Self { url, token, origin, is_stored, agent, patience: GLANCE, silence: None };
+        quick.get(path)
     }
 
     /// Changes something; with `wait_s`, the daemon answers once it is settled or that long after.
@@ -169,11 +194,19 @@ impl Client {
         if let Some(seconds) = wait_s {
             request = request.header("Prefer", format!("wait={seconds}"));
         }
-        match self.watched(|| request.send(body.to_string()).and_then(read)) {
+        match self.watched(patience, || request.send(body.to_string()).and_then(read)) {
             Ok((status, body)) => self.judge(status, body),
             Err(error) if is_surely_not_sent(&error) => Err(self.not_reached(&error)),
             Err(error) => {
-                let message = format!("the daemon's answer got lost: {error}");
+                let message = match error {
+                    ureq::Error::Timeout(_) => format!(
+                        "the daemon at {} took the request and did not answer within {} s: it hangs, \
+                         or its machine is overloaded",
+                        self.url,
+                        patience.as_secs()
+                    ),
+                    error => format!("the daemon's answer got lost: {error}"),
+                };
                 Err(Failure::new(Exit::Unknown, "NO_ANSWER", message).hint(
                     "it may have been done: look with `bracketd tx list` before trying again",
                 ))
@@ -197,7 +230,7 @@ impl Client {
         }
         let code = text("code");
         if code == "UNAUTHORIZED" && self.is_stored {
-            return Err(self.outdated());
+            return Err(self.wrong_token());
         }
         let exit = match code.as_str() {
             _ if text("outcome") == "unknown" => Exit::Unknown,
@@ -210,16 +243,18 @@ impl Client {
         Err(Failure { exit, code, message: text("detail"), hint: text("hint") })
     }
 
-    /// A daemon that could not write its file answers at the address of the one before.
-    fn outdated(&self) -> Failure {
+    /// The file was changed, or is one of before: a daemon that could not write its own answers at
+    /// the address of the one before it.
+    fn wrong_token(&self) -> Failure {
         let message = format!(
-            "the daemon at {} refuses the token in {}: that file is older than the running daemon, \
-             which could not write its own",
+            "the token in {1} is not that of the daemon that runs at {0}: the file was changed, or \
+             that daemon could not write its own",
             self.url, self.origin
         );
         Failure::new(Exit::NoDaemon, "UNAUTHORIZED", message).hint(
-            "make room on its disk: the daemon writes the file again within seconds; the file KILL \
-             in that directory works meanwhile",
+            "where its log says that it cannot write the file, make room on its disk: it does so \
+             within seconds then. Else restart it: a start writes the file anew, and protective orders \
+             stay at the broker meanwhile. The file KILL in that directory works without a token",
         )
     }
 
@@ -255,11 +290,13 @@ pub fn data_dir(common: &Common) -> Option<PathBuf> {
 fn data_dirs(config: Option<&Path>) -> Vec<PathBuf> {
     let file = config.map_or_else(|| PathBuf::from(CONFIG_FILE), Path::to_owned);
     let mut dirs = Vec::new();
-    if let Ok(text) = std::fs::read_to_string(&file) {
-        dirs.push(config::data_dir(&file, &text).unwrap_or_else(|| DATA_DIR.into()));
-    }
-    if config.is_none() {
-        dirs.push(DEMO_DIR.into());
+    match std::fs::read_to_string(&file) {
+        Ok(text) => dirs.push(config::data_dir(&file, &text).unwrap_or_else(|| DATA_DIR.into())),
+        // Beside a configuration the demo is never meant: a switch thrown there would stop nothing.
+        Err(error) if config.is_none() && error.kind() == ErrorKind::NotFound => {
+            dirs.push(DEMO_DIR.into());
+        }
+        Err(_) => {}
     }
     dirs
 }
@@ -313,15 +350,19 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_token_that_is_refused_is_told_as_an_old_file() {
+    fn a_stored_token_that_is_refused_is_told_as_not_the_daemons() {
         let found = Client::new("http://127.0.0.1:1", "t", "data/daemon.json");
         let refused = json!({ "code": "UNAUTHORIZED" });
         let stored = Client { is_stored: true, ..found };
         let failure = stored.judge(401, refused.clone()).unwrap_err();
-        assert!(failure.message.contains("older than the running daemon"), "{failure:?}");
-        assert!(failure.hint.contains("KILL") && failure.hint.contains("make room"), "{failure:?}");
+        for part in ["the token in data/daemon.json is not that of the daemon", "was changed"] {
+            assert!(failure.message.contains(part), "{failure:?}");
+        }
+        for part in ["make room", "restart it", "KILL"] {
+            assert!(failure.hint.contains(part), "{failure:?}");
+        }
         let given = Client::new("http://127.0.0.1:1", "t", "--url").judge(401, refused);
-        assert!(!given.unwrap_err().message.contains("older"), "a token that somebody named");
+        assert!(!given.unwrap_err().message.contains("the file"), "a token that somebody named");
     }
 
     #[test]

@@ -14,7 +14,8 @@ pub(super) fn confirm(what: &str, word: &str, yes: bool, out: &Out) -> Result<()
         return Ok(());
     }
     if !std::io::stdin().is_terminal() {
-        return Err(Failure::usage(what.to_owned()).hint("add --yes to do it without being asked"));
+        let message = format!("{what}\nnothing was done: there is no terminal to ask on");
+        return Err(Failure::usage(message).hint("add --yes to do it without being asked"));
     }
     out.note(&format!("{what}\nType {word} to go on:"));
     let mut typed = String::new();

@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use bracketd_core::control::KillLevel;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -14,23 +15,23 @@ use super::exit::{Exit, Failure};
 use super::output::{Out, Tone, list, paint, text};
 use super::table::{always, spare, words};
 use crate::http::CONFIRM_ALL;
-use crate::run::KILL_FILE;
+use crate::run::{KILL_FILE, look_at_kill_file};
 
 /// Verbs of the kill switch.
 #[derive(Debug, Subcommand)]
 pub enum KillVerb {
     /// No new transaction, no growth, no policy changes anything
     #[command(after_help = "Example:\n  bracketd kill freeze --reason 'prices look wrong'")]
-    Freeze(SetArgs),
+    Freeze(SureArgs),
     /// As freeze, and people may only lower the risk
     #[command(after_help = "Example:\n  bracketd kill protect-only --account main --reason news")]
-    ProtectOnly(SetArgs),
+    ProtectOnly(SureArgs),
     /// As protect-only, and every resting entry is canceled
     #[command(after_help = "Example:\n  bracketd kill cancel-entries --reason 'broker acts up'")]
-    CancelEntries(SetArgs),
+    CancelEntries(SureArgs),
     /// As cancel-entries, and everything held is closed at the market
     #[command(after_help = "Example:\n  bracketd kill flatten --account main --reason 'get out'")]
-    Flatten(FlattenArgs),
+    Flatten(SureArgs),
     /// Lets trading go on
     #[command(after_help = "\
 Examples:
@@ -53,9 +54,9 @@ pub struct SetArgs {
     reason: String,
 }
 
-/// A flatten.
+/// A level, and that it is meant: a flatten and a lower level than the one that stands are asked for.
 #[derive(Debug, Args)]
-pub struct FlattenArgs {
+pub struct SureArgs {
     #[command(flatten)]
     set: SetArgs,
     /// Do it without being asked
@@ -85,10 +86,10 @@ pub fn run(
     out: &Out,
 ) -> Result<Exit, Failure> {
     let client = client.map(|client| client.hurried(out));
-    let (level, args, more) = match verb {
-        KillVerb::Freeze(args) => ("freeze", args, json!({})),
-        KillVerb::ProtectOnly(args) => ("protect-only", args, json!({})),
-        KillVerb::CancelEntries(args) => ("cancel-entries", args, json!({})),
+    let (level, args, more, yes) = match verb {
+        KillVerb::Freeze(args) => ("freeze", &args.set, json!({}), args.yes),
+        KillVerb::ProtectOnly(args) => ("protect-only", &args.set, json!({}), args.yes),
+        KillVerb::CancelEntries(args) => ("cancel-entries", &args.set, json!({}), args.yes),
         KillVerb::Flatten(args) => {
             let word = args.set.account.as_deref().unwrap_or(CONFIRM_ALL);
             let what = match &args.set.account {
@@ -98,12 +99,14 @@ pub fn run(
                 None => "flatten closes all that every account holds, at the market".to_owned(),
             };
             confirm(&what, word, args.yes, out)?;
-            ("flatten", &args.set, json!({ "confirm": word }))
+            ("flatten", &args.set, json!({ "confirm": word }), true)
         }
         KillVerb::Clear(args) => {
-            ("off", &args.set, json!({ "reset_baseline": args.reset_baseline }))
+            ("off", &args.set, json!({ "reset_baseline": args.reset_baseline }), true)
         }
-        KillVerb::Status => return status(&client?, out),
+        KillVerb::Status => {
+            return status(&client.map_err(|f| lying_there(f, data_dir))?, data_dir, out);
+        }
     };
     let mut body = json!({ "level": level, "account": args.account, "why": args.reason });
     if let (Some(body), Some(more)) = (body.as_object_mut(), more.as_object()) {
@@ -111,6 +114,13 @@ pub fn run(
     }
     let no_way = |failure| without(failure, level, data_dir);
     let client = client.map_err(no_way)?;
+    // What cannot be read in a moment keeps nobody from throwing the switch.
+    if !yes
+        && let Ok(stands) = client.glance("/api/v1/status")
+        && let Some(what) = lowers(&stands, args.account.as_deref(), level)
+    {
+        confirm(&what, level, false, out)?;
+    }
     let answer = client.post("/api/v1/kill", &body, None).map_err(no_way)?;
     if out.is_json() {
         out.json(&answer);
@@ -118,6 +128,34 @@ pub fn run(
         out.line(&text(&answer, "/message"));
     }
     Ok(exit_of(&answer))
+}
+
+/// What is asked where the level is below the one that stands: in a hurry any level looks like more.
+fn lowers(status: &Value, account: Option<&str>, level: &str) -> Option<String> {
+    let (of, stands) = match account {
+        None => ("the daemon".to_owned(), text(status, "/kill/level")),
+        Some(name) => {
+            let all = list(status, "/accounts").iter();
+            let own = all.into_iter().find(|account| text(account, "/name") == name)?;
+            (format!("account {name}"), text(own, "/kill/level"))
+        }
+    };
+    let (next, now) = (KillLevel::parse(level)?, KillLevel::parse(&stands)?);
+    (next < now).then(|| format!("the kill switch of {of} is at {stands}; {level} would LOWER it"))
+}
+
+/// Names the file KILL where one lies there: nobody else tells of it while the daemon is down.
+fn lying_there(failure: Failure, data_dir: Option<&Path>) -> Failure {
+    let file = data_dir.and_then(look_at_kill_file).filter(|_| failure.exit == Exit::NoDaemon);
+    let Some(file) = file else { return failure };
+    let why = if file.why.is_empty() { String::new() } else { format!(" ({})", file.why) };
+    let level = file.level.as_str();
+    let hint = format!(
+        "the file {KILL_FILE} in the data directory asks for {level}{why}: a daemon that starts takes \
+         it; {}",
+        failure.hint
+    );
+    Failure { hint, ..failure }
 }
 
 /// Findings where a flatten left something open: a script that goes on at 0 takes it for closed.
@@ -143,8 +181,8 @@ fn without(failure: Failure, level: &str, data_dir: Option<&Path>) -> Failure {
     Failure { hint, ..failure }
 }
 
-fn status(client: &Client, out: &Out) -> Result<Exit, Failure> {
-    let status = client.get("/api/v1/status")?;
+fn status(client: &Client, data_dir: Option<&Path>, out: &Out) -> Result<Exit, Failure> {
+    let status = client.get("/api/v1/status").map_err(|f| lying_there(f, data_dir))?;
     let mut rows = vec![row("the daemon", &status)];
     rows.extend(list(&status, "/accounts").iter().map(|a| row(&text(a, "/name"), a)));
     let is_on = rows.iter().any(|row| row[1] != "off");
@@ -178,7 +216,7 @@ fn row(of: &str, value: &Value) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Exit, Failure, exit_of, without};
+    use super::{Exit, Failure, exit_of, lowers, without};
     use serde_json::json;
 
     #[test]
@@ -186,6 +224,25 @@ mod tests {
         let said = |message: &str| exit_of(&json!({ "outcome": "STORED", "message": message }));
         assert_eq!(said("flatten now; closing 5 transactions"), Exit::Done);
         assert_eq!(said("flatten now; NOT CLOSED: account a is down"), Exit::Findings);
+    }
+
+    #[test]
+    fn a_level_below_the_one_that_stands_is_asked_for_and_no_other() {
+        let status = json!({
+            "kill": { "level": "freeze" },
+            "accounts": [{ "name": "a", "kill": { "level": "protect-only" } }],
+        });
+        let rows = [
+            (None, "freeze", false),
+            (None, "protect-only", false),
+            (Some("a"), "freeze", true),
+            (Some("a"), "protect-only", false),
+            (Some("a"), "cancel-entries", false),
+            (Some("nobody"), "freeze", false),
+        ];
+        for (account, level, asks) in rows {
+            assert_eq!(lowers(&status, account, level).is_some(), asks, "{account:?} {level}");
+        }
     }
 
     #[test]

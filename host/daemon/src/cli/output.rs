@@ -5,7 +5,7 @@
 //! reaches a terminal with its control characters.
 
 use std::cell::RefCell;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use bracketd_core::diagnostic::Diagnostic;
 use clap::builder::styling::{AnsiColor, Style};
@@ -85,9 +85,11 @@ impl Out {
         self.line(&value.to_string());
     }
 
-    /// A line of a stream, cut to the terminal's width.
+    /// A line of a stream, cut to the terminal's width; whole where it goes to a file or a pipe, also
+    /// where COLUMNS is set.
     pub fn fitted_line(&self, text: &str) {
-        self.line(&self.width.map_or_else(|| text.to_owned(), |width| cut(text, width)));
+        let width = self.width.filter(|_| std::io::stdout().is_terminal());
+        self.line(&width.map_or_else(|| text.to_owned(), |width| cut(text, width)));
     }
 
     /// Rows under their titles, in columns that fit the terminal.

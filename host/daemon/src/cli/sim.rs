@@ -42,7 +42,8 @@ pub struct RunArgs {
     #[command(flatten)]
     which: Which,
     /// How many seeds, from this one on
-    #[arg(short = 'n', long = "count", default_value_t = 1)]
+    #[arg(short = 'n', long = "count", default_value_t = 1,
+          value_parser = clap::value_parser!(u64).range(1..))]
     count: u64,
     /// Print what happens, line by line; for one seed
     #[arg(long)]
@@ -85,7 +86,12 @@ fn seed(word: &str) -> Result<u64, String> {
 }
 
 fn bug(word: &str) -> Result<Bug, String> {
-    let known = || Bug::ALL.iter().map(|b| b.name()).collect::<Vec<_>>().join(", ");
+    let known = || {
+        let mut names: Vec<&str> = Bug::ALL.iter().map(|bug| bug.name()).collect();
+        // M2 comes before M10.
+        names.sort_by_key(|name| (name.len(), *name));
+        names.join(", ")
+    };
     Bug::parse(word).ok_or_else(|| format!("there is no bug {word}; there are {}", known()))
 }
 
@@ -116,6 +122,10 @@ pub fn run(verb: &SimVerb, out: &Out) -> Result<Exit, Failure> {
     }
     let scripts = Scripts::build();
     match verb {
+        SimVerb::Run(args) if args.trace && args.count > 1 => {
+            Err(Failure::usage("--trace shows one history, -n asks for more")
+                .hint("leave -n out, and name the history with --seed"))
+        }
         SimVerb::Run(args) if args.trace => Ok(trace(&args.which, &scripts, out)),
         SimVerb::Run(args) => Ok(many(args, &scripts, out)),
         SimVerb::Shrink(args) => Ok(smaller(&args.which, &scripts, out)),

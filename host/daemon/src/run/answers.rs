@@ -7,16 +7,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bracketd_account::AccountHandle;
-use bracketd_core::book::Account;
+use bracketd_core::book::{Account, Book};
 use bracketd_core::command::OpState;
-use bracketd_core::ids::{PolicyName, TransactionId};
+use bracketd_core::ids::{AccountName, PolicyName, Symbol, TransactionId};
 use bracketd_core::metrics::{portfolio, trade_summary};
 use bracketd_core::order::Role;
 use bracketd_core::protection::Protection;
 use bracketd_core::reconcile::differing;
+use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{EntryGuard, Transaction, TransactionStatus};
 use bracketd_policy::{About, Params, Policy};
 use bracketd_store::PolicyFreeze;
+use rust_decimal::Decimal;
 
 use super::alerts;
 use super::engine_thread::EngineThread;
@@ -182,6 +184,7 @@ impl EngineThread {
             is_up: account.is_up,
             is_reconciled: account.is_reconciled,
             is_armed: account.is_armed(),
+            decision: self.arming.decision(account),
             armed_by: self.arming.of(account),
             budget: status.as_ref().map(|status| status.budget.clone()).unwrap_or_default(),
             sockets: status
@@ -213,9 +216,10 @@ impl EngineThread {
                 differing: match account.read_as_of {
                     // Before the first read all that the book holds would seem to be missing.
                     None => Vec::new(),
-                    Some(_) => differing(book, &account.name),
+                    Some(as_of) => differing_since(book, &account.name, as_of),
                 },
                 read_as_of: account.read_as_of,
+                on_deadline: account.rules.on_deadline,
             }
         };
         book.accounts.values().map(detail).collect()
@@ -243,7 +247,8 @@ impl EngineThread {
         let own = not_ready.iter().cloned().chain(self.upkeep.alerts());
         let values = alerts::values(&self.policies.params_refused);
         let files = self.plugins.alerts();
-        own.chain(disarmed).chain(frozen).chain(values).chain(files).collect()
+        let exposed = self.last_words.alarms(self.engine().book());
+        own.chain(exposed).chain(disarmed).chain(frozen).chain(values).chain(files).collect()
     }
 
     fn policy_params(
@@ -320,6 +325,21 @@ impl EngineThread {
         states.sort_by(|a, b| a.name.cmp(&b.name));
         states
     }
+}
+
+/// What differs, but for symbols of which something was traded after the read: the picture is older
+/// than the book there, and says nothing of it.
+fn differing_since(
+    book: &Book,
+    name: &AccountName,
+    as_of: Timestamp,
+) -> Vec<(Symbol, Decimal, Decimal)> {
+    let is_newer = |symbol: &Symbol| {
+        let own = book.transactions.values();
+        let own = own.filter(|tx| tx.account == *name && tx.symbol == *symbol);
+        own.flat_map(|tx| &tx.orders).any(|o| !o.filled.is_zero() && o.updated_at >= as_of)
+    };
+    differing(book, name).into_iter().filter(|(symbol, ..)| !is_newer(symbol)).collect()
 }
 
 fn of_transactions(all: &[PolicyFreeze], policy: &Policy) -> Vec<PolicyFreeze> {

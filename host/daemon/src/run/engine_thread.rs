@@ -27,6 +27,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::arming::Arming;
 use super::budget::WallBudget;
 use super::entries::Entries;
+use super::exposed::LastWords;
 use super::plugins::PluginStager;
 use super::policies::PolicyBuilder;
 use super::records;
@@ -110,6 +111,7 @@ pub struct EngineThread {
     timer: Option<Timestamp>,
     has_more: bool,
     pub(super) upkeep: Upkeep,
+    pub(super) last_words: LastWords,
     tape: Option<super::tape::Waiting>,
     steps_read: (Sender<StepRead>, Receiver<StepRead>),
     steps_back: Vec<StepRead>,
@@ -173,6 +175,7 @@ impl EngineThread {
             timer: None,
             has_more: true,
             upkeep: Upkeep::new(parts.spare_room),
+            last_words: LastWords::default(),
             tape: None,
             steps_read: bounded(ACCOUNTS_MAX),
             steps_back: Vec::new(),
@@ -383,6 +386,7 @@ impl EngineThread {
             self.report.heard(&fact);
             self.count_refusal(&fact);
             self.arming.heard(&fact);
+            self.last_words.heard(&fact);
             records::log(&fact);
             self.recorder.record(bracketd_store::activity::Record::from_fact(&fact, seq));
         }

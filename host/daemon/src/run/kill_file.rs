@@ -25,8 +25,8 @@ const BYTES_MAX: u64 = 1_024;
 
 /// What the file asks for; nothing when there is none. Its first word is the level, the rest the
 /// reason. A file that cannot be read, or whose first word is no level, asks for protect-only:
-/// whoever wrote it wanted something to stop.
-pub(super) fn look(data_dir: &Path) -> Option<KillFile> {
+/// whoever wrote it wanted something to stop. Then the reason says so.
+pub fn look(data_dir: &Path) -> Option<KillFile> {
     let path = data_dir.join(NAME);
     let read = std::fs::File::open(&path).and_then(|file| {
         let mut bytes = Vec::new();
@@ -47,7 +47,15 @@ fn parse(text: &str) -> KillFile {
     let (first, rest) = clean.trim().split_once(' ').unwrap_or((clean.trim(), ""));
     match KillLevel::parse(&first.to_ascii_lowercase()) {
         Some(level) if level != KillLevel::Off => KillFile { level, why: rest.trim().to_owned() },
-        _ => KillFile { level: KillLevel::ProtectOnly, why: clean.trim().to_owned() },
+        _ => KillFile { level: KillLevel::ProtectOnly, why: unknown(first, clean.trim()) },
+    }
+}
+
+/// Why it is protect-only: a misspelled flatten must not pass for a wish.
+fn unknown(first: &str, all: &str) -> String {
+    match first {
+        "" => "the file KILL is empty, which means protect-only".to_owned(),
+        word => format!("`{word}` in the file KILL is no level, so protect-only: {all}"),
     }
 }
 
@@ -105,11 +113,23 @@ mod tests {
             (b"flatten", KillLevel::Flatten, ""),
             (b"FREEZE broker acts up\n", KillLevel::Freeze, "broker acts up"),
             (b"  cancel-entries\nnews \x07 at noon", KillLevel::CancelEntries, "news   at noon"),
-            (b"", KillLevel::ProtectOnly, ""),
-            (b"\n", KillLevel::ProtectOnly, ""),
-            (b"stop everything", KillLevel::ProtectOnly, "stop everything"),
-            (b"off please", KillLevel::ProtectOnly, "off please"),
-            (b"\xff\xfe", KillLevel::ProtectOnly, "\u{fffd}\u{fffd}"),
+            (b"", KillLevel::ProtectOnly, "the file KILL is empty, which means protect-only"),
+            (b"\n", KillLevel::ProtectOnly, "the file KILL is empty, which means protect-only"),
+            (
+                b"flaten now",
+                KillLevel::ProtectOnly,
+                "`flaten` in the file KILL is no level, so protect-only: flaten now",
+            ),
+            (
+                b"off please",
+                KillLevel::ProtectOnly,
+                "`off` in the file KILL is no level, so protect-only: off please",
+            ),
+            (
+                b"\xff\xfe",
+                KillLevel::ProtectOnly,
+                "`\u{fffd}\u{fffd}` in the file KILL is no level, so protect-only: \u{fffd}\u{fffd}",
+            ),
         ];
         for (bytes, level, why) in rows {
             std::fs::write(dir.path().join(NAME), bytes).unwrap();

@@ -60,7 +60,17 @@ impl PluginStager {
         let (cache, watched) = (cache(&config.data_dir), watched.collect());
         let unusable = Unusable::default();
         let config = config.clone();
-        let stager = Stager { host, cache, config, watched, unusable: unusable.clone(), engine };
+        let written = Look::at(&config.file);
+        let stager = Stager {
+            host,
+            cache,
+            config,
+            watched,
+            config_seen: written,
+            config_read: written,
+            unusable: unusable.clone(),
+            engine,
+        };
         vital::spawn("plugins", move || stager.run(&asked))?;
         Ok(Self { ask, unusable })
     }
@@ -90,6 +100,9 @@ struct Stager {
     cache: Option<CompiledCache>,
     config: Config,
     watched: BTreeMap<AccountName, Watched>,
+    /// The configuration as it looked at the last look, and when it was read last: it may pin.
+    config_seen: Look,
+    config_read: Look,
     unusable: Unusable,
     engine: Sender<ToEngine>,
 }
@@ -120,9 +133,26 @@ impl Stager {
         loop {
             match asked.recv_timeout(LOOK) {
                 Ok((account, wish, reply)) => self.stage(account, wish, Some(reply)),
-                Err(RecvTimeoutError::Timeout) => self.look_at_files(),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.look_at_configuration();
+                    self.look_at_files();
+                }
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+        }
+    }
+
+    /// A configuration that changed and then stayed as it was for one look may pin another file, or
+    /// the one that was refused: what a restart would take is judged anew. It swaps nothing.
+    fn look_at_configuration(&mut self) {
+        let now = Look::at(&self.config.file);
+        let is_still = std::mem::replace(&mut self.config_seen, now) == now;
+        if !is_still || self.config_read == now {
+            return;
+        }
+        self.config_read = now;
+        for account in self.watched.keys() {
+            self.file_is(account, self.load(account, None).err());
         }
     }
 

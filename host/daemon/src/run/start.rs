@@ -23,15 +23,14 @@ use bracketd_core::ids::{AccountName, PolicyName, Symbol};
 use bracketd_engine::{Engine, PolicySettings, Settings, StartError};
 use bracketd_policy::{BuildReport, EventKind, Params, PolicySet, SourceFile, Sources};
 use bracketd_store::activity::{ActivityLog, ActivityOptions};
-use bracketd_store::{
-    DirLock, KvEntry as Stored, LEDGER_FILE, Ledger, Loaded, OpenOptions, SpareRoom, StoreError,
-};
+use bracketd_store::{DirLock, KvEntry as Stored, Loaded, SpareRoom};
 use crossbeam_channel::{Sender, bounded};
 
 use super::arming::Arming;
 use super::engine_thread::{Clock, EngineThread, Identity, Parts};
 use super::entries::Entries;
 use super::kill_file::{self, KillWatch};
+use super::ledger::{open_ledger, unusable};
 use super::plugins::PluginStager;
 use super::policies::{PolicyBuilder, sources};
 use super::report::TapeReport;
@@ -42,7 +41,6 @@ use crate::config::Config;
 use crate::config::resolved::{AccountSettings, GrantSettings};
 use crate::daemon_file::{self, DaemonFile};
 use crate::effect::point;
-use crate::guards;
 use crate::http::Server;
 use crate::message::{Mode, ToEngine};
 use crate::plugin_record;
@@ -108,7 +106,7 @@ pub struct Running {
 pub fn start(plan: Plan) -> anyhow::Result<Running> {
     let Plan { config, mode, clock, entries, watch: always, lock, new_ledger } = plan;
     let data_dir = config.data_dir.clone();
-    let ledger = open_ledger(&config, lock, new_ledger)?;
+    let ledger = open_ledger(&config, lock, new_ledger, &clock)?;
     let spare_room = ledger.spare_room();
     let activity = ActivityLog::start(&data_dir, ActivityOptions::default())?;
     let host = Host::new()?;
@@ -201,16 +199,6 @@ pub fn hold(dir: &Path) -> anyhow::Result<DirLock> {
     DirLock::take(dir).map_err(|error| unusable(dir, error))
 }
 
-/// The ledger of the data directory, once everything is guarded as configured (G14).
-fn open_ledger(config: &Config, lock: DirLock, replaces_lost: bool) -> anyhow::Result<Ledger> {
-    for account in &config.accounts {
-        guards::self_test(&account.name, &account.rules).map_err(anyhow::Error::msg)?;
-    }
-    let dir = &config.data_dir;
-    let options = OpenOptions { replaces_lost, ..OpenOptions::default() };
-    Ledger::open_locked(dir, lock, options).map_err(|error| unusable(dir, error))
-}
-
 fn spawn_engine(thread: EngineThread, host: Host) -> std::io::Result<JoinHandle<TapeReport>> {
     vital::spawn("engine", || {
         // The host's epoch ticker lives as long as the accounts do.
@@ -289,9 +277,10 @@ fn first_alerts(book: &Book, arming: &Arming, file: Option<&KillFile>) -> Vec<St
     let mut words = alerts::kills(book, &BTreeSet::new());
     words.extend(file.map(|file| {
         format!(
-            "the file {} in the data directory asks for {}",
+            "the file {} in the data directory asks for {} ({})",
             kill_file::NAME,
-            file.level.as_str()
+            file.level.as_str(),
+            file.why
         )
     }));
     words.extend(alerts::disarmed(book, arming));
@@ -384,38 +373,6 @@ fn not_started(data_dir: &Path, error: StartError) -> anyhow::Error {
     match error {
         StartError::Store(error) => unusable(data_dir, error),
         StartError::UnknownAccount { .. } => error.into(),
-    }
-}
-
-/// Why the ledger cannot be used, with its name and what to do: nobody guesses at three in the
-/// morning, and nobody deletes a ledger to get the daemon to start.
-fn unusable(data_dir: &Path, error: StoreError) -> anyhow::Error {
-    let file = data_dir.join(LEDGER_FILE);
-    match error {
-        StoreError::AlreadyRunning { .. }
-        | StoreError::NewerSchema { .. }
-        | StoreError::DamagedFile { .. }
-        | StoreError::RestoreInterrupted { .. }
-        | StoreError::LedgerMissing { .. }
-        | StoreError::LedgerExists { .. }
-        | StoreError::NotKept { .. }
-        | StoreError::File { .. } => error.into(),
-        StoreError::Busy => {
-            anyhow::anyhow!("{}: {error}; end whoever holds it, then start again", file.display())
-        }
-        StoreError::Full => {
-            anyhow::anyhow!("{}: {error}; make room on its disk, then start again", file.display())
-        }
-        StoreError::Damaged(_)
-        | StoreError::BadValue { .. }
-        | StoreError::TooLarge(_)
-        | StoreError::OpConflict { .. }
-        | StoreError::Migration(_)
-        | StoreError::Sqlite(_) => anyhow::anyhow!(
-            "the ledger {} cannot be used: {error}; it was left as it is. `bracketd db check` \
-             says what is wrong with it, `bracketd db restore` puts a backup in its place",
-            file.display()
-        ),
     }
 }
 

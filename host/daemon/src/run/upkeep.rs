@@ -67,8 +67,8 @@ impl Upkeep {
     fn activity_is(&mut self, status: &ActivityStatus, last_fact: u64) {
         if let Some(path) = status.set_aside.as_ref().filter(|_| !self.is_aside_told) {
             tracing::warn!(
-                "the activity log that was there belongs to another ledger; it is kept as {} and a \
-                 new one is made from this ledger's facts",
+                "the facts of the activity log that was there are not this ledger's; it is kept as \
+                 {} and a new one is made from this ledger's facts",
                 path.display()
             );
             self.is_aside_told = true;

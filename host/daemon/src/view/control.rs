@@ -4,6 +4,7 @@
 
 use bracketd_account::{PluginId, Plugins, SwapReport};
 use bracketd_core::Decimal;
+use bracketd_core::book::OnDeadline;
 use bracketd_core::broker::OrderReport;
 use bracketd_core::control::{Baseline, Kill, KillLevel};
 use bracketd_core::ids::{Symbol, TransactionId};
@@ -74,6 +75,18 @@ pub struct AccountDetailView {
     read_as_of: Option<String>,
     /// Over which the broker tells on its own, beside the polls.
     sockets: SocketsView,
+    /// `alert`, or `market_close`: what is held is closed when it was without its stop for too long.
+    on_deadline: &'static str,
+    /// Who armed or disarmed it, when and why; missing while nobody did.
+    decision: Option<DecisionView>,
+}
+
+/// A decision about arming.
+#[derive(Debug, Serialize)]
+struct DecisionView {
+    by: String,
+    at: String,
+    why: String,
 }
 
 /// The sockets of an account.
@@ -180,6 +193,15 @@ pub fn account(detail: &AccountDetail) -> AccountDetailView {
         foreign_positions: detail.differing.iter().map(difference).collect(),
         read_as_of: detail.read_as_of.map(rfc3339),
         sockets: SocketsView { wanted: state.sockets.wanted, open: state.sockets.open },
+        decision: state.decision.as_ref().map(|told| DecisionView {
+            by: told.by.clone(),
+            at: rfc3339(told.at),
+            why: told.why.clone(),
+        }),
+        on_deadline: match detail.on_deadline {
+            OnDeadline::Alert => "alert",
+            OnDeadline::Close => "market_close",
+        },
     }
 }
 

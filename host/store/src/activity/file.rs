@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bracketd_core::time::Timestamp;
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::ActivityOptions;
+use super::kin::{self, Kin};
 use super::queue::{Gap, Numbered};
 use super::record::{ActivityKind, Record};
 use crate::error::StoreError;
-use crate::facts::{FactFilter, StoredFact};
 use crate::reader::LedgerReader;
 use crate::rows::int;
 use crate::tools::files::make_private;
@@ -26,6 +26,13 @@ pub const ACTIVITY_SCHEMA: i64 = 1;
 /// Short, so that the writer hears of a shutdown; it retries by itself.
 const BUSY: Duration = Duration::from_millis(20);
 const PRUNE_ROWS: i64 = 10_000;
+/// Under what a log goes on to be kept that belongs to another ledger.
+pub(crate) const OF_ANOTHER: &str = ".other-ledger";
+/// Under what one is kept that proves what its ledger has lost.
+pub(crate) const AHEAD: &str = ".ahead-of-ledger";
+/// Whose facts the file holds; a ledger gets a new id with each restore.
+const OWNER: &str = "CREATE TABLE IF NOT EXISTS owner (\
+     one INTEGER PRIMARY KEY CHECK (one = 1), ledger_id TEXT NOT NULL) STRICT";
 
 /// Columns of a row, in the order in which they are bound and read.
 pub(crate) const COLUMNS: &str = "run, seq, at, kind, lost, fact_seq, transaction_id, account, \
@@ -71,6 +78,8 @@ impl ActivityFile {
                 return Err(StoreError::NewerSchema { found, known: ACTIVITY_SCHEMA, path });
             }
         }
+        // An addition to the schema that an older program passes over.
+        unit.execute_batch(OWNER)?;
         match run {
             None => unit.execute("UPDATE progress SET run = run + 1", [])?,
             Some(run) => unit.execute("UPDATE progress SET run = max(run, ?)", [run])?,
@@ -86,44 +95,29 @@ impl ActivityFile {
         Ok(Self { sql, path: path.to_owned(), insert, run, cursor })
     }
 
-    /// Renames the file, which is another ledger's; a new one is to be opened then. Gives its name.
-    pub(crate) fn leave(self) -> Result<PathBuf, StoreError> {
+    /// Renames the file, which cannot be gone on with; a new one is to be opened then. Gives its name.
+    pub(crate) fn leave(self, suffix: &str) -> Result<PathBuf, StoreError> {
         let Self { sql, path, .. } = self;
         // What stands in its write-ahead log goes into the file first.
         sql.close().map_err(|(_, error)| error)?;
-        let to = free_name(&path, ".other-ledger");
+        let to = free_name(&path, suffix);
         set_aside(&path, &to)?;
         Ok(to)
     }
 
-    /// Whether its facts are those of this ledger. The ledger is written first, so a file that knows
-    /// more facts is another's; so is one whose newest fact reads otherwise there.
+    /// Whether its facts are those of this ledger; then it says so from now on.
     pub(crate) fn is_of(&self, ledger: &LedgerReader) -> Result<bool, StoreError> {
-        if self.cursor == 0 {
-            return Ok(true);
-        }
-        if ledger.last_fact_seq()? < self.cursor {
+        if kin::of(&self.sql, self.cursor, ledger.sql())? != Kin::Own {
             return Ok(false);
         }
-        let query = "SELECT fact_seq, at, kind FROM activity WHERE fact_seq IS NOT NULL \
-                     ORDER BY id DESC LIMIT 1";
-        let row = |row: &rusqlite::Row<'_>| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?))
-        };
-        let Some((seq, at, kind)) = self.sql.query_row(query, [], row).optional()? else {
-            return Ok(true);
-        };
-        let after_seq = seq.unsigned_abs().saturating_sub(1);
-        let same = FactFilter { after_seq, limit: 1, ..FactFilter::default() };
-        let found = match ledger.facts(&same) {
-            // What a cell without meaning was, nobody can tell.
-            Err(StoreError::BadValue { .. }) => return Ok(true),
-            other => other?,
-        };
-        let is_same = |stored: &StoredFact| {
-            stored.fact.at.0 == at && ActivityKind::Fact(stored.fact.kind).as_str() == kind
-        };
-        Ok(found.first().is_some_and(is_same))
+        let id = ledger.id()?;
+        self.sql.execute(
+            "INSERT INTO owner (one, ledger_id) VALUES (1, ?) \
+             ON CONFLICT (one) DO UPDATE SET ledger_id = excluded.ledger_id \
+             WHERE ledger_id <> excluded.ledger_id",
+            [id],
+        )?;
+        Ok(true)
     }
 
     pub(crate) fn run(&self) -> i64 {

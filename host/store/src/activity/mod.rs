@@ -8,8 +8,9 @@
 //! overflow, a crash or the loss of the file, are filled in from the ledger.
 
 mod backfill;
-mod file;
+pub(crate) mod file;
 mod inline;
+pub(crate) mod kin;
 mod queue;
 mod read;
 mod record;
@@ -69,7 +70,7 @@ pub struct ActivityStatus {
     pub restarts: u64,
     /// Every fact of the ledger up to this one is in the file, as far as it was opened yet.
     pub up_to_fact: u64,
-    /// Where the log of another ledger is now that was found in the place of this one's.
+    /// Where the log is now that was found and is not this ledger's.
     pub set_aside: Option<std::path::PathBuf>,
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bracketd_core::time::Timestamp;
 use crossbeam_channel::Receiver;
 
-use super::file::ActivityFile;
+use super::file::{ActivityFile, OF_ANOTHER};
 use super::queue::{Gap, Numbered, Shared};
 use super::{ActivityOptions, backfill};
 use crate::ballast::BALLAST_FILE;
@@ -118,7 +118,7 @@ impl Writer {
             if let Some(ledger) = ledger
                 && !file.is_of(ledger)?
             {
-                self.shared.has_set_aside(file.leave()?);
+                self.shared.has_set_aside(file.leave(OF_ANOTHER)?);
                 file = ActivityFile::open(&self.dir, self.run)?;
             }
             self.run = Some(file.run());

@@ -44,10 +44,18 @@ pub fn backup(dir: &Path, to: &Path) -> Result<Backup, ToolError> {
     if ballast(dir) == BallastState::GivenBack && is_same_disk(dir, draft.path()) {
         return Err(ToolError::SameFullDisk(to.to_owned()));
     }
-    let copied = copy::into_file(&sql, &ledger, draft.path())?;
+    // What is wrong with the copy is wrong with the ledger, which has a name that people know.
+    let named = |error: ToolError| match error {
+        ToolError::Store(StoreError::Damaged(what) | StoreError::DamagedFile { what, .. }) => {
+            StoreError::DamagedFile { path: ledger.clone(), what }.into()
+        }
+        other => other,
+    };
+    let copied = copy::into_file(&sql, &ledger, draft.path()).map_err(named)?;
     drop(sql);
     drop(copied);
-    let checked = check_open(open::open_reader(draft.path())?, draft.path())?;
+    let reader = open::open_reader(draft.path()).map_err(|error| named(error.into()))?;
+    let checked = check_open(reader, &ledger).map_err(named)?;
     let is_damaged = checked.is_damaged();
     match checked.ledger {
         Some(mut summary) if !is_damaged => {

@@ -11,6 +11,7 @@ use super::error::ToolError;
 use super::finding::TOLD_MAX;
 use super::status::{Activity, BallastState, activity, ballast};
 use super::{Summary, contents, files, in_newest_schema, open_file};
+use crate::activity::kin::{self, Kin};
 use crate::activity::{ACTIVITY_FILE, ACTIVITY_SCHEMA};
 use crate::error::StoreError;
 use crate::open::LEDGER_FILE;
@@ -60,9 +61,9 @@ pub fn check_dir(dir: &Path) -> Result<Checked, ToolError> {
         Activity::UpTo { fact, .. } => {
             if let Some(why) = activity_damage(dir) {
                 found.push(beside(FindingKind::ActivityDamaged, ACTIVITY_FILE, why));
-            } else if fact > newest {
-                let what = format!("holds facts up to {fact}, the ledger up to {newest}");
-                found.push(beside(FindingKind::ActivityAhead, ACTIVITY_FILE, what));
+            } else if let Some((kind, known)) = not_its_own(dir, fact) {
+                let what = format!("holds facts up to {known}, the ledger up to {newest}");
+                found.push(beside(kind, ACTIVITY_FILE, what));
             }
         }
     }
@@ -149,6 +150,17 @@ fn sound(sql: &Connection, path: &Path) -> Vec<Finding> {
         Err(error) => add(FindingKind::NotSound, file, error.to_string()),
     }
     findings
+}
+
+/// What the activity log is to the ledger, where it is not simply its own, with its newest fact.
+/// What cannot be read is told as damage of the ledger.
+fn not_its_own(dir: &Path, fact: u64) -> Option<(FindingKind, u64)> {
+    let ledger = open_file(&dir.join(LEDGER_FILE)).ok()?;
+    match kin::of_dir(dir, &ledger).ok()?? {
+        Kin::Own => None,
+        Kin::Ahead(known) => Some((FindingKind::ActivityAhead, known)),
+        Kin::Other => Some((FindingKind::ActivityOther, fact)),
+    }
 }
 
 /// What is wrong with the pages of the activity log, where something is.

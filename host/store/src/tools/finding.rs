@@ -29,17 +29,19 @@ pub enum FindingKind {
     ActivityDamaged,
     /// A newer program wrote the activity log.
     ActivityNewer,
-    /// The activity log holds facts that the ledger does not have.
+    /// The activity log holds facts that the ledger had and has lost.
     ActivityAhead,
     /// The disk was full: the room for protective commits has been given back.
     BallastGone,
     /// A restore stopped between its last steps.
     RestoreInterrupted,
+    /// The activity log is another ledger's.
+    ActivityOther,
 }
 
 impl FindingKind {
     /// All kinds.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NotSound,
         Self::DanglingReference,
         Self::UnreadableRow,
@@ -53,6 +55,7 @@ impl FindingKind {
         Self::ActivityAhead,
         Self::BallastGone,
         Self::RestoreInterrupted,
+        Self::ActivityOther,
     ];
 
     /// Its code, for programs.
@@ -71,6 +74,7 @@ impl FindingKind {
             Self::ActivityAhead => "ACTIVITY_AHEAD",
             Self::BallastGone => "BALLAST_GONE",
             Self::RestoreInterrupted => "RESTORE_INTERRUPTED",
+            Self::ActivityOther => "ACTIVITY_OTHER",
         }
     }
 
@@ -99,10 +103,16 @@ impl FindingKind {
             }
             Self::ActivityNewer => "run the newer bracketd, or move the file away",
             Self::ActivityAhead => {
-                "stop the daemon and move activity.db away; the next start makes it again from \
-                 the ledger's facts"
+                "the ledger has lost facts that were committed. Stop the daemon and keep \
+                 activity.db: it tells what they were. Then restore a newer backup where there is one \
+                 (`bracketd db restore FILE`), or start: a new epoch begins with every account \
+                 disarmed, and the log is kept under another name"
             }
             Self::BallastGone => "make room on the disk; the ballast is filled again by itself",
+            Self::ActivityOther => {
+                "nothing: the next start keeps it under another name and makes one from this \
+                 ledger's facts"
+            }
             Self::RestoreInterrupted => "run the restore again: bracketd db restore FILE",
         }
     }
@@ -121,7 +131,8 @@ impl FindingKind {
             | Self::ActivityNewer
             | Self::ActivityAhead
             | Self::BallastGone
-            | Self::RestoreInterrupted => false,
+            | Self::RestoreInterrupted
+            | Self::ActivityOther => false,
         }
     }
 }

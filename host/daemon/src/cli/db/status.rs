@@ -16,6 +16,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Out, Tone, paint};
 use crate::clock::rfc3339;
 use crate::render::printable;
+use crate::run::{KILL_FILE, look_at_kill_file};
 use crate::view::control;
 
 /// Runs the verb.
@@ -59,6 +60,10 @@ fn show(seen: &Status, out: &Out) {
     };
     out.line(&format!("accounts      {}", joined(seen.accounts.iter().map(armed))));
     out.line(&format!("kill switch   {}", kills(&seen.kills)));
+    if let Some(file) = ledger.path.parent().and_then(look_at_kill_file) {
+        let told = format!("{KILL_FILE} asks for {} {}", file.level.as_str(), file.why);
+        out.line(&format!("kill file     {}", paint(&printable(told.trim_end()), Tone::Bad)));
+    }
     out.line(&format!("transactions  {}", counts(&ledger.transactions)));
     out.line(&format!("facts         {}", facts(ledger)));
     let unsettled = match &*seen.unsettled {
@@ -98,9 +103,10 @@ fn activity(seen: &Status) -> String {
     match &seen.activity {
         Activity::Missing => "none; the next start makes it from the facts".to_owned(),
         Activity::Unreadable(why) => paint(&printable(why), Tone::Bad),
-        Activity::UpTo { fact, .. } if *fact > newest => {
-            paint(&format!("up to fact {fact}: ahead of the ledger, see db check"), Tone::Bad)
-        }
+        Activity::UpTo { fact, .. } if *fact > newest => paint(
+            &format!("up to fact {fact}: ahead of the ledger, see bracketd db check"),
+            Tone::Bad,
+        ),
         Activity::UpTo { fact, .. } if *fact == newest => format!("up to fact {fact}, the newest"),
         Activity::UpTo { fact, .. } => format!("up to fact {fact} of {newest}"),
     }

@@ -223,4 +223,8 @@ fn tell(path: &Path, plugin: &Plugin, record: &PluginRecord, pinned: &[Pinned<'_
         }
     }
     out.line(&format!("written to {}", path.display()));
+    for pin in pinned {
+        let account = &pin.account.name;
+        out.line(&format!("a daemon that runs takes it with `bracketd plugin swap {account}`"));
+    }
 }
