@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::broker::{Balance, OrderReport, Position, Quote, Session};
+use crate::command::{BracketLeg, Call, Command};
 use crate::control::{Control, Kill, KillFile};
 use crate::guard::{GuardRules, Memory};
 use crate::ids::{AccountName, BrokerOrderId, PolicyName, Symbol, TransactionId};
@@ -200,6 +201,9 @@ pub struct Book {
     pub(crate) ops: BTreeMap<crate::ids::OpId, RowOwner>,
     /// Which transaction a client order id belongs to.
     pub(crate) clients: BTreeMap<crate::ids::ClientOrderId, TransactionId>,
+    /// The legs that the command of a row was made with: what its plugin hands back unchanged is no
+    /// news. Lost at a restart, after which no answer comes.
+    pub(crate) given: BTreeMap<crate::ids::OpId, Vec<BracketLeg>>,
     /// What the guards remember of the last minute.
     pub(crate) guards: Memory,
     /// The kill switch of the whole daemon.
@@ -215,5 +219,14 @@ impl Book {
     /// An empty book of that ledger.
     pub fn new(ledger_id: &str, epoch: u32) -> Self {
         Self { ledger_id: ledger_id.to_owned(), epoch, ..Self::default() }
+    }
+
+    /// Keeps what these commands hand to a plugin, until it answers.
+    pub(crate) fn give(&mut self, commands: &[Command]) {
+        for command in commands {
+            if let Call::Adjust { bracket, .. } = &command.call {
+                self.given.insert(command.op.clone(), bracket.legs.clone());
+            }
+        }
     }
 }

@@ -35,6 +35,7 @@ pub(super) fn answered(
 ) {
     let Some(id) = book.owner_of_op(account, op) else { return };
     let on_breached = book.accounts.get(account).map(|a| a.rules.on_breached).unwrap_or_default();
+    let given = book.given.remove(op).unwrap_or_default();
     book.change(id, out, |tx, out| {
         let Some(at) = tx.ops.iter().position(|o| o.id == *op) else { return };
         match answer {
@@ -50,7 +51,7 @@ pub(super) fn answered(
                     How::Unchanged | How::NewLeg => {}
                 }
                 if !(how == How::ReplacedInPlace && bug::is(Bug::M3)) {
-                    merge_legs(tx, slice, &legs, now, out);
+                    merge_legs(tx, slice, &news(tx, legs, &given), now, out);
                 }
                 let idle = how == How::Unchanged && progress == Progress::Confirmed;
                 let tried = idle.then(|| Tried::of(tx, &tx.ops[at]));
@@ -107,6 +108,18 @@ fn without_ended(tx: &Transaction, legs: Vec<BracketLeg>) -> Vec<BracketLeg> {
         !leg.status.is_terminal() && known.is_some_and(|o| o.status.is_terminal())
     };
     legs.into_iter().filter(|leg| !has_ended(leg)).collect()
+}
+
+/// The legs without those of known orders that the plugin only hands back: while the command waited for
+/// its turn, something newer may have been told of them.
+fn news(tx: &Transaction, legs: Vec<BracketLeg>, given: &[BracketLeg]) -> Vec<BracketLeg> {
+    let same = |leg: &BracketLeg, one: &BracketLeg| {
+        let terms = |l: &BracketLeg| (l.status, l.limit, l.trigger, l.quantity, l.filled);
+        leg.broker_id == one.broker_id && terms(leg) == terms(one)
+    };
+    let is_known = |leg: &BracketLeg| tx.orders.iter().any(|o| o.broker_id == leg.broker_id);
+    let is_echo = |leg: &BracketLeg| given.iter().any(|one| same(leg, one));
+    legs.into_iter().filter(|leg| !(is_known(leg) && is_echo(leg))).collect()
 }
 
 /// A leg whose price was changed in place: where the broker gave it a new id, the old order is

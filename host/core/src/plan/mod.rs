@@ -71,6 +71,7 @@ pub fn plan(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Transi
         return;
     }
     let urgent = protection.gap_since().is_some();
+    let before = out.commands.len();
     book.change(id, out, |tx, out| {
         if protection != tx.protection {
             protect::turned(tx, protection, on_breached, now, out);
@@ -88,6 +89,7 @@ pub fn plan(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Transi
         }
         settle(tx, now, out);
     });
+    book.give(&out.commands[before..]);
 }
 
 /// The command for an outbox row, also for one that goes out again.

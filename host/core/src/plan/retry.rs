@@ -35,6 +35,7 @@ pub(super) fn again(
     let multiplier = super::urgency::multiplier(account, &tx.symbol);
     let killed = book.kill_level(&tx.account) > KillLevel::Off;
     let fate = fate(tx, op, killed, now);
+    let before = out.commands.len();
     book.change(id, out, |tx, out| {
         let Some(at) = tx.ops.iter().position(|o| o.id == op.id) else { return };
         match fate {
@@ -57,6 +58,7 @@ pub(super) fn again(
             }
         }
     });
+    book.give(&out.commands[before..]);
 }
 
 /// Sends an unknown row again without a look-up, once, where that cannot do it twice: a stop or a

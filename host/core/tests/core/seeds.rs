@@ -636,3 +636,24 @@ fn seed_201320333_a_pair_whose_order_was_seen_has_arrived_whatever_no_look_up_fi
     b.tell(BrokerEvent::LookedUp { op: pair.op.clone(), found });
     assert!(!b.tx(id).ops.iter().any(|op| op.id == pair.op), "it is done at the first look");
 }
+
+#[test]
+fn seed_230035361_a_leg_that_is_only_handed_back_is_older_than_what_was_told_meanwhile() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    let (stop, target) = (sold(&b, id, 1), sold(&b, id, 2));
+    // Somebody moved the target, and that is told while the command waits for its turn.
+    let moved_at = b.now.plus_ms(500);
+    b.now = b.now.plus_ms(600);
+    b.person(set_stop(id, "96"));
+    let moved = b.command();
+    let elsewhere =
+        OrderReport { limit: Some(price("112")), updated_at: moved_at, ..target.clone() };
+    b.report(elsewhere);
+    let legs =
+        vec![BracketLeg { trigger: Some(price("96")), ..leg(&stop, None) }, leg(&target, None)];
+    let (how, progress) = (How::ReplacedInPlace, Progress::Confirmed);
+    b.answer(&moved, Answer::Adjusted { legs, how, progress, memo: vec![] });
+    assert_eq!(b.tx(id).orders[1].trigger, Some(price("96")), "what the step changed is news");
+    assert_eq!(b.tx(id).orders[2].limit, Some(price("112")), "what it did not is none");
+}
