@@ -41,7 +41,7 @@ fn what_the_kit_cannot_run_is_refused_with_what_to_do_next() {
     for (line, code, said) in [
         ("plugin test no.wasm", 1, "not a WebAssembly file"),
         ("plugin test missing.wasm", 2, "missing.wasm cannot be read"),
-        ("plugin test my.wasm -k nonsense", 2, "no row has that in its name"),
+        ("plugin test my.wasm -k nonsense", 2, "no row has \"nonsense\" in its name"),
         ("plugin test my.wasm --secret key_id=short", 2, "shorter than 6 bytes"),
         ("plugin test my.wasm --setting base_url", 2, "base_url is no KEY=VALUE"),
         ("plugin test my.wasm --broker https://x", 2, "https://x is no http://HOST:PORT"),

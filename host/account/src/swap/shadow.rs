@@ -115,13 +115,13 @@ fn lost(shared: &Shared, candidate: &Candidate) -> Vec<String> {
     let now = Capabilities::of(&candidate.plugin, new);
     let mut found = Vec::new();
     // An import that is gone is a power less, and nobody relied on it.
-    for (words, lost) in [
+    for (verb, gone) in [
         ("serves", before.exports.difference(&now.exports)),
         ("declares", before.features.difference(&now.features)),
     ] {
-        let lost: Vec<&str> = lost.map(String::as_str).collect();
-        if !lost.is_empty() {
-            found.push(format!("it no longer {words} {}", lost.join(", ")));
+        let gone: Vec<&str> = gone.map(String::as_str).collect();
+        if !gone.is_empty() {
+            found.push(format!("it no longer {verb} {}", gone.join(", ")));
         }
     }
     if new.client_id_max < old.client_id_max {

@@ -54,7 +54,7 @@ pub(super) fn run(args: &CallArgs, common: &Common, out: &Out) -> Result<Exit, F
         out.json(&as_json(&report, plugin.digest()));
     } else {
         show(&report, out);
-        let is_refused = !matches!(report.outcome, CallOutcome::Answered(_));
+        let is_refused = matches!(report.outcome, CallOutcome::Refused(_));
         if file != Path::new(&args.target) {
             let (shown, named) = (file.display(), &args.target);
             out.note(&format!(
