@@ -485,11 +485,11 @@ fn another(report: &OrderReport) -> String {
         Side::Buy => "buy",
         Side::Sell => "sell",
     };
-    format!("its id is that of another order: {broker_id}, {side} {quantity} {symbol}")
+    format!("that is another order: {broker_id}, {side} {quantity} {symbol}")
 }
 
-/// The order under the row's id is another one. Where the broker said that the id is taken, the row
-/// was surely not made; else nobody knows, and a person has to look.
+/// The order that was found is another one. Where it is under the row's id, and the broker said that
+/// the id is taken, the row was surely not made; else nobody knows, and a person has to look.
 fn found_another(
     tx: &mut Transaction,
     at: usize,
@@ -499,14 +499,16 @@ fn found_another(
     out: &mut Transition,
 ) {
     let text = another(report);
-    if tx.ops[at].is_duplicate() {
+    let OpState::Unknown { named, .. } = &mut tx.ops[at].state else { return };
+    let was_named = named.take().is_some();
+    if tx.ops[at].is_duplicate() && !was_named {
         let fault = Fault::new(DUPLICATE_CLIENT_ID, &text);
         return rejected(tx, at, fault, OnBreached::Alert, now, out);
     }
-    if let OpState::Unknown { named, .. } = &mut tx.ops[at].state {
-        *named = None;
-    }
-    if tx.ops[at].evidence.as_ref() != Some(&text) {
+    if was_named {
+        // A person's word about another order proves nothing.
+        out.fact(tx, now, FactKind::Doubt, Source::Broker, |fact| fact.text = text);
+    } else if tx.ops[at].evidence.as_ref() != Some(&text) {
         let op = &mut tx.ops[at];
         op.evidence = Some(text.clone());
         let (slice, id) = (op.slice, op.id.clone());

@@ -599,6 +599,24 @@ fn an_order_under_a_row_s_id_that_cannot_be_the_row_s_is_not_taken_over() {
 }
 
 #[test]
+fn a_wrong_order_that_a_person_names_settles_nothing() {
+    let mut b = Bench::new(ALPACA);
+    let id = b.open(wish());
+    let entry = b.command();
+    b.answer(&entry, Answer::Rejected(Fault::new("DUPLICATE_CLIENT_ID", "used")));
+    let found = Resolution::Order("o9".into());
+    b.person(Intent::Resolve { transaction: id, op: entry.op.clone(), found });
+    b.pass_ms(0);
+    let mut twin = Bench::new(ALPACA);
+    twin.open(wish());
+    let theirs = twin.command();
+    let other = OrderReport { symbol: "BBB".into(), ..twin.accept(&theirs) };
+    let found = Found::Order(Box::new(other));
+    b.tell(BrokerEvent::LookedUp { op: entry.op.clone(), found });
+    assert!(matches!(b.tx(id).ops[0].state, OpState::Unknown { named: None, .. }));
+}
+
+#[test]
 fn i5_the_deadline_s_close_counts_from_when_the_account_was_armed() {
     let mut b = Bench::new(ALPACA);
     let rules = &mut b.book.accounts.get_mut(&"paper".into()).expect("account").rules;
