@@ -4,20 +4,20 @@
 //! guessed from another. No command is planned here.
 
 use super::idle::Tried;
-use super::report::{merge, merge_legs, reports};
+use super::look_up::{another, is_of};
+use super::report::{merge, merge_legs};
 use super::{NoticeKind, Transition, settle};
 use crate::book::{Book, OnBreached};
-use crate::broker::{Fault, Found, OrderReport};
+use crate::broker::Fault;
 use crate::bug::{self, Bug};
 use crate::command::{
-    Answer, BracketLeg, Change, DUPLICATE_CLIENT_ID, How, Op, OpKind, OpLegs, OpState, Progress,
-    Read,
+    Answer, BracketLeg, DUPLICATE_CLIENT_ID, How, OpKind, OpLegs, OpState, Progress, Read,
 };
 use crate::fact::FactKind;
 use crate::ids::{AccountName, BrokerOrderId, OpId, SliceNo};
-use crate::intent::{Resolution, Source};
+use crate::intent::Source;
 use crate::limits;
-use crate::order::{Order, OrderStatus, Role, Side};
+use crate::order::{OrderStatus, Role};
 use crate::time::Timestamp;
 use crate::transaction::{Task, Transaction, TransactionEvent};
 
@@ -125,7 +125,7 @@ fn news(tx: &Transaction, legs: Vec<BracketLeg>, given: &[BracketLeg]) -> Vec<Br
 /// A leg whose price was changed in place: where the broker gave it a new id, the old order is
 /// over, whether or not its own report has arrived. Where it could be one of several, they are
 /// asked for, and nothing is done until they have told.
-fn retire_replaced(
+pub(super) fn retire_replaced(
     tx: &mut Transaction,
     at: usize,
     legs: &[BracketLeg],
@@ -233,7 +233,7 @@ fn progressed(
     }
 }
 
-fn await_end(
+pub(super) fn await_end(
     tx: &mut Transaction,
     at: usize,
     order: BrokerOrderId,
@@ -248,7 +248,7 @@ fn await_end(
     }
 }
 
-fn done(tx: &mut Transaction, at: usize, now: Timestamp, out: &mut Transition) {
+pub(super) fn done(tx: &mut Transaction, at: usize, now: Timestamp, out: &mut Transition) {
     let op = &tx.ops[at];
     let (what, slice, adjusts) =
         (op.kind.as_str(), op.slice, matches!(op.kind, OpKind::Adjust { .. }));
@@ -261,7 +261,7 @@ fn done(tx: &mut Transaction, at: usize, now: Timestamp, out: &mut Transition) {
     out.notice(tx, NoticeKind::Acknowledged { what });
 }
 
-fn rejected(
+pub(super) fn rejected(
     tx: &mut Transaction,
     at: usize,
     fault: Fault,
@@ -372,7 +372,7 @@ pub(super) fn doubt(
     set_state(tx, at, OpState::unknown(now), &evidence, now, out);
 }
 
-fn set_state(
+pub(super) fn set_state(
     tx: &mut Transaction,
     at: usize,
     state: OpState,
@@ -404,265 +404,4 @@ fn set_state(
         tx.ops.remove(at);
     }
     out.ops.push((tx.id, op));
-}
-
-pub(super) fn looked_up(
-    book: &mut Book,
-    account: &AccountName,
-    op: &OpId,
-    found: Found,
-    now: Timestamp,
-    out: &mut Transition,
-) {
-    let Some(id) = book.owner_of_op(account, op) else { return };
-    let in_doubt = |row: &Op| row.id == *op && matches!(row.state, OpState::Unknown { .. });
-    if !book.transactions.get(&id).is_some_and(|tx| tx.ops.iter().any(in_doubt)) {
-        // The row was settled meanwhile; what became of its order is news all the same.
-        if let Found::Order(report) = found {
-            reports(book, account, &[*report], now, out);
-        }
-        return;
-    }
-    let steady_since = book.steady_since;
-    book.change(id, out, |tx, out| {
-        let Some(at) = tx.ops.iter().position(|o| o.id == *op) else { return };
-        let settled_at = settled_at(&tx.ops[at], steady_since);
-        match found {
-            Found::Absent | Found::Failed(_) if bug::is(Bug::M8) => {
-                let fault = Fault::new("LOOKUP", "nothing was found");
-                rejected(tx, at, fault, OnBreached::Alert, now, out);
-            }
-            Found::Order(report) if !is_of(tx, &tx.ops[at], &report) => {
-                found_another(tx, at, &report, settled_at, now, out);
-            }
-            Found::Order(report) => found_order(tx, at, &report, settled_at, now, out),
-            Found::Legs { legs, memo } => {
-                let slice = tx.ops[at].slice;
-                if let Some(slice) = tx.slices.iter_mut().find(|s| s.no == slice) {
-                    slice.memo = memo;
-                }
-                if is_stale(tx, &legs) {
-                    look_again(tx, at, settled_at, now, out);
-                    return settle(tx, now, out);
-                }
-                // What it made may have been told, and have ended, before anybody looked.
-                let took = has_taken(&tx.ops[at], &legs) || has_arrived(tx, &tx.ops[at]);
-                retire_replaced(tx, at, &legs, now, out);
-                merge_legs(tx, slice, &legs, now, out);
-                ask_for_unlisted(tx, slice, &legs, out);
-                if took { done(tx, at, now, out) } else { absent(tx, at, settled_at, now, out) }
-            }
-            Found::Absent => absent(tx, at, settled_at, now, out),
-            Found::Failed(_) => look_again(tx, at, settled_at, now, out),
-        }
-        settle(tx, now, out);
-    });
-}
-
-/// From when on a look-up that finds nothing of the row says something: it may still be on its way,
-/// or not listed yet, and a clock that was set meanwhile says nothing of its age.
-fn settled_at(op: &Op, steady_since: Timestamp) -> Timestamp {
-    op.sent_at.max(steady_since).plus_ms(limits::SETTLE_MS)
-}
-
-/// Whether the order can be what the row asked for. A client order id alone does not prove it: a
-/// ledger that was put back makes the same ids again, and a person may name the wrong order.
-fn is_of(tx: &Transaction, op: &Op, report: &OrderReport) -> bool {
-    let (side, quantity) = match &op.kind {
-        OpKind::Submit(order) | OpKind::Close(order) => (order.side, Some(order.quantity)),
-        OpKind::Adjust { .. } => (tx.direction.exit_side(), None),
-        // It was asked for by the broker's own id.
-        OpKind::Cancel { .. } => (report.side, None),
-    };
-    let is_known = tx.orders.iter().any(|order| order.broker_id == report.broker_id);
-    let is_sized = is_known || quantity.is_none_or(|asked| report.quantity <= asked);
-    report.symbol == tx.symbol && report.side == side && is_sized
-}
-
-fn another(report: &OrderReport) -> String {
-    let OrderReport { broker_id, side, quantity, symbol, .. } = report;
-    let side = match side {
-        Side::Buy => "buy",
-        Side::Sell => "sell",
-    };
-    format!("that is another order: {broker_id}, {side} {quantity} {symbol}")
-}
-
-/// The order that was found is another one. Where it is under the row's id, and the broker said that
-/// the id is taken, the row was surely not made; else nobody knows, and a person has to look.
-fn found_another(
-    tx: &mut Transaction,
-    at: usize,
-    report: &OrderReport,
-    settled_at: Timestamp,
-    now: Timestamp,
-    out: &mut Transition,
-) {
-    let text = another(report);
-    let OpState::Unknown { named, .. } = &mut tx.ops[at].state else { return };
-    let was_named = named.take().is_some();
-    if tx.ops[at].is_duplicate() && !was_named {
-        let fault = Fault::new(DUPLICATE_CLIENT_ID, &text);
-        return rejected(tx, at, fault, OnBreached::Alert, now, out);
-    }
-    if was_named {
-        // A person's word about another order proves nothing.
-        out.fact(tx, now, FactKind::Doubt, Source::Broker, |fact| fact.text = text);
-    } else if tx.ops[at].evidence.as_ref() != Some(&text) {
-        let op = &mut tx.ops[at];
-        op.evidence = Some(text.clone());
-        let (slice, id) = (op.slice, op.id.clone());
-        out.fact(tx, now, FactKind::Doubt, Source::Broker, |fact| {
-            (fact.slice, fact.op, fact.text) = (Some(slice), Some(id), text);
-        });
-    }
-    look_again(tx, at, settled_at, now, out);
-}
-
-/// Whether an order under the row's own id was seen.
-fn has_arrived(tx: &Transaction, op: &Op) -> bool {
-    tx.orders.iter().any(|order| order.client_id.as_ref() == Some(&op.client_id))
-}
-
-fn found_order(
-    tx: &mut Transaction,
-    at: usize,
-    report: &OrderReport,
-    settled_at: Timestamp,
-    now: Timestamp,
-    out: &mut Transition,
-) {
-    let tie = Some((tx.ops[at].slice, tx.ops[at].legs));
-    merge(tx, report, tie, now, out);
-    let cancels = matches!(tx.ops[at].kind, OpKind::Cancel { .. });
-    if cancels && report.status == OrderStatus::PendingCancel {
-        await_end(tx, at, report.broker_id.clone(), now, out);
-    } else if cancels && !report.status.is_terminal() {
-        // It did not happen, or not yet: looked at again, then planned anew by whoever wants it.
-        absent(tx, at, settled_at, now, out);
-    } else {
-        done(tx, at, now, out);
-    }
-}
-
-/// Whether the legs are from before something that is known: they list as alive what has ended, or
-/// what was replaced while another order stands in its place. Such a read proves nothing, least of
-/// all that what it lists is there.
-fn is_stale(tx: &Transaction, legs: &[BracketLeg]) -> bool {
-    legs.iter().filter(|leg| !leg.status.is_terminal()).any(|leg| {
-        let known = tx.orders.iter().find(|o| o.broker_id == leg.broker_id);
-        known.is_some_and(|o| match o.status {
-            OrderStatus::Replaced => has_successor(tx, o),
-            status => status.is_terminal(),
-        })
-    })
-}
-
-/// Whether a live order of the same slice and role is known.
-pub(super) fn has_successor(tx: &Transaction, order: &Order) -> bool {
-    tx.exits(order.slice).any(|o| o.role == order.role)
-}
-
-/// Whether the legs show what the adjustment asked for, or the one step of it that was made: an
-/// order under its own id. What is left then is the next row's.
-fn has_taken(op: &Op, legs: &[BracketLeg]) -> bool {
-    let OpKind::Adjust { stop, target, quantity } = &op.kind else { return true };
-    if legs.iter().any(|leg| leg.client_id.as_ref() == Some(&op.client_id)) {
-        return true;
-    }
-    let shows = |change: &Change, role: Role| {
-        let leg = legs.iter().find(|leg| leg.role == role && !leg.status.is_terminal());
-        match (change, leg) {
-            (Change::Keep, _) | (Change::Clear, None) => true,
-            (Change::Clear, Some(_)) | (Change::Set(_), None) => false,
-            (Change::Set(price), Some(leg)) => {
-                // Some of it may have filled since.
-                let is_of = [leg.quantity, leg.quantity.minus(leg.filled)].contains(quantity);
-                is_of && leg.trigger.or(leg.limit) == Some(*price)
-            }
-        }
-    };
-    shows(stop, Role::Stop) && shows(target, Role::Target)
-}
-
-/// The look-up found no effect. That proves something only when the write is old enough and two
-/// look-ups agree; then the row surely did not arrive.
-fn absent(
-    tx: &mut Transaction,
-    at: usize,
-    settled_at: Timestamp,
-    now: Timestamp,
-    out: &mut Transition,
-) {
-    let old_enough = now >= settled_at;
-    let OpState::Unknown { absent, named, .. } = &mut tx.ops[at].state else { return };
-    if let Some(order) = named.take() {
-        // A person's word about an order that the broker does not know proves nothing.
-        let text = format!("the broker knows no order {order}");
-        out.fact(tx, now, FactKind::Doubt, Source::Broker, |fact| fact.text = text);
-        look_again(tx, at, settled_at, now, out);
-        return;
-    }
-    *absent += u32::from(old_enough);
-    if *absent < limits::ABSENT_LOOKUPS && !bug::is(Bug::M4) {
-        return look_again(tx, at, settled_at, now, out);
-    }
-    if tx.ops[at].is_duplicate() {
-        // Its order was there and is over, and the broker forgot it: the same id never goes again.
-        let fault = Fault::new(DUPLICATE_CLIENT_ID, "its id is taken, and nothing of it is left");
-        rejected(tx, at, fault, OnBreached::Alert, now, out);
-    } else {
-        surely_absent(tx, at, "two look-ups found nothing", now, out);
-    }
-}
-
-/// The row surely did not arrive: it goes out again under its own id, if it is still wanted.
-pub(super) fn surely_absent(
-    tx: &mut Transaction,
-    at: usize,
-    why: &str,
-    now: Timestamp,
-    out: &mut Transition,
-) {
-    tx.ops[at].evidence = None;
-    set_state(tx, at, OpState::NotSent { retry_at: now }, why, now, out);
-}
-
-fn look_again(
-    tx: &mut Transaction,
-    at: usize,
-    settled_at: Timestamp,
-    now: Timestamp,
-    out: &mut Transition,
-) {
-    let OpState::Unknown { lookups, absent, next_at, .. } = &mut tx.ops[at].state else { return };
-    let pause_ms = match *absent {
-        0 => limits::LOOKUP_MS_MIN.saturating_mul(1 << (*lookups).min(16)),
-        _ => limits::RECHECK_MS,
-    };
-    let next = now.plus_ms(pause_ms.min(limits::LOOKUP_MS_MAX));
-    // The first look that can prove something is not put off by the doubling.
-    *next_at = if now < settled_at { next.min(settled_at) } else { next };
-    *lookups = lookups.saturating_add(1);
-    out.ops.push((tx.id, tx.ops[at].clone()));
-}
-
-/// What a person found out about an unknown row (I13: a person's word is evidence, and kept).
-pub(crate) fn resolve(
-    tx: &mut Transaction,
-    op: &OpId,
-    found: &Resolution,
-    now: Timestamp,
-    out: &mut Transition,
-) {
-    let Some(at) = tx.ops.iter().position(|o| o.id == *op) else { return };
-    match found {
-        Resolution::Absent => surely_absent(tx, at, "a person found no effect", now, out),
-        Resolution::Order(order) => {
-            if let OpState::Unknown { next_at, named, .. } = &mut tx.ops[at].state {
-                (*next_at, *named) = (now, Some(order.clone()));
-            }
-            out.ops.push((tx.id, tx.ops[at].clone()));
-        }
-    }
 }

@@ -7,6 +7,7 @@
 mod answer;
 mod holding;
 mod idle;
+mod look_up;
 mod outside;
 mod report;
 mod settle;
@@ -27,9 +28,10 @@ use crate::plan::id::{Limits, Salt, op_of, rows};
 use crate::time::Timestamp;
 use crate::transaction::{Slice, Transaction};
 
+pub(crate) use answer::host_close;
 pub use answer::retry_pause_ms;
-pub(crate) use answer::{host_close, resolve};
 pub(crate) use holding::{Elsewhere, left_elsewhere};
+pub(crate) use look_up::resolve;
 pub(crate) use report::{gone, read_back};
 pub(crate) use settle::become_status;
 pub use settle::settle;
@@ -326,7 +328,9 @@ pub fn apply(book: &mut Book, from: FromAccount, now: Timestamp, out: &mut Trans
     let Some(event) = believed(book, &name, event) else { return };
     match event {
         BrokerEvent::Answer { op, answer } => answer::answered(book, &name, &op, answer, now, out),
-        BrokerEvent::LookedUp { op, found } => answer::looked_up(book, &name, &op, found, now, out),
+        BrokerEvent::LookedUp { op, found } => {
+            look_up::looked_up(book, &name, &op, found, now, out);
+        }
         BrokerEvent::Polled { orders, fills } => {
             report::reports(book, &name, &orders, now, out);
             report::fills(book, &name, &fills, now, out);

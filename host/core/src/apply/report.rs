@@ -5,8 +5,8 @@
 
 use std::borrow::Cow;
 
-use super::answer::has_successor;
 use super::holding::{Filled, filled};
+use super::look_up::has_successor;
 use super::settle::{is_spent, order_ended};
 use super::{Tie, Transition, outside, settle};
 use crate::book::Book;

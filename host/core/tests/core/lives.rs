@@ -405,10 +405,7 @@ fn i13_an_unknown_entry_is_looked_up_and_sent_again_only_under_its_own_id() {
 #[test]
 fn i5_a_rejected_stop_is_unprotected_with_a_reason_and_tried_again_later() {
     let mut b = Bench::new(ALPACA);
-    let id = b.open(wish());
-    let entry = b.command();
-    let order = b.accept(&entry);
-    b.fill(&order, "10", "100");
+    let id = filled(&mut b);
     let pair = b.command();
     b.answer(&pair, Answer::Rejected(Fault::new("STOP_THROUGH_MARKET", "too late")));
     let exposed = b.tx(id).protection;
@@ -463,11 +460,17 @@ fn what_the_wish_was_is_what_a_market_entry_gets_too() {
 }
 
 /// An open transaction with its pair at rest: orders are entry, stop, target.
-pub(crate) fn opened(b: &mut Bench) -> bracketd_core::ids::TransactionId {
+/// Ten that filled; the command for their pair is the next.
+pub(crate) fn filled(b: &mut Bench) -> bracketd_core::ids::TransactionId {
     let id = b.open(wish());
     let entry = b.command();
     let order = b.accept(&entry);
     b.fill(&order, "10", "100");
+    id
+}
+
+pub(crate) fn opened(b: &mut Bench) -> bracketd_core::ids::TransactionId {
+    let id = filled(b);
     let pair = b.command();
     b.adjusted(&pair);
     assert_eq!(b.tx(id).protection, Protection::Protected);

@@ -12,6 +12,7 @@ mod bench_book;
 mod control;
 mod gate;
 mod guards;
+mod identity;
 mod ladder;
 mod lives;
 mod outside;

@@ -16,7 +16,7 @@ use bracketd_core::transaction::{OnPartial, TransactionStatus};
 use crate::bench_book::{
     ACCOUNT, ALPACA, Bench, decimal, price, quantity, set_stop, set_target, wish, words,
 };
-use crate::lives::{opened, sold};
+use crate::lives::{filled, opened, sold};
 
 /// The transaction's orders as the broker tells them now.
 fn orders(b: &Bench, id: TransactionId) -> Vec<OrderReport> {
@@ -614,10 +614,7 @@ fn seed_201104582_a_stop_that_sells_is_left_to_it_and_gets_no_target_beside_it()
 #[test]
 fn seed_201320333_a_pair_whose_order_was_seen_has_arrived_whatever_no_look_up_finds() {
     let mut b = Bench::new(ALPACA);
-    let id = b.open(wish());
-    let entry = b.command();
-    let order = b.accept(&entry);
-    b.fill(&order, "10", "100");
+    let id = filled(&mut b);
     let pair = b.command();
     b.answer(&pair, Answer::Unknown(Fault::new("TIMEOUT", "no answer")));
     let stop = OrderReport {
@@ -628,7 +625,7 @@ fn seed_201320333_a_pair_whose_order_was_seen_has_arrived_whatever_no_look_up_fi
         status: OrderStatus::Canceled,
         trigger: Some(price("95")),
         filled: quantity("0"),
-        ..order
+        ..sold(&b, id, 0)
     };
     b.report(stop);
     b.pass_ms(6_000);
