@@ -85,8 +85,15 @@ pub fn urgency_of(book: &Book, account: &AccountName, read: &Read) -> Urgency {
     }
 }
 
-/// A look-up is never behind a moved stop: what is in doubt may be a position.
+/// A look-up is never behind a moved stop: what is in doubt may be a position. Until the account is
+/// compared with the book it is behind the complete read: nothing that it finds is acted on before.
 fn of_look_up(book: &Book, account: &AccountName, op: &OpId) -> Urgency {
+    let is_reconciled = book.accounts.get(account).is_none_or(|account| account.is_reconciled);
+    let least = if is_reconciled { Urgency::Unprotected } else { Urgency::Close };
+    of_doubt(book, account, op).max(least)
+}
+
+fn of_doubt(book: &Book, account: &AccountName, op: &OpId) -> Urgency {
     let owner = book.owner_of_op(account, op).and_then(|id| book.transactions.get(&id));
     let row = owner.and_then(|tx| Some((tx, tx.ops.iter().find(|row| row.id == *op)?)));
     let Some((tx, row)) = row else { return Urgency::Read };

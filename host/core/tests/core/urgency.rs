@@ -149,6 +149,21 @@ fn i14_a_look_up_takes_the_class_of_what_waits_for_it() {
 }
 
 #[test]
+fn i14_a_look_up_is_behind_the_complete_read_that_a_start_begins_with() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    b.person(set_stop(id, "96"));
+    let stop = b.command();
+    b.answer(&stop, Answer::Unknown(Fault::new("TIMEOUT", "")));
+    b.pass_ms(300);
+    let (account, read) = b.last.reads.first().expect("a look-up").clone();
+    b.book.accounts.get_mut(&account).unwrap().is_reconciled = false;
+    let picture = Read::Picture { since: Timestamp(0) };
+    let [look_up, picture] = [read, picture].map(|read| urgency_of(&b.book, &account, &read));
+    assert_eq!((look_up, picture), (Urgency::Close, Urgency::Unprotected));
+}
+
+#[test]
 fn i14_reads_of_an_account() {
     let mut b = Bench::new(ALPACA);
     let id = opened(&mut b);
