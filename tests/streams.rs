@@ -1,6 +1,12 @@
 //! Trade updates over a socket: what polls cannot tell, the stream does, and nothing depends on it.
 
+use std::time::Duration;
+
 use crate::harness::{Api, Daemon, Dir, Exchange, Fault, Proxy, configure};
+
+const PAUSE: Duration = Duration::from_millis(300);
+/// Within this a socket that ended is open again.
+const REOPENED_AFTER_MAX: Duration = Duration::from_secs(3);
 
 /// The account behind the proxy, with its stream straight from the exchange; `frames` may be sent.
 fn configured(dir: &Dir, exchange: &Exchange, proxy: &Proxy, frames: &str) {
@@ -55,6 +61,26 @@ fn i5_a_fill_that_no_poll_can_read_is_protected_all_the_same() {
     proxy.heal();
     daemon.until("both ends agree", |d| d.tx(1)["protection"]["state"] == "protected");
     assert_eq!(exchange.ends("AAA").entries, 1);
+}
+
+#[test]
+fn a_stream_outlives_a_process_that_was_stopped_and_goes_on() {
+    let dir = Dir::new();
+    let exchange = Exchange::manual(&dir);
+    let proxy = Proxy::before(&exchange.url);
+    configured(&dir, &exchange, &proxy, &format!("{AUTH}, {LISTEN}"));
+    let (daemon, _api) = waiting(&dir, &exchange);
+    let is_open = "socket trade_updates is open";
+    daemon.until("the stream is open", |d| d.log().contains(is_open));
+    for _ in 0..3 {
+        daemon.signal("STOP");
+        std::thread::sleep(PAUSE);
+        daemon.signal("CONT");
+        std::thread::sleep(PAUSE);
+    }
+    std::thread::sleep(REOPENED_AFTER_MAX);
+    let log = daemon.log();
+    assert_eq!(log.matches("socket trade_updates").count(), 1, "opened once, and no more:\n{log}");
 }
 
 #[test]

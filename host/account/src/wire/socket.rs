@@ -257,13 +257,22 @@ impl Read for Wire {
         if Instant::now() >= self.until.0.get() {
             return Err(ErrorKind::WouldBlock.into());
         }
-        self.tcp.read(buffer)
+        self.tcp.read(buffer).map_err(|error| match error.kind() {
+            // A process that was stopped goes on: nothing came, and nothing is wrong.
+            ErrorKind::Interrupted => ErrorKind::WouldBlock.into(),
+            _ => error,
+        })
     }
 }
 
 impl Write for Wire {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.tcp.write(bytes)
+        loop {
+            match self.tcp.write(bytes) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                written => return written,
+            }
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
