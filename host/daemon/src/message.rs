@@ -247,6 +247,8 @@ pub struct Holding {
     pub balance: Option<Balance>,
     /// Positions as the broker says.
     pub positions: Vec<Position>,
+    /// When it said so; none before the first complete read.
+    pub read_as_of: Option<Timestamp>,
 }
 
 /// What kind of run this is; people must never mistake one for another.

@@ -96,6 +96,8 @@ pub struct HoldingView {
     without_stop: Vec<String>,
     without_price: Vec<String>,
     positions: Vec<PositionView>,
+    /// When the broker said so, at the last complete read; absent before the first.
+    read_as_of: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -133,6 +135,7 @@ fn holding(holding: &Holding) -> HoldingView {
         without_stop: ids(&all.without_stop),
         without_price: ids(&all.without_price),
         positions: holding.positions.iter().map(position_view).collect(),
+        read_as_of: holding.read_as_of.map(rfc3339),
     }
 }
 

@@ -47,13 +47,14 @@ pub fn run(client: &Client, out: &Out) -> Result<Exit, Failure> {
     let positions = list(&portfolio, "/accounts").iter().flat_map(|account| {
         list(account, "/positions").iter().map(move |position| {
             let of = |path: &str| text(position, path);
-            vec![text(account, "/account"), of("/symbol"), of("/quantity"), of("/avg_price")]
+            let (account, as_of) = (text(account, "/account"), text(account, "/read_as_of"));
+            vec![account, of("/symbol"), of("/quantity"), of("/avg_price"), as_of]
         })
     });
     let positions: Vec<_> = positions.collect();
     if !positions.is_empty() {
         out.line("");
-        out.table(&["account", "symbol", "quantity", "average price"], positions);
+        out.table(&["account", "symbol", "quantity", "average price", "as of"], positions);
     }
     Ok(Exit::Done)
 }

@@ -49,6 +49,7 @@ impl EngineThread {
                             portfolio: portfolio(book, &account.name)?,
                             balance: account.balance.clone(),
                             positions: account.positions.clone(),
+                            read_as_of: account.read_as_of,
                         })
                     })
                     .collect(),
