@@ -28,6 +28,9 @@ fn i3_on_a_full_disk_a_fill_still_gets_its_stop_and_then_nothing_is_sent_until_t
         why.as_str().is_some_and(|why| why.contains("full"))
     });
     assert!(api.is_ready(), "the ledger is still written: {:#}", api.status());
+    let refused = api.open("BBB", None, "plain");
+    assert_eq!(refused.code(), Some("DISK_FULL"), "the ballast is for what is held: {refused:?}");
+    assert!(api.set_stop(1, "95.5").promised().is_some(), "a stop is moved out of it");
 
     disk.fill();
     let refused = change_until_refused(&api, || {});

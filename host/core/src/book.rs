@@ -213,6 +213,9 @@ pub struct Book {
     /// Since when the clock runs evenly: the start, or the moment it was last set. What was sent
     /// before it may have left only now, whatever its age by the clock.
     pub steady_since: Timestamp,
+    /// Whether the disk was found full and the room kept for that is not there again: what is left
+    /// is for protecting and leaving what is held.
+    pub is_disk_full: bool,
 }
 
 impl Book {

@@ -20,6 +20,8 @@ pub enum Refusal {
     Killed,
     /// The account is disarmed: nothing would be sent.
     Disarmed,
+    /// The disk is full: what is left of it is for protecting and leaving what is held.
+    DiskFull,
     /// The transaction belongs to another book.
     NotOwner,
     /// The policy's configuration does not allow this verb.
@@ -104,7 +106,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them, in order of precedence.
-    pub const ALL: [Self; 47] = [
+    pub const ALL: [Self; 48] = [
         Self::UnknownAccount,
         Self::UnknownTransaction,
         Self::UnknownInstrument,
@@ -112,6 +114,7 @@ impl Refusal {
         Self::PolicyFrozen,
         Self::Killed,
         Self::Disarmed,
+        Self::DiskFull,
         Self::NotOwner,
         Self::VerbNotAllowed,
         Self::Restricted,
@@ -164,6 +167,7 @@ impl Refusal {
             Self::PolicyFrozen => "POLICY_FROZEN",
             Self::Killed => "KILLED",
             Self::Disarmed => "DISARMED",
+            Self::DiskFull => "DISK_FULL",
             Self::NotOwner => "NOT_OWNER",
             Self::VerbNotAllowed => "VERB_NOT_ALLOWED",
             Self::Restricted => "RESTRICTED",
@@ -231,7 +235,8 @@ impl Refusal {
             | Self::WashTrade
             | Self::SymbolLocked
             | Self::Killed
-            | Self::Disarmed => true,
+            | Self::Disarmed
+            | Self::DiskFull => true,
             Self::UnknownAccount
             | Self::UnknownTransaction
             | Self::UnknownInstrument

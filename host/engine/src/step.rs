@@ -57,6 +57,7 @@ impl Engine {
         out.touched.extend(std::mem::take(&mut self.replan));
         let mut sent = Dispatch::default();
         let mut raised = Vec::new();
+        self.book.is_disk_full = self.ledger.is_disk_full();
         for input in self.held_back.take().chain(inputs) {
             if let Input::Request { ticket, request } = &input
                 && self.raises(request)

@@ -193,6 +193,11 @@ impl Ledger {
         }
     }
 
+    /// Whether the disk was found full, and the room that is kept for that is not there again.
+    pub fn is_disk_full(&self) -> bool {
+        self.spare_room().is_some_and(|room| !room.is_kept())
+    }
+
     /// The number of the newest fact; 0 before the first.
     pub fn last_fact_seq(&self) -> u64 {
         self.next_fact_seq - 1

@@ -183,8 +183,8 @@ impl Book {
     }
 }
 
-/// Whether kill switch and arming let the request through, and for a policy whether the account was
-/// compared. Asked before every other check of a request about a transaction, or about a new one.
+/// Whether kill switch, arming and the disk let the request through, and for a policy whether the
+/// account was compared. Asked before every other check of a request about a transaction, or about a new one.
 ///
 /// # Errors
 /// The refusal with its sentence.
@@ -213,6 +213,11 @@ pub fn permits(
             account.name
         );
         return Err((Refusal::Disarmed, why));
+    }
+    if book.is_disk_full && adds(tx, &request.intent) {
+        let why = "the disk is full; what is left of it is kept for protecting and leaving what is \
+                   held, and nothing is opened or grows";
+        return Err((Refusal::DiskFull, why.to_owned()));
     }
     if is_policy && !account.is_reconciled {
         let why = format!(

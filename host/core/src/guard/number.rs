@@ -139,6 +139,7 @@ impl Guard {
             | Refusal::VersionConflict
             | Refusal::Locked
             | Refusal::NotReady
+            | Refusal::DiskFull
             | Refusal::BadQuantity
             | Refusal::WouldNet
             | Refusal::StopWrongSide

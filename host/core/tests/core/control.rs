@@ -107,6 +107,22 @@ fn g8_what_people_and_policies_may_do_at_each_level() {
 }
 
 #[test]
+fn on_a_full_disk_nobody_opens_or_grows_and_everything_else_goes_on() {
+    for who in [policy(), Source::Manual("ann".into())] {
+        let mut refused = Vec::new();
+        for (name, _) in intents(TransactionId(1)) {
+            let (mut b, id) = at(KillLevel::Off);
+            b.book.is_disk_full = true;
+            let (_, intent) = intents(id).into_iter().find(|(n, _)| *n == name).expect("it");
+            if b.ask(intent, who.clone()).code() == "DISK_FULL" {
+                refused.push(name);
+            }
+        }
+        assert_eq!(refused, ["open", "grow"], "{who:?}");
+    }
+}
+
+#[test]
 fn g8_a_missing_stop_may_be_set_at_protect_only() {
     let mut b = Bench::new(ALPACA);
     let id = opened(&mut b);

@@ -164,6 +164,7 @@ fn status_of(refusal: Refusal) -> StatusCode {
         | Refusal::NoReferencePrice
         | Refusal::StalePrice
         | Refusal::SessionClosed
+        | Refusal::DiskFull
         | Refusal::LedgerFailed => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::UnknownAccount
         | Refusal::UnknownInstrument
@@ -242,6 +243,7 @@ fn hint_of(refusal: Refusal) -> &'static str {
         Refusal::BadTerms => "the message says what of it cannot be meant",
         Refusal::RungTooSmall => "make fewer rungs, or larger shares",
         Refusal::LedgerFailed => "nothing was done; check disk space and the data directory",
+        Refusal::DiskFull => "make room on the disk; a moment later it is taken again",
         Refusal::Killed => "`bracketd kill status` says who set it and why",
         Refusal::Disarmed => "`bracketd account show` says what would be armed",
         Refusal::NoReason => "say why with --reason",
