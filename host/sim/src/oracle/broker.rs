@@ -29,6 +29,7 @@ impl Oracle {
         }
         self.sides[no].faces_seen = broker.made_in_order.len();
         self.count_live(no, account, now);
+        self.note_ends(no, account);
         self.strangers(no, account, now);
         let ids: Vec<TransactionId> =
             self.models.iter().filter(|(_, m)| m.account == no).map(|(id, _)| *id).collect();
@@ -178,6 +179,23 @@ impl Oracle {
         for text in wrong {
             self.fail("S2", now, text);
         }
+    }
+
+    fn note_ends(&mut self, no: usize, account: &Account) {
+        let broker = &account.broker;
+        let of = |face: &OrderId| broker.made.get(face);
+        let is_exit = |made: &Made| matches!(made.role, Role::Stop | Role::Target);
+        let live = broker.live().map(|order| broker.first_id(order.id));
+        let live: BTreeSet<OrderId> = live.filter(|face| of(face).is_some_and(is_exit)).collect();
+        let side = &mut self.sides[no];
+        for face in side.live_exits.difference(&live) {
+            if let Some(made) = of(face) {
+                let slice = made.bracket.as_deref().map_or("0", slice_of).to_owned();
+                side.unheard_ends.insert(*face, (made.transaction, slice));
+            }
+        }
+        side.unheard_ends.retain(|face, _| !live.contains(face));
+        side.live_exits = live;
     }
 
     /// Strangers' orders end by themselves or not at all (S16).

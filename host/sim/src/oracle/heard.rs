@@ -13,7 +13,7 @@ use bracketd_core::order::{OrderStatus, Role};
 use bracketd_core::time::Timestamp;
 use bracketd_engine::Input;
 
-use super::Oracle;
+use super::{Oracle, Side};
 
 /// What was heard of operations in this life of the daemon.
 #[derive(Debug, Default)]
@@ -32,6 +32,14 @@ impl Heard {
     /// A new life knows nothing but its ledger, which counts the looks.
     pub(super) fn forget(&mut self) {
         self.answered.clear();
+    }
+}
+
+impl Side {
+    fn end_told(&mut self, id: &BrokerOrderId) {
+        if let Ok(face) = id.as_str().parse() {
+            self.unheard_ends.remove(&face);
+        }
     }
 }
 
@@ -92,6 +100,9 @@ impl Oracle {
                 }
                 self.heard.answered.insert(op.clone());
             }
+            BrokerEvent::NotThere { orders, .. } => {
+                orders.iter().for_each(|order| self.sides[no].end_told(order));
+            }
             _ => {}
         }
     }
@@ -117,6 +128,9 @@ impl Oracle {
         now: Timestamp,
     ) {
         let side = &mut self.sides[no];
+        if status.is_terminal() {
+            side.end_told(id);
+        }
         let Some((transaction, role)) = side.faces.get(id).copied() else { return };
         let Some(model) = self.models.get_mut(&transaction) else { return };
         let ever = side.told_ever.entry(id.clone()).or_default();

@@ -21,6 +21,8 @@ use bracketd_core::intent::Request;
 use bracketd_core::order::{Direction, Role};
 use bracketd_core::time::Timestamp;
 
+use bracketd_exchange::book::OrderId;
+
 use crate::broker::Capabilities;
 use crate::fault::{Fault, Faults};
 use crate::world::{AccountView, PaceView};
@@ -80,6 +82,10 @@ struct Side {
     told_fills: BTreeMap<BrokerOrderId, Decimal>,
     /// What any life of it was told to have filled, by order.
     told_ever: BTreeMap<BrokerOrderId, Decimal>,
+    /// Exits that are live at its broker.
+    live_exits: BTreeSet<OrderId>,
+    /// Exits that ended there and whose end the daemon was not told: they rest for all it knows.
+    unheard_ends: BTreeMap<OrderId, (TransactionId, String)>,
 }
 
 /// The judge. See the module's documentation.
@@ -145,6 +151,8 @@ impl Oracle {
             faces_seen: 0,
             told_fills: BTreeMap::new(),
             told_ever: BTreeMap::new(),
+            live_exits: BTreeSet::new(),
+            unheard_ends: BTreeMap::new(),
         });
         Self {
             violations: Vec::new(),

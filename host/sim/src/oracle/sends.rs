@@ -183,8 +183,13 @@ impl Oracle {
         // linked with an exit that fills is given time to do so by itself.
         let lately = |at: &Timestamp| now.ms_since(*at) < SIBLING_MS;
         let fills = model.left > model.told_left || model.shrank_at.as_ref().is_some_and(lately);
-        // What somebody ended there just now still rests for who has not heard of it.
-        let has_ended = model.ended_at.get(slice).is_some_and(lately);
+        // What ended there still rests for who has not heard of it, or heard of it just now.
+        let own = (command.transaction, slice);
+        let mut unheard = self.side_of(&command.account).into_iter().flat_map(|no| {
+            self.sides[no].unheard_ends.values().map(|(id, slice)| (*id, slice.as_str()))
+        });
+        let has_ended =
+            model.ended_at.get(slice).is_some_and(lately) || unheard.any(|of| of == own);
         // A change that the broker refused and made stands nowhere until it is asked for.
         let was_lied_to = self.lied_at.as_ref().is_some_and(lately);
         if fills || has_ended || was_lied_to || model.has_late {
