@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use bracketd_core::broker::FromAccount;
 use bracketd_core::command::{Command, Read, Urgency};
-use bracketd_core::ids::{Symbol, TransactionId};
+use bracketd_core::ids::{OpId, Symbol, TransactionId};
 use bracketd_core::instrument::AccountInfo;
 use bracketd_core::pace::PaceStats;
 use bracketd_core::time::Timestamp;
@@ -61,9 +61,9 @@ pub enum ToAccount {
         /// All, not only what opens.
         all: bool,
     },
-    /// What waits here of the transaction and does not only cancel was overtaken by a fill: it is not
-    /// to be sent, and answered so.
-    TakeBack(TransactionId),
+    /// The command of this row, if it waits here, was decided on what is not so any more: it is not to
+    /// be sent, and answered so.
+    TakeBack(OpId),
     /// Everything of the transaction that waits here is at least so urgent from now on.
     Raise(TransactionId, Urgency),
     /// The symbols whose prices are read from now on.
@@ -277,8 +277,8 @@ impl AccountHandle {
                 self.shared.scheduler.recall(all);
                 Ok(())
             }
-            ToAccount::TakeBack(transaction) => {
-                self.shared.scheduler.take_back(transaction);
+            ToAccount::TakeBack(op) => {
+                self.shared.scheduler.take_back(&op);
                 Ok(())
             }
             ToAccount::Watch(symbols) => {

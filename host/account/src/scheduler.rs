@@ -9,7 +9,7 @@ use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use bracketd_core::command::{Call, Command, Urgency};
-use bracketd_core::ids::TransactionId;
+use bracketd_core::ids::{OpId, TransactionId};
 use bracketd_core::pace::{Grant, Message, Pace, PaceRules, PaceStats, Ticket};
 use bracketd_core::time::Timestamp;
 
@@ -234,11 +234,9 @@ impl Scheduler {
         self.withdraw(|command| all || is_entry(command));
     }
 
-    /// Takes back what waits of a transaction, but for cancels.
-    pub(crate) fn take_back(&self, transaction: TransactionId) {
-        self.withdraw(|command| {
-            command.transaction == transaction && !matches!(command.call, Call::Cancel { .. })
-        });
+    /// Takes back the command of that row, if it waits.
+    pub(crate) fn take_back(&self, op: &OpId) {
+        self.withdraw(|command| command.op == *op);
     }
 
     fn withdraw(&self, is_meant: impl Fn(&Command) -> bool) {

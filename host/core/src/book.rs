@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::broker::{Balance, OrderReport, Position, Quote, Session};
-use crate::command::{BracketLeg, Call, Command};
+use crate::command::{BracketLeg, Call, Command, Op};
 use crate::control::{Control, Kill, KillFile};
 use crate::guard::{GuardRules, Memory};
 use crate::ids::{AccountName, BrokerOrderId, PolicyName, Symbol, TransactionId};
 use crate::instrument::{AccountInfo, Instrument};
 use crate::limits;
-use crate::order::TimeInForce;
+use crate::order::{Order, OrderStatus, TimeInForce};
 use crate::reconcile::Doubts;
 use crate::time::Timestamp;
 use crate::transaction::{OnPartial, Transaction};
@@ -222,6 +222,15 @@ impl Book {
     /// An empty book of that ledger.
     pub fn new(ledger_id: &str, epoch: u32) -> Self {
         Self { ledger_id: ledger_id.to_owned(), epoch, ..Self::default() }
+    }
+
+    /// Whether exits of the row's slice rest that its command does not name: they were told while it
+    /// waited for its turn, and a plugin would place others beside them (I4).
+    pub fn lacks_an_exit(&self, tx: &Transaction, op: &Op) -> bool {
+        let Some(given) = self.given.get(&op.id) else { return false };
+        let is_named = |order: &Order| given.iter().any(|leg| leg.broker_id == order.broker_id);
+        let mut rests = tx.exits(op.slice).filter(|order| order.status != OrderStatus::Contingent);
+        rests.any(|order| !is_named(order))
     }
 
     /// Keeps what these commands hand to a plugin, until it answers.

@@ -124,9 +124,9 @@ pub struct Dispatch {
     pub watch: Option<BTreeMap<AccountName, Vec<Symbol>>>,
     /// Transactions whose messages are more urgent from now on, those on their way too.
     pub raised: Vec<(AccountName, TransactionId, Urgency)>,
-    /// Transactions that hold less than a moment ago: what waits of them on its way and does not
-    /// only cancel was decided for more, and is to be taken back.
-    pub overtaken: Vec<(AccountName, TransactionId)>,
+    /// Rows that were decided on what is not so any more: less is held, or exits rest that their
+    /// command does not name. Where it still waits for its turn it is to be taken back.
+    pub overtaken: Vec<(AccountName, OpId)>,
     /// Answers.
     pub verdicts: Vec<(Ticket, Verdict)>,
     /// What was committed, with its number in the ledger.

@@ -9,12 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use bracketd_core::apply::{NoticeKind, Transition, apply};
 use bracketd_core::broker::{BrokerEvent, Fault, FromAccount};
 use bracketd_core::bug::{self, Bug};
-use bracketd_core::command::{Answer, Command, Op, OpState, Read, Urgency};
+use bracketd_core::command::{Answer, Command, Op, OpKind, OpState, Read, Urgency};
 use bracketd_core::control::file_seen;
 use bracketd_core::decide::{PolicyIs, decide};
 use bracketd_core::fact::{Fact, FactKind};
 use bracketd_core::follow::follow;
-use bracketd_core::ids::{AccountName, PolicyName, Symbol, TransactionId};
+use bracketd_core::ids::{AccountName, OpId, PolicyName, Symbol, TransactionId};
 use bracketd_core::intent::{Outcome, Request, Source, Verdict};
 use bracketd_core::plan::{plan, raised, wake};
 use bracketd_core::refusal::Refusal;
@@ -445,17 +445,22 @@ impl Engine {
         touched.filter_map(with_account).collect()
     }
 
-    /// Transactions of which an exit filled while something of them is on its way (S3).
-    fn overtaken(&self, out: &Transition) -> Vec<(AccountName, TransactionId)> {
+    /// Rows on their way of which an exit filled meanwhile (S3), or whose slice has exits that their
+    /// command does not name (S2). A cancel names one order, and is right whatever else is so.
+    fn overtaken(&self, out: &Transition) -> Vec<(AccountName, OpId)> {
         let is_new = |op: &Op| out.commands.iter().any(|command| command.op == op.id);
         let exits = out.facts.iter().filter(|fact| fact.kind == FactKind::ExitFilled);
         let sold: BTreeSet<TransactionId> = exits.filter_map(|fact| fact.transaction).collect();
-        let waits = |op: &Op| matches!(op.state, OpState::InFlight { .. }) && !is_new(op);
-        let of = |id: TransactionId| {
-            let tx = self.book.transactions.get(&id)?;
-            tx.ops.iter().any(waits).then(|| (tx.account.clone(), id))
-        };
-        sold.into_iter().filter_map(of).collect()
+        let waits = |op: &&Op| matches!(op.state, OpState::InFlight { .. }) && !is_new(op);
+        let cancels = |op: &Op| matches!(op.kind, OpKind::Cancel { .. });
+        let mut rows = Vec::new();
+        for tx in out.touched.iter().filter_map(|id| self.book.transactions.get(id)) {
+            let is_sold = sold.contains(&tx.id);
+            let differs = |op: &&Op| is_sold || self.book.lacks_an_exit(tx, op);
+            let overtaken = tx.ops.iter().filter(waits).filter(|op| !cancels(op)).filter(differs);
+            rows.extend(overtaken.map(|op| (tx.account.clone(), op.id.clone())));
+        }
+        rows
     }
 
     fn forget(&mut self, id: TransactionId) {

@@ -7,7 +7,7 @@ mod common;
 
 use bracketd_core::Decimal;
 use bracketd_core::book::AccountRules;
-use bracketd_core::broker::{Balance, BrokerEvent, Found, OrderReport};
+use bracketd_core::broker::{Balance, BrokerEvent, Fault, Found, OrderReport};
 use bracketd_core::command::{Answer, BracketLeg, Call, Change, Command, How, Progress, Read};
 use bracketd_core::control::{KillFile, KillLevel};
 use bracketd_core::fact::FactKind;
@@ -15,7 +15,7 @@ use bracketd_core::ids::{AccountName, PolicyName, Symbol, TransactionId};
 use bracketd_core::instrument::Features;
 use bracketd_core::intent::{Intent, Verdict, Wish};
 use bracketd_core::money::Quantity;
-use bracketd_core::order::{OrderStatus, Role, TimeInForce};
+use bracketd_core::order::{Order, OrderKind, OrderStatus, Role, TimeInForce};
 use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::TransactionStatus;
 use bracketd_engine::{Dispatch, Engine, Input, Settings};
@@ -151,7 +151,13 @@ impl World {
     fn sold(&mut self) -> Dispatch {
         let orders = &self.engine.book().transactions[&ID].orders;
         let stop = orders.iter().find(|order| order.role == Role::Stop).expect("a stop").clone();
-        let sold = OrderReport {
+        let sold = self.report_of(stop);
+        self.tell(BrokerEvent::Polled { orders: vec![sold], fills: vec![] })
+    }
+
+    /// A stop as it would be told once it has sold.
+    fn report_of(&self, stop: Order) -> OrderReport {
+        OrderReport {
             broker_id: stop.broker_id,
             client_id: stop.client_id,
             group: None,
@@ -171,8 +177,7 @@ impl World {
             trigger: stop.trigger,
             reject: None,
             updated_at: self.now,
-        };
-        self.tell(BrokerEvent::Polled { orders: vec![sold], fills: vec![] })
+        }
     }
 
     fn status(&self) -> TransactionStatus {
@@ -321,10 +326,45 @@ fn s3_what_was_decided_for_a_quantity_that_is_held_no_more_is_taken_back() {
     let protect = Intent::Protect { transaction: ID, stop, target: Wish::Keep };
     let (verdict, done) = w.ask(protect);
     assert!(verdict.accepted() && done.commands.len() == 1, "{verdict:?}");
+    let op = done.commands[0].op.clone();
     assert_eq!(done.overtaken, [], "it waits for its turn at the account");
     let done = w.sold();
-    assert_eq!(done.overtaken, [(AccountName::new("a"), ID)]);
+    assert_eq!(done.overtaken, [(AccountName::new("a"), op)]);
     assert_eq!(w.status(), TransactionStatus::Closed);
+}
+
+#[test]
+fn seed_300822910_s2_exits_that_are_seen_while_a_command_waits_are_named_by_it_when_it_goes() {
+    let mut w = fresh();
+    w.opened();
+    let protect = Intent::Protect {
+        transaction: ID,
+        stop: Wish::Keep,
+        target: Wish::Set(price(120).expect("a price")),
+    };
+    let (_, done) = w.ask(protect);
+    let pair = done.commands[0].clone();
+    let named = |command: &Command| match &command.call {
+        Call::Adjust { bracket, .. } => bracket.legs.len(),
+        call => panic!("{call:?}"),
+    };
+    assert_eq!(named(&pair), 1, "the stop that rests");
+    // An earlier command whose answer was lost has made a target as well.
+    let stop = w.engine.book().transactions[&ID].orders.iter().find(|o| o.role == Role::Stop);
+    let mut target = w.report_of(stop.expect("a stop").clone());
+    target.broker_id = "t1".into();
+    target.kind = OrderKind::Limit;
+    (target.role, target.status) = (Some(Role::Target), OrderStatus::Working);
+    (target.limit, target.trigger) = (price(120), None);
+    (target.filled, target.avg_price) = (Quantity::ZERO, None);
+    let done = w.tell(BrokerEvent::Polled { orders: vec![target], fills: vec![] });
+    assert_eq!(done.overtaken, [(AccountName::new("a"), pair.op.clone())]);
+    let fault = Fault::new("TAKEN_BACK", "");
+    let answer = Answer::NotSent { fault, after_ms: 1 };
+    w.tell(BrokerEvent::Answer { op: pair.op.clone(), answer });
+    w.now = w.now.plus_ms(1_000);
+    let again = w.step(vec![]).commands.pop().expect("it goes");
+    assert_eq!((again.op.clone(), named(&again)), (pair.op, 2));
 }
 
 #[test]

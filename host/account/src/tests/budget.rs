@@ -7,7 +7,6 @@ use std::time::Instant;
 
 use bracketd_core::broker::BrokerEvent;
 use bracketd_core::command::{Answer, Call, NewOrder, Read, Urgency};
-use bracketd_core::ids::TransactionId;
 use bracketd_core::money::Quantity;
 use bracketd_core::order::{OrderKind, Side, TimeInForce};
 
@@ -157,7 +156,7 @@ fn g8_what_waits_is_taken_back_when_nothing_may_go_out_any_more() {
 }
 
 #[test]
-fn s3_what_waits_of_a_transaction_that_was_sold_is_taken_back_but_for_its_cancels() {
+fn s3_a_row_that_was_overtaken_while_it_waits_is_taken_back() {
     let clock = Clock::new();
     let stage = stage(&clock, 200);
     for transaction in 1..=60 {
@@ -165,14 +164,11 @@ fn s3_what_waits_of_a_transaction_that_was_sold_is_taken_back_but_for_its_cancel
     }
     until_held(&stage, 60 - 24);
     stage.send_call(900, Urgency::Routine, entry());
-    stage.send(901, Urgency::Routine, "P/cancel");
-    until_held(&stage, 62 - 24);
-    for transaction in [900, 901] {
-        stage.account.try_send(ToAccount::TakeBack(TransactionId(transaction))).unwrap();
-    }
+    until_held(&stage, 61 - 24);
+    stage.account.try_send(ToAccount::TakeBack("900".into())).unwrap();
     let Answer::NotSent { fault, .. } = stage.answer_to("900") else { panic!("it was sent") };
     assert_eq!(fault.code, "TAKEN_BACK");
-    until_held(&stage, 61 - 24);
+    until_held(&stage, 60 - 24);
 }
 
 #[test]

@@ -360,9 +360,9 @@ impl EngineThread {
                 drop(handle.try_send(ToAccount::Raise(transaction, urgency)));
             }
         }
-        for (account, transaction) in dispatch.overtaken {
+        for (account, op) in dispatch.overtaken {
             if let Some(handle) = self.accounts.get(&account) {
-                drop(handle.try_send(ToAccount::TakeBack(transaction)));
+                drop(handle.try_send(ToAccount::TakeBack(op)));
             }
         }
         self.unsent_reads.extend(dispatch.reads);

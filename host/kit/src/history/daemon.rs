@@ -254,8 +254,8 @@ impl Daemon {
         for (_, transaction, urgency) in dispatch.raised {
             drop(account.try_send(ToAccount::Raise(transaction, urgency)));
         }
-        for (_, transaction) in dispatch.overtaken {
-            drop(account.try_send(ToAccount::TakeBack(transaction)));
+        for (_, op) in dispatch.overtaken {
+            drop(account.try_send(ToAccount::TakeBack(op)));
         }
         self.unsent.extend(dispatch.reads);
         for (name, read) in std::mem::take(&mut self.unsent) {

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bracketd_core::book::{AccountRules, OnBreached};
 use bracketd_core::broker::{BrokerEvent, Fault as Word};
-use bracketd_core::command::{Answer, Call, Command, Read, Urgency};
-use bracketd_core::ids::{AccountName, TransactionId};
+use bracketd_core::command::{Answer, Command, Read, Urgency};
+use bracketd_core::ids::{AccountName, OpId, TransactionId};
 use bracketd_core::pace::{Message, Pace, PaceRules, Ticket};
 use bracketd_core::time::Timestamp;
 use bracketd_engine::Input;
@@ -234,15 +234,12 @@ impl World<'_> {
         }
     }
 
-    /// What was decided for a quantity that is held no more is not sent, and told so.
-    pub(super) fn take_back(&mut self, overtaken: &[(AccountName, TransactionId)]) {
-        for (name, id) in overtaken {
+    /// What was decided on what is not so any more is not sent, and told so.
+    pub(super) fn take_back(&mut self, overtaken: &[(AccountName, OpId)]) {
+        for (name, op) in overtaken {
             let Some(no) = self.accounts.iter().position(|a| a.name == *name) else { continue };
             let account = &self.accounts[no];
-            let is_meant = |errand: &Errand| match &errand.body {
-                Body::Write(c) => c.transaction == *id && !matches!(c.call, Call::Cancel { .. }),
-                Body::Read(_) | Body::Poll => false,
-            };
+            let is_meant = |errand: &Errand| matches!(&errand.body, Body::Write(c) if c.op == *op);
             let meant = account.errands.iter().filter(|(_, errand)| is_meant(errand));
             let tickets: Vec<Ticket> = meant.map(|(ticket, _)| *ticket).collect();
             for ticket in tickets {
