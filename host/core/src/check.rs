@@ -503,7 +503,7 @@ impl PriceRules<'_> {
         ))
     }
 
-    fn collar(&self, price: Price) -> Result<(), No> {
+    pub(crate) fn collar(&self, price: Price) -> Result<(), No> {
         let (reference, name) = self.reference;
         let distance = (price.get() - reference.get()).abs();
         let percent = distance * crate::Decimal::ONE_HUNDRED / reference.get();

@@ -59,8 +59,9 @@ pub const ALL: [Explained; 19] = [
         guard: Guard::G2,
         protects: "A price with a digit too many or from another instrument (SEC 15c3-5, FIA: price \
              tolerance).",
-        computed: "The distance of a new stop or target from the price that it is checked against (the \
-             market; the planned entry while WAITING), in percent of that price.",
+        computed: "The distance of an entry's limit from the market (the last known price where there \
+             is no newer one), and of a new stop or target from the price that it is checked against \
+             (the market; the planned entry while WAITING), in percent of that price.",
         keys: &["collar"],
         next: "Check the price; widen the collar if it is meant.",
     },

@@ -29,6 +29,53 @@ fn g2_the_collar_ends_where_it_says() {
 }
 
 #[test]
+fn g2_the_limit_of_an_entry_is_near_the_market() {
+    // the limit of a long while the market asks 100.01, what the entry gets
+    let rows = [
+        ("150", "STAGED"),
+        ("151", "COLLAR"),
+        ("51", "STAGED"),
+        ("49", "COLLAR"),
+        ("190", "COLLAR"),
+    ];
+    for direction in BOTH {
+        for age_ms in [0, 60_000] {
+            for (limit, code) in rows {
+                let mut b = bench(|_| {});
+                quote(&mut b, direction, "99.99", "100.01");
+                b.pass_ms(age_ms);
+                let entry = EntryKind::Limit(seen(direction, limit));
+                let plain = Open { entry, stop: None, target: None, ..wish_of(direction) };
+                let verdict = b.person(Intent::Open(Box::new(plain)));
+                assert_eq!(verdict.code(), code, "{limit}: {}", verdict.message);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_exits_of_a_limit_that_the_market_has_reached_are_checked_against_the_market() {
+    // stop and target of a long at 105 while the market asks 100.01, and what it gets
+    let rows = [
+        ("104", "110", "STOP_WRONG_SIDE"),
+        ("100.01", "110", "STOP_WRONG_SIDE"),
+        ("99", "100", "TARGET_WRONG_SIDE"),
+        ("99", "104", "STAGED"),
+    ];
+    for direction in BOTH {
+        for (stop, target, code) in rows {
+            let mut b = bench(|_| {});
+            quote(&mut b, direction, "99.99", "100.01");
+            let of = |price| Some(seen(direction, price));
+            let entry = EntryKind::Limit(seen(direction, "105"));
+            let wish = Open { entry, stop: of(stop), target: of(target), ..wish_of(direction) };
+            let verdict = b.person(Intent::Open(Box::new(wish)));
+            assert_eq!(verdict.code(), code, "{stop} {target}: {}", verdict.message);
+        }
+    }
+}
+
+#[test]
 fn g7_a_target_may_be_kept_from_receding() {
     // held?, what becomes of the target at 110, code for a policy
     let rows = [

@@ -60,7 +60,7 @@ fn given<T>(
 /// Every control, by number.
 pub(super) fn controls(rules: &AccountRules) -> Vec<Control> {
     let mut all = orders::sizes(rules);
-    all.push(prices::collar(rules));
+    all.extend(prices::collar(rules));
     all.extend(orders::exposure(rules));
     all.push(orders::duplicate(&rules.guards));
     all.push(scripts::throttled());

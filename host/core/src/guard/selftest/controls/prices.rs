@@ -9,22 +9,29 @@ use crate::book::AccountRules;
 use crate::guard::{Distance, Guard, GuardRules};
 use crate::intent::{Intent, Open};
 use crate::money::Price;
+use crate::transaction::EntryKind;
 
-pub(super) fn collar(rules: &AccountRules) -> Control {
+pub(super) fn collar(rules: &AccountRules) -> Vec<Control> {
     let percent = rules.collar_percent + Decimal::ONE;
     let far = Decimal::from(MARKET) * (Decimal::ONE + percent / Decimal::ONE_HUNDRED);
-    let says = format!("a target {percent}% away, at most {}%", rules.collar_percent);
-    on(
-        Guard::G2,
-        says,
-        "COLLAR",
-        |from, to| to.collar_percent = from.collar_percent,
-        move |trial| {
-            let target = Price::new(far.round_dp(8));
-            let wish = Open { target, ..trial.wish(Decimal::TEN) };
-            trial.person(Intent::Open(Box::new(wish)))
-        },
-    )
+    let far = Price::new(far.round_dp(8));
+    let tried = |leg: &str, wish: fn(Open, Price) -> Open| {
+        on(
+            Guard::G2,
+            format!("a {leg} {percent}% away, at most {}%", rules.collar_percent),
+            "COLLAR",
+            |from, to| to.collar_percent = from.collar_percent,
+            move |trial| {
+                let plain = trial.wish(Decimal::TEN);
+                let wish = far.map_or(plain.clone(), |far| wish(plain, far));
+                trial.person(Intent::Open(Box::new(wish)))
+            },
+        )
+    };
+    vec![
+        tried("target", |plain, far| Open { target: Some(far), ..plain }),
+        tried("limit", |plain, far| Open { entry: EntryKind::Limit(far), ..plain }),
+    ]
 }
 
 pub(super) fn ratchet(rules: &AccountRules) -> Vec<Control> {
