@@ -5,7 +5,7 @@
 //! or the policies. It reads one small file and tells the engine what stands there; it never
 //! writes, and the file's end clears nothing.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -21,31 +21,41 @@ pub const NAME: &str = "KILL";
 /// How often it is looked for.
 const LOOK: Duration = Duration::from_millis(500);
 /// What is read of it; the rest is nobody's reason.
-const BYTES_MAX: u64 = 1_024;
+const BYTES_MAX: u64 = 512;
 
 /// What the file asks for; nothing when there is none. Its first word is the level, the rest the
 /// reason. A file that cannot be read, or whose first word is no level, asks for protect-only:
 /// whoever wrote it wanted something to stop. Then the reason says so.
 pub fn look(data_dir: &Path) -> Option<KillFile> {
     let path = data_dir.join(NAME);
-    let read = std::fs::File::open(&path).and_then(|file| {
-        let mut bytes = Vec::new();
-        file.take(BYTES_MAX).read_to_end(&mut bytes).map(|_| bytes)
-    });
-    match read {
+    match read(&path) {
         Ok(bytes) => Some(parse(&String::from_utf8_lossy(&bytes))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        // A link to what is not there is a file that cannot be read.
+        Err(error) if error.kind() == ErrorKind::NotFound && path.symlink_metadata().is_err() => {
+            None
+        }
         Err(error) => Some(KillFile {
             level: KillLevel::ProtectOnly,
-            why: format!("it cannot be read: {error}"),
+            why: format!("the file {NAME} cannot be read: {error}"),
         }),
     }
 }
 
+/// A pipe or a device is not opened: whoever reads it may wait for ever.
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("it is no regular file"));
+    }
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(BYTES_MAX).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 fn parse(text: &str) -> KillFile {
-    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let visible = text.trim_start_matches('\u{feff}').chars();
+    let clean: String = visible.map(|c| if c.is_control() { ' ' } else { c }).collect();
     let (first, rest) = clean.trim().split_once(' ').unwrap_or((clean.trim(), ""));
-    match KillLevel::parse(&first.to_ascii_lowercase()) {
+    match KillLevel::parse(&first.trim_end_matches([':', ',', '.']).to_ascii_lowercase()) {
         Some(level) if level != KillLevel::Off => KillFile { level, why: rest.trim().to_owned() },
         _ => KillFile { level: KillLevel::ProtectOnly, why: unknown(first, clean.trim()) },
     }
@@ -109,10 +119,12 @@ mod tests {
     fn the_first_word_is_the_level_and_what_cannot_be_read_is_protect_only() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(look(dir.path()), None);
-        let rows: [(&[u8], KillLevel, &str); 8] = [
+        let rows: [(&[u8], KillLevel, &str); 10] = [
             (b"flatten", KillLevel::Flatten, ""),
             (b"FREEZE broker acts up\n", KillLevel::Freeze, "broker acts up"),
             (b"  cancel-entries\nnews \x07 at noon", KillLevel::CancelEntries, "news   at noon"),
+            (b"cancel-entries: news", KillLevel::CancelEntries, "news"),
+            ("\u{feff}flatten now".as_bytes(), KillLevel::Flatten, "now"),
             (b"", KillLevel::ProtectOnly, "the file KILL is empty, which means protect-only"),
             (b"\n", KillLevel::ProtectOnly, "the file KILL is empty, which means protect-only"),
             (
@@ -139,5 +151,18 @@ mod tests {
         std::fs::remove_file(dir.path().join(NAME)).unwrap();
         std::fs::create_dir(dir.path().join(NAME)).unwrap();
         assert_eq!(look(dir.path()).unwrap().level, KillLevel::ProtectOnly, "a directory, too");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_and_a_link_to_nothing_are_protect_only_and_hold_nobody_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(NAME);
+        std::os::unix::fs::symlink("/nonexistent/KILL", &path).unwrap();
+        assert_eq!(look(dir.path()).unwrap().level, KillLevel::ProtectOnly);
+        std::fs::remove_file(&path).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        assert_eq!(look(dir.path()).unwrap().level, KillLevel::ProtectOnly);
     }
 }
