@@ -194,6 +194,7 @@ fn summary(account: &Value, out: &Out) {
     if !positions.is_empty() {
         let row = |p: &Value| ["/symbol", "/quantity", "/avg_price"].map(|m| text(p, m)).into();
         out.line("");
+        out.line(&format!("at the broker as of {}:", of("/read_as_of")));
         out.table(&["position", "quantity", "price"], positions.iter().map(row).collect());
     }
 }
@@ -301,13 +302,29 @@ fn arm(args: &ArmArgs, client: &Client, out: &Out) -> Result<Exit, Failure> {
         differences(&found, out);
         consequences(name, &account, list(&all, "/transactions"), out);
     }
-    let what = format!("commands of account {name} will go out, for what is shown above");
+    let closes =
+        if text(&account, "/kill_level") == "flatten" { " AND CLOSE ALL IT HOLDS" } else { "" };
+    let what = format!("commands of account {name} will go out{closes}, for what is shown above");
     confirm(&what, name, args.yes, out)?;
     act(&args.act, "arm", client, out)
 }
 
-/// What is sent once it is armed: stops and targets that do not work as they are wanted.
+/// What is sent once it is armed: stops and targets that do not work as they are wanted, or what its
+/// kill switch asks for in their place.
 fn consequences(name: &str, account: &Value, all: &[Value], out: &Out) {
+    let level = text(account, "/kill_level");
+    if level == "flatten" {
+        let holding = list(account, "/holding").len();
+        let words = format!(
+            "the kill switch is at flatten: ALL THAT IS HELD IS CLOSED AT THE MARKET AT ONCE \
+             (transactions: {holding}); to go on with stops and targets, clear the switch first"
+        );
+        return out.line(&paint(&words, Tone::Bad));
+    }
+    if level != "off" {
+        let words = format!("the kill switch is at {level}: nothing is opened and nothing grows");
+        out.line(&paint(&words, Tone::Warning));
+    }
     let is_held = |tx: &&Value| text(tx, "/account") == name && text(tx, "/held") != "0";
     let mut rows = Vec::new();
     for tx in all.iter().filter(is_held) {
