@@ -131,7 +131,7 @@ fn kill_switches_and_arming_are_shown_and_exported_without_a_daemon() {
 }
 
 /// Backs up while one transaction is open; then opens another, whose number is returned, moves a
-/// stop, and dies.
+/// stop, throws the account's kill switch, and dies.
 fn trade_beyond_a_backup(dir: &Dir, exchange: &Exchange) -> u64 {
     let daemon = Daemon::start(dir, exchange, &[]);
     opened(&daemon, "AAA long 10 --stop 95 --target 110 --plain");
@@ -149,6 +149,7 @@ fn trade_beyond_a_backup(dir: &Dir, exchange: &Exchange) -> u64 {
     let refused = daemon.ask("db restore before.db --yes");
     assert_eq!(refused.code, Some(4), "while the daemon runs: {}", refused.stdout);
     assert!(refused.stderr.contains("in use by process"), "{}", refused.stderr);
+    daemon.ask("kill freeze --account paper --reason news");
     daemon.kill();
     lost
 }
@@ -165,6 +166,10 @@ fn restore(dir: &Dir) {
         (&1.into(), &"paper".into())
     );
     assert_eq!(restored["replaced"]["transactions"]["OPENED"], 2);
+    let lowered = restored["kill_lowered"][0].as_str().unwrap_or_default();
+    for words in ["freeze", "news", "is at off", "bracketd kill freeze --account paper"] {
+        assert!(lowered.contains(words), "{words:?} in {restored}");
+    }
     for kept in restored["kept"].as_array().expect("a list") {
         assert!(std::path::Path::new(kept.as_str().expect("a path")).exists(), "{kept} is kept");
     }

@@ -102,7 +102,9 @@ fn failure(error: ToolError, out: &Out) -> Failure {
     let message = error.to_string();
     let (exit, code, hint) = match &error {
         ToolError::NoLedger(_) => {
-            (Exit::Usage, "NO_LEDGER", "name the data directory with --dir, or another file")
+            let hint = "name the data directory with --dir, or another file; where a directory has \
+                        lost its ledger, `bracketd db restore FILE` puts a backup in its place";
+            (Exit::Usage, "NO_LEDGER", hint)
         }
         ToolError::NotALedger(_) => (Exit::Usage, "NOT_A_LEDGER", "name another file"),
         ToolError::IsTheLedger(_) => (Exit::Usage, "IS_THE_LEDGER", "name a backup of it"),

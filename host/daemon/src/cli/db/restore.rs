@@ -4,8 +4,11 @@
 
 use std::path::{Path, PathBuf};
 
+use bracketd_core::control::{Kill, KillLevel};
+use bracketd_core::ids::AccountName;
 use bracketd_store::tools::Summary;
 use bracketd_store::tools::restore::{Order, Preview, Restored, preview, restore};
+use bracketd_store::tools::status::status;
 use clap::Args;
 use serde_json::json;
 
@@ -16,6 +19,7 @@ use crate::cli::confirm::confirm;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Out, Tone, paint};
 use crate::clock;
+use crate::render::printable;
 
 /// What is restored.
 #[derive(Debug, Args)]
@@ -29,15 +33,19 @@ pub struct RestoreArgs {
     pub(super) dir: DirArgs,
 }
 
+/// A kill switch as a ledger has it: the daemon's, or that of an account.
+type Switch = (Option<AccountName>, Kill);
+
 /// What has to be typed.
 const WORD: &str = "restore";
 
 /// What to do afterwards.
-const NEXT: [&str; 6] = [
+const NEXT: [&str; 7] = [
     "next:",
     "  1. start the daemon as always; it reads each account and changes nothing there",
     "  2. bracketd status                   what is held without its wanted stop",
     "     bracketd account reconcile NAME   where broker and ledger differ",
+    "     bracketd tx adopt ...             what was opened since, and nobody looks after",
     "  3. bracketd tx set ID ...            what was decided since: arming sends what is wanted",
     "  4. bracketd account arm NAME --reason TEXT",
 ];
@@ -48,6 +56,7 @@ const NEXT: [&str; 6] = [
 /// Where nothing was restored, with the reason.
 pub(super) fn run(args: &RestoreArgs, dir: &Path, out: &Out) -> Result<Exit, Failure> {
     let seen = preview(dir, &args.file).map_err(|error| failure(error, out))?;
+    let switches = status(dir).map(|status| status.kills).unwrap_or_default();
     if !out.is_json() {
         show(&seen, dir, out);
     }
@@ -58,19 +67,47 @@ pub(super) fn run(args: &RestoreArgs, dir: &Path, out: &Out) -> Result<Exit, Fai
     let actor = actor(std::env::var("USER").ok());
     let order = Order { at, kept_suffix: &format!(".replaced-{second}Z"), actor: &actor };
     let done = restore(dir, &args.file, order).map_err(|error| failure(error, out))?;
+    let after = status(dir).map(|status| status.kills).unwrap_or_default();
+    let lowered = lowered(&switches, &after);
     if out.is_json() {
         out.json(&json!({
             "ledger": ledger(&done.ledger),
             "kept": done.kept,
             "disarmed": done.accounts,
+            "kill_lowered": lowered,
             "backup": ledger(&seen.backup),
             "replaced": seen.present.as_ref().map(ledger),
             "findings": check::findings(&seen.findings),
         }));
     } else {
         told(&done, out);
+        for words in &lowered {
+            out.line(&paint(words, Tone::Bad));
+        }
     }
     Ok(Exit::Done)
+}
+
+/// Kill switches that stood higher than they do in the backup, each with the verb that sets it again.
+fn lowered(before: &[Switch], after: &[Switch]) -> Vec<String> {
+    let level_of = |of: &Option<AccountName>| {
+        let same = after.iter().find(|(account, _)| account == of);
+        same.map_or(KillLevel::Off, |(_, kill)| kill.level)
+    };
+    let lost = before.iter().filter(|(account, kill)| level_of(account) < kill.level);
+    let words = lost.map(|(account, kill)| {
+        let (of, at) = account.as_ref().map_or((String::new(), "the daemon".to_owned()), |name| {
+            (format!(" --account {name}"), format!("account {name}"))
+        });
+        let (level, now) = (kill.level.as_str(), level_of(account).as_str());
+        format!(
+            "the kill switch of {at} stood at {level} ({}: {}) and is at {now} in the backup; set it \
+             again before arming: bracketd kill {level}{of} --reason TEXT",
+            kill.by.label(),
+            kill.why
+        )
+    });
+    words.map(|words| printable(&words)).collect()
 }
 
 fn show(seen: &Preview, dir: &Path, out: &Out) {
