@@ -97,7 +97,9 @@ impl Client {
                     looked => format!("no running daemon found (looked for {})", looked.join(", ")),
                 };
                 let demo = Path::new(DEMO_DIR);
-                let hint = if !dirs.iter().any(|dir| dir == demo) && demo.join(NAME).exists() {
+                let hint = if names_no_dir(common.config.as_deref()) {
+                    "no data_dir can be read in the configuration: `bracketd config check` says why"
+                } else if !dirs.iter().any(|dir| dir == demo) && demo.join(NAME).exists() {
                     "start it with `bracketd run`; the demo here is not meant beside a configuration, \
                      `--config bracketd-demo/bracketd.toml` names it"
                 } else {
@@ -284,6 +286,12 @@ pub fn data_dir(common: &Common) -> Option<PathBuf> {
     };
     let dir = dirs.into_iter().find(is_meant)?;
     std::path::absolute(dir).ok()
+}
+
+/// Whether a configuration is there that cannot be read so far as to tell its data directory.
+fn names_no_dir(config: Option<&Path>) -> bool {
+    let file = config.unwrap_or(Path::new(CONFIG_FILE));
+    std::fs::read_to_string(file).is_ok_and(|text| config::data_dir(file, &text).is_none())
 }
 
 /// Where a daemon may have left its file, nearest first.

@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 use std::io::{IsTerminal, Write};
 
+use bracketd_core::Decimal;
 use bracketd_core::diagnostic::Diagnostic;
 use clap::builder::styling::{AnsiColor, Style};
 use serde_json::{Value, json};
@@ -231,6 +232,17 @@ pub fn text(value: &Value, path: &str) -> String {
     }
 }
 
+/// The figure at a path in as many digits as a table has room for; the JSON has all of them.
+pub fn figure(value: &Value, path: &str) -> String {
+    let text = text(value, path);
+    let short =
+        text.parse::<Decimal>().ok().and_then(|figure| match figure.abs() >= Decimal::ONE {
+            true => Some(figure.round_dp(4)),
+            false => figure.round_sf(6),
+        });
+    short.map_or(text, |figure| figure.normalize().to_string())
+}
+
 /// The risk at a path, which has no limit where it has no figure.
 pub fn risk(value: &Value, path: &str) -> String {
     match text(value, path).as_str() {
@@ -246,8 +258,23 @@ pub fn list<'a>(value: &'a Value, path: &str) -> &'a [Value] {
 
 #[cfg(test)]
 mod tests {
-    use super::{list, text};
+    use super::{figure, list, text};
     use serde_json::json;
+
+    #[test]
+    fn a_figure_of_a_table_is_short_and_keeps_what_matters() {
+        let rows = [
+            ("413.285454545455", "413.2855"),
+            ("123456789.10", "123456789.1"),
+            ("0.000012345678", "0.0000123457"),
+            ("-11.57", "-11.57"),
+            ("0", "0"),
+            ("-", "-"),
+        ];
+        for (told, shown) in rows {
+            assert_eq!(figure(&json!({ "a": told }), "/a"), shown);
+        }
+    }
 
     #[test]
     fn what_is_missing_is_a_dash_and_an_empty_list() {

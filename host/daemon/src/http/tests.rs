@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bracketd_core::ids::TransactionId;
-use bracketd_core::intent::{Intent, Outcome, Request, Verdict, Wish};
+use bracketd_core::intent::{Intent, Outcome, Request, Source, Verdict, Wish};
 use bracketd_core::refusal::Refusal;
-use bracketd_core::transaction::{Transaction, TransactionStatus};
+use bracketd_core::transaction::{Task, Transaction, TransactionStatus};
 use bracketd_policy::Change;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use serde_json::{Value, json};
@@ -418,6 +418,26 @@ fn settled_is_not_reached_when_the_broker_did_not_do_it() {
         );
         assert_eq!(answer["waited"]["settled"], true, "{what} {body}");
     }
+}
+
+#[test]
+fn what_is_so_already_and_still_on_its_way_is_waited_for() {
+    let closed_at_the_third_look: Play = |looks| {
+        let mut tx = opened();
+        tx.status = TransactionStatus::Closing;
+        tx.task = Some(Task::Close { why: String::new(), source: Source::Host });
+        if looks >= 2 {
+            tx.status = TransactionStatus::Closed;
+            tx.task = None;
+            tx.slices.clear();
+            tx.orders.clear();
+        }
+        Some(tx)
+    };
+    let bench = bench(Outcome::Unchanged, closed_at_the_third_look);
+    let (status, body) =
+        bench.call("POST", "/api/v1/transactions/7/close", "Prefer: wait=30\r\n", "");
+    assert_eq!((status, &body["waited"]["reached"]), (200, &json!(true)), "{body}");
 }
 
 #[test]

@@ -243,7 +243,10 @@ async fn run(
         return Err(Problem::refused(refusal, &verdict));
     }
     let seen = match (wait, verdict.transaction) {
-        (Some(time), Some(id)) if verdict.outcome == Outcome::Staged => {
+        // What is so already may still be on its way.
+        (Some(time), Some(id))
+            if matches!(verdict.outcome, Outcome::Staged | Outcome::Unchanged) =>
+        {
             let until = Instant::now() + time;
             loop {
                 // The request is accepted already: a look that fails must not read as a refusal.
@@ -261,7 +264,7 @@ async fn run(
 
 fn accepted(verdict: &Verdict, seen: Option<&Seen>, goal: Goal, is_open: bool) -> Response {
     let is_reached = |seen: &Seen| is_settled(seen) && goal.is_reached(&seen.transaction);
-    let is_done = verdict.outcome != Outcome::Staged || seen.is_some_and(is_reached);
+    let is_done = seen.map_or(verdict.outcome != Outcome::Staged, is_reached);
     let status = match (is_open, is_done) {
         (true, _) => StatusCode::CREATED,
         (false, true) => StatusCode::OK,

@@ -132,7 +132,8 @@ pub(super) fn finish(answer: &Value, wait: Option<u64>, out: &Out) -> Exit {
     }
     let of = |path: &str| text(answer, path);
     // What was said before the wait is no news after it.
-    let is_done = wait.is_some() && exit == Exit::Done && of("/outcome") == "STAGED";
+    let was_waited_for = answer["waited"].is_object();
+    let is_done = wait.is_some() && exit == Exit::Done && was_waited_for;
     let message = if is_done { "done at the broker".to_owned() } else { of("/message") };
     let outcome = if is_done { "done".to_owned() } else { of("/outcome").to_lowercase() };
     let name = format!("transaction {}", of("/transaction"));
@@ -170,8 +171,9 @@ fn legs(answer: &Value, out: &Out) {
 }
 
 fn exit_of(answer: &Value, is_waited_for: bool) -> Exit {
-    let outcome = text(answer, "/outcome");
-    if !is_waited_for || outcome != "STAGED" {
+    // What is so already, and still on its way, is waited for too.
+    let is_under_way = text(answer, "/outcome") == "STAGED" || answer["waited"].is_object();
+    if !is_waited_for || !is_under_way {
         return Exit::Done;
     }
     let is = |leg: &str, state: &str| {
@@ -237,6 +239,11 @@ mod tests {
                 "waited": { "settled": settled, "reached": reached, "transaction": { "legs": legs } },
             })
         };
+        let unchanged = |settled: bool, reached: bool, state: &str| {
+            let mut answer = waited(settled, reached, state);
+            answer["outcome"] = json!("UNCHANGED");
+            answer
+        };
         let rows = [
             (json!({ "outcome": "STORED" }), true, Exit::Done),
             (json!({ "outcome": "STAGED", "waited": null }), false, Exit::Done),
@@ -246,6 +253,9 @@ mod tests {
             (waited(false, false, "in_flight"), true, Exit::Unknown),
             (waited(false, false, "unknown"), true, Exit::Unknown),
             (waited(false, false, "rejected"), true, Exit::Refused),
+            (json!({ "outcome": "UNCHANGED", "waited": null }), true, Exit::Done),
+            (unchanged(true, true, "working"), true, Exit::Done),
+            (unchanged(false, false, "in_flight"), true, Exit::Unknown),
         ];
         for (answer, is_waited_for, exit) in rows {
             assert_eq!(exit_of(&answer, is_waited_for), exit, "{answer}");

@@ -13,16 +13,20 @@ use crate::cli::output::Out;
 
 /// What became of a command.
 #[derive(Debug, Args)]
+#[command(
+    group(clap::ArgGroup::new("became").required(true)),
+    override_usage = "bracketd tx resolve <ID> <OP> <--absent|--order ORDER> --evidence TEXT"
+)]
 pub struct ResolveArgs {
     /// The transaction's number
     id: u64,
     /// The command's id, as `tx show` lists it
     op: String,
     /// It never took effect
-    #[arg(long, required_unless_present = "order", conflicts_with = "order")]
+    #[arg(long, group = "became")]
     absent: bool,
     /// This order at the broker is its effect
-    #[arg(long, value_name = "BROKER_ID")]
+    #[arg(long, value_name = "BROKER_ID", group = "became")]
     order: Option<String>,
     /// What was seen, and where; kept in the ledger
     #[arg(long, value_name = "TEXT")]

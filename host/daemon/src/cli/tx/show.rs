@@ -2,13 +2,13 @@
 //! stand side by side.
 
 use clap::ValueEnum;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::StatusWord;
 use crate::cli::activity;
 use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::output::{Out, Tone, list, paint, risk, text};
+use crate::cli::output::{Out, Tone, figure, list, paint, risk, text};
 use crate::cli::table::{Column, always, spare, words};
 
 pub(super) fn list_all(
@@ -74,6 +74,9 @@ fn row(tx: &Value) -> Vec<String> {
         profit,
     ];
     let mut row: Vec<String> = paths.map(of).into();
+    for (at, path) in [(5, entry), (6, "/metrics/price"), (12, profit)] {
+        row[at] = figure(tx, path);
+    }
     if !list(tx, "/ladder").is_empty() {
         row[9] = "ladder".to_owned();
     }
@@ -299,14 +302,28 @@ fn parts(tx: &Value, out: &Out) {
     }
 }
 
+/// Facts of one answer.
+const PAGE: usize = 1_000;
+
+/// All of it: the newest is what people look for.
 pub(super) fn why(id: u64, client: &Client, out: &Out) -> Result<Exit, Failure> {
-    let answer = client.get(&format!("/api/v1/transactions/{id}/facts"))?;
-    if out.is_json() {
-        out.json(&answer);
-        return Ok(Exit::Done);
+    let path = format!("/api/v1/transactions/{id}/facts?limit={PAGE}");
+    let mut answer = client.get(&path)?;
+    let mut all = Vec::new();
+    loop {
+        let facts = list(&answer, "/facts");
+        if out.is_json() {
+            all.extend_from_slice(facts);
+        } else {
+            facts.iter().for_each(|fact| out.line(&activity::line(fact)));
+        }
+        if facts.len() < PAGE {
+            break;
+        }
+        answer = client.get(&format!("{path}&after={}", text(&answer, "/next")))?;
     }
-    for fact in list(&answer, "/facts") {
-        out.line(&activity::line(fact));
+    if out.is_json() {
+        out.json(&json!({ "facts": all, "next": answer["next"] }));
     }
     Ok(Exit::Done)
 }
