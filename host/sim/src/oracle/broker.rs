@@ -191,7 +191,9 @@ impl Oracle {
         for face in side.live_exits.difference(&live) {
             if let Some(made) = of(face) {
                 let slice = made.bracket.as_deref().map_or("0", slice_of).to_owned();
-                side.unheard_ends.insert(*face, (made.transaction, slice));
+                let order = broker.book.order(broker.bearer(*face));
+                let units = order.map_or(Decimal::ZERO, |order| order.remaining());
+                side.unheard_ends.insert(*face, (made.transaction, slice, units));
             }
         }
         side.unheard_ends.retain(|face, _| !live.contains(face));

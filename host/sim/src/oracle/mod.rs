@@ -84,8 +84,9 @@ struct Side {
     told_ever: BTreeMap<BrokerOrderId, Decimal>,
     /// Exits that are live at its broker.
     live_exits: BTreeSet<OrderId>,
-    /// Exits that ended there and whose end the daemon was not told: they rest for all it knows.
-    unheard_ends: BTreeMap<OrderId, (TransactionId, String)>,
+    /// Exits that ended there and whose end the daemon was not told: they rest for all it knows, for so
+    /// many units.
+    unheard_ends: BTreeMap<OrderId, (TransactionId, String, Decimal)>,
 }
 
 /// The judge. See the module's documentation.

@@ -176,20 +176,20 @@ impl Oracle {
         let slice = slice_of(&bracket.id);
         let of = |no: &str| model.live.get(no).copied().unwrap_or_default();
         let sets = [stop, target].iter().any(|change| matches!(change, Change::Set(_)));
-        if !sets || bracket.protect.get() <= of(slice) {
+        let side = self.side_of(&command.account).map(|no| &self.sides[no]);
+        let unheard = side.into_iter().flat_map(|side| side.unheard_ends.values());
+        let of_it = unheard.filter(|end| end.0 == command.transaction && end.1 == slice);
+        // What ended there unheard still rests for the daemon.
+        let believed = of_it.map(|end| end.2).fold(of(slice), Decimal::max);
+        if !sets || bracket.protect.get() <= believed {
             return;
         }
         // Exits that are of more than is held because some of it left shrink beside this, and what is
         // linked with an exit that fills is given time to do so by itself.
         let lately = |at: &Timestamp| now.ms_since(*at) < SIBLING_MS;
         let fills = model.left > model.told_left || model.shrank_at.as_ref().is_some_and(lately);
-        // What ended there still rests for who has not heard of it, or heard of it just now.
-        let own = (command.transaction, slice);
-        let mut unheard = self.side_of(&command.account).into_iter().flat_map(|no| {
-            self.sides[no].unheard_ends.values().map(|(id, slice)| (*id, slice.as_str()))
-        });
-        let has_ended =
-            model.ended_at.get(slice).is_some_and(lately) || unheard.any(|of| of == own);
+        // What ended there just now still rests for who has not heard of it.
+        let has_ended = model.ended_at.get(slice).is_some_and(lately);
         // A change that the broker refused and made stands nowhere until it is asked for.
         let was_lied_to = self.lied_at.as_ref().is_some_and(lately);
         if fills || has_ended || was_lied_to || model.has_late {
