@@ -434,10 +434,19 @@ fn what_is_so_already_and_still_on_its_way_is_waited_for() {
         }
         Some(tx)
     };
-    let bench = bench(Outcome::Unchanged, closed_at_the_third_look);
+    let closing = bench(Outcome::Unchanged, closed_at_the_third_look);
     let (status, body) =
-        bench.call("POST", "/api/v1/transactions/7/close", "Prefer: wait=30\r\n", "");
+        closing.call("POST", "/api/v1/transactions/7/close", "Prefer: wait=30\r\n", "");
     assert_eq!((status, &body["waited"]["reached"]), (200, &json!(true)), "{body}");
+
+    // A look that fails does not make it done, and what is at rest is not waited for.
+    let close = "/api/v1/transactions/7/close";
+    let blind = bench(Outcome::Unchanged, |_| None);
+    let (status, body) = blind.call("POST", close, "Prefer: wait=30\r\n", "");
+    assert_eq!((status, &body["waited"]["reached"]), (202, &json!(false)), "{body}");
+    let quiet = bench(Outcome::Unchanged, always_opened);
+    let (status, body) = quiet.call("POST", close, "Prefer: wait=30\r\n", "");
+    assert_eq!((status, &body["waited"]), (200, &Value::Null), "{body}");
 }
 
 #[test]
@@ -445,7 +454,8 @@ fn an_accepted_request_never_reads_as_refused_when_the_wait_finds_nothing() {
     let bench = bench(Outcome::Staged, |_| None);
     let (status, body) =
         bench.call("POST", "/api/v1/transactions/7/close", "Prefer: wait=30\r\n", "");
-    assert_eq!((status, &body["outcome"], &body["waited"]), (202, &json!("STAGED"), &Value::Null));
+    assert_eq!((status, &body["outcome"]), (202, &json!("STAGED")));
+    assert_eq!(body["waited"], json!({ "settled": false, "reached": false, "transaction": null }));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bracketd_core::ids::TransactionId;
 use bracketd_core::intent::{Intent, Outcome, Request, Source, Verdict};
 use bracketd_core::money::Quantity;
 use bracketd_core::order::Leg;
@@ -242,29 +243,49 @@ async fn run(
     if let Outcome::Refused(refusal) = verdict.outcome {
         return Err(Problem::refused(refusal, &verdict));
     }
-    let seen = match (wait, verdict.transaction) {
-        // What is so already may still be on its way.
-        (Some(time), Some(id))
-            if matches!(verdict.outcome, Outcome::Staged | Outcome::Unchanged) =>
-        {
-            let until = Instant::now() + time;
-            loop {
-                // The request is accepted already: a look that fails must not read as a refusal.
-                let Ok(Some(seen)) = app.engine.transaction(id).await else { break None };
-                if is_settled(&seen) || is_rejected(&seen) || Instant::now() >= until {
-                    break Some(seen);
-                }
-                tokio::time::sleep(LOOK_PAUSE).await;
-            }
-        }
-        _ => None,
+    let Some((time, id)) = wait.zip(verdict.transaction) else {
+        return Ok(accepted(&verdict, None, goal, is_open));
     };
-    Ok(accepted(&verdict, seen.as_ref(), goal, is_open))
+    let is_awaited = match verdict.outcome {
+        Outcome::Staged => true,
+        Outcome::Unchanged => !is_at_rest(app, id).await,
+        Outcome::Stored | Outcome::Held | Outcome::Refused(_) => false,
+    };
+    if !is_awaited {
+        return Ok(accepted(&verdict, None, goal, is_open));
+    }
+    let until = Instant::now() + time;
+    let seen = loop {
+        // The request is accepted already: a look that fails must not read as a refusal.
+        let Ok(Some(seen)) = app.engine.transaction(id).await else { break None };
+        if is_settled(&seen) || is_rejected(&seen) || Instant::now() >= until {
+            break Some(seen);
+        }
+        tokio::time::sleep(LOOK_PAUSE).await;
+    };
+    Ok(accepted(&verdict, Some(seen.as_ref()), goal, is_open))
 }
 
-fn accepted(verdict: &Verdict, seen: Option<&Seen>, goal: Goal, is_open: bool) -> Response {
+/// Whether nothing of the transaction is surely on its way: what is so already may still be going on.
+async fn is_at_rest(app: &App, id: TransactionId) -> bool {
+    let Ok(Some(seen)) = app.engine.transaction(id).await else { return false };
+    let tx = &seen.transaction;
+    let goes_on = tx.task.is_some() || tx.ops.iter().any(|op| !op.state.is_settled());
+    tx.status.is_ended() || !goes_on
+}
+
+/// `waited` is what was seen last, where somebody waited; a look may have failed.
+fn accepted(
+    verdict: &Verdict,
+    waited: Option<Option<&Seen>>,
+    goal: Goal,
+    is_open: bool,
+) -> Response {
     let is_reached = |seen: &Seen| is_settled(seen) && goal.is_reached(&seen.transaction);
-    let is_done = seen.map_or(verdict.outcome != Outcome::Staged, is_reached);
+    let is_done = match waited {
+        Some(seen) => seen.is_some_and(is_reached),
+        None => verdict.outcome != Outcome::Staged,
+    };
     let status = match (is_open, is_done) {
         (true, _) => StatusCode::CREATED,
         (false, true) => StatusCode::OK,
@@ -276,10 +297,10 @@ fn accepted(verdict: &Verdict, seen: Option<&Seen>, goal: Goal, is_open: bool) -
         "message": verdict.message,
         "transaction": id,
         "version": verdict.version,
-        "waited": seen.map(|seen| json!({
-            "settled": is_settled(seen),
-            "reached": is_reached(seen),
-            "transaction": view::transaction::full(seen),
+        "waited": waited.map(|seen| json!({
+            "settled": seen.is_some_and(is_settled),
+            "reached": seen.is_some_and(is_reached),
+            "transaction": seen.map(view::transaction::full),
         })),
     });
     let mut response = (status, Json(body)).into_response();

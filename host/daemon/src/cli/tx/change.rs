@@ -154,7 +154,8 @@ pub(super) fn finish(answer: &Value, wait: Option<u64>, out: &Out) -> Exit {
 
 /// Where the legs stand after the wait; of a transaction that has ended, only that it has.
 fn legs(answer: &Value, out: &Out) {
-    let Some(tx) = answer.pointer("/waited/transaction") else { return };
+    let waited = answer.pointer("/waited/transaction");
+    let Some(tx) = waited.filter(|tx| tx.is_object()) else { return };
     if text(tx, "/closed_at") != "-" {
         return out.line(&format!("  now {}", text(tx, "/status")));
     }
