@@ -10,7 +10,7 @@ use bracketd_store::tools::Summary;
 use bracketd_store::tools::restore::{Order, Preview, Restored, preview, restore};
 use bracketd_store::tools::status::status;
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::status::{counts, facts, ledger};
 use super::{DirArgs, check, failure};
@@ -56,7 +56,7 @@ const NEXT: [&str; 7] = [
 /// Where nothing was restored, with the reason.
 pub(super) fn run(args: &RestoreArgs, dir: &Path, out: &Out) -> Result<Exit, Failure> {
     let seen = preview(dir, &args.file).map_err(|error| failure(error, out))?;
-    let switches = status(dir).map(|status| status.kills).unwrap_or_default();
+    let switches = status(dir).map(|status| status.kills);
     if !out.is_json() {
         show(&seen, dir, out);
     }
@@ -68,46 +68,42 @@ pub(super) fn run(args: &RestoreArgs, dir: &Path, out: &Out) -> Result<Exit, Fai
     let order = Order { at, kept_suffix: &format!(".replaced-{second}Z"), actor: &actor };
     let done = restore(dir, &args.file, order).map_err(|error| failure(error, out))?;
     let after = status(dir).map(|status| status.kills).unwrap_or_default();
-    let lowered = lowered(&switches, &after);
+    let lowered = switches.map(|before| lowered(&before, &after)).ok();
     if out.is_json() {
         out.json(&json!({
             "ledger": ledger(&done.ledger),
             "kept": done.kept,
             "disarmed": done.accounts,
-            "kill_lowered": lowered,
+            // Absent where the ledger of before could not be read.
+            "kill_lowered": lowered.as_ref().map(|all| all.iter().map(as_json).collect::<Vec<_>>()),
             "backup": ledger(&seen.backup),
             "replaced": seen.present.as_ref().map(ledger),
             "findings": check::findings(&seen.findings),
         }));
     } else {
-        told(&done, out);
-        for words in &lowered {
-            out.line(&paint(words, Tone::Bad));
-        }
+        told(&done, lowered.as_deref(), out);
     }
     Ok(Exit::Done)
 }
 
-/// Kill switches that stood higher than they do in the backup, each with the verb that sets it again.
-fn lowered(before: &[Switch], after: &[Switch]) -> Vec<String> {
+/// Kill switches that stood higher than they do in the backup, and where they stand there.
+fn lowered(before: &[Switch], after: &[Switch]) -> Vec<(Switch, KillLevel)> {
     let level_of = |of: &Option<AccountName>| {
         let same = after.iter().find(|(account, _)| account == of);
         same.map_or(KillLevel::Off, |(_, kill)| kill.level)
     };
-    let lost = before.iter().filter(|(account, kill)| level_of(account) < kill.level);
-    let words = lost.map(|(account, kill)| {
-        let (of, at) = account.as_ref().map_or((String::new(), "the daemon".to_owned()), |name| {
-            (format!(" --account {name}"), format!("account {name}"))
-        });
-        let (level, now) = (kill.level.as_str(), level_of(account).as_str());
-        format!(
-            "the kill switch of {at} stood at {level} ({}: {}) and is at {now} in the backup; set it \
-             again before arming: bracketd kill {level}{of} --reason TEXT",
-            kill.by.label(),
-            kill.why
-        )
-    });
-    words.map(|words| printable(&words)).collect()
+    let all = before.iter().map(|switch| (switch.clone(), level_of(&switch.0)));
+    all.filter(|((_, kill), now)| *now < kill.level).collect()
+}
+
+fn as_json(((account, kill), now): &(Switch, KillLevel)) -> Value {
+    json!({
+        "account": account.as_ref().map(ToString::to_string),
+        "stood": kill.level.as_str(),
+        "now": now.as_str(),
+        "by": kill.by.label(),
+        "why": kill.why,
+    })
 }
 
 fn show(seen: &Preview, dir: &Path, out: &Out) {
@@ -137,7 +133,7 @@ fn show(seen: &Preview, dir: &Path, out: &Out) {
     }
 }
 
-fn told(done: &Restored, out: &Out) {
+fn told(done: &Restored, lowered: Option<&[(Switch, KillLevel)]>, out: &Out) {
     let line = |text: String| out.line(&text);
     line(format!("restored {}", done.ledger.path.display()));
     for (at, kept) in done.kept.iter().enumerate() {
@@ -151,7 +147,28 @@ fn told(done: &Restored, out: &Out) {
     let accounts =
         if done.accounts.is_empty() { "all".to_owned() } else { done.accounts.join(", ") };
     line(format!("  disarmed    {accounts}: watched only, no command goes out"));
+    match lowered {
+        Some(all) => all.iter().for_each(|one| out.line(&paint(&set_again(one), Tone::Bad))),
+        None => {
+            let words = "the ledger of before cannot be read: a kill switch that it had is to be set \
+                         again (bracketd kill LEVEL --reason TEXT)";
+            out.line(&paint(words, Tone::Bad));
+        }
+    }
     for step in NEXT {
         out.line(step);
     }
+}
+
+fn set_again(((account, kill), now): &(Switch, KillLevel)) -> String {
+    let (of, at) = match account {
+        Some(name) => (format!(" --account {name}"), format!("account {name}")),
+        None => (String::new(), "the daemon".to_owned()),
+    };
+    let (level, by, why) = (kill.level.as_str(), kill.by.label(), &kill.why);
+    printable(&format!(
+        "the kill switch of {at} stood at {level} ({by}: {why}) and is at {} in the backup; set it \
+         again before arming: bracketd kill {level}{of} --reason TEXT",
+        now.as_str()
+    ))
 }
