@@ -213,8 +213,8 @@ pub struct Book {
     /// Since when the clock runs evenly: the start, or the moment it was last set. What was sent
     /// before it may have left only now, whatever its age by the clock.
     pub steady_since: Timestamp,
-    /// Whether the disk was found full and the room kept for that is not there again: what is left
-    /// is for protecting and leaving what is held.
+    /// Whether the room that is kept for a full disk is not there: what the disk has left is for
+    /// protecting and leaving what is held.
     pub is_disk_full: bool,
 }
 
@@ -225,7 +225,7 @@ impl Book {
     }
 
     /// Whether exits of the row's slice rest that its command does not name: they were told while it
-    /// waited for its turn, and a plugin would place others beside them (I4).
+    /// waited for its turn, and a plugin would place others beside them (S2).
     pub fn lacks_an_exit(&self, tx: &Transaction, op: &Op) -> bool {
         let Some(given) = self.given.get(&op.id) else { return false };
         let is_named = |order: &Order| given.iter().any(|leg| leg.broker_id == order.broker_id);

@@ -217,6 +217,11 @@ fn looked_after(
     }
 }
 
+/// Whether a refusal is written down. The one that keeps room on the disk must not use it up.
+fn is_recorded(refusal: Refusal) -> bool {
+    refusal != Refusal::DiskFull
+}
+
 /// The refusal of a transaction that was not made.
 fn not_made(
     request: &Request,
@@ -230,7 +235,7 @@ fn not_made(
     fact.symbol = Some(symbol.clone());
     fact.code = refusal.code().into();
     fact.text = format!("{}: {message}", request.intent.verb());
-    out.facts.push(fact);
+    out.facts.extend(is_recorded(refusal).then_some(fact));
     Verdict { outcome: Outcome::Refused(refusal), message, transaction: None, version: 0 }
 }
 
@@ -258,12 +263,14 @@ fn refused(
     now: Timestamp,
     out: &mut Transition,
 ) {
-    out.fact(tx, now, FactKind::Refused, request.source.clone(), |fact| {
-        fact.code = refusal.code().into();
-        fact.text = format!("{}: {message}", request.intent.verb());
-        fact.inputs.clone_from(&request.inputs);
-        fact.after = wished_price(&request.intent).map(Price::get);
-    });
+    if is_recorded(refusal) {
+        out.fact(tx, now, FactKind::Refused, request.source.clone(), |fact| {
+            fact.code = refusal.code().into();
+            fact.text = format!("{}: {message}", request.intent.verb());
+            fact.inputs.clone_from(&request.inputs);
+            fact.after = wished_price(&request.intent).map(Price::get);
+        });
+    }
     if !request.source.is_person() {
         let fault = Fault::new(refusal.code(), message);
         out.notice(tx, NoticeKind::Rejected { what: request.intent.verb(), fault });

@@ -20,7 +20,8 @@ pub enum Refusal {
     Killed,
     /// The account is disarmed: nothing would be sent.
     Disarmed,
-    /// The disk is full: what is left of it is for protecting and leaving what is held.
+    /// The disk is full, or has no room for the ballast: what is left of it is for protecting and
+    /// leaving what is held.
     DiskFull,
     /// The transaction belongs to another book.
     NotOwner,

@@ -193,9 +193,9 @@ impl Ledger {
         }
     }
 
-    /// Whether the disk was found full, and the room that is kept for that is not there again.
+    /// Whether the room that is kept for a full disk is not there.
     pub fn is_disk_full(&self) -> bool {
-        self.spare_room().is_some_and(|room| !room.is_kept())
+        matches!(&self.home, Home::Directory { ballast, .. } if !ballast.is_kept())
     }
 
     /// The number of the newest fact; 0 before the first.

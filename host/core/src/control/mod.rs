@@ -215,8 +215,8 @@ pub fn permits(
         return Err((Refusal::Disarmed, why));
     }
     if book.is_disk_full && adds(tx, &request.intent) {
-        let why = "the disk is full; what is left of it is kept for protecting and leaving what is \
-                   held, and nothing is opened or grows";
+        let why = "the disk is full, or has no room for the ballast (ledger.ballast): what is left is \
+                   for protecting and leaving what is held, and nothing is opened or grows";
         return Err((Refusal::DiskFull, why.to_owned()));
     }
     if is_policy && !account.is_reconciled {

@@ -20,6 +20,7 @@ use crate::transaction::{Task, Transaction, TransactionEvent};
 
 /// Why nothing that opens or grows goes out.
 const KILLED: &str = "the kill switch is on";
+const DISK_FULL: &str = "the disk is full";
 
 /// Sends the row again, or gives it up where it is too old or no longer wanted.
 pub(super) fn again(
@@ -33,8 +34,9 @@ pub(super) fn again(
     let Some(account) = book.accounts.get(&tx.account) else { return };
     let exit_tif = account.rules.exit_time_in_force;
     let multiplier = super::urgency::multiplier(account, &tx.symbol);
-    let killed = book.kill_level(&tx.account) > KillLevel::Off;
-    let fate = fate(tx, op, killed, now);
+    let killed = book.kill_level(&tx.account) > KillLevel::Off && !bug::is(Bug::M19);
+    let forbids = killed.then_some(KILLED).or(book.is_disk_full.then_some(DISK_FULL));
+    let fate = fate(tx, op, forbids, now);
     let before = out.commands.len();
     book.change(id, out, |tx, out| {
         let Some(at) = tx.ops.iter().position(|o| o.id == op.id) else { return };
@@ -81,7 +83,7 @@ pub(super) fn resend(
         OpKind::Submit(_) | OpKind::Cancel { .. } => false,
     };
     let harmless = account.can(&tx.symbol, Features::CLIENT_ID_UNIQUE_FOREVER);
-    let wanted = matches!(fate(tx, op, false, now), Fate::Send);
+    let wanted = matches!(fate(tx, op, None, now), Fate::Send);
     if op.attempt > 1 || !makes_new || !harmless || !wanted {
         return false;
     }
@@ -99,7 +101,8 @@ enum Fate {
     Done(&'static str),
 }
 
-fn fate(tx: &Transaction, op: &Op, killed: bool, now: Timestamp) -> Fate {
+/// `forbids` says why nothing that opens or grows goes out, where that is so.
+fn fate(tx: &Transaction, op: &Op, forbids: Option<&'static str>, now: Timestamp) -> Fate {
     let known = |o: &Order| o.client_id.as_ref() == Some(&op.client_id);
     let makes_one = matches!(op.kind, OpKind::Submit(_) | OpKind::Close(_));
     if makes_one && tx.orders.iter().any(known) {
@@ -107,7 +110,7 @@ fn fate(tx: &Transaction, op: &Op, killed: bool, now: Timestamp) -> Fate {
     }
     let grows = matches!(tx.task, Some(Task::Grow { .. }));
     let stale = match &op.kind {
-        OpKind::Submit(_) if killed && !bug::is(Bug::M19) => Some(KILLED),
+        OpKind::Submit(_) if forbids.is_some() => forbids,
         OpKind::Submit(_)
             if now.ms_since(op.planned_at) > limits::ENTRY_AGE_MS_MAX && !bug::is(Bug::M15) =>
         {
