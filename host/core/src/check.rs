@@ -451,7 +451,7 @@ impl PriceRules<'_> {
         let legs = [(Leg::Stop, stop), (Leg::Target, target)];
         let changed = || legs.into_iter().filter_map(|(leg, price)| Some((leg, price?)));
         for (_, price) in changed() {
-            self.collar(price)?;
+            collar(self.context, self.reference, price)?;
         }
         for (leg, price) in changed() {
             guard::too_close(self, leg, price)?;
@@ -502,23 +502,25 @@ impl PriceRules<'_> {
             ),
         ))
     }
+}
 
-    pub(crate) fn collar(&self, price: Price) -> Result<(), No> {
-        let (reference, name) = self.reference;
-        let distance = (price.get() - reference.get()).abs();
-        let percent = distance * crate::Decimal::ONE_HUNDRED / reference.get();
-        let percent_max = self.context.account.rules.collar_percent;
-        if percent <= percent_max {
-            return Ok(());
-        }
-        let percent = percent.round_dp(2);
-        Err((
-            Refusal::Collar,
-            format!(
-                "{price} is {percent} % from the {name} {reference}; at most {percent_max} % is allowed"
-            ),
-        ))
+/// Whether a price is near enough to the one that it is checked against (G2).
+pub(crate) fn collar(
+    context: &Context<'_>,
+    (reference, name): (Price, &'static str),
+    price: Price,
+) -> Result<(), No> {
+    let distance = (price.get() - reference.get()).abs();
+    let percent = distance * crate::Decimal::ONE_HUNDRED / reference.get();
+    let percent_max = context.account.rules.collar_percent;
+    if percent <= percent_max {
+        return Ok(());
     }
+    let percent = percent.round_dp(2);
+    let why = format!(
+        "{price} is {percent} % from the {name} {reference}; at most {percent_max} % is allowed"
+    );
+    Err((Refusal::Collar, why))
 }
 
 fn resolve(tx: &Transaction, op: &OpId, evidence: &str) -> Result<(Outcome, String), No> {

@@ -6,7 +6,9 @@
 use rust_decimal::Decimal;
 
 use crate::book::{Account, Book};
-use crate::check::{Context, No, PriceRules, check_quantity, fresh_quote, is_tighter, no_price};
+use crate::check::{
+    Context, No, PriceRules, check_quantity, collar, fresh_quote, is_tighter, no_price,
+};
 use crate::guard;
 use crate::ids::{AccountName, OwnerName, Symbol, TransactionId};
 use crate::instrument::Features;
@@ -36,12 +38,12 @@ pub fn open(book: &Book, wish: &Open, now: Timestamp) -> Result<Transaction, No>
     }
     check_quantity(context.instrument, wish.quantity)?;
     would_net(book, account, wish)?;
-    let (price, _) = planned(&context, wish)?;
-    let reference = reference(&context, wish)?;
+    let planned = planned(&context, wish)?;
+    let (price, reference) = (planned.0, reference(&context, wish.direction, planned));
     let rules = PriceRules { direction: wish.direction, reference, context: &context, stale: None };
     if let EntryKind::Limit(limit) = wish.entry {
         rules.tick(limit)?;
-        limit_collar(&context, wish.direction, limit)?;
+        limit_collar(&context, limit)?;
     }
     rules.check(wish.stop, wish.target, (wish.stop, wish.target))?;
     rules.bounds(wish.stop, wish.target)?;
@@ -82,21 +84,30 @@ fn planned(context: &Context<'_>, wish: &Open) -> Result<(Price, &'static str), 
 
 /// What stop and target are checked against. A limit that the market has reached fills at the market's
 /// price: a stop between the two would act at once.
-fn reference(context: &Context<'_>, wish: &Open) -> Result<(Price, &'static str), No> {
-    let planned = planned(context, wish)?;
-    let market = fresh_quote(context).ok().and_then(|quote| quote.entry_price(wish.direction));
-    let fills_at = market.filter(|market| is_tighter(wish.direction, planned.0, *market));
-    Ok(fills_at.map_or(planned, |market| (market, "market")))
+fn reference(
+    context: &Context<'_>,
+    direction: Direction,
+    planned: (Price, &'static str),
+) -> (Price, &'static str) {
+    let market = fresh_quote(context).ok().and_then(|quote| quote.entry_price(direction));
+    let fills_at = market.filter(|market| is_tighter(direction, planned.0, *market));
+    fills_at.map_or(planned, |market| (market, "market"))
 }
 
-/// Whether the limit of an entry is near enough to the market (G2). Without any price there is nothing
-/// to compare it with; an old one tells a digit too many all the same.
-fn limit_collar(context: &Context<'_>, direction: Direction, limit: Price) -> Result<(), No> {
-    let quote = context.quote.filter(|quote| !quote.is_crossed());
-    let Some(market) = quote.and_then(|quote| quote.entry_price(direction)) else { return Ok(()) };
+/// Whether the limit of an entry is near enough to one of the prices that are known (G2): before a
+/// session one side of them may stand anywhere. Without any there is nothing to compare it with; an old
+/// one tells a digit too many all the same.
+fn limit_collar(context: &Context<'_>, limit: Price) -> Result<(), No> {
+    let Some(quote) = context.quote else { return Ok(()) };
     let name = if fresh_quote(context).is_ok() { "market" } else { "last known price" };
-    let reference = (market, name);
-    PriceRules { direction, reference, context, stale: None }.collar(limit)
+    let mut result = Ok(());
+    for price in [quote.last, quote.bid, quote.ask].into_iter().flatten() {
+        result = collar(context, (price, name), limit);
+        if result.is_ok() {
+            break;
+        }
+    }
+    result
 }
 
 /// An entry against a held opposite side would shrink that instead of opening anything.

@@ -61,7 +61,8 @@ pub const ALL: [Explained; 19] = [
              tolerance).",
         computed: "The distance of an entry's limit from the market (the last known price where there \
              is no newer one), and of a new stop or target from the price that it is checked against \
-             (the market; the planned entry while WAITING), in percent of that price.",
+             (the market, also where it has reached the limit of a new entry; else the planned entry \
+             while WAITING), in percent of that price.",
         keys: &["collar"],
         next: "Check the price; widen the collar if it is meant.",
     },

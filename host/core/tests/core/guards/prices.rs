@@ -48,9 +48,25 @@ fn g2_the_limit_of_an_entry_is_near_the_market() {
                 let plain = Open { entry, stop: None, target: None, ..wish_of(direction) };
                 let verdict = b.person(Intent::Open(Box::new(plain)));
                 assert_eq!(verdict.code(), code, "{limit}: {}", verdict.message);
+                let name =
+                    if age_ms == 0 { "from the market" } else { "from the last known price" };
+                let is_named = verdict.message.contains(name);
+                assert_eq!(is_named, code == "COLLAR", "{}", verdict.message);
             }
         }
     }
+}
+
+#[test]
+fn g2_a_limit_is_near_enough_where_it_is_near_one_side_of_the_market() {
+    let mut b = bench(|_| {});
+    b.quote("99.99", "400");
+    let plain = |limit| {
+        let entry = EntryKind::Limit(seen(Direction::Long, limit));
+        asked(Open { entry, stop: None, target: None, ..wish_of(Direction::Long) })
+    };
+    assert_eq!(b.person(plain("101")).code(), "STAGED", "the ask stands anywhere before a session");
+    assert_eq!(b.person(plain("199")).code(), "COLLAR");
 }
 
 #[test]

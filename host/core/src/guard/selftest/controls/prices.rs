@@ -15,22 +15,24 @@ pub(super) fn collar(rules: &AccountRules) -> Vec<Control> {
     let percent = rules.collar_percent + Decimal::ONE;
     let far = Decimal::from(MARKET) * (Decimal::ONE + percent / Decimal::ONE_HUNDRED);
     let far = Price::new(far.round_dp(8));
-    let tried = |leg: &str, wish: fn(Open, Price) -> Open| {
+    let tried = |leg: &str, wish: fn(Open, Option<Price>) -> Open| {
         on(
             Guard::G2,
             format!("a {leg} {percent}% away, at most {}%", rules.collar_percent),
             "COLLAR",
             |from, to| to.collar_percent = from.collar_percent,
             move |trial| {
-                let plain = trial.wish(Decimal::TEN);
-                let wish = far.map_or(plain.clone(), |far| wish(plain, far));
+                let wish = wish(trial.wish(Decimal::TEN), far);
                 trial.person(Intent::Open(Box::new(wish)))
             },
         )
     };
     vec![
-        tried("target", |plain, far| Open { target: Some(far), ..plain }),
-        tried("limit", |plain, far| Open { entry: EntryKind::Limit(far), ..plain }),
+        tried("target", |plain, target| Open { target, ..plain }),
+        tried("limit", |plain, limit| {
+            let entry = limit.map_or(EntryKind::Market, EntryKind::Limit);
+            Open { entry, ..plain }
+        }),
     ]
 }
 
