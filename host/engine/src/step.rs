@@ -445,8 +445,8 @@ impl Engine {
         touched.filter_map(with_account).collect()
     }
 
-    /// Rows on their way of which an exit filled meanwhile (S3), or whose slice has exits that their
-    /// command does not name (S2). A cancel names one order, and is right whatever else is so.
+    /// Rows on their way of whose transaction an exit filled meanwhile (S3), or whose slice has exits
+    /// that their command does not name (S2). A cancel names one order, and is right whatever else is so.
     fn overtaken(&self, out: &Transition) -> Vec<(AccountName, OpId)> {
         let is_new = |op: &Op| out.commands.iter().any(|command| command.op == op.id);
         let exits = out.facts.iter().filter(|fact| fact.kind == FactKind::ExitFilled);

@@ -357,7 +357,8 @@ fn seed_300822910_s2_exits_that_are_seen_while_a_command_waits_are_named_by_it_w
     (target.role, target.status) = (Some(Role::Target), OrderStatus::Working);
     (target.limit, target.trigger) = (price(120), None);
     (target.filled, target.avg_price) = (Quantity::ZERO, None);
-    let done = w.tell(BrokerEvent::Polled { orders: vec![target], fills: vec![] });
+    let seen = target.clone();
+    let done = w.tell(BrokerEvent::Polled { orders: vec![seen], fills: vec![] });
     assert_eq!(done.overtaken, [(AccountName::new("a"), pair.op.clone())]);
     let fault = Fault::new("TAKEN_BACK", "");
     let answer = Answer::NotSent { fault, after_ms: 1 };
@@ -365,6 +366,9 @@ fn seed_300822910_s2_exits_that_are_seen_while_a_command_waits_are_named_by_it_w
     w.now = w.now.plus_ms(1_000);
     let again = w.step(vec![]).commands.pop().expect("it goes");
     assert_eq!((again.op.clone(), named(&again)), (pair.op, 2));
+    target.updated_at = w.now;
+    let done = w.tell(BrokerEvent::Polled { orders: vec![target], fills: vec![] });
+    assert_eq!(done.overtaken, [], "it names both by now");
 }
 
 #[test]

@@ -313,16 +313,22 @@ fn arm(args: &ArmArgs, client: &Client, out: &Out) -> Result<Exit, Failure> {
 /// kill switch asks for in their place.
 fn consequences(name: &str, account: &Value, all: &[Value], out: &Out) {
     let level = text(account, "/kill_level");
+    let (holding, waiting) = (list(account, "/holding").len(), list(account, "/waiting").len());
     if level == "flatten" {
-        let holding = list(account, "/holding").len();
         let words = format!(
             "the kill switch is at flatten: ALL THAT IS HELD IS CLOSED AT THE MARKET AT ONCE \
-             (transactions: {holding}); to go on with stops and targets, clear the switch first"
+             (transactions: {holding}) and every resting entry is canceled (waiting: {waiting}); to go \
+             on with stops and targets, clear the switch first"
         );
         return out.line(&paint(&words, Tone::Bad));
     }
     if level != "off" {
-        let words = format!("the kill switch is at {level}: nothing is opened and nothing grows");
+        let cancels = match level.as_str() {
+            "cancel-entries" => format!("; every resting entry is canceled (waiting: {waiting})"),
+            _ => String::new(),
+        };
+        let words =
+            format!("the kill switch is at {level}: nothing is opened and nothing grows{cancels}");
         out.line(&paint(&words, Tone::Warning));
     }
     let is_held = |tx: &&Value| text(tx, "/account") == name && text(tx, "/held") != "0";

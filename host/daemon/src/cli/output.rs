@@ -237,7 +237,7 @@ pub fn figure(value: &Value, path: &str) -> String {
     let text = text(value, path);
     let short =
         text.parse::<Decimal>().ok().and_then(|figure| match figure.abs() >= Decimal::ONE {
-            true => Some(figure.round_dp(4)),
+            true => Some(figure.round_dp(6)),
             false => figure.round_sf(6),
         });
     short.map_or(text, |figure| figure.normalize().to_string())
@@ -264,7 +264,8 @@ mod tests {
     #[test]
     fn a_figure_of_a_table_is_short_and_keeps_what_matters() {
         let rows = [
-            ("413.285454545455", "413.2855"),
+            ("413.285454545455", "413.285455"),
+            ("1.08765", "1.08765"),
             ("123456789.10", "123456789.1"),
             ("0.000012345678", "0.0000123457"),
             ("-11.57", "-11.57"),

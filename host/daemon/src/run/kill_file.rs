@@ -21,7 +21,7 @@ pub const NAME: &str = "KILL";
 /// How often it is looked for.
 const LOOK: Duration = Duration::from_millis(500);
 /// What is read of it; the rest is nobody's reason.
-const BYTES_MAX: u64 = 512;
+const BYTES_MAX: u64 = 1_024;
 
 /// What the file asks for; nothing when there is none. Its first word is the level, the rest the
 /// reason. A file that cannot be read, or whose first word is no level, asks for protect-only:
@@ -159,10 +159,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(NAME);
         std::os::unix::fs::symlink("/nonexistent/KILL", &path).unwrap();
-        assert_eq!(look(dir.path()).unwrap().level, KillLevel::ProtectOnly);
+        let seen = look(dir.path()).unwrap();
+        assert_eq!(seen.level, KillLevel::ProtectOnly);
+        assert!(seen.why.starts_with("the file KILL cannot be read: "), "{}", seen.why);
         std::fs::remove_file(&path).unwrap();
         let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
         assert!(made.success());
-        assert_eq!(look(dir.path()).unwrap().level, KillLevel::ProtectOnly);
+        let (tell, told) = crossbeam_channel::bounded(1);
+        std::thread::spawn(move || drop(tell.send(look(dir.path()))));
+        let seen =
+            told.recv_timeout(std::time::Duration::from_secs(10)).expect("it waits for nobody");
+        assert_eq!(seen.unwrap().why, "the file KILL cannot be read: it is no regular file");
     }
 }

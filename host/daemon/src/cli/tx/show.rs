@@ -9,7 +9,7 @@ use crate::cli::activity;
 use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Out, Tone, figure, list, paint, risk, text};
-use crate::cli::table::{Column, always, spare, words};
+use crate::cli::table::{Column, always, spare};
 
 pub(super) fn list_all(
     status: Option<StatusWord>,
@@ -73,10 +73,9 @@ fn row(tx: &Value) -> Vec<String> {
         "/protection/state",
         profit,
     ];
-    let mut row: Vec<String> = paths.map(of).into();
-    for (at, path) in [(5, entry), (6, "/metrics/price"), (12, profit)] {
-        row[at] = figure(tx, path);
-    }
+    let long = [entry, "/metrics/price", profit];
+    let shown = |path| if long.contains(&path) { figure(tx, path) } else { of(path) };
+    let mut row: Vec<String> = paths.map(shown).into();
     if !list(tx, "/ladder").is_empty() {
         row[9] = "ladder".to_owned();
     }
@@ -254,14 +253,15 @@ const PARTS: [(&str, &[Column<'_>]); 4] = [
         &[
             always("role"),
             spare(1, "slice"),
-            always("side"),
+            spare(4, "side"),
             spare(2, "kind"),
             always("quantity"),
             spare(3, "filled"),
             always("limit"),
             always("trigger"),
             always("status"),
-            words("broker id"),
+            // What `tx resolve` and `adopt` ask for is never cut.
+            always("broker id"),
         ],
     ),
     (
@@ -273,7 +273,7 @@ const PARTS: [(&str, &[Column<'_>]); 4] = [
             spare(2, "step"),
             always("attempt"),
             always("state"),
-            words("client id"),
+            always("client id"),
         ],
     ),
 ];
