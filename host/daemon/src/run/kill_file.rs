@@ -36,7 +36,7 @@ pub fn look(data_dir: &Path) -> Option<KillFile> {
         }
         Err(error) => Some(KillFile {
             level: KillLevel::ProtectOnly,
-            why: format!("the file {NAME} cannot be read: {error}"),
+            why: format!("it cannot be read: {error}"),
         }),
     }
 }
@@ -64,8 +64,8 @@ fn parse(text: &str) -> KillFile {
 /// Why it is protect-only: a misspelled flatten must not pass for a wish.
 fn unknown(first: &str, all: &str) -> String {
     match first {
-        "" => "the file KILL is empty, which means protect-only".to_owned(),
-        word => format!("`{word}` in the file KILL is no level, so protect-only: {all}"),
+        "" => "it is empty, which means protect-only".to_owned(),
+        word => format!("`{word}` is no level, so protect-only: {all}"),
     }
 }
 
@@ -125,22 +125,22 @@ mod tests {
             (b"  cancel-entries\nnews \x07 at noon", KillLevel::CancelEntries, "news   at noon"),
             (b"cancel-entries: news", KillLevel::CancelEntries, "news"),
             ("\u{feff}flatten now".as_bytes(), KillLevel::Flatten, "now"),
-            (b"", KillLevel::ProtectOnly, "the file KILL is empty, which means protect-only"),
-            (b"\n", KillLevel::ProtectOnly, "the file KILL is empty, which means protect-only"),
+            (b"", KillLevel::ProtectOnly, "it is empty, which means protect-only"),
+            (b"\n", KillLevel::ProtectOnly, "it is empty, which means protect-only"),
             (
                 b"flaten now",
                 KillLevel::ProtectOnly,
-                "`flaten` in the file KILL is no level, so protect-only: flaten now",
+                "`flaten` is no level, so protect-only: flaten now",
             ),
             (
                 b"off please",
                 KillLevel::ProtectOnly,
-                "`off` in the file KILL is no level, so protect-only: off please",
+                "`off` is no level, so protect-only: off please",
             ),
             (
                 b"\xff\xfe",
                 KillLevel::ProtectOnly,
-                "`\u{fffd}\u{fffd}` in the file KILL is no level, so protect-only: \u{fffd}\u{fffd}",
+                "`\u{fffd}\u{fffd}` is no level, so protect-only: \u{fffd}\u{fffd}",
             ),
         ];
         for (bytes, level, why) in rows {
@@ -161,7 +161,7 @@ mod tests {
         std::os::unix::fs::symlink("/nonexistent/KILL", &path).unwrap();
         let seen = look(dir.path()).unwrap();
         assert_eq!(seen.level, KillLevel::ProtectOnly);
-        assert!(seen.why.starts_with("the file KILL cannot be read: "), "{}", seen.why);
+        assert!(seen.why.starts_with("it cannot be read: "), "{}", seen.why);
         std::fs::remove_file(&path).unwrap();
         let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
         assert!(made.success());
@@ -169,6 +169,6 @@ mod tests {
         std::thread::spawn(move || drop(tell.send(look(dir.path()))));
         let seen =
             told.recv_timeout(std::time::Duration::from_secs(10)).expect("it waits for nobody");
-        assert_eq!(seen.unwrap().why, "the file KILL cannot be read: it is no regular file");
+        assert_eq!(seen.unwrap().why, "it cannot be read: it is no regular file");
     }
 }

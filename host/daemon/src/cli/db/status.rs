@@ -61,7 +61,8 @@ fn show(seen: &Status, out: &Out) {
     out.line(&format!("accounts      {}", joined(seen.accounts.iter().map(armed))));
     out.line(&format!("kill switch   {}", kills(&seen.kills)));
     if let Some(file) = ledger.path.parent().and_then(look_at_kill_file) {
-        let told = format!("{KILL_FILE} asks for {} {}", file.level.as_str(), file.why);
+        let colon = if file.why.is_empty() { "" } else { ":" };
+        let told = format!("{KILL_FILE} asks for {}{colon} {}", file.level.as_str(), file.why);
         out.line(&format!("kill file     {}", paint(&printable(told.trim_end()), Tone::Bad)));
     }
     out.line(&format!("transactions  {}", counts(&ledger.transactions)));
