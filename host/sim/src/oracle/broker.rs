@@ -55,7 +55,8 @@ impl Oracle {
             };
             let flips = (before > Decimal::ZERO && after < Decimal::ZERO)
                 || (before < Decimal::ZERO && after > Decimal::ZERO);
-            if flips {
+            let came_late = self.has_very_late(&fill.symbol, account);
+            if flips && !came_late {
                 let text = format!(
                     "{} of {} flipped the position of {} from {before} to {after}",
                     made.role.as_str(),
@@ -65,7 +66,6 @@ impl Oracle {
                 self.fail("S3", now, text);
             }
             let rung = self.rung_of(fill.order_id, made, account);
-            let came_late = self.has_very_late(&fill.symbol, account);
             let is_raced = came_late || self.could_not_end(no, fill.order_id, account, now);
             let Some(model) = self.models.get_mut(&made.transaction) else { continue };
             if made.role == Role::Entry {

@@ -80,8 +80,8 @@ impl Oracle {
                 if made.is_none_or(|made| made.transaction != id || made.role != role) {
                     continue;
                 }
-                if held.is_zero() && tx.resting_entry().is_some() {
-                    // Carried by an entry that rests.
+                if !broker.stands(order) && tx.resting_entry().is_some() {
+                    // Carried by an entry that rests, it does nothing before that has filled.
                     continue;
                 }
                 let price = order.stop_price.or(order.limit_price).and_then(Price::new);

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bracketd_core::Decimal;
-use bracketd_core::broker::{BrokerEvent, FromAccount, OrderReport};
+use bracketd_core::broker::{BrokerEvent, Fill, FromAccount, OrderReport};
 use bracketd_core::command::{Answer, BracketLeg};
 use bracketd_core::ids::{BrokerOrderId, ClientOrderId, OpId};
 use bracketd_core::money::Quantity;
@@ -63,6 +63,7 @@ impl Oracle {
                 let ids = picture.orders.iter().filter_map(|order| order.client_id.clone());
                 self.heard.clients.extend(ids);
                 self.orders_told(no, &picture.orders, now);
+                self.fills_told(no, &picture.fills, now);
             }
             BrokerEvent::Polled { orders, .. } => {
                 let ids = orders.iter().filter_map(|order| order.client_id.clone());
@@ -111,6 +112,22 @@ impl Oracle {
     fn orders_told(&mut self, no: usize, orders: &[OrderReport], now: Timestamp) {
         for order in orders {
             self.told_of(no, &order.broker_id, (order.filled, order.status), now);
+        }
+    }
+
+    /// A picture lists all fills, also of orders that it leaves out: exits, which are known. An entry that
+    /// nobody has heard of is nobody's by its fill.
+    fn fills_told(&mut self, no: usize, fills: &[Fill], now: Timestamp) {
+        let mut by_order: BTreeMap<&BrokerOrderId, Quantity> = BTreeMap::new();
+        let faces = &self.sides[no].faces;
+        let is_exit =
+            |fill: &&Fill| faces.get(&fill.order).is_some_and(|(_, role)| *role != Role::Entry);
+        for fill in fills.iter().filter(is_exit) {
+            let sum = by_order.entry(&fill.order).or_default();
+            *sum = sum.plus(fill.quantity);
+        }
+        for (order, filled) in by_order {
+            self.told_of(no, order, (filled, OrderStatus::PartiallyFilled), now);
         }
     }
 
