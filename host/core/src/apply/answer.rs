@@ -17,7 +17,7 @@ use crate::fact::FactKind;
 use crate::ids::{AccountName, BrokerOrderId, OpId, SliceNo};
 use crate::intent::Source;
 use crate::limits;
-use crate::order::{OrderStatus, Role};
+use crate::order::{Order, OrderStatus, Role};
 use crate::time::Timestamp;
 use crate::transaction::{Task, Transaction, TransactionEvent};
 
@@ -46,7 +46,7 @@ pub(super) fn answered(
                 }
                 let legs = without_ended(tx, legs);
                 match how {
-                    How::ReplacedInPlace => retire_replaced(tx, at, &legs, now, out),
+                    How::ReplacedInPlace => retire_replaced(tx, at, &legs, &given, now, out),
                     How::CancelRequested => mark_pending_cancel(tx, slice, &legs, now),
                     How::Unchanged | How::NewLeg => {}
                 }
@@ -129,56 +129,83 @@ pub(super) fn retire_replaced(
     tx: &mut Transaction,
     at: usize,
     legs: &[BracketLeg],
+    given: &[BracketLeg],
     now: Timestamp,
     out: &mut Transition,
 ) {
-    let (slice, of) = (tx.ops[at].slice, tx.ops[at].legs);
-    let concerns = |role: Role| match role {
-        Role::Stop => of.overlaps(OpLegs::Stop),
-        Role::Target => of.overlaps(OpLegs::Target),
-        Role::Entry | Role::Close => false,
-    };
-    let sent_at = tx.ops[at].sent_at;
-    // One that was known when the command left took nobody's place by it.
-    let is_new = |leg: &BracketLeg| {
-        tx.orders.iter().all(|o| o.broker_id != leg.broker_id || o.updated_at > sent_at)
-    };
-    let old: Vec<BrokerOrderId> = tx
-        .orders
-        .iter()
-        .filter(|o| o.slice == slice && concerns(o.role) && !o.status.is_terminal())
-        .filter(|o| {
-            let stays = legs.iter().any(|leg| leg.broker_id == o.broker_id);
-            !stays && legs.iter().any(|leg| leg.role == o.role && is_new(leg))
-        })
-        // What the broker made after the command left was in nobody's list.
-        .filter(|o| o.updated_at <= sent_at)
-        .map(|o| o.broker_id.clone())
-        .collect();
+    let old = replaced_by(tx, at, legs, given);
     let of_role = |role: Role| tx.orders.iter().filter(move |o| o.role == role);
     let is_unclear = |role: Role| of_role(role).filter(|o| old.contains(&o.broker_id)).count() > 1;
     let unclear: Vec<Role> =
         [Role::Stop, Role::Target].into_iter().filter(|role| is_unclear(*role)).collect();
-    let mut asked = Vec::new();
-    for order in tx.orders.iter_mut().filter(|o| old.contains(&o.broker_id)) {
-        if unclear.contains(&order.role) {
-            order.status = OrderStatus::PendingReplace;
-            asked.push(order.broker_id.clone());
-        } else {
-            order.status = OrderStatus::Replaced;
-            order.updated_at = order.updated_at.max(now);
-        }
+    let slice = tx.ops[at].slice;
+    let (asked, over): (Vec<BrokerOrderId>, Vec<BrokerOrderId>) = old
+        .into_iter()
+        .partition(|id| tx.orders.iter().any(|o| o.broker_id == *id && unclear.contains(&o.role)));
+    ask_whether_replaced(tx, asked, out);
+    for order in tx.orders.iter_mut().filter(|o| over.contains(&o.broker_id)) {
+        order.status = OrderStatus::Replaced;
+        order.updated_at = order.updated_at.max(now);
     }
-    if !asked.is_empty() {
-        out.reads.push((tx.account.clone(), Read::Refresh { orders: asked.clone() }));
-    }
-    for id in old.into_iter().filter(|id| !asked.contains(id)) {
+    for id in over {
         out.fact(tx, now, FactKind::OrderChanged, Source::Broker, |fact| {
             fact.code = OrderStatus::Replaced.as_str().into();
             fact.slice = Some(slice);
             fact.text = format!("order {id} was replaced");
         });
     }
+}
+
+/// What the list of a look-up does not show any more, with another order in its place, is asked for: a
+/// list may be older than what is known, and retires nothing by itself.
+pub(super) fn ask_for_replaced(
+    tx: &mut Transaction,
+    at: usize,
+    legs: &[BracketLeg],
+    out: &mut Transition,
+) {
+    let old = replaced_by(tx, at, legs, &[]);
+    ask_whether_replaced(tx, old, out);
+}
+
+/// Nothing is done about these until they have told.
+fn ask_whether_replaced(tx: &mut Transaction, orders: Vec<BrokerOrderId>, out: &mut Transition) {
+    if orders.is_empty() {
+        return;
+    }
+    for order in tx.orders.iter_mut().filter(|o| orders.contains(&o.broker_id)) {
+        order.status = OrderStatus::PendingReplace;
+    }
+    out.reads.push((tx.account.clone(), Read::Refresh { orders }));
+}
+
+/// Exits that the legs do not list, where they list a new order of the same role. What the command named
+/// (`given`) was known when it left, whatever the clocks say; of the rest the time tells.
+fn replaced_by(
+    tx: &Transaction,
+    at: usize,
+    legs: &[BracketLeg],
+    given: &[BracketLeg],
+) -> Vec<BrokerOrderId> {
+    let (slice, of, sent_at) = (tx.ops[at].slice, tx.ops[at].legs, tx.ops[at].sent_at);
+    let concerns = |role: Role| match role {
+        Role::Stop => of.overlaps(OpLegs::Stop),
+        Role::Target => of.overlaps(OpLegs::Target),
+        Role::Entry | Role::Close => false,
+    };
+    let was_known = |order: &Order| {
+        order.updated_at <= sent_at || given.iter().any(|leg| leg.broker_id == order.broker_id)
+    };
+    // One that was known when the command left took nobody's place by it, and what the broker made
+    // afterwards was in nobody's list.
+    let is_new =
+        |leg: &BracketLeg| tx.orders.iter().all(|o| o.broker_id != leg.broker_id || !was_known(o));
+    let live = tx.exits(slice).filter(|o| concerns(o.role) && was_known(o));
+    let old = live.filter(|o| {
+        let stays = legs.iter().any(|leg| leg.broker_id == o.broker_id);
+        !stays && legs.iter().any(|leg| leg.role == o.role && is_new(leg))
+    });
+    old.map(|o| o.broker_id.clone()).collect()
 }
 
 /// Exits that the plugin asked to cancel and does not list any more: they are going, and still

@@ -3,7 +3,9 @@
 //! Apart because this is where a doubt ends, and only by evidence: an order that can be the row's, legs
 //! that show its work, or absence that was said twice. No command is planned here.
 
-use super::answer::{ask_for_unlisted, await_end, done, rejected, retire_replaced, set_state};
+use super::answer::{
+    ask_for_replaced, ask_for_unlisted, await_end, done, rejected, retire_replaced, set_state,
+};
 use super::report::{merge, merge_legs, reports};
 use super::{Transition, settle};
 use crate::book::{Book, OnBreached};
@@ -53,13 +55,19 @@ pub(super) fn looked_up(
                 if let Some(slice) = tx.slices.iter_mut().find(|s| s.no == slice) {
                     slice.memo = memo;
                 }
-                if is_stale(tx, &legs) {
+                if is_stale(tx, &legs) || leaves_out(tx, &tx.ops[at], &legs) {
+                    ask_for_unlisted(tx, slice, &legs, out);
                     look_again(tx, at, settled_at, now, out);
                     return settle(tx, now, out);
                 }
                 // What it made may have been told, and have ended, before anybody looked.
                 let took = has_taken(&tx.ops[at], &legs) || has_arrived(tx, &tx.ops[at]);
-                retire_replaced(tx, at, &legs, now, out);
+                // A list that shows the row's own order is of after its change.
+                if shows_own(&tx.ops[at], &legs) {
+                    retire_replaced(tx, at, &legs, &[], now, out);
+                } else {
+                    ask_for_replaced(tx, at, &legs, out);
+                }
                 merge_legs(tx, slice, &legs, now, out);
                 ask_for_unlisted(tx, slice, &legs, out);
                 if took { done(tx, at, now, out) } else { absent(tx, at, settled_at, now, out) }
@@ -170,6 +178,19 @@ fn is_stale(tx: &Transaction, legs: &[BracketLeg]) -> bool {
     })
 }
 
+/// Whether an order under the row's own id is among the legs.
+fn shows_own(op: &Op, legs: &[BracketLeg]) -> bool {
+    legs.iter().any(|leg| leg.client_id.as_ref() == Some(&op.client_id))
+}
+
+/// Whether the legs leave out an order that the row made and that lives for all anybody knows: a look-up
+/// by its id would show it, with what it is linked with, unless it is older than what was told.
+fn leaves_out(tx: &Transaction, op: &Op, legs: &[BracketLeg]) -> bool {
+    let mut own =
+        tx.exits(op.slice).filter(|order| order.client_id.as_ref() == Some(&op.client_id));
+    own.any(|order| legs.iter().all(|leg| leg.broker_id != order.broker_id))
+}
+
 /// Whether a live order of the same slice and role is known.
 pub(super) fn has_successor(tx: &Transaction, order: &Order) -> bool {
     tx.exits(order.slice).any(|o| o.role == order.role)
@@ -179,7 +200,7 @@ pub(super) fn has_successor(tx: &Transaction, order: &Order) -> bool {
 /// order under its own id. What is left then is the next row's.
 fn has_taken(op: &Op, legs: &[BracketLeg]) -> bool {
     let OpKind::Adjust { stop, target, quantity } = &op.kind else { return true };
-    if legs.iter().any(|leg| leg.client_id.as_ref() == Some(&op.client_id)) {
+    if shows_own(op, legs) {
         return true;
     }
     let shows = |change: &Change, role: Role| {

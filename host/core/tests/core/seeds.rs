@@ -11,6 +11,7 @@ use bracketd_core::ladder::RungWish;
 use bracketd_core::order::{Direction, Leg, Order, OrderKind, OrderStatus, Role};
 use bracketd_core::plan::raised;
 use bracketd_core::protection::Protection;
+use bracketd_core::time::Timestamp;
 use bracketd_core::transaction::{OnPartial, TransactionStatus};
 
 use crate::bench_book::{
@@ -653,4 +654,67 @@ fn seed_230035361_a_leg_that_is_only_handed_back_is_older_than_what_was_told_mea
     b.answer(&moved, Answer::Adjusted { legs, how, progress, memo: vec![] });
     assert_eq!(b.tx(id).orders[1].trigger, Some(price("96")), "what the step changed is news");
     assert_eq!(b.tx(id).orders[2].limit, Some(price("112")), "what it did not is none");
+}
+
+#[test]
+fn seed_400470530_a_look_up_that_leaves_out_what_the_row_made_is_older_and_settles_nothing() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    let (stop, target) = (sold(&b, id, 1), sold(&b, id, 2));
+    b.cancel_exits(id);
+    b.pass_ms(2_000);
+    let pair = b.command();
+    b.answer(&pair, Answer::Unknown(Fault::new("TIMEOUT", "no answer")));
+    let own = Some(pair.client_id.clone());
+    let stop = OrderReport { broker_id: "s2".into(), client_id: own.clone(), ..stop };
+    let target = OrderReport { broker_id: "t2".into(), client_id: None, ..target };
+    b.report(stop.clone());
+    b.pass_ms(500);
+    let found = Found::Legs { legs: vec![], memo: vec![] };
+    b.tell(BrokerEvent::LookedUp { op: pair.op.clone(), found });
+    assert!(b.sent.is_empty(), "its target may rest as well: {:?}", b.sent);
+    let asked = Read::Refresh { orders: vec!["s2".into()] };
+    assert!(b.last.reads.contains(&(ACCOUNT.into(), asked)), "{:?}", b.last.reads);
+    let found = Found::Legs { legs: vec![leg(&stop, own), leg(&target, None)], memo: vec![] };
+    b.tell(BrokerEvent::LookedUp { op: pair.op.clone(), found });
+    assert_eq!(b.tx(id).exits(SliceNo(0)).count(), 2);
+    assert!(b.sent.is_empty() && b.tx(id).ops.is_empty(), "{:?}", b.sent);
+}
+
+#[test]
+fn seed_400670325_what_a_command_named_is_replaced_by_it_although_the_clocks_differ() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    let (stop, target) = (sold(&b, id, 1), sold(&b, id, 2));
+    // Our clock was set back since.
+    b.now = Timestamp(b.now.0 - 10_000_000);
+    b.person(set_stop(id, "96"));
+    let moved = b.command();
+    let fresh = OrderReport { broker_id: "s2".into(), trigger: Some(price("96")), ..stop.clone() };
+    let legs = vec![leg(&fresh, Some(moved.client_id.clone())), leg(&target, None)];
+    let (how, progress) = (How::ReplacedInPlace, Progress::Confirmed);
+    b.answer(&moved, Answer::Adjusted { legs, how, progress, memo: vec![] });
+    let live: Vec<_> = b.tx(id).exits(SliceNo(0)).map(|o| o.broker_id.to_string()).collect();
+    assert_eq!(live, [target.broker_id.to_string(), "s2".to_owned()]);
+    assert!(b.sent.is_empty(), "{:?}", b.sent);
+}
+
+#[test]
+fn seed_400670325_a_look_up_that_is_older_than_a_replacement_retires_nothing() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    let (stop, target) = (sold(&b, id, 1), sold(&b, id, 2));
+    b.now = Timestamp(b.now.0 - 10_000_000);
+    b.person(set_stop(id, "96"));
+    let moved = b.command();
+    b.answer(&moved, Answer::Unknown(Fault::new("TIMEOUT", "no answer")));
+    // An earlier change took effect; the list is of before it.
+    let replaces = Some(stop.broker_id.clone());
+    let late = OrderReport { broker_id: "late".into(), replaces, ..stop.clone() };
+    b.report(OrderReport { updated_at: b.now, ..late });
+    b.pass_ms(500);
+    let found = Found::Legs { legs: vec![leg(&stop, None), leg(&target, None)], memo: vec![] };
+    b.tell(BrokerEvent::LookedUp { op: moved.op.clone(), found });
+    let late = b.tx(id).orders.iter().find(|order| order.broker_id == "late".into());
+    assert!(late.is_some_and(|order| !order.status.is_terminal()), "{late:?}");
 }
