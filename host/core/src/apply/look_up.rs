@@ -61,7 +61,8 @@ pub(super) fn looked_up(
                     return settle(tx, now, out);
                 }
                 // What it made may have been told, and have ended, before anybody looked.
-                let took = has_taken(&tx.ops[at], &legs) || has_arrived(tx, &tx.ops[at]);
+                let own = shows_own(&tx.ops[at], &legs) || has_arrived(tx, &tx.ops[at]);
+                let is_as_asked = is_as_asked(&tx.ops[at], &legs);
                 // A list that shows the row's own order is of after its change.
                 if shows_own(&tx.ops[at], &legs) {
                     retire_replaced(tx, at, &legs, &[], now, out);
@@ -70,7 +71,14 @@ pub(super) fn looked_up(
                 }
                 merge_legs(tx, slice, &legs, now, out);
                 ask_for_unlisted(tx, slice, &legs, out);
-                if took { done(tx, at, now, out) } else { absent(tx, at, settled_at, now, out) }
+                if own || is_as_asked && (now >= settled_at || !sets(&tx.ops[at])) {
+                    done(tx, at, now, out);
+                } else if is_as_asked {
+                    // By another row's work: its own order may still be on its way.
+                    look_again(tx, at, settled_at, now, out);
+                } else {
+                    absent(tx, at, settled_at, now, out);
+                }
             }
             Found::Absent => absent(tx, at, settled_at, now, out),
             Found::Failed(_) => look_again(tx, at, settled_at, now, out),
@@ -178,7 +186,8 @@ fn is_stale(tx: &Transaction, legs: &[BracketLeg]) -> bool {
     })
 }
 
-/// Whether an order under the row's own id is among the legs.
+/// Whether an order under the row's own id is among the legs: the one step of it that was made. What is
+/// left then is the next row's.
 fn shows_own(op: &Op, legs: &[BracketLeg]) -> bool {
     legs.iter().any(|leg| leg.client_id.as_ref() == Some(&op.client_id))
 }
@@ -196,13 +205,15 @@ pub(super) fn has_successor(tx: &Transaction, order: &Order) -> bool {
     tx.exits(order.slice).any(|o| o.role == order.role)
 }
 
-/// Whether the legs show what the adjustment asked for, or the one step of it that was made: an
-/// order under its own id. What is left then is the next row's.
-fn has_taken(op: &Op, legs: &[BracketLeg]) -> bool {
+/// Whether the adjustment may make an order.
+fn sets(op: &Op) -> bool {
+    let OpKind::Adjust { stop, target, .. } = &op.kind else { return false };
+    [stop, target].iter().any(|change| matches!(change, Change::Set(_)))
+}
+
+/// Whether the legs show what the adjustment asked for, whoever made it so.
+fn is_as_asked(op: &Op, legs: &[BracketLeg]) -> bool {
     let OpKind::Adjust { stop, target, quantity } = &op.kind else { return true };
-    if shows_own(op, legs) {
-        return true;
-    }
     let shows = |change: &Change, role: Role| {
         let leg = legs.iter().find(|leg| leg.role == role && !leg.status.is_terminal());
         match (change, leg) {

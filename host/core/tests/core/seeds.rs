@@ -496,7 +496,7 @@ fn seed_121043810_exits_at_the_price_asked_for_prove_nothing_with_another_quanti
         let pair = b.command();
         assert_eq!(words(&pair), "exits of 5: stop 95, target 110");
         b.answer(&pair, Answer::Unknown(Fault::new("TIMEOUT", "no answer")));
-        b.pass_ms(500);
+        b.pass_ms(6_000);
         let lists = |at: usize, units: &str| BracketLeg {
             quantity: quantity(units),
             ..leg(&sold(&b, id, at), None)
@@ -717,4 +717,24 @@ fn seed_400670325_a_look_up_that_is_older_than_a_replacement_retires_nothing() {
     b.tell(BrokerEvent::LookedUp { op: moved.op.clone(), found });
     let late = b.tx(id).orders.iter().find(|order| order.broker_id == "late".into());
     assert!(late.is_some_and(|order| !order.status.is_terminal()), "{late:?}");
+}
+
+#[test]
+fn seed_510023979_exits_as_asked_for_by_another_row_s_work_do_not_end_the_row_before_it_could_arrive()
+ {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    let (stop, target) = (sold(&b, id, 1), sold(&b, id, 2));
+    b.person(set_stop(id, "96"));
+    let moved = b.command();
+    b.answer(&moved, Answer::Unknown(Fault::new("TIMEOUT", "no answer")));
+    let other = OrderReport { trigger: Some(price("96")), ..stop };
+    for (pause_ms, is_open) in [(500, true), (2_000, true), (3_000, false)] {
+        b.pass_ms(pause_ms);
+        let legs = vec![leg(&other, None), leg(&target, None)];
+        let found = Found::Legs { legs, memo: vec![] };
+        b.tell(BrokerEvent::LookedUp { op: moved.op.clone(), found });
+        assert_eq!(!b.tx(id).ops.is_empty(), is_open, "after another {pause_ms} ms");
+    }
+    assert!(b.sent.is_empty(), "{:?}", b.sent);
 }
