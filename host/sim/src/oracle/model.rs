@@ -73,8 +73,8 @@ pub(super) struct Model {
     pub(super) told_left_at: Timestamp,
     /// A close or a resize was asked for and is not over.
     pub(super) has_task: bool,
-    /// When commands left for it, lately.
-    pub(super) sends: Vec<Timestamp>,
+    /// When commands left for it, lately, and for which of its parts.
+    pub(super) sends: Vec<(Timestamp, String)>,
 }
 
 /// What left a transaction since its ladder was set.

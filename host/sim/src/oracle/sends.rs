@@ -49,10 +49,15 @@ impl Oracle {
         self.is_wanted(command, now);
         self.is_free(command, now);
         let Some(model) = self.models.get_mut(&id) else { return };
-        model.sends.retain(|at| now.ms_since(*at) <= WINDOW_MS);
-        model.sends.push(now);
-        // One move of the stop is a message for each part.
-        let most = if model.has_parts { 2 * SENDS_MAX } else { SENDS_MAX };
+        model.sends.retain(|(at, _)| now.ms_since(*at) <= WINDOW_MS);
+        let slice = match &command.call {
+            Call::Adjust { bracket, .. } => slice_of(&bracket.id),
+            Call::Submit(_) | Call::Cancel { .. } => "0",
+        };
+        // One move of the stop is a message for each part, of a ladder or of a growth.
+        let is_cut = model.has_parts || model.sends.iter().any(|(_, other)| other != slice);
+        model.sends.push((now, slice.to_owned()));
+        let most = if is_cut { 2 * SENDS_MAX } else { SENDS_MAX };
         if model.sends.len() > most {
             let text = format!("{id}: {most} messages in {WINDOW_MS} ms");
             self.fail("S17", now, text);
