@@ -18,6 +18,7 @@ use bracketd_store::FactFilter;
 
 use super::Oracle;
 use super::words::{rungs_of, ticket_of};
+use crate::fault::Fault;
 
 /// One transaction as it should be.
 #[derive(Clone, Debug)]
@@ -67,6 +68,8 @@ pub(super) struct Model {
     pub(super) told_stop: bool,
     /// Units that its exits and closes took, by the broker's own fills.
     pub(super) left: Decimal,
+    /// What of it is written down to have been sold by orders of ours.
+    pub(super) noted_left: Decimal,
     /// What of it this life of the daemon was told.
     pub(super) told_left: Decimal,
     /// When it was told the last of it.
@@ -203,6 +206,9 @@ impl Oracle {
             FactKind::ExitFilled => {
                 let quantity = fact.quantity.unwrap_or_default();
                 model.noted_held -= quantity;
+                if !matches!(&*fact.code, "external" | "netted") {
+                    model.noted_left += quantity;
+                }
                 model.shrank_at = Some(now);
                 if matches!(&*fact.code, "external" | "netted") {
                     model.told_held -= quantity;
@@ -243,6 +249,13 @@ impl Oracle {
     fn left_outside(&mut self, id: TransactionId, fact: &Fact, now: Timestamp) {
         let Some(model) = self.models.get_mut(&id) else { return };
         let quantity = fact.quantity.unwrap_or_default();
+        // Where the broker has forgotten the order of a pair that bore its id, what the other one sold can
+        // only be taken for a stranger's.
+        let unexplained = model.left - model.noted_left;
+        if self.struck.contains(&Fault::Forgotten) && unexplained >= quantity {
+            model.noted_left += quantity;
+            return;
+        }
         model.held -= quantity;
         let key = (model.symbol.clone(), model.direction);
         let side = &mut self.sides[model.account];
@@ -315,6 +328,7 @@ impl Oracle {
             noted_held: Decimal::ZERO,
             told_stop: false,
             left: Decimal::ZERO,
+            noted_left: Decimal::ZERO,
             told_left: Decimal::ZERO,
             told_left_at: now,
             has_task: false,
