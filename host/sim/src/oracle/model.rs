@@ -252,7 +252,7 @@ impl Oracle {
         // Where the broker has forgotten the order of a pair that bore its id, what the other one sold can
         // only be taken for a stranger's.
         let unexplained = model.left - model.noted_left;
-        if self.struck.contains(&Fault::Forgotten) && unexplained >= quantity {
+        if self.existing.contains(&Fault::Forgotten) && unexplained >= quantity {
             model.noted_left += quantity;
             return;
         }
