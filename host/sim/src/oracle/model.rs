@@ -249,19 +249,19 @@ impl Oracle {
     fn left_outside(&mut self, id: TransactionId, fact: &Fact, now: Timestamp) {
         let Some(model) = self.models.get_mut(&id) else { return };
         let quantity = fact.quantity.unwrap_or_default();
+        let key = (model.symbol.clone(), model.direction);
+        let side = &mut self.sides[model.account];
+        let told = side.outside.get(&key).copied().unwrap_or_default() + quantity;
+        let did = side.strangers_took.get(&key).copied().unwrap_or_default();
         // Where the broker has forgotten the order of a pair that bore its id, what the other one sold can
         // only be taken for a stranger's.
         let unexplained = model.left - model.noted_left;
-        if self.existing.contains(&Fault::Forgotten) && unexplained >= quantity {
+        if told > did && self.existing.contains(&Fault::Forgotten) && unexplained >= quantity {
             model.noted_left += quantity;
             return;
         }
         model.held -= quantity;
-        let key = (model.symbol.clone(), model.direction);
-        let side = &mut self.sides[model.account];
-        let told = side.outside.entry(key.clone()).or_default();
-        *told += quantity;
-        let (told, did) = (*told, side.strangers_took.get(&key).copied().unwrap_or_default());
+        side.outside.insert(key.clone(), told);
         if told > did {
             let text = format!("{id}: {told} {} said to have left by strangers, {did} did", key.0);
             self.fail("S10", now, text);
