@@ -55,36 +55,48 @@ pub(super) fn looked_up(
                 if let Some(slice) = tx.slices.iter_mut().find(|s| s.no == slice) {
                     slice.memo = memo;
                 }
-                if is_stale(tx, &legs) || leaves_out(tx, &tx.ops[at], &legs) {
-                    ask_for_unlisted(tx, slice, &legs, out);
-                    look_again(tx, at, settled_at, now, out);
-                    return settle(tx, now, out);
-                }
-                // What it made may have been told, and have ended, before anybody looked.
-                let own = shows_own(&tx.ops[at], &legs) || has_arrived(tx, &tx.ops[at]);
-                let is_as_asked = is_as_asked(&tx.ops[at], &legs);
-                // A list that shows the row's own order is of after its change.
-                if shows_own(&tx.ops[at], &legs) {
-                    retire_replaced(tx, at, &legs, &[], now, out);
-                } else {
-                    ask_for_replaced(tx, at, &legs, out);
-                }
-                merge_legs(tx, slice, &legs, now, out);
-                ask_for_unlisted(tx, slice, &legs, out);
-                if own || is_as_asked && (now >= settled_at || !sets(&tx.ops[at])) {
-                    done(tx, at, now, out);
-                } else if is_as_asked {
-                    // By another row's work: its own order may still be on its way.
-                    look_again(tx, at, settled_at, now, out);
-                } else {
-                    absent(tx, at, settled_at, now, out);
-                }
+                found_legs(tx, at, &legs, settled_at, now, out);
             }
             Found::Absent => absent(tx, at, settled_at, now, out),
             Found::Failed(_) => look_again(tx, at, settled_at, now, out),
         }
         settle(tx, now, out);
     });
+}
+
+fn found_legs(
+    tx: &mut Transaction,
+    at: usize,
+    legs: &[BracketLeg],
+    settled_at: Timestamp,
+    now: Timestamp,
+    out: &mut Transition,
+) {
+    let slice = tx.ops[at].slice;
+    if is_stale(tx, legs) || leaves_out(tx, &tx.ops[at], legs) {
+        ask_for_unlisted(tx, slice, legs, out);
+        return look_again(tx, at, settled_at, now, out);
+    }
+    let shows_own = shows_own(&tx.ops[at], legs);
+    // What it made may have been told, and have ended, before anybody looked.
+    let is_there = shows_own || has_arrived(tx, &tx.ops[at]);
+    let is_as_asked = is_as_asked(&tx.ops[at], legs);
+    // A list that shows the row's own order is of after its change.
+    if shows_own {
+        retire_replaced(tx, at, legs, &[], now, out);
+    } else {
+        ask_for_replaced(tx, at, legs, out);
+    }
+    merge_legs(tx, slice, legs, now, out);
+    ask_for_unlisted(tx, slice, legs, out);
+    if is_there || is_as_asked && (now >= settled_at || !sets(&tx.ops[at])) {
+        done(tx, at, now, out);
+    } else if is_as_asked {
+        // By another row's work: its own order may still be on its way.
+        look_again(tx, at, settled_at, now, out);
+    } else {
+        absent(tx, at, settled_at, now, out);
+    }
 }
 
 /// From when on a look-up that finds nothing of the row says something: it may still be on its way,

@@ -20,7 +20,6 @@ use bracketd_core::ids::{AccountName, BrokerOrderId, ClientOrderId, OpId, Transa
 use bracketd_core::intent::Request;
 use bracketd_core::order::{Direction, Role};
 use bracketd_core::time::Timestamp;
-
 use bracketd_exchange::book::OrderId;
 
 use crate::broker::Capabilities;

@@ -206,13 +206,12 @@ impl Oracle {
             FactKind::ExitFilled => {
                 let quantity = fact.quantity.unwrap_or_default();
                 model.noted_held -= quantity;
-                if !matches!(&*fact.code, "external" | "netted") {
-                    model.noted_left += quantity;
-                }
                 model.shrank_at = Some(now);
                 if matches!(&*fact.code, "external" | "netted") {
                     model.told_held -= quantity;
                     model.sold.is_vague = true;
+                } else {
+                    model.noted_left += quantity;
                 }
             }
             FactKind::StopChanged => model.stop = fact.after.and_then(Price::new),
