@@ -47,6 +47,7 @@ pub(crate) struct Step {
 /// Plans what a transaction needs next and brings its protection clock up to date.
 pub fn plan(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Transition) {
     halt::enforce(book, id, now, out);
+    way::clear_for_what_opens(book, id, now, out);
     if protect::deadline_close_is_due(book, id, now) {
         book.change(id, out, |tx, out| {
             host_close(tx, "no_stop_in_time", "its stop did not rest in time", now, out);

@@ -738,3 +738,32 @@ fn seed_510023979_exits_as_asked_for_by_another_row_s_work_do_not_end_the_row_be
     }
     assert!(b.sent.is_empty(), "{:?}", b.sent);
 }
+
+#[test]
+fn seed_540177974_an_entry_that_would_net_what_came_late_is_asked_to_go() {
+    let both = [(Direction::Long, Direction::Short), (Direction::Short, Direction::Long)];
+    for (late, against) in both {
+        let mut b = Bench::new(ALPACA);
+        let id = b.open(Open { stop: None, target: None, direction: late, ..wish() });
+        let given_up = b.command();
+        b.answer(&given_up, Answer::Rejected(Fault::new("BUSY", "not now")));
+        assert_eq!(b.tx(id).status, TransactionStatus::Failed);
+        let other = b.open(Open { stop: None, target: None, direction: against, ..wish() });
+        let entry = b.command();
+        let rests = b.accept(&entry);
+        // It was made all the same, and is told now.
+        b.report(OrderReport {
+            broker_id: "late".into(),
+            client_id: Some(given_up.client_id.clone()),
+            side: late.entry_side(),
+            status: OrderStatus::Filled,
+            filled: quantity("10"),
+            avg_price: Some(price("100")),
+            ..rests
+        });
+        assert_eq!(b.tx(id).status, TransactionStatus::Opened);
+        assert!(words(&b.command()).starts_with("cancel"), "the entry that would sell it");
+        let asked = b.last.facts.iter().find(|fact| fact.kind == FactKind::CancelAsked);
+        assert_eq!(asked.and_then(|fact| fact.transaction), Some(other));
+    }
+}

@@ -112,7 +112,7 @@ impl Oracle {
         let Some(made) = account.broker.made.get(&id) else { return false };
         let grace_ms = match account.broker.caps.exits {
             Exits::Loose => 0,
-            Exits::Linked if came_after(id, made, account) => SIBLING_GRACE_MS,
+            Exits::Linked | Exits::Attached if came_after(id, made, account) => SIBLING_GRACE_MS,
             Exits::Linked | Exits::Attached | Exits::Reserved => return false,
         };
         if !matches!(made.role, Role::Stop | Role::Target) {

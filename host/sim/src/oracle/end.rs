@@ -147,9 +147,14 @@ impl Oracle {
                 && !(other.held.is_zero() && other.left.is_zero())
         });
         let there = account.broker.held(symbol);
+        let beside = self.models.values().filter(|other| {
+            (other.account, other.direction) == (model.account, model.direction)
+                && other.symbol == model.symbol
+        });
+        let all: Decimal = beside.map(|other| other.held).sum();
         let covers = match model.direction {
-            Direction::Long => there >= held,
-            Direction::Short => -there >= held,
+            Direction::Long => there >= all,
+            Direction::Short => -there >= all,
         };
         let is_reason = refused.any(|reject| match reject.kind {
             RejectKind::WashTrade | RejectKind::StopThroughMarket | RejectKind::Geometry => true,
