@@ -17,6 +17,13 @@ pub const RETRY_MS_MIN: u64 = 1_000;
 /// Longest pause between two attempts at a rejected protection.
 pub const RETRY_MS_MAX: u64 = 30_000;
 
+/// Pause before what was not sent goes out again. From the fifth time on it doubles, up to
+/// [`AGAIN_MS_MAX`]: what the broker puts off on and on must not use up the messages of the others.
+pub const AGAIN_MS_MIN: u64 = 250;
+
+/// Longest pause before what was not sent goes out again, where the account names no longer one.
+pub const AGAIN_MS_MAX: u64 = 4_000;
+
 /// First pause between two look-ups of an unknown outcome; doubles up to [`LOOKUP_MS_MAX`].
 pub const LOOKUP_MS_MIN: u64 = 250;
 

@@ -85,7 +85,7 @@ pub(super) fn answered(
             }
             Answer::Rejected(fault) => rejected(tx, at, fault, on_breached, now, out),
             Answer::NotSent { fault, after_ms } => {
-                let retry_at = now.plus_ms(after_ms.max(limits::LOOKUP_MS_MIN));
+                let retry_at = now.plus_ms(after_ms.max(again_pause_ms(tx.ops[at].attempt)));
                 let text = format!("{}: {}", fault.code, fault.message);
                 set_state(tx, at, OpState::NotSent { retry_at }, &text, now, out);
             }
@@ -377,6 +377,12 @@ pub(super) fn close_failed(
     if let Some(next) = tx.status.after(TransactionEvent::CloseFailed) {
         super::settle::become_status(tx, next, (why, Source::Broker), now, out);
     }
+}
+
+/// The pause after so many sendings of one row that came to nothing.
+fn again_pause_ms(attempt: u32) -> u64 {
+    let doubled = limits::AGAIN_MS_MIN.saturating_mul(1 << attempt.saturating_sub(4).min(16));
+    doubled.min(limits::AGAIN_MS_MAX)
 }
 
 /// The pause after so many rejections in a row: doubles, within bounds.
