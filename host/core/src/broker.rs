@@ -189,6 +189,16 @@ pub struct Session {
     pub next_close: Option<Timestamp>,
 }
 
+impl Session {
+    /// Whether it is closed at that moment: what was read holds until the next turn that it names.
+    pub fn is_known_closed(&self, now: Timestamp) -> bool {
+        match self.is_open {
+            true => self.next_close.is_some_and(|at| at <= now),
+            false => self.next_open.is_none_or(|at| now < at),
+        }
+    }
+}
+
 /// How much of the past a picture shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum History {

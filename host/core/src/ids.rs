@@ -62,6 +62,14 @@ text_id! {
     /// An instrument's name at a broker.
     Symbol
 }
+
+impl Symbol {
+    /// Whether it is that name, in any case: what a list restricts stays restricted however it was
+    /// written there.
+    pub fn is_spelled(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
 text_id! {
     /// A policy file's name without its extension.
     PolicyName

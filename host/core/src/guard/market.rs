@@ -4,17 +4,15 @@
 //! closed.
 
 use crate::book::Account;
-use crate::broker::Session;
 use crate::check::{Context, No};
 use crate::guard::OutsideSession;
 use crate::ids::Symbol;
 use crate::refusal::Refusal;
-use crate::time::Timestamp;
 
 /// Whether the account may not open this instrument.
 pub(crate) fn restricted(account: &Account, symbol: &Symbol) -> Result<(), No> {
     let rules = &account.rules.guards;
-    let key = if rules.symbols_denied.contains(symbol) {
+    let key = if rules.symbols_denied.iter().any(|denied| denied.is_spelled(symbol)) {
         "is in symbols_denied"
     } else if rules.symbols_allowed.as_ref().is_some_and(|all| !all.contains(symbol)) {
         "is not in symbols_allowed"
@@ -34,7 +32,7 @@ pub(crate) fn session_closed(context: &Context<'_>, symbol: &Symbol) -> Result<(
         return Ok(());
     }
     let session = context.account.sessions.get(symbol);
-    if !session.is_some_and(|session| is_known_closed(session, context.now)) {
+    if !session.is_some_and(|session| session.is_known_closed(context.now)) {
         return Ok(());
     }
     let why = format!(
@@ -42,12 +40,4 @@ pub(crate) fn session_closed(context: &Context<'_>, symbol: &Symbol) -> Result<(
          enter at a limit, or set outside_session = \"allow\" in [account.guards]"
     );
     Err((Refusal::SessionClosed, why))
-}
-
-/// What was read of a session holds until its next turn.
-fn is_known_closed(session: &Session, now: Timestamp) -> bool {
-    match session.is_open {
-        true => session.next_close.is_some_and(|at| at <= now),
-        false => session.next_open.is_none_or(|at| now < at),
-    }
 }

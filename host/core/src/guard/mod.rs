@@ -84,7 +84,8 @@ pub enum OutsideSession {
 pub struct GuardRules {
     /// G1: the largest single order.
     pub max_order: OrderLimits,
-    /// G1: what holds for single instruments; what is absent there holds as for all.
+    /// G1: what holds for single instruments, whose names hold in any case; what is absent there
+    /// holds as for all.
     pub max_order_by_symbol: BTreeMap<Symbol, OrderLimits>,
     /// G3: most money that may be held and rest as entries together; none is off.
     pub max_exposure: Option<Decimal>,
@@ -98,7 +99,7 @@ pub struct GuardRules {
     pub target_may_recede: bool,
     /// G11: the only instruments that may be opened; none is every instrument.
     pub symbols_allowed: Option<BTreeSet<Symbol>>,
-    /// G11: instruments that may not be opened.
+    /// G11: instruments that may not be opened, in any case of their names.
     pub symbols_denied: BTreeSet<Symbol>,
     /// G11: what becomes of a market entry while the session is closed.
     pub outside_session: OutsideSession,
@@ -134,7 +135,10 @@ impl Default for GuardRules {
 impl GuardRules {
     /// The largest order of that instrument.
     pub fn order_limits(&self, symbol: &Symbol) -> OrderLimits {
-        let own = self.max_order_by_symbol.get(symbol).copied().unwrap_or_default();
+        let by_symbol = &self.max_order_by_symbol;
+        let in_any_case = || by_symbol.iter().find(|(name, _)| name.is_spelled(symbol));
+        let own = by_symbol.get(symbol).or_else(|| in_any_case().map(|(_, limits)| limits));
+        let own = own.copied().unwrap_or_default();
         OrderLimits {
             quantity: own.quantity.or(self.max_order.quantity),
             notional: own.notional.or(self.max_order.notional),

@@ -30,9 +30,9 @@ pub struct GuardsTable {
     pub min_step: Option<At<String>>,
     /// G7: whether a policy may move a target away from the market.
     pub target_may_recede: Option<bool>,
-    /// G11: the only symbols that may be opened; left out, every symbol.
+    /// G11: the only symbols that may be opened, spelled as the broker does; left out, every symbol.
     pub symbols_allowed: Option<Vec<At<String>>>,
-    /// G11: symbols that may not be opened.
+    /// G11: symbols that may not be opened, in any case.
     #[serde(default)]
     pub symbols_denied: Vec<At<String>>,
     /// G11: what happens to a market entry while the session is known to be closed.
@@ -44,7 +44,7 @@ pub struct GuardsTable {
     pub min_distance: Option<At<String>>,
     /// G19: transactions that one policy may close in a minute.
     pub max_closes_per_minute: Option<At<u32>>,
-    /// G1 for single symbols: `[account.guards.symbol.TSLA]`.
+    /// G1 for single symbols, in any case: `[account.guards.symbol.TSLA]`.
     #[serde(default)]
     pub symbol: BTreeMap<String, SymbolGuardsTable>,
 }

@@ -40,7 +40,9 @@ fn g1_the_largest_order_in_units_and_in_money() {
             assert!(b.sent.is_empty() && b.book.transactions.is_empty());
             let own =
                 OrderLimits { quantity: Some(quantity("20")), notional: Some(decimal("3000")) };
-            super::rules(&mut b).guards.max_order_by_symbol.insert("AAA".into(), own);
+            let limits = &mut super::rules(&mut b).guards.max_order_by_symbol;
+            limits.insert("aaa".into(), own);
+            limits.insert("BBB".into(), OrderLimits { quantity: Some(quantity("1")), ..own });
             let verdict = b.person(asked(open));
             assert_eq!(verdict.code(), "STAGED", "its own limits count: {}", verdict.message);
         }
@@ -156,11 +158,13 @@ fn g11_the_lists_concern_new_risk_only() {
     let set = |names: &[&str]| names.iter().map(|name| Symbol::new(name)).collect();
     // allowed, denied, code
     type Row<'a> = (Option<&'a [&'a str]>, &'a [&'a str], &'a str);
-    let rows: [Row<'_>; 5] = [
+    let rows: [Row<'_>; 7] = [
         (None, &[], "STAGED"),
         (Some(&["AAA", "BBB"]), &[], "STAGED"),
         (Some(&["BBB"]), &[], "RESTRICTED"),
         (None, &["AAA"], "RESTRICTED"),
+        (None, &["aaa"], "RESTRICTED"),
+        (Some(&["aaa"]), &[], "RESTRICTED"),
         (Some(&["AAA"]), &["AAA"], "RESTRICTED"),
     ];
     for (allowed, denied, code) in rows {

@@ -123,10 +123,10 @@ impl Resolver<'_> {
 
     fn allowed(&mut self, table: &GuardsTable) -> Option<BTreeSet<Symbol>> {
         let written = table.symbols_allowed.as_ref()?;
-        for both in written
-            .iter()
-            .filter(|one| table.symbols_denied.iter().any(|denied| denied.get() == one.get()))
-        {
+        let is_denied = |one: &&At<String>| {
+            table.symbols_denied.iter().any(|denied| denied.get().eq_ignore_ascii_case(one.get()))
+        };
+        for both in written.iter().filter(is_denied) {
             let message = format!("`{}` is allowed and denied", both.get());
             let complaint = Complaint::new("C006", message, both.span(), "denied below");
             self.complain(complaint.help("denied wins; take it out of one of the two lists"));
