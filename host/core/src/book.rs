@@ -173,6 +173,12 @@ impl Account {
         self.info.as_ref().is_some_and(|info| info.features.has(feature))
             || self.instruments.get(symbol).is_some_and(|i| i.features.has(feature))
     }
+
+    /// When the session of an instrument opens, while it is known to be closed.
+    pub fn opens_at(&self, symbol: &Symbol, now: Timestamp) -> Option<Timestamp> {
+        let session = self.sessions.get(symbol)?;
+        session.next_open.filter(|_| session.is_known_closed(now))
+    }
 }
 
 /// Whose an outbox row is.

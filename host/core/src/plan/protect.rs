@@ -12,7 +12,7 @@ use crate::fact::FactKind;
 use crate::ids::TransactionId;
 use crate::intent::Source;
 use crate::money::{Price, Quantity};
-use crate::order::{Leg, Role};
+use crate::order::{Leg, Order, OrderStatus, Role};
 use crate::protection::{Exposed, Protection, protected_quantity};
 use crate::time::Timestamp;
 use crate::transaction::{Slice, Transaction, TransactionStatus};
@@ -55,7 +55,8 @@ pub(super) fn judge(tx: &Transaction, account: &Account, now: Timestamp) -> Prot
     }
     let exposed: Vec<&Slice> = tx.slices.iter().filter(|s| !is_covered(tx, s)).collect();
     // Until it shrinks, the stop of all of it still covers what was dealt out to other slices.
-    if exposed.is_empty() || protected_quantity(tx) >= tx.held() {
+    let is_whole = exposed.is_empty() || protected_quantity(tx) >= tx.held();
+    if is_whole || waits_for_session(tx, account, now) {
         return Protection::Protected;
     }
     let since = tx.protection.gap_since().unwrap_or(now);
@@ -84,6 +85,30 @@ pub(super) fn judge(tx: &Transaction, account: &Account, now: Timestamp) -> Prot
     why.map_or(Protection::Pending { since }, |why| Protection::Unprotected { since, why })
 }
 
+/// Whether the broker has taken the stop of everything that is held and waits for the session with
+/// it: Alpaca leaves what is placed after the close `accepted` until the next morning. No price comes
+/// to it before, and nothing more can be sent.
+fn waits_for_session(tx: &Transaction, account: &Account, now: Timestamp) -> bool {
+    let is_taken = |order: &Order| {
+        order.role == Role::Stop
+            && (order.status.protects() || order.status == OrderStatus::PendingNew)
+    };
+    let taken = |slice: &Slice| -> Quantity {
+        tx.exits(slice.no).filter(|order| is_taken(order)).map(Order::leaves).sum()
+    };
+    account.sessions.get(&tx.symbol).is_some_and(|session| session.is_known_closed(now))
+        && tx.slices.iter().all(|slice| taken(slice) >= slice.held)
+}
+
+/// When a stop that waits for its session has to work: from then on it is missing until it does.
+pub(super) fn session_opens_at(
+    tx: &Transaction,
+    account: &Account,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    account.opens_at(&tx.symbol, now).filter(|_| waits_for_session(tx, account, now))
+}
+
 /// Whether a slice's working stops cover all of it.
 pub(crate) fn is_covered(tx: &Transaction, slice: &Slice) -> bool {
     covered(tx, slice) >= slice.held
@@ -93,7 +118,7 @@ pub(crate) fn is_covered(tx: &Transaction, slice: &Slice) -> bool {
 pub(crate) fn covered(tx: &Transaction, slice: &Slice) -> Quantity {
     tx.exits(slice.no)
         .filter(|o| o.role == Role::Stop && (o.status.protects() || bug::is(Bug::M17)))
-        .map(crate::order::Order::leaves)
+        .map(Order::leaves)
         .sum()
 }
 

@@ -38,13 +38,15 @@ pub fn next_timer(book: &Book, id: TransactionId, now: Timestamp) -> Option<Time
     let deadline = match tx.protection {
         Protection::Pending { since } => Some(since.plus_ms(account.rules.protection_deadline_ms)),
         Protection::Unprotected { .. } => super::protect::deadline_close_at(tx, account),
-        Protection::NotWanted | Protection::Protected => None,
+        Protection::Protected => super::protect::session_opens_at(tx, account, now),
+        Protection::NotWanted => None,
     };
     let carried = super::exits::carried_exits_are_expected(tx, now)
         .then(|| tx.opened_at.map(|at| next_look(at, now)))
         .flatten();
     let close = tx.close_retry_at.filter(|_| matches!(tx.task, Some(Task::Close { .. })));
-    let stuck = tx.orders.iter().filter(|o| !o.stuck).filter_map(stuck_at);
+    let opens_at = account.opens_at(&tx.symbol, now);
+    let stuck = tx.orders.iter().filter(|o| !o.stuck).filter_map(|o| stuck_at(o, opens_at));
     let flatten = super::halt::next_close(book, tx, account).filter(|_| may_send);
     let limit = follow::limit_at(tx).filter(|_| may_send);
     let trail = follow::next_move(book, id, now);
@@ -77,12 +79,13 @@ fn next_look(opened_at: Timestamp, now: Timestamp) -> Timestamp {
     opened_at.plus_ms(looks.next_power_of_two() * limits::RECHECK_MS)
 }
 
-/// When an order counts as stuck unless the broker confirms what was asked of it.
-fn stuck_at(order: &Order) -> Option<Timestamp> {
+/// When an order counts as stuck unless the broker confirms what was asked of it. A new one may wait
+/// for a session that is closed.
+fn stuck_at(order: &Order, opens_at: Option<Timestamp>) -> Option<Timestamp> {
+    let at = order.updated_at.plus_ms(limits::STUCK_MS);
     match order.status {
-        OrderStatus::PendingCancel | OrderStatus::PendingReplace | OrderStatus::PendingNew => {
-            Some(order.updated_at.plus_ms(limits::STUCK_MS))
-        }
+        OrderStatus::PendingCancel | OrderStatus::PendingReplace => Some(at),
+        OrderStatus::PendingNew => Some(opens_at.map_or(at, |opens| opens.max(at))),
         OrderStatus::Held
         | OrderStatus::Contingent
         | OrderStatus::Working
@@ -106,8 +109,9 @@ pub fn wake(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Transi
     }
     let may_send = account.may_send();
     let due: Vec<Op> = tx.ops.iter().filter(|op| is_due(tx, op, now)).cloned().collect();
-    if tx.orders.iter().any(|order| is_newly_stuck(order, now)) {
-        tell_stuck(book, id, now, out);
+    let opens_at = account.opens_at(&tx.symbol, now);
+    if tx.orders.iter().any(|order| is_newly_stuck(order, opens_at, now)) {
+        tell_stuck(book, id, opens_at, now, out);
     }
     look_for_carried(book, id, now, out);
     for op in due {
@@ -147,16 +151,22 @@ fn is_due(tx: &Transaction, op: &Op, now: Timestamp) -> bool {
     }
 }
 
-fn is_newly_stuck(order: &Order, now: Timestamp) -> bool {
-    !order.stuck && stuck_at(order).is_some_and(|at| at <= now)
+fn is_newly_stuck(order: &Order, opens_at: Option<Timestamp>, now: Timestamp) -> bool {
+    !order.stuck && stuck_at(order, opens_at).is_some_and(|at| at <= now)
 }
 
 /// People are told once, and the broker is asked again; the order counts as live all the while.
-fn tell_stuck(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Transition) {
+fn tell_stuck(
+    book: &mut Book,
+    id: TransactionId,
+    opens_at: Option<Timestamp>,
+    now: Timestamp,
+    out: &mut Transition,
+) {
     book.change(id, out, |tx, out| {
         let mut orders: Vec<BrokerOrderId> = Vec::new();
         for at in 0..tx.orders.len() {
-            if !is_newly_stuck(&tx.orders[at], now) {
+            if !is_newly_stuck(&tx.orders[at], opens_at, now) {
                 continue;
             }
             tx.orders[at].stuck = true;

@@ -215,6 +215,11 @@ impl Bench {
 
     /// Accepts an adjustment as a broker with native pairs would.
     pub(crate) fn adjusted(&mut self, command: &Command) {
+        self.adjusted_as(command, OrderStatus::Working);
+    }
+
+    /// The same, with the new exits in that state.
+    pub(crate) fn adjusted_as(&mut self, command: &Command, status: OrderStatus) {
         let Call::Adjust { bracket, stop, target } = &command.call else {
             panic!("not an adjustment: {command:?}")
         };
@@ -222,7 +227,7 @@ impl Bench {
             role,
             broker_id: id,
             client_id: None,
-            status: OrderStatus::Working,
+            status,
             limit,
             trigger,
             quantity: bracket.protect,

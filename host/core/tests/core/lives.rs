@@ -1,9 +1,10 @@
 //! Lives of transactions, told as what was asked, what the broker said and what was sent.
 
-use bracketd_core::broker::{BrokerEvent, Fault};
+use bracketd_core::broker::{BrokerEvent, Fault, OrderReport, Session};
 use bracketd_core::command::{Answer, How, Progress};
 use bracketd_core::intent::{GuardWish, Intent, Open, Outcome};
 use bracketd_core::order::{Direction, Leg, OrderStatus};
+use bracketd_core::plan::next_timer;
 use bracketd_core::protection::{Exposed, Protection};
 use bracketd_core::refusal::Refusal;
 use bracketd_core::transaction::{EntryKind, OnPartial, TransactionStatus};
@@ -416,6 +417,58 @@ fn i5_a_rejected_stop_is_unprotected_with_a_reason_and_tried_again_later() {
     assert!(b.sent.is_empty(), "no blind retry");
     b.pass_ms(1_100);
     assert_eq!(words(&b.command()), "exits of 10: stop 95, target 110");
+}
+
+#[test]
+fn i5_a_stop_taken_after_the_close_counts_until_the_session_opens() {
+    // whether the session is known to be closed; what the clock says then, and after its deadline
+    for (is_closed, at_once) in [(true, "protected"), (false, "pending")] {
+        let mut b = Bench::new(ALPACA);
+        let opens = b.now.plus_ms(3_600_000);
+        if is_closed {
+            let session =
+                Session { is_open: false, next_open: Some(opens), next_close: Some(opens) };
+            b.tell(BrokerEvent::Session { symbol: "AAA".into(), session });
+        }
+        let id = filled(&mut b);
+        let pair = b.command();
+        b.adjusted_as(&pair, OrderStatus::PendingNew);
+        assert_eq!(b.tx(id).protection.as_str(), at_once);
+        if is_closed {
+            b.pass_ms(10_000);
+            assert_eq!(b.tx(id).protection, Protection::Protected);
+            assert_eq!(next_timer(&b.book, id, b.now), Some(opens));
+            b.pass_ms(3_590_000);
+            assert_eq!(b.tx(id).protection, Protection::Pending { since: opens });
+        }
+        b.pass_ms(3_000);
+        assert_eq!(b.tx(id).protection.as_str(), "unprotected");
+        let stop = OrderReport { status: OrderStatus::Working, ..sold(&b, id, 1) };
+        b.report(stop);
+        assert_eq!(b.tx(id).protection, Protection::Protected);
+    }
+}
+
+#[test]
+fn what_is_put_off_again_and_again_is_sent_more_and_more_rarely() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    b.person(set_stop(id, "96"));
+    let mut row = b.command();
+    for pause_ms in [250, 250, 250, 250, 500, 1_000, 2_000, 4_000, 4_000] {
+        let fault = Fault::new("REPLACE_IN_FLIGHT", "order chain not fully replaced");
+        b.answer(&row, Answer::NotSent { fault, after_ms: 250 });
+        b.pass_ms(pause_ms - 1);
+        assert!(b.sent.is_empty(), "{pause_ms} ms after sending {}", row.attempt);
+        b.pass_ms(1);
+        row = b.command();
+    }
+    b.person(set_stop(id, "97"));
+    let fault = Fault::new("REPLACE_IN_FLIGHT", "order chain not fully replaced");
+    b.answer(&row, Answer::NotSent { fault, after_ms: 250 });
+    b.pass_ms(4_000);
+    let newer = b.command();
+    assert_eq!((words(&newer).as_str(), newer.attempt), ("exits of 10: stop 97, target keep", 1));
 }
 
 #[test]
