@@ -96,6 +96,8 @@ fn refused_changes_say_why_and_change_nothing() {
         ("tx close 1", "NOT_OPENED"),
         ("tx resize 1 5", "NOT_OPENED"),
         ("tx open ZZZ long 1", "UNKNOWN_INSTRUMENT"),
+        // What is held of it would be told as AAA, and nobody would guard aaa.
+        ("tx open aaa long 1", "Alpaca calls it AAA"),
         ("tx open AAA short 1", "WOULD_NET"),
     ];
     for (line, code) in rows {

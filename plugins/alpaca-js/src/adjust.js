@@ -7,7 +7,7 @@ import { escapeUrl } from "./sdk/text.js";
 import { family, isLive, leg as legOf } from "./orders.js";
 import { number, plan } from "./plan.js";
 import { isNotChanged } from "./refusal.js";
-import { isOver, opposite, rests, tifWord } from "./status.js";
+import { isOver, opposite, rests, stands, tifWord } from "./status.js";
 import { order as readOrder } from "./wire.js";
 
 /** Brings the bracket one step nearer to the targets and its quantity. */
@@ -40,7 +40,8 @@ function checkNumbers(bracket) {
 function create(client, ctx, bracket, exits) {
   const body = exitBody(ctx, bracket, exits);
   const lookup = [{ tag: "client", val: ctx.clientId }];
-  const answer = naming([], () => client.write("POST", "/v2/orders", body, lookup, readOrder));
+  const answer = naming(bracket, exits, [], () =>
+    client.write("POST", "/v2/orders", body, lookup, readOrder));
   const legs = family(answer).map(legOf);
   // A single exit does not say in the answer which one it is; the request does.
   if (legs.length === 1 && !(exits.target && exits.stop)) {
@@ -69,7 +70,9 @@ function replace(client, ctx, bracket, change) {
     answer = client.write("PATCH", path, body, lookup, readOrder);
   } catch (fault) {
     if (isNotChanged(fault)) return asAsked(bracket, change);
-    throw fault;
+    const target = liveLegs(bracket).find((leg) => leg.role === "take-profit")?.price ?? null;
+    const exits = { target: target && number(target), stop: isStop ? change.price : null };
+    throw againstMarket(fault, bracket, exits);
   }
   const now = successor(answer, old, bracket);
   const ext = [
@@ -104,7 +107,7 @@ function cancel(client, bracket, id) {
 function successor(answer, old, bracket) {
   const now = legOf(family(answer).find((order) => order.brokerId === answer.id));
   const others = liveLegs(bracket).filter((leg) => leg.brokerId !== old.brokerId);
-  const beside = old.state === "held" || others.some((leg) => rests(leg.state));
+  const beside = old.state === "held" || others.some((leg) => stands(leg.state));
   const state = answer.status === "held" && beside ? "held" : now.state;
   return { ...now, state, role: old.role, link: old.link, groupId: old.groupId ?? now.groupId };
 }
@@ -172,12 +175,29 @@ function asAsked(bracket, change) {
   return answer;
 }
 
+/**
+ * A stop with a sibling is refused by the words for a wrong order of prices where the market has
+ * reached it, too: the base price of a pair is the market's ("Orders at Alpaca", threshold on stop
+ * price). Where stop and target are in order, it was the market.
+ */
+function againstMarket(fault, bracket, { target, stop }) {
+  if (fault?.tag !== "rejected" || !stop) return fault;
+  const isBelow = target && stop.minus(target).isNegative;
+  const isAbove = target && target.minus(stop).isNegative;
+  const inOrder = !target || (bracket.entrySide === "buy" ? isBelow : isAbove);
+  const namesStop = fault.val.message.toLowerCase().includes("stop_loss.stop_price");
+  if (fault.val.code === "PRICE_GEOMETRY" && namesStop && inOrder) {
+    fault.val.code = "STOP_THROUGH_MARKET";
+  }
+  return fault;
+}
+
 /** Names what still rests after a refusal. */
-function naming(legsNow, call) {
+function naming(bracket, exits, legsNow, call) {
   try {
     return call();
   } catch (fault) {
     if (fault?.tag === "rejected") fault.val.legsNow = legsNow;
-    throw fault;
+    throw againstMarket(fault, bracket, exits);
   }
 }

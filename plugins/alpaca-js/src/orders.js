@@ -4,7 +4,7 @@
 
 import { Dec, wireOf } from "./sdk/decimal.js";
 import * as time from "./sdk/time.js";
-import { isOver, kind, link, orderState, rests, side, tif } from "./status.js";
+import { isOver, kind, link, orderState, side, stands, tif } from "./status.js";
 
 /** The order, then its children, as the ABI's orders. */
 export function family(top) {
@@ -21,11 +21,12 @@ export function family(top) {
 
 /**
  * Every order of a page, children after their parent. A pair whose entry is no longer listed is
- * recognized by its shared group.
+ * recognized by its shared group. An order of several options at once (`mleg`) names no symbol and
+ * no side, and is none of those that are made here: it is left out.
  */
 export function page(tops) {
-  const orders = tops.flatMap(family);
-  const targets = orders.filter((o) => o.role === "take-profit" && rests(o.state));
+  const orders = tops.filter((top) => top.symbol).flatMap(family);
+  const targets = orders.filter((o) => o.role === "take-profit" && stands(o.state));
   const liveGroups = new Set(targets.map((o) => o.groupId).filter((group) => group !== null));
   for (const one of orders) {
     const orphan = one.parentId === null && one.link === "bracket" && one.role === "stop-loss";
@@ -56,7 +57,7 @@ export const isLive = (one) => !isOver(one.state);
 function childPlace(top, rank, child, children) {
   if (rank === "entry" && top.status !== "filled") return "waiting";
   if (rank === "entry") {
-    const beside = children.some((o) => o.id !== child.id && rests(orderState(o.status, "top")));
+    const beside = children.some((o) => o.id !== child.id && stands(orderState(o.status, "top")));
     return beside ? "sibling" : "top";
   }
   return top.status === "held" ? "waiting" : "sibling";
@@ -84,7 +85,8 @@ function flat(order, rank, place, parent) {
     tif: tif(order.timeInForce),
     state: orderState(order.status, place),
     rawState: order.status,
-    qty: wireOf(order.qty ?? "0"),
+    // What was ordered for an amount of money names no quantity: what filled is what is known.
+    qty: wireOf(order.qty ?? order.filledQty ?? "0"),
     filledQty: wireOf(order.filledQty ?? "0"),
     avgPrice: order.filledAvgPrice && Dec.parse(order.filledAvgPrice).rounded(MEAN_SCALE).wire(),
     limitPrice: order.limitPrice && wireOf(order.limitPrice),

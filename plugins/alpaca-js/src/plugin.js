@@ -50,6 +50,6 @@ export const account = {
   getBars: (ctx, symbol, seconds, since, limit) =>
     market.bars(client(), symbol, seconds, since, limit),
   getInstrument: (ctx, symbol) => market.instrument(client(), symbol),
-  getSession: (ctx, symbol) => market.session(client(), symbol),
+  getSession: () => market.session(client()),
   getBalance: () => market.balance(client()),
 };

@@ -8,18 +8,11 @@ import { escapeUrl } from "./sdk/text.js";
 import { MEAN_SCALE } from "./orders.js";
 import { Unreadable, entries, list, needNumber, needText, number, object, text } from "./wire.js";
 
-/** Latest quotes: one request for equities, one for crypto where any is asked for. */
+/** Latest quotes of them all, by one request. */
 export function prices(client, symbols) {
-  const crypto = symbols.filter(isCrypto);
-  const equities = symbols.filter((symbol) => !isCrypto(symbol));
-  const asked = [
-    [equities, `/v2/stocks/quotes/latest?symbols=${join(equities)}${feed(client)}`],
-    [crypto, `/v1beta3/crypto/us/latest/quotes?symbols=${join(crypto)}`],
-  ];
-  return asked
-    .filter(([names]) => names.length > 0)
-    .flatMap(([, path]) => client.getData(path, (answer) =>
-      entries(object(object(answer).quotes), quote)))
+  if (symbols.length === 0) return [];
+  const path = `/v2/stocks/quotes/latest?symbols=${symbols.map(escapeUrl).join(",")}${feed(client)}`;
+  return client.getData(path, (answer) => entries(object(object(answer).quotes), quote))
     .map(([symbol, one]) => ({ symbol, ...one }));
 }
 
@@ -27,10 +20,9 @@ export function prices(client, symbols) {
 export function bars(client, symbol, seconds, since, limit) {
   const frame = timeframe(seconds);
   if (!frame) throw notSupported(`bars of ${seconds} seconds`);
-  const root = isCrypto(symbol) ? "/v1beta3/crypto/us/bars" : "/v2/stocks/bars";
   const start = escapeUrl(time.text(time.read(since)));
-  const path = `${root}?symbols=${escapeUrl(symbol)}&timeframe=${frame}&start=${start}`
-    + `&limit=${limit}${isCrypto(symbol) ? "" : feed(client)}`;
+  const path = `/v2/stocks/bars?symbols=${escapeUrl(symbol)}&timeframe=${frame}&start=${start}`
+    + `&limit=${limit}${feed(client)}`;
   const read = client.getData(path, (answer) => {
     // Null where there are none, and never missing.
     if (object(answer).bars === undefined) throw new Unreadable("the answer has no bars");
@@ -42,39 +34,44 @@ export function bars(client, symbol, seconds, since, limit) {
 /**
  * What a symbol trades like. Alpaca lists no tick for equities: the rule is its own (two decimals
  * from one dollar on, four below, by the order's price).
+ *
+ * Refused is what could not be guarded here: a name that Alpaca's orders and positions do not
+ * carry, and crypto, which has no plain stop order ("Crypto Orders", Alpaca's documentation) and
+ * whose positions are listed under another name than its orders (BTCUSD for BTC/USD, alpaca-py
+ * issue 179).
  */
 export function instrument(client, symbol) {
   if (symbol === "") throw invalid("SYMBOL_UNKNOWN", "the symbol is empty");
   return client.get(`/v2/assets/${escapeUrl(symbol)}`, (answer) => {
     const asset = object(answer);
-    const crypto = asset.class === "crypto";
-    const positive = (field) => {
-      const value = number(asset, field);
-      return value && !value.isZero ? value : null;
-    };
-    const tick = positive("price_increment");
-    const step = (crypto && positive("min_trade_increment")) || ONE;
-    const least = (crypto && positive("min_order_size")) || step;
+    if (asset.class === "crypto") {
+      const why = "Alpaca takes no plain stop orders for crypto; this plugin trades shares";
+      throw invalid("SYMBOL_UNGUARDED", why);
+    }
+    const name = needText(asset, "symbol");
+    if (name !== symbol) throw invalid("SYMBOL_UNKNOWN", `Alpaca calls it ${name}`);
+    const tick = number(asset, "price_increment");
+    // Alpaca takes parts of a share in plain day orders alone, which protect nothing overnight:
+    // shares are traded whole here.
     const flags = {
-      "native-oco": !crypto,
-      "native-bracket": !crypto,
-      "native-oto": !crypto,
+      "native-oco": true,
+      "native-bracket": true,
+      "native-oto": true,
       "replace-in-place": true,
       "exits-reserve-qty": true,
       tradable: asset.tradable === true,
       shortable: asset.shortable === true,
-      // Alpaca takes parts of a share in plain day orders alone, which protect nothing overnight:
-      // shares are traded whole here.
-      fractional: asset.fractionable === true && step.minus(ONE).isNegative,
     };
     const ext = ["class", "exchange"].map((field) => [field, text(asset, field)]);
     return {
       symbol,
-      brokerSymbol: needText(asset, "symbol"),
+      brokerSymbol: name,
       currency: "USD",
-      bands: tick ? [band(ZERO, tick)] : [band(ZERO, new Dec(1n, 4)), band(ONE, new Dec(1n, 2))],
-      qtyStep: step.wire(),
-      minQty: least.wire(),
+      bands: tick && !tick.isZero
+        ? [band(ZERO, tick)]
+        : [band(ZERO, new Dec(1n, 4)), band(ONE, new Dec(1n, 2))],
+      qtyStep: ONE.wire(),
+      minQty: ONE.wire(),
       maxQty: null,
       minNotional: null,
       multiplier: ONE.wire(),
@@ -84,9 +81,8 @@ export function instrument(client, symbol) {
   });
 }
 
-/** Whether the symbol trades now; crypto always does. */
-export function session(client, symbol) {
-  if (isCrypto(symbol)) return { isOpen: true, phase: "open", nextOpen: null, nextClose: null };
+/** Whether shares trade now. */
+export function session(client) {
   return client.get("/v2/clock", (answer) => {
     const isOpen = object(answer).is_open;
     if (typeof isOpen !== "boolean") throw new Unreadable("`is_open` is no boolean");
@@ -136,8 +132,6 @@ export function balance(client) {
   });
 }
 
-const isCrypto = (symbol) => symbol.includes("/");
-const join = (symbols) => symbols.map(escapeUrl).join(",");
 const feed = ({ config }) => (config.feed === null ? "" : `&feed=${escapeUrl(config.feed)}`);
 const band = (above, tick) => ({ above: above.wire(), tick: tick.wire() });
 

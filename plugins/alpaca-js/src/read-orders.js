@@ -4,7 +4,7 @@
 import * as time from "./sdk/time.js";
 import { escapeUrl } from "./sdk/text.js";
 import { family, isLive, leg as legOf, page } from "./orders.js";
-import { rests, side } from "./status.js";
+import { side, stands } from "./status.js";
 import { Unreadable, list, needNumber, needText, object, order as readOrder } from "./wire.js";
 
 // Alpaca pages up to 500 orders; this engine reads a hundred within its CPU budget with room to spare.
@@ -128,7 +128,7 @@ function latest(client, brokerId, seen) {
 
 /** A stop of a bracket rests behind its target once that is live. */
 function beside(legs) {
-  if (!legs.some((leg) => leg.role === "take-profit" && rests(leg.state))) return;
+  if (!legs.some((leg) => leg.role === "take-profit" && stands(leg.state))) return;
   for (const leg of legs) {
     const waits = leg.role === "stop-loss" && leg.link === "bracket" && leg.state === "contingent";
     if (waits) leg.state = "held";

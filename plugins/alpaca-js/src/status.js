@@ -53,6 +53,12 @@ export const isOver = (state) =>
 /** Whether it works at the broker now. */
 export const rests = (state) => ["working", "partially-filled", "pending-replace"].includes(state);
 
+/**
+ * Whether it works at the broker, or was taken and will: one that is placed after the close stays
+ * `accepted` until the next morning, and a sibling that is `held` is held beside it.
+ */
+export const stands = (state) => rests(state) || state === "pending-new";
+
 export const link = (orderClass) => word(LINKS, orderClass, "other");
 export const kind = (type) => word(KINDS, type, "other");
 export const tif = (text) => (TIFS.includes(text) ? text : "other");

@@ -117,6 +117,20 @@ test("a refused pair leaves nothing resting", () => {
   assert.deepEqual([fault.val.code, fault.val.legsNow], ["PRICE_GEOMETRY", []]);
 });
 
+test("a pair's stop that the market has reached is named so, though not in those words", () => {
+  const says = (price) => ({ code: 42210000, base_price: price,
+    message: `stop_loss.stop_price must be <= base_price - 0.01` });
+  for (const [line, legs, target, stop, code] of [
+    ["POST /v2/orders", [], "170", "140", "STOP_THROUGH_MARKET"],
+    ["PATCH /v2/orders/stop", oco(), null, "145", "STOP_THROUGH_MARKET"],
+    ["PATCH /v2/orders/stop", oco(), null, "175", "PRICE_GEOMETRY"],
+  ]) {
+    const { fault } = run(new Script().on(line, 422, says("139.5")), long(legs),
+      target ? set(target) : KEEP, set(stop));
+    assert.deepEqual([fault.tag, fault.val.code], ["rejected", code], `${line} ${stop}`);
+  }
+});
+
 const entry = (over) => ({ symbol: "AAPL", side: "buy", kind: "limit", tif: "gtc", qty: dec("10"),
   limitPrice: dec("150.50"), stopPrice: null, takeProfit: null, stopLoss: null, reduceOnly: false,
   ext: [], ...over });

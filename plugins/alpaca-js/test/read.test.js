@@ -19,6 +19,8 @@ test("I5: held means three things", () => {
     ["new", "held", "held", ["working", "contingent", "contingent"]],
     ["partially_filled", "held", "held", ["partially-filled", "contingent", "contingent"]],
     ["filled", "new", "held", ["filled", "working", "held"]],
+    // After the close: the target waits for the next session, and the stop behind it with it.
+    ["filled", "accepted", "held", ["filled", "pending-new", "held"]],
     ["filled", "held", "held", ["filled", "contingent", "contingent"]],
     ["filled", "filled", "canceled", ["filled", "filled", "canceled"]],
     ["from_the_future", "held", "held", ["unknown", "contingent", "contingent"]],
@@ -55,6 +57,19 @@ test("a lone exit is read in its family", () => {
       .run((c) => orders.order(c, { tag: "broker", val: "s" }));
     assert.deepEqual(states(ok), [state]);
   }
+});
+
+test("what was ordered by other hands in other ways makes no page unreadable", () => {
+  const spread = order({ id: "m", symbol: "", side: "", order_class: "mleg", limit_price: "-1.05",
+    legs: [child("l", "limit", "new")] });
+  const money = order({ id: "n", qty: null, notional: "100", filled_qty: "0.5",
+    status: "partially_filled" });
+  const { ok } = new Script()
+    .on("GET /v2/orders?status=open&nested=true&direction=asc&limit=100", 200, [spread, money])
+    .run((c) => orders.orders(c, true, null, null));
+  assert.deepEqual(ok.orders.map((one) => [one.brokerId, one.qty, one.filledQty]),
+    [["n", dec("0.5"), dec("0.5")]]);
+  assert.equal(ok.complete, true);
 });
 
 test("a bracket is followed through its replacements, and what is missing is named", () => {
@@ -138,18 +153,25 @@ test("bars by length", () => {
   }
 });
 
+test("what could not be guarded is no instrument", () => {
+  for (const [asked, path, asset, code] of [
+    ["aapl", "aapl", { symbol: "AAPL", class: "us_equity" }, "SYMBOL_UNKNOWN"],
+    ["BTC/USD", "BTC%2FUSD", { symbol: "BTC/USD", class: "crypto" }, "SYMBOL_UNGUARDED"],
+    ["BTCUSD", "BTCUSD", { symbol: "BTC/USD", class: "crypto" }, "SYMBOL_UNGUARDED"],
+  ]) {
+    const { fault } = new Script().on(`GET /v2/assets/${path}`, 200, asset)
+      .run((c) => market.instrument(c, asked));
+    assert.deepEqual([fault.tag, fault.val.code], ["invalid", code], asked);
+  }
+});
+
 test("instruments, sessions, positions and money", () => {
-  const crypto = { symbol: "BTC/USD", class: "crypto", tradable: true, fractionable: true,
-    min_order_size: "0.0001", min_trade_increment: "0.000000001", price_increment: "0.01" };
-  const btc = new Script().on("GET /v2/assets/BTC%2FUSD", 200, crypto)
-    .run((c) => market.instrument(c, "BTC/USD")).ok;
-  assert.deepEqual([btc.qtyStep, btc.features.includes("native-oco")], [dec("0.000000001"), false]);
   const aapl = new Script().on("GET /v2/assets/AAPL", 200, { symbol: "AAPL", tradable: true })
     .run((c) => market.instrument(c, "AAPL")).ok;
   assert.deepEqual(aapl.bands.map((b) => b.tick), [dec("0.0001"), dec("0.01")]);
   const clock = { is_open: false, next_open: "2026-11-23T09:30:00-05:00" };
   const session = new Script().on("GET /v2/clock", 200, clock)
-    .run((c) => market.session(c, "AAPL")).ok;
+    .run((c) => market.session(c)).ok;
   assert.deepEqual([session.isOpen, Math.floor(session.nextOpen / 1_000)], [false, NOW]);
 
   const position = (qty, side) => ({ symbol: "AAPL", qty, side, qty_available: "4",

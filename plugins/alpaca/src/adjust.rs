@@ -5,12 +5,12 @@ use bracketd_plugin_sdk::Dec;
 use bracketd_plugin_sdk::http::{Transport, encode};
 use bracketd_plugin_sdk::types::{
     AdjustHow, Adjusted, Bracket, CallCtx, Ext, Fault, Leg, LegRole, Link, OrderKey, OrderState,
-    Progress, Target,
+    Progress, Side, Target,
 };
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::orders::{self, is_live, rests};
+use crate::orders::{self, is_live, rests, stands};
 use crate::plan::{Exits, Patch, Step, number, plan};
 use crate::refusal::is_not_changed;
 use crate::status::{self, is_over};
@@ -44,8 +44,9 @@ fn create<T: Transport>(
 ) -> Result<Adjusted, Fault> {
     let body = exit_body(ctx, bracket, exits)?;
     let lookup = vec![OrderKey::Client(ctx.client_id.clone())];
-    let answer: wire::Order =
-        client.write("POST", "/v2/orders", &body, lookup).map_err(|fault| left(fault, &[]))?;
+    let answer: wire::Order = client
+        .write("POST", "/v2/orders", &body, lookup)
+        .map_err(|fault| left(against_market(fault, bracket, exits), &[]))?;
     let mut legs: Vec<Leg> = orders::family(&answer).iter().map(orders::leg).collect();
     // A single exit does not say in the answer which one it is; the request does.
     if let ([leg], None) = (legs.as_mut_slice(), exits.target.and(exits.stop)) {
@@ -86,7 +87,12 @@ fn replace<T: Transport>(
         Err(fault) if is_not_changed(&fault) => {
             return Ok(as_asked(bracket, change));
         }
-        Err(fault) => return Err(fault),
+        Err(fault) => {
+            let target = live_legs(bracket).into_iter().find(|leg| leg.role == LegRole::TakeProfit);
+            let target = target.and_then(|leg| number(leg.price?).ok());
+            let stop = change.price.filter(|_| is_stop);
+            return Err(against_market(fault, bracket, Exits { target, stop }));
+        }
     };
     let new = successor(&answer, old, bracket);
     let mut ext = Vec::new();
@@ -139,10 +145,10 @@ fn successor(answer: &wire::Order, old: &Leg, bracket: &Bracket) -> Leg {
         .iter()
         .find(|order| order.broker_id == answer.id)
         .map_or_else(|| old.clone(), orders::leg);
-    let sibling_rests = live_legs(bracket)
+    let sibling_stands = live_legs(bracket)
         .iter()
-        .any(|other| other.broker_id != old.broker_id && rests(other.state));
-    if answer.status == "held" && (sibling_rests || old.state == OrderState::Held) {
+        .any(|other| other.broker_id != old.broker_id && stands(other.state));
+    if answer.status == "held" && (sibling_stands || old.state == OrderState::Held) {
         leg.state = OrderState::Held;
     }
     leg.role = old.role;
@@ -237,6 +243,24 @@ fn as_asked(bracket: &Bracket, change: &Patch) -> Adjusted {
         leg.qty = change.qty.map_or(leg.qty, Dec::wire);
     }
     answer
+}
+
+/// A stop with a sibling is refused by the words for a wrong order of prices where the market has
+/// reached it, too: the base price of a pair is the market's ("Orders at Alpaca", threshold on stop
+/// price). Where stop and target are in order, it was the market.
+fn against_market(fault: Fault, bracket: &Bracket, exits: Exits) -> Fault {
+    let Fault::Rejected(mut detail) = fault else { return fault };
+    let is_in_order = exits.stop.is_some_and(|stop| {
+        exits.target.is_none_or(|target| match bracket.entry_side {
+            Side::Buy => stop < target,
+            Side::Sell => stop > target,
+        })
+    });
+    let names_stop = detail.message.to_ascii_lowercase().contains("stop_loss.stop_price");
+    if detail.code == "PRICE_GEOMETRY" && names_stop && is_in_order {
+        detail.code = "STOP_THROUGH_MARKET".to_owned();
+    }
+    Fault::Rejected(detail)
 }
 
 /// Names what still rests after a refusal.

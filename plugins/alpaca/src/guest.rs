@@ -116,8 +116,8 @@ impl Guest for Alpaca {
         with(|client| read_market::instrument(client, &symbol))
     }
 
-    fn get_session(_: CallCtx, symbol: String) -> Result<Session, Fault> {
-        with(|client| read_market::session(client, &symbol))
+    fn get_session(_: CallCtx, _: String) -> Result<Session, Fault> {
+        with(|client| read_market::session(client))
     }
 
     fn get_balance(_: CallCtx) -> Result<Balance, Fault> {

@@ -48,13 +48,15 @@ pub fn family(top: &wire::Order) -> Vec<Order> {
 }
 
 /// Every order of a page, children after their parent. A pair whose entry is no longer listed is
-/// recognized by its shared group.
+/// recognized by its shared group. An order of several options at once (`mleg`) names no symbol and
+/// no side, and is none of those that are made here: it is left out.
 #[must_use]
 pub fn page(tops: &[wire::Order]) -> Vec<Order> {
-    let mut orders: Vec<Order> = tops.iter().flat_map(family).collect();
+    let of_one_symbol = tops.iter().filter(|top| given(top.symbol.as_ref()).is_some());
+    let mut orders: Vec<Order> = of_one_symbol.flat_map(family).collect();
     let live_targets: Vec<String> = orders
         .iter()
-        .filter(|o| o.role == LegRole::TakeProfit && rests(o.state))
+        .filter(|o| o.role == LegRole::TakeProfit && stands(o.state))
         .filter_map(|o| o.group_id.clone())
         .collect();
     for order in &mut orders {
@@ -91,6 +93,13 @@ pub const fn rests(state: OrderState) -> bool {
     matches!(state, S::Working | S::PartiallyFilled | S::PendingReplace)
 }
 
+/// Whether the order works at the broker, or was taken and will: one that is placed after the close
+/// stays `accepted` until the next morning, and a sibling that is `held` is held beside it.
+#[must_use]
+pub const fn stands(state: OrderState) -> bool {
+    rests(state) || matches!(state, OrderState::PendingNew)
+}
+
 /// A broker's time, or none.
 #[must_use]
 pub fn moment(text: Option<&String>) -> Option<UnixNanos> {
@@ -99,7 +108,7 @@ pub fn moment(text: Option<&String>) -> Option<UnixNanos> {
 
 fn beside_live(child: &wire::Order, all: &[wire::Order]) -> bool {
     all.iter()
-        .any(|other| other.id != child.id && rests(status::order_state(&other.status, Place::Top)))
+        .any(|other| other.id != child.id && stands(status::order_state(&other.status, Place::Top)))
 }
 
 /// An exit pair of an existing position has no entry to wait for.
@@ -141,7 +150,8 @@ fn flat(order: &wire::Order, rank: Rank, place: Place, parent: Option<&wire::Ord
         tif: status::tif(order.time_in_force.as_deref().unwrap_or_default()),
         state,
         raw_state: order.status.clone(),
-        qty: value(order.qty).unwrap_or(Dec::ZERO).wire(),
+        // What was ordered for an amount of money names no quantity: what filled is what is known.
+        qty: value(order.qty).or(value(order.filled_qty)).unwrap_or(Dec::ZERO).wire(),
         filled_qty: value(order.filled_qty).unwrap_or(Dec::ZERO).wire(),
         avg_price: value(order.filled_avg_price).map(|mean| mean.rounded(MEAN_SCALE).wire()),
         limit_price: number(order.limit_price),

@@ -28,7 +28,7 @@ struct Bars {
     bars: Option<BySymbol<Vec<wire::Bar>>>,
 }
 
-/// Latest quotes: one request for equities, one for crypto where any is asked for.
+/// Latest quotes of them all, by one request.
 ///
 /// # Errors
 /// The judged fault.
@@ -36,21 +36,13 @@ pub fn prices<T: Transport>(
     client: &Client<'_, T>,
     symbols: &[String],
 ) -> Result<Vec<Quote>, Fault> {
-    let (crypto, equities): (Vec<&String>, Vec<&String>) =
-        symbols.iter().partition(|symbol| is_crypto(symbol));
-    let mut quotes = Vec::with_capacity(symbols.len());
-    for (path, asked) in [
-        (format!("/v2/stocks/quotes/latest?symbols={}{}", list(&equities), feed(client)), equities),
-        (format!("/v1beta3/crypto/us/latest/quotes?symbols={}", list(&crypto)), crypto),
-    ] {
-        if !asked.is_empty() {
-            let answer: Quotes = client.get_data(&path)?;
-            for (symbol, quote) in answer.quotes {
-                quotes.push(read_quote(symbol, &quote)?);
-            }
-        }
+    if symbols.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(quotes)
+    let names: Vec<String> = symbols.iter().map(|symbol| encode(symbol)).collect();
+    let path = format!("/v2/stocks/quotes/latest?symbols={}{}", names.join(","), feed(client));
+    let answer: Quotes = client.get_data(&path)?;
+    answer.quotes.into_iter().map(|(symbol, quote)| read_quote(symbol, &quote)).collect()
 }
 
 /// Bars of `seconds` from `since` on.
@@ -66,14 +58,11 @@ pub fn bars<T: Transport>(
 ) -> Result<Vec<Bar>, Fault> {
     let frame = timeframe(seconds)
         .ok_or_else(|| Fault::NotSupported(format!("bars of {seconds} seconds")))?;
-    let (root, feed) = match is_crypto(symbol) {
-        true => ("/v1beta3/crypto/us/bars", String::new()),
-        false => ("/v2/stocks/bars", feed(client)),
-    };
     let path = format!(
-        "{root}?symbols={}&timeframe={frame}&start={}&limit={limit}{feed}",
+        "/v2/stocks/bars?symbols={}&timeframe={frame}&start={}&limit={limit}{}",
         encode(symbol),
         encode(&time::format(since)),
+        feed(client),
     );
     let answer: Bars = client.get_data(&path)?;
     let bars = answer.bars.unwrap_or_default().remove(symbol).unwrap_or_default();
@@ -84,31 +73,36 @@ pub fn bars<T: Transport>(
 /// from one dollar on, four below, by the order's price).
 ///
 /// # Errors
-/// The judged fault.
+/// The judged fault; `invalid` for what could not be guarded here: a name that Alpaca's orders and
+/// positions do not carry, and crypto, which has no plain stop order ("Crypto Orders", Alpaca's
+/// documentation) and whose positions are listed under another name than its orders (BTCUSD for
+/// BTC/USD, alpaca-py issue 179).
 pub fn instrument<T: Transport>(client: &Client<'_, T>, symbol: &str) -> Result<Instrument, Fault> {
     if symbol.is_empty() {
         return Err(invalid("SYMBOL_UNKNOWN", "the symbol is empty"));
     }
     let asset: wire::Asset = client.get(&format!("/v2/assets/{}", encode(symbol)))?;
-    let crypto = asset.class.as_deref() == Some("crypto");
+    if asset.class.as_deref() == Some("crypto") {
+        let why = "Alpaca takes no plain stop orders for crypto; this plugin trades shares";
+        return Err(invalid("SYMBOL_UNGUARDED", why));
+    }
+    if asset.symbol != symbol {
+        return Err(invalid("SYMBOL_UNKNOWN", format!("Alpaca calls it {}", asset.symbol)));
+    }
     let bands = match value(asset.price_increment).filter(|tick| !tick.is_zero()) {
         Some(tick) => vec![band(Dec::ZERO, tick)],
         None => equity_bands(),
     };
-    let step = value(asset.min_trade_increment).filter(|step| crypto && !step.is_zero());
-    let step = step.unwrap_or(Dec::ONE);
-    let least = value(asset.min_order_size).filter(|size| crypto && !size.is_zero());
+    // Alpaca takes parts of a share in plain day orders alone, which protect nothing overnight:
+    // shares are traded whole here.
     let flags = [
-        ("native-oco", !crypto),
-        ("native-bracket", !crypto),
-        ("native-oto", !crypto),
+        ("native-oco", true),
+        ("native-bracket", true),
+        ("native-oto", true),
         ("replace-in-place", true),
         ("exits-reserve-qty", true),
         ("tradable", asset.tradable),
         ("shortable", asset.shortable),
-        // Alpaca takes parts of a share in plain day orders alone, which protect nothing overnight:
-        // shares are traded whole here.
-        ("fractional", asset.fractionable && step < Dec::ONE),
     ];
     let features = flags.into_iter().filter(|(_, on)| *on).map(|(key, _)| key.to_owned());
     let ext = [("class", asset.class), ("exchange", asset.exchange)];
@@ -117,8 +111,8 @@ pub fn instrument<T: Transport>(client: &Client<'_, T>, symbol: &str) -> Result<
         broker_symbol: asset.symbol,
         currency: "USD".to_owned(),
         bands,
-        qty_step: step.wire(),
-        min_qty: least.unwrap_or(step).wire(),
+        qty_step: Dec::ONE.wire(),
+        min_qty: Dec::ONE.wire(),
         max_qty: None,
         min_notional: None,
         multiplier: Dec::ONE.wire(),
@@ -127,15 +121,11 @@ pub fn instrument<T: Transport>(client: &Client<'_, T>, symbol: &str) -> Result<
     })
 }
 
-/// Whether the symbol trades now; crypto always does.
+/// Whether shares trade now.
 ///
 /// # Errors
 /// The judged fault.
-pub fn session<T: Transport>(client: &Client<'_, T>, symbol: &str) -> Result<Session, Fault> {
-    if is_crypto(symbol) {
-        let phase = "open".to_owned();
-        return Ok(Session { is_open: true, phase, next_open: None, next_close: None });
-    }
+pub fn session<T: Transport>(client: &Client<'_, T>) -> Result<Session, Fault> {
     let clock: wire::Clock = client.get("/v2/clock")?;
     Ok(Session {
         is_open: clock.is_open,
@@ -186,14 +176,6 @@ fn equity_bands() -> Vec<PriceBand> {
 
 const fn band(above: Dec, tick: Dec) -> PriceBand {
     PriceBand { above: above.wire(), tick: tick.wire() }
-}
-
-fn is_crypto(symbol: &str) -> bool {
-    symbol.contains('/')
-}
-
-fn list(symbols: &[&String]) -> String {
-    symbols.iter().map(|symbol| encode(symbol)).collect::<Vec<_>>().join(",")
 }
 
 fn feed<T>(client: &Client<'_, T>) -> String {

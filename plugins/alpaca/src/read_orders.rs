@@ -11,7 +11,7 @@ use bracketd_plugin_sdk::types::{
 };
 
 use crate::client::Client;
-use crate::orders::{family, is_live, leg, page, rests};
+use crate::orders::{family, is_live, leg, page, stands};
 use crate::wire::{self, given};
 use crate::{status, wire::Activity};
 
@@ -196,9 +196,9 @@ fn latest<T: Transport>(
 
 /// A stop of a bracket rests behind its target once that is live.
 fn beside(legs: &mut [Leg]) {
-    let target_rests = legs.iter().any(|leg| leg.role == LegRole::TakeProfit && rests(leg.state));
+    let target_stands = legs.iter().any(|leg| leg.role == LegRole::TakeProfit && stands(leg.state));
     for leg in legs.iter_mut().filter(|leg| leg.role == LegRole::StopLoss) {
-        if target_rests && leg.link == Link::Bracket && leg.state == OrderState::Contingent {
+        if target_stands && leg.link == Link::Bracket && leg.state == OrderState::Contingent {
             leg.state = OrderState::Held;
         }
     }

@@ -167,14 +167,7 @@ pub struct Asset {
     /// Whether it may be sold short.
     #[serde(default)]
     pub shortable: bool,
-    /// Whether parts of a share trade.
-    #[serde(default)]
-    pub fractionable: bool,
-    /// Smallest order; crypto only.
-    pub min_order_size: Option<Num>,
-    /// Quantity step; crypto only.
-    pub min_trade_increment: Option<Num>,
-    /// Price step; crypto and tapes.
+    /// Price step, where it differs from that of shares.
     pub price_increment: Option<Num>,
 }
 

@@ -30,11 +30,12 @@ impl ExchangeBook {
             },
             None,
         )?;
-        let stop = match request.order_class {
-            OrderClass::Oco => request.stop_loss.map(|stop| stop.stop_price),
-            _ => request.stop_price,
+        let is_pair = request.order_class == OrderClass::Oco;
+        let stop = match is_pair {
+            true => request.stop_loss.map(|stop| stop.stop_price),
+            false => request.stop_price,
         };
-        self.admit_stop(&request.symbol, request.side, stop)?;
+        self.admit_stop(&request.symbol, request.side, stop, is_pair)?;
         self.admit_cost(request)
     }
 
@@ -187,12 +188,14 @@ impl ExchangeBook {
         }
     }
 
-    /// A stop that the present price touches already is refused, not traded.
+    /// A stop that the present price touches already is refused, not traded; that of a pair in the
+    /// words of a pair, whose base price is the market's.
     pub(super) fn admit_stop(
         &self,
         symbol: &str,
         side: Side,
         stop_price: Option<Decimal>,
+        is_pair: bool,
     ) -> Result<(), Reject> {
         let (Some(stop), Some(price)) = (stop_price, self.price_of(symbol)) else {
             return Ok(());
@@ -200,13 +203,16 @@ impl ExchangeBook {
         if !touched(side, stop, price) {
             return Ok(());
         }
-        let word = match side {
-            Side::Sell => "less",
-            Side::Buy => "greater",
+        let (word, bound) = match side {
+            Side::Sell => ("less", "<= base_price -"),
+            Side::Buy => ("greater", ">= base_price +"),
         };
-        let text = format!("stop price must be {word} than current price");
-        Err(Reject::unprocessable(RejectKind::StopThroughMarket, text)
-            .with("current_price", price.mark().normalize().to_string().into()))
+        let mark = price.mark().normalize().to_string();
+        let (text, key) = match is_pair {
+            true => (format!("stop_loss.stop_price must be {bound} 0.01"), "base_price"),
+            false => (format!("stop price must be {word} than current price"), "current_price"),
+        };
+        Err(Reject::unprocessable(RejectKind::StopThroughMarket, text).with(key, mark.into()))
     }
 
     fn admit_cost(&self, request: &NewOrder) -> Result<(), Reject> {

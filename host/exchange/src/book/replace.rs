@@ -113,7 +113,8 @@ impl ExchangeBook {
             Candidate { class: new.order_class, side: new.side, limit_price: new.limit_price };
         self.admit_wash(&new.symbol, candidate, Some(old.id))?;
         if new.stop_price != old.stop_price && self.stop_is_watched(old) {
-            self.admit_stop(&new.symbol, new.side, new.stop_price)?;
+            let is_pair = new.order_class != OrderClass::Simple;
+            self.admit_stop(&new.symbol, new.side, new.stop_price, is_pair)?;
         }
         Ok(())
     }

@@ -42,7 +42,8 @@ pub(super) async fn assets(State(shared): Place, Extension(caller): Extension<Ca
     Ok(ok(&bodies))
 }
 
-/// `GET /v2/assets/{symbol}`
+/// `GET /v2/assets/{symbol}`: a name in any case finds the asset, as a broker may let it, and the
+/// answer has the name that orders and positions carry.
 pub(super) async fn asset(
     State(shared): Place,
     Extension(caller): Extension<Caller>,
@@ -53,7 +54,9 @@ pub(super) async fn asset(
         let text = format!("asset not found for {symbol}");
         Reject::new(crate::book::RejectKind::UnknownAsset, 404, 40_410_000, text)
     };
-    let (asset, id) = hub.book(caller.0)?.asset(&symbol).ok_or_else(missing)?;
+    let book = hub.book(caller.0)?;
+    let name = book.assets().map(|asset| &asset.symbol).find(|s| s.eq_ignore_ascii_case(&symbol));
+    let (asset, id) = name.and_then(|name| book.asset(name)).ok_or_else(missing)?;
     Ok(ok(&show::asset(asset, id)))
 }
 

@@ -46,6 +46,7 @@ const CASES: &[(&str, &str, Run)] = &[
     ("refusals", "more than is held", refusals::too_much),
     ("refusals", "more than the money buys", refusals::too_dear),
     ("refusals", "an unknown symbol", refusals::unknown_symbol),
+    ("refusals", "a symbol in another case", refusals::other_case),
     ("refusals", "exits without a position", refusals::no_position),
     ("pages", "more than one page of orders", pages::orders),
     ("pages", "more than one page of fills", pages::fills),

@@ -66,11 +66,24 @@ pub(super) fn no_position(kit: &Kit) -> Tried {
 
 pub(super) fn unknown_symbol(kit: &Kit) -> Tried {
     let mut desk = Desk::open(kit)?;
-    let told = desk.read(Read::Instrument("NOSUCHSYMBOL".into()))?;
-    if !told.iter().any(|event| matches!(event, BrokerEvent::NoInstrument { .. })) {
-        return Err(Stop::fails("no instrument", format!("{told:?}"), "get-instrument"));
-    }
+    no_instrument(&mut desk, "NOSUCHSYMBOL")?;
     let mut order = desk.order(Side::Buy, Some("99"));
     order.symbol = "NOSUCHSYMBOL".into();
     refused(&mut desk, Call::Submit(order), &[], "submit-order")
+}
+
+/// The exchange finds the asset by the name in any case; what is held of it is told under its own
+/// name alone, so a transaction under the other would be guarded by nobody.
+pub(super) fn other_case(kit: &Kit) -> Tried {
+    let mut desk = Desk::open(kit)?;
+    let other = desk.symbol.as_str().to_lowercase();
+    no_instrument(&mut desk, &other)
+}
+
+fn no_instrument(desk: &mut Desk, symbol: &str) -> Result<(), Stop> {
+    let told = desk.read(Read::Instrument(symbol.into()))?;
+    if told.iter().any(|event| matches!(event, BrokerEvent::NoInstrument { .. })) {
+        return Ok(());
+    }
+    Err(Stop::fails("no instrument", format!("{told:?}"), "get-instrument"))
 }

@@ -210,10 +210,26 @@ fn a_lost_answer_is_in_doubt() {
 
 #[test]
 fn a_refused_pair_leaves_nothing_resting() {
-    let refusal = json!({"code": 42_210_000, "base_price": "170",
-        "message": "stop_loss.stop_price must be <= base_price - 0.01"});
+    let refusal = json!({"code": 42_210_000, "message": "take_profit.limit_price must be >= base_price + 0.01"});
     let script = Script::new().on_body("POST /v2/orders", pair_body("170", "140"), 422, refusal);
     let fault = run(script, &long(vec![]), set("170"), set("140")).unwrap_err();
     let Fault::Rejected(detail) = fault else { panic!("{fault:?}") };
     assert_eq!((detail.code.as_str(), detail.legs_now), ("PRICE_GEOMETRY", Some(vec![])));
+}
+
+/// The base price of a pair is the market's: where stop and target are in order, that was reached.
+#[test]
+fn a_pair_s_stop_that_the_market_has_reached_is_named_so_though_not_in_those_words() {
+    for (line, legs, target, stop, code) in [
+        ("POST /v2/orders", vec![], set("170"), "140", "STOP_THROUGH_MARKET"),
+        ("PATCH /v2/orders/stop", oco(), Target::Keep, "145", "STOP_THROUGH_MARKET"),
+        ("PATCH /v2/orders/stop", oco(), Target::Keep, "175", "PRICE_GEOMETRY"),
+    ] {
+        let refusal = json!({"code": 42_210_000, "base_price": "139.5",
+            "message": "stop_loss.stop_price must be <= base_price - 0.01"});
+        let script = Script::new().on(line, 422, refusal);
+        let fault = run(script, &long(legs), target, set(stop)).unwrap_err();
+        let Fault::Rejected(detail) = fault else { panic!("{line} {stop}: {fault:?}") };
+        assert_eq!(detail.code, code, "{line} {stop}");
+    }
 }

@@ -23,6 +23,8 @@ fn held_means_three_things() {
         ("partially_filled", "held", "held", [S::PartiallyFilled, S::Contingent, S::Contingent]),
         ("filled", "new", "held", [S::Filled, S::Working, S::Held]),
         ("filled", "partially_filled", "held", [S::Filled, S::PartiallyFilled, S::Held]),
+        // After the close: the target waits for the next session, and the stop behind it with it.
+        ("filled", "accepted", "held", [S::Filled, S::PendingNew, S::Held]),
         ("filled", "held", "held", [S::Filled, S::Contingent, S::Contingent]),
         ("filled", "filled", "canceled", [S::Filled, S::Filled, S::Canceled]),
         ("canceled", "canceled", "canceled", [S::Canceled, S::Canceled, S::Canceled]),
@@ -35,6 +37,20 @@ fn held_means_three_things() {
         let found: Vec<S> = orders.iter().map(|order| order.state).collect();
         assert_eq!(found, states, "{entry} {target} {stop}");
     }
+}
+
+#[test]
+fn what_was_ordered_by_other_hands_in_other_ways_makes_no_page_unreadable() {
+    let spread = order(json!({"id": "m", "symbol": "", "side": "", "order_class": "mleg",
+        "limit_price": "-1.05", "legs": [child("l", "limit", "new")]}));
+    let money = order(json!({"id": "n", "qty": null, "notional": "100", "filled_qty": "0.5",
+        "status": "partially_filled"}));
+    let list = "GET /v2/orders?status=open&nested=true&direction=asc&limit=500";
+    let script = Script::new().on(list, 200, json!([spread, money]));
+    let page = script.run(|client| read_orders::orders(client, true, None, None)).unwrap();
+    let found: Vec<_> =
+        page.orders.iter().map(|o| (o.broker_id.as_str(), o.qty, o.filled_qty)).collect();
+    assert_eq!((found, page.complete), (vec![("n", dec("0.5"), dec("0.5"))], true));
 }
 
 /// A lost bracket is found whole by its client id, though that look-up shows no children.
@@ -247,21 +263,33 @@ fn an_instrument_says_how_it_trades() {
         "tradable": true, "shortable": true, "fractionable": true});
     let tape = json!({"symbol": "USDJPY", "class": "us_equity", "tradable": true,
         "price_increment": "0.001", "fractionable": false});
-    let crypto = json!({"symbol": "BTC/USD", "class": "crypto", "tradable": true,
-        "fractionable": true, "min_order_size": "0.0001", "min_trade_increment": "0.000000001",
-        "price_increment": "0.01"});
-    for (symbol, path, asset, bands, step, oco) in [
-        ("AAPL", "AAPL", equity, vec![band("0", "0.0001"), band("1", "0.01")], "1", true),
-        ("USDJPY", "USDJPY", tape, vec![band("0", "0.001")], "1", true),
-        ("BTC/USD", "BTC%2FUSD", crypto, vec![band("0", "0.01")], "0.000000001", false),
+    for (symbol, asset, bands) in [
+        ("AAPL", equity, vec![band("0", "0.0001"), band("1", "0.01")]),
+        ("USDJPY", tape, vec![band("0", "0.001")]),
     ] {
-        let script = Script::new().on(&format!("GET /v2/assets/{path}"), 200, asset);
+        let script = Script::new().on(&format!("GET /v2/assets/{symbol}"), 200, asset);
         let found = script.run(|client| read_market::instrument(client, symbol)).unwrap();
-        assert_eq!((found.bands, found.qty_step), (bands, dec(step)), "{symbol}");
+        assert_eq!((found.bands, found.qty_step), (bands, dec("1")), "{symbol}");
         let has = |feature: &str| found.features.iter().any(|f| f == feature);
-        assert_eq!((has("native-oco"), has("replace-in-place")), (oco, true), "{symbol}");
-        assert!(!has("protect-beside-open-entry"), "{symbol}");
-        assert_eq!(has("fractional"), symbol == "BTC/USD", "only where the step is below one");
+        assert_eq!((has("native-oco"), has("replace-in-place")), (true, true), "{symbol}");
+        assert!(!has("protect-beside-open-entry") && !has("fractional"), "{symbol}");
+    }
+}
+
+/// What could not be guarded: what has no stop orders, and a name under which no position is told.
+#[test]
+fn what_could_not_be_guarded_is_no_instrument() {
+    let asset = |symbol: &str, class: &str| json!({"symbol": symbol, "class": class});
+    for (asked, path, answer, code, word) in [
+        ("aapl", "aapl", asset("AAPL", "us_equity"), "SYMBOL_UNKNOWN", "calls it AAPL"),
+        ("BTC/USD", "BTC%2FUSD", asset("BTC/USD", "crypto"), "SYMBOL_UNGUARDED", "no plain stop"),
+        ("BTCUSD", "BTCUSD", asset("BTC/USD", "crypto"), "SYMBOL_UNGUARDED", "no plain stop"),
+    ] {
+        let script = Script::new().on(&format!("GET /v2/assets/{path}"), 200, answer);
+        let fault = script.run(|client| read_market::instrument(client, asked)).unwrap_err();
+        let Fault::Invalid(detail) = fault else { panic!("{asked}: {fault:?}") };
+        assert_eq!(detail.code, code, "{asked}");
+        assert!(detail.message.contains(word), "{}", detail.message);
     }
 }
 
@@ -270,9 +298,8 @@ fn sessions_positions_and_money() {
     let clock = json!({"timestamp": "x", "is_open": false,
         "next_open": "2026-11-23T09:30:00-05:00", "next_close": "2026-11-23T16:00:00-05:00"});
     let script = Script::new().on("GET /v2/clock", 200, clock);
-    let session = script.run(|client| read_market::session(client, "AAPL")).unwrap();
+    let session = script.run(|client| read_market::session(client)).unwrap();
     assert_eq!((session.is_open, session.next_open), (false, Some(NOW)));
-    assert!(Script::new().run(|c| read_market::session(c, "BTC/USD")).unwrap().is_open);
 
     let position = |qty: &str, side: &str| {
         json!({"symbol": "AAPL", "qty": qty, "side": side, "qty_available": "4",

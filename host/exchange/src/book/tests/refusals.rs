@@ -300,7 +300,7 @@ fn stops_through_the_market_1_2() {
             10,
             oco(Sell, "10", "110", "101"),
             low(K::StopThroughMarket),
-            "stop price must be less",
+            "stop_loss.stop_price must be <= base_price - 0.01",
         ),
     ]);
 }

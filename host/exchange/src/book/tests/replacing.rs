@@ -62,7 +62,7 @@ fn what_cannot_be_changed_1_3() {
             true,
             Replace::stop_price(d("100")),
             K::StopThroughMarket,
-            "stop price must be less",
+            "stop_loss.stop_price must be <=",
         ),
         (
             "beyond its target",
