@@ -56,6 +56,8 @@ mod policy_live;
 mod reload;
 /// kill -9, restart, and the same story at both ends.
 mod restart;
+/// The simulation as a command.
+mod sim_cli;
 /// Policies saved at random while they decide.
 mod storm;
 /// Trade updates over a socket.

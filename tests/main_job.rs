@@ -1,7 +1,7 @@
 //! The main job, end to end: a broker account as a component, transactions in the ledger, stops and
 //! targets at the exchange over HTTP. `js_plugin.rs` does the same through another plugin.
 
-use crate::harness::{Daemon, Dir, Exchange, SECRET};
+use crate::harness::{Daemon, Desk, Dir, Exchange, SECRET};
 
 /// Law 1, for an entry sent alone and for one that carries its exits.
 #[test]
@@ -119,4 +119,24 @@ pub(crate) fn rejected_stop(plugin: &str) {
         d.ask("activity tail -n 50 --json").stdout.contains("unprotected")
     });
     daemon.until("it is protected in the end", |d| d.tx(1)["protection"]["state"] == "protected");
+}
+
+/// The newest facts are what people look for, and they come last.
+#[test]
+fn the_record_of_a_transaction_is_told_to_its_end() {
+    let desk = Desk::of(&["AAA"]);
+    desk.api.open("AAA", Some("99"), "plain");
+    for change in 0..1_050 {
+        let stop = if change % 2 == 0 { "94" } else { "95" };
+        let said = desk.api.set_stop(1, stop);
+        assert_eq!(said.code(), Some("STORED"), "change {change}");
+    }
+    desk.api.set_stop(1, "93.21");
+    let why = desk.daemon.ask("tx why 1");
+    assert_eq!(why.code, Some(0), "{}", why.stderr);
+    let lines: Vec<&str> = why.stdout.lines().collect();
+    assert!(lines.len() > 1_050, "{} lines", lines.len());
+    assert!(lines.last().is_some_and(|line| line.contains("93.21")), "{:?}", lines.last());
+    let record = desk.daemon.ask("tx why 1 --json").json();
+    assert_eq!(record["facts"].as_array().map(Vec::len), Some(lines.len()));
 }

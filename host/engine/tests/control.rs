@@ -334,6 +334,18 @@ fn s3_what_was_decided_for_a_quantity_that_is_held_no_more_is_taken_back() {
 }
 
 #[test]
+fn s3_a_cancel_is_not_taken_back_by_what_it_was_to_end() {
+    let mut w = fresh();
+    w.opened();
+    let (verdict, done) = w.ask(Intent::Close { transaction: ID });
+    assert!(verdict.accepted(), "{verdict:?}");
+    let call = &done.commands[0].call;
+    assert!(matches!(call, Call::Cancel { .. }), "{call:?}");
+    let done = w.sold();
+    assert_eq!(done.overtaken, [], "the account's answer to it is that the order has filled");
+}
+
+#[test]
 fn seed_300822910_s2_exits_that_are_seen_while_a_command_waits_are_named_by_it_when_it_goes() {
     let mut w = fresh();
     w.opened();

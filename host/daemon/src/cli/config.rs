@@ -78,18 +78,26 @@ pub(super) fn path_or_demo(common: &Common) -> PathBuf {
 /// # Errors
 /// Where the file cannot be read or is not right.
 pub fn load(path: &Path, out: &Out) -> Result<Config, Failure> {
-    let checked = read(path, None)?;
-    if !checked.diagnostics.is_empty() {
-        out.note(&render::texts(&checked.diagnostics, true));
+    meaning(read(path, None)?, path, out)
+}
+
+/// What a check found, as a configuration; what is wrong goes to standard error.
+///
+/// # Errors
+/// Where it is not right.
+pub(super) fn meaning(checked: Checked, path: &Path, out: &Out) -> Result<Config, Failure> {
+    let Checked { config, diagnostics } = checked;
+    if !diagnostics.is_empty() {
+        out.note(&render::texts(&diagnostics, true));
     }
-    match checked.config {
-        Some(config) => Ok(config),
-        None => {
-            let message = format!("{} has {} mistakes", path.display(), checked.diagnostics.len());
-            Err(Failure::new(Exit::Findings, "BAD_CONFIG", message)
-                .hint("`bracketd config check` tells them again, without starting anything"))
-        }
-    }
+    config.ok_or_else(|| {
+        let mistakes = match diagnostics.len() {
+            1 => "a mistake".to_owned(),
+            many => format!("{many} mistakes"),
+        };
+        Failure::new(Exit::Findings, "BAD_CONFIG", format!("{} has {mistakes}", path.display()))
+            .hint("`bracketd config check` tells them again, without starting anything")
+    })
 }
 
 fn read(path: &Path, host: Option<&Host>) -> Result<Checked, Failure> {

@@ -20,7 +20,6 @@ use super::table::{always, spare, words};
 use crate::config::shape::nearest;
 use crate::config::{Config, check_text};
 use crate::guards::{ALL, Explained, Written, explained, rows};
-use crate::render;
 
 /// Verbs about the guards.
 #[derive(Debug, Subcommand)]
@@ -81,15 +80,7 @@ fn configured(common: &Common, out: &Out) -> Result<Vec<Ruled>, Failure> {
             .hint("write one with `bracketd init`, or name it with --config")
     })?;
     // Whether plugins and secrets are there does not matter for what the limits are.
-    let checked = check_text(&path, &file);
-    if !checked.diagnostics.is_empty() {
-        out.note(&render::texts(&checked.diagnostics, true));
-    }
-    let Config { accounts, .. } = checked.config.ok_or_else(|| {
-        let message = format!("{} has {} mistakes", path.display(), checked.diagnostics.len());
-        Failure::new(Exit::Findings, "BAD_CONFIG", message)
-            .hint("`bracketd config check` tells them again, without starting anything")
-    })?;
+    let Config { accounts, .. } = super::config::meaning(check_text(&path, &file), &path, out)?;
     let ruled = accounts.into_iter().map(|account| Ruled {
         name: account.name.to_string(),
         rules: account.rules,
@@ -146,9 +137,10 @@ fn show(wanted: Option<&str>, common: &Common, out: &Out) -> Result<Exit, Failur
         out.table(&columns, rows.collect());
         out.line("");
     }
-    if !is_online {
-        out.note("no daemon was asked: this is the configuration, and nothing was counted");
-    }
+    out.note(match is_online {
+        true => "refused is how often, since the daemon's start",
+        false => "no daemon was asked: this is the configuration, and nothing was counted",
+    });
     Ok(Exit::Done)
 }
 

@@ -134,21 +134,31 @@ pub fn run(verb: &SimVerb, out: &Out) -> Result<Exit, Failure> {
 
 fn trace(which: &Which, scripts: &Scripts, out: &Out) -> Exit {
     let outcome = history(which.seed, &which.limits(), scripts, true);
-    outcome.lines.iter().for_each(|line| out.line(line));
-    let faults: Vec<&str> = outcome.faults.iter().map(|fault| fault.word()).collect();
-    out.line(&format!("trace {:016x}, faults: {}", outcome.trace, faults.join(", ")));
-    verdict(which, &outcome, out)
+    let faults = words(&outcome);
+    if out.is_json() {
+        out.json(&json!({
+            "seed": format!("0x{:x}", which.seed), "trace": format!("{:016x}", outcome.trace),
+            "faults": faults, "lines": outcome.lines, "violations": broken(&outcome),
+        }));
+    } else {
+        outcome.lines.iter().for_each(|line| out.line(line));
+        out.line(&format!("trace {:016x}, faults: {}", outcome.trace, faults.join(", ")));
+        for violation in &outcome.violations {
+            out.line(&format!("{} broken: {}", violation.rule, violation.text));
+        }
+        if outcome.violations.is_empty() {
+            out.line(&format!("seed 0x{:x}: every rule held", which.seed));
+        }
+    }
+    if outcome.violations.is_empty() { Exit::Done } else { Exit::Findings }
 }
 
-fn verdict(which: &Which, outcome: &Outcome, out: &Out) -> Exit {
-    for violation in &outcome.violations {
-        out.line(&format!("{} broken: {}", violation.rule, violation.text));
-    }
-    if outcome.violations.is_empty() {
-        out.line(&format!("seed 0x{:x}: every rule held", which.seed));
-        return Exit::Done;
-    }
-    Exit::Findings
+fn words(outcome: &Outcome) -> Vec<&'static str> {
+    outcome.faults.iter().map(|fault| fault.word()).collect()
+}
+
+fn broken(outcome: &Outcome) -> Vec<Value> {
+    outcome.violations.iter().map(|v| json!({ "rule": v.rule, "text": v.text })).collect()
 }
 
 fn many(args: &RunArgs, scripts: &Scripts, out: &Out) -> Exit {
@@ -232,16 +242,19 @@ fn command(seed: u64, limits: &Limits, bug: Option<Bug>) -> String {
 
 fn smaller(which: &Which, scripts: &Scripts, out: &Out) -> Exit {
     let Some(shrunk) = shrink(which.seed, &which.limits(), scripts) else {
-        out.line(&format!("seed 0x{:x}: every rule held; there is nothing to shrink", which.seed));
+        let seed = format!("0x{:x}", which.seed);
+        match out.is_json() {
+            true => out.json(&json!({ "seed": seed, "violations": [] })),
+            false => out.line(&format!("seed {seed}: every rule held; there is nothing to shrink")),
+        }
         return Exit::Done;
     };
     let command = command(which.seed, &shrunk.limits, which.bug);
-    let left: Vec<&str> = shrunk.outcome.faults.iter().map(|fault| fault.word()).collect();
+    let left = words(&shrunk.outcome);
     if out.is_json() {
-        let violations = shrunk.outcome.violations.iter().map(|v| json!([v.rule, v.text]));
         out.json(&json!({
-            "command": command, "faults": left, "tries": shrunk.tries,
-            "violations": violations.collect::<Vec<Value>>(),
+            "seed": format!("0x{:x}", which.seed), "command": command, "faults": left,
+            "tries": shrunk.tries, "violations": broken(&shrunk.outcome),
         }));
         return Exit::Findings;
     }

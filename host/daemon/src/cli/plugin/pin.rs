@@ -47,7 +47,7 @@ pub(super) fn run(args: &PinArgs, common: &Common, out: &Out) -> Result<Exit, Fa
             .hint("name the configuration with --config")
     })?;
     // Whether the files are those of the old pins is what is to be changed.
-    let config = meaning(&path, &text)?;
+    let config = cli_config::meaning(check_text(&path, &text), &path, out)?;
     let accounts = meant(&args.target, &config)?;
     let host = target::host()?;
     let Some(file) = accounts.first().map(|account| account.plugin.clone()) else {
@@ -69,9 +69,10 @@ pub(super) fn run(args: &PinArgs, common: &Common, out: &Out) -> Result<Exit, Fa
     let edited = edit::pinned(&text, &names, plugin.digest())
         .ok_or_else(|| by_hand(&path, plugin.digest()))?;
     // What was written must mean what was meant, and nothing else.
-    let after = meaning(&path, &edited)?;
+    let after = check_text(&path, &edited).config;
     let is_pinned = |name: &&str| {
-        target::account(&after, name).and_then(|a| a.sha256.as_deref()) == Some(plugin.digest())
+        let account = after.as_ref().and_then(|after| target::account(after, name));
+        account.and_then(|account| account.sha256.as_deref()) == Some(plugin.digest())
     };
     if !names.iter().all(is_pinned) {
         return Err(by_hand(&path, plugin.digest()));
@@ -116,17 +117,6 @@ fn record_of(host: &bracketd_account::Host, plugin: &Plugin) -> Result<PluginRec
     let (info, can) = (target::describe(host, plugin)?, target::can(host, plugin)?);
     let of = |key: &str| info.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     Ok(PluginRecord::new(of("name"), of("version"), plugin.abi(), can))
-}
-
-/// What a text means, whatever is wrong on this machine.
-fn meaning(path: &Path, text: &str) -> Result<Config, Failure> {
-    let checked = check_text(path, text);
-    let mistakes = checked.diagnostics.len();
-    checked.config.ok_or_else(|| {
-        let message = format!("{} has {mistakes} mistakes", path.display());
-        Failure::new(Exit::Findings, "BAD_CONFIG", message)
-            .hint("`bracketd config check` tells them")
-    })
 }
 
 /// The accounts that are meant: the one of that name, or all that take that file.
