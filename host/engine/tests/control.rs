@@ -12,7 +12,7 @@ use bracketd_core::command::{Answer, BracketLeg, Call, Change, Command, How, Pro
 use bracketd_core::control::{KillFile, KillLevel};
 use bracketd_core::fact::FactKind;
 use bracketd_core::ids::{AccountName, PolicyName, Symbol, TransactionId};
-use bracketd_core::instrument::Features;
+use bracketd_core::instrument::{Features, Instrument};
 use bracketd_core::intent::{Intent, Verdict, Wish};
 use bracketd_core::money::Quantity;
 use bracketd_core::order::{Order, OrderKind, OrderStatus, Role, TimeInForce};
@@ -337,12 +337,19 @@ fn s3_what_was_decided_for_a_quantity_that_is_held_no_more_is_taken_back() {
 fn s3_a_cancel_is_not_taken_back_by_what_it_was_to_end() {
     let mut w = fresh();
     w.opened();
-    let (verdict, done) = w.ask(Intent::Close { transaction: ID });
-    assert!(verdict.accepted(), "{verdict:?}");
+    let features = Features::new([Features::PROTECT_BESIDE_OPEN_ENTRY.to_owned()]);
+    w.tell(BrokerEvent::Instrument(Box::new(Instrument { features, ..instrument() })));
+    let (_, done) = w.ask(Intent::Resize { transaction: ID, quantity: quantity(3) });
+    let more = done.commands[0].clone();
+    let order = Some(Box::new(placed(&more, w.now, "g1")));
+    let answer = Answer::Placed { order, progress: Progress::Accepted };
+    w.tell(BrokerEvent::Answer { op: more.op, answer });
+    let (_, done) = w.ask(Intent::Close { transaction: ID });
     let call = &done.commands[0].call;
     assert!(matches!(call, Call::Cancel { .. }), "{call:?}");
     let done = w.sold();
-    assert_eq!(done.overtaken, [], "the account's answer to it is that the order has filled");
+    assert_eq!(kinds(&done)[..2], [FactKind::OrderChanged, FactKind::ExitFilled]);
+    assert_eq!(done.overtaken, [], "nobody wants the growth, whatever was sold");
 }
 
 #[test]
