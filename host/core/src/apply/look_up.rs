@@ -11,11 +11,12 @@ use super::{Transition, settle};
 use crate::book::{Book, OnBreached};
 use crate::broker::{Fault, Found, OrderReport};
 use crate::bug::{self, Bug};
-use crate::command::{BracketLeg, Change, DUPLICATE_CLIENT_ID, Op, OpKind, OpState};
+use crate::command::{BracketLeg, Change, DUPLICATE_CLIENT_ID, Op, OpKind, OpState, Read};
 use crate::fact::FactKind;
-use crate::ids::{AccountName, OpId};
+use crate::ids::{AccountName, BrokerOrderId, OpId};
 use crate::intent::{Resolution, Source};
 use crate::limits;
+use crate::money::Quantity;
 use crate::order::{Order, OrderStatus, Role, Side};
 use crate::time::Timestamp;
 use crate::transaction::Transaction;
@@ -87,8 +88,16 @@ fn found_legs(
     } else {
         ask_for_replaced(tx, at, legs, out);
     }
-    merge_legs(tx, slice, legs, now, out);
+    let op = &tx.ops[at];
+    let (odd, plain): (Vec<&BracketLeg>, Vec<&BracketLeg>) =
+        legs.iter().partition(|leg| is_odd(tx, op, leg));
+    let odd: Vec<BrokerOrderId> = odd.into_iter().map(|leg| leg.broker_id.clone()).collect();
+    let plain: Vec<BracketLeg> = plain.into_iter().cloned().collect();
+    merge_legs(tx, slice, &plain, now, out);
     ask_for_unlisted(tx, slice, legs, out);
+    if !odd.is_empty() {
+        out.reads.push((tx.account.clone(), Read::Refresh { orders: odd }));
+    }
     if is_there || is_as_asked && (now >= settled_at || !sets(&tx.ops[at])) {
         done(tx, at, now, out);
     } else if is_as_asked {
@@ -198,6 +207,26 @@ fn is_stale(tx: &Transaction, legs: &[BracketLeg]) -> bool {
     })
 }
 
+/// Whether a live leg is listed neither as it is known nor as the row asked for it. A leg has no time:
+/// it may be from before the last change, and is asked for by its id.
+fn is_odd(tx: &Transaction, op: &Op, leg: &BracketLeg) -> bool {
+    let OpKind::Adjust { stop, target, quantity } = &op.kind else { return false };
+    let live = |o: &&Order| o.broker_id == leg.broker_id && !o.status.is_terminal();
+    let Some(known) = tx.orders.iter().find(live).filter(|_| !leg.status.is_terminal()) else {
+        return false;
+    };
+    let asked = if leg.role == Role::Stop { stop } else { target };
+    let (is, was) = (leg.trigger.or(leg.limit), known.trigger.or(known.limit));
+    let is_at = is == was || matches!(asked, Change::Set(price) if is == Some(*price));
+    let is_of = leg.quantity == known.quantity || of_quantity(leg, *quantity);
+    !(is_at && is_of)
+}
+
+/// Whether the leg is of that quantity; some of it may have filled since.
+fn of_quantity(leg: &BracketLeg, asked: Quantity) -> bool {
+    [leg.quantity, leg.quantity.minus(leg.filled)].contains(&asked)
+}
+
 /// Whether an order under the row's own id is among the legs: the one step of it that was made. What is
 /// left then is the next row's.
 fn shows_own(op: &Op, legs: &[BracketLeg]) -> bool {
@@ -232,9 +261,7 @@ fn is_as_asked(op: &Op, legs: &[BracketLeg]) -> bool {
             (Change::Keep, _) | (Change::Clear, None) => true,
             (Change::Clear, Some(_)) | (Change::Set(_), None) => false,
             (Change::Set(price), Some(leg)) => {
-                // Some of it may have filled since.
-                let is_of = [leg.quantity, leg.quantity.minus(leg.filled)].contains(quantity);
-                is_of && leg.trigger.or(leg.limit) == Some(*price)
+                of_quantity(leg, *quantity) && leg.trigger.or(leg.limit) == Some(*price)
             }
         }
     };

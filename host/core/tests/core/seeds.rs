@@ -767,3 +767,24 @@ fn seed_540177974_an_entry_that_would_net_what_came_late_is_asked_to_go() {
         assert_eq!(asked.and_then(|fact| fact.transaction), Some(other));
     }
 }
+
+#[test]
+fn seed_550593003_a_look_up_s_leg_that_is_neither_as_known_nor_as_asked_is_asked_for_by_its_id() {
+    // What the stop is listed with, what it is then known to be of, and whether it was asked for.
+    for (lists, known, is_asked) in [("10", "10", false), ("5", "5", false), ("3", "10", true)] {
+        let mut b = Bench::new(ALPACA);
+        let id = opened(&mut b);
+        let half = |to: &str| RungWish { share: decimal("0.5"), target: price(to) };
+        b.person(Intent::Ladder { transaction: id, rungs: vec![half("110"), half("112")] });
+        let pair = b.command();
+        b.answer(&pair, Answer::Unknown(Fault::new("TIMEOUT", "no answer")));
+        b.pass_ms(500);
+        let stop = BracketLeg { quantity: quantity(lists), ..leg(&sold(&b, id, 1), None) };
+        let legs = vec![stop.clone(), leg(&sold(&b, id, 2), None)];
+        let found = Found::Legs { legs, memo: vec![] };
+        b.tell(BrokerEvent::LookedUp { op: pair.op.clone(), found });
+        assert_eq!(b.tx(id).orders[1].quantity, quantity(known), "listed with {lists}");
+        let asks = |read: &Read| matches!(read, Read::Refresh { orders } if orders.contains(&stop.broker_id));
+        assert_eq!(b.last.reads.iter().any(|(_, read)| asks(read)), is_asked, "{lists}");
+    }
+}

@@ -3,6 +3,7 @@
 //! Apart because this is the one thing the project is for.
 
 use bracketd_core::ids::TransactionId;
+use bracketd_core::order::Role;
 use bracketd_core::pace::PaceRules;
 use bracketd_core::protection::Protection;
 use bracketd_core::time::Timestamp;
@@ -105,7 +106,11 @@ impl Oracle {
                 && side.reachable
                 && side.limited_until <= now
                 && self.is_alive;
-            if model.gap_since.is_none() || published || !able {
+            // People were told of the very order that they believe in: ask the broker.
+            let is_stuck = tx.orders.iter().any(|order| {
+                order.role == Role::Stop && order.stuck && !order.status.is_terminal()
+            });
+            if model.gap_since.is_none() || published || is_stuck || !able {
                 model.silent_since = None;
             } else {
                 let since = *model.silent_since.get_or_insert(now);
