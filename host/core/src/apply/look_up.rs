@@ -90,7 +90,7 @@ fn found_legs(
     }
     let op = &tx.ops[at];
     let (odd, plain): (Vec<&BracketLeg>, Vec<&BracketLeg>) =
-        legs.iter().partition(|leg| is_odd(tx, op, leg));
+        legs.iter().partition(|leg| !shows_own && is_odd(tx, op, leg));
     let odd: Vec<BrokerOrderId> = odd.into_iter().map(|leg| leg.broker_id.clone()).collect();
     let plain: Vec<BracketLeg> = plain.into_iter().cloned().collect();
     merge_legs(tx, slice, &plain, now, out);
@@ -98,10 +98,13 @@ fn found_legs(
     if !odd.is_empty() {
         out.reads.push((tx.account.clone(), Read::Refresh { orders: odd }));
     }
-    if is_there || is_as_asked && (now >= settled_at || !sets(&tx.ops[at])) {
+    // A list that leaves out what lives, for all anybody knows, does not say that it has ended.
+    let is_all = tx.exits(slice).all(|o| legs.iter().any(|leg| leg.broker_id == o.broker_id));
+    let is_proven = if sets(&tx.ops[at]) { now >= settled_at } else { is_all };
+    if is_there || is_as_asked && is_proven {
         done(tx, at, now, out);
     } else if is_as_asked {
-        // By another row's work: its own order may still be on its way.
+        // By another row's work, and its own order may still be on its way; or by what is not told yet.
         look_again(tx, at, settled_at, now, out);
     } else {
         absent(tx, at, settled_at, now, out);

@@ -6,7 +6,7 @@ use bracketd_core::command::{Answer, BracketLeg, How, Progress, Read, Urgency};
 use bracketd_core::fact::FactKind;
 use bracketd_core::ids::{ClientOrderId, SliceNo, TransactionId};
 use bracketd_core::instrument::Features;
-use bracketd_core::intent::{GuardWish, Intent, Open};
+use bracketd_core::intent::{GuardWish, Intent, Open, Wish};
 use bracketd_core::ladder::RungWish;
 use bracketd_core::order::{Direction, Leg, Order, OrderKind, OrderStatus, Role};
 use bracketd_core::plan::raised;
@@ -787,4 +787,23 @@ fn seed_550593003_a_look_up_s_leg_that_is_neither_as_known_nor_as_asked_is_asked
         let asks = |read: &Read| matches!(read, Read::Refresh { orders } if orders.contains(&stop.broker_id));
         assert_eq!(b.last.reads.iter().any(|(_, read)| asks(read)), is_asked, "{lists}");
     }
+}
+
+#[test]
+fn seed_560241402_exits_that_a_list_leaves_out_have_not_ended_before_that_is_told() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    b.person(Intent::Protect { transaction: id, stop: Wish::Clear, target: Wish::Clear });
+    let clear = b.command();
+    assert_eq!(words(&clear), "exits of 10: stop clear, target clear");
+    b.answer(&clear, Answer::Unknown(Fault::new("TIMEOUT", "no answer")));
+    let finds_nothing = |b: &mut Bench| {
+        let found = Found::Legs { legs: vec![], memo: vec![] };
+        b.tell(BrokerEvent::LookedUp { op: clear.op.clone(), found });
+        b.tx(id).ops.iter().any(|op| op.id == clear.op)
+    };
+    b.pass_ms(7_000);
+    assert!(finds_nothing(&mut b), "the stop lives, for all anybody knows");
+    b.cancel_exits(id);
+    assert!(!finds_nothing(&mut b), "and has ended");
 }
