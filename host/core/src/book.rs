@@ -126,6 +126,8 @@ pub struct Account {
     pub quotes: BTreeMap<Symbol, Quote>,
     /// Sessions.
     pub sessions: BTreeMap<Symbol, Session>,
+    /// When a session was last asked for because it had turned.
+    pub sessions_asked: BTreeMap<Symbol, Timestamp>,
     /// Money.
     pub balance: Option<Balance>,
     /// Positions as of the last complete read.
@@ -157,6 +159,7 @@ impl Account {
             instruments: BTreeMap::new(),
             quotes: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            sessions_asked: BTreeMap::new(),
             balance: None,
             positions: Vec::new(),
             read_as_of: None,
@@ -174,10 +177,10 @@ impl Account {
             || self.instruments.get(symbol).is_some_and(|i| i.features.has(feature))
     }
 
-    /// When the session of an instrument opens, while it is known to be closed.
-    pub fn opens_at(&self, symbol: &Symbol, now: Timestamp) -> Option<Timestamp> {
-        let session = self.sessions.get(symbol)?;
-        session.next_open.filter(|_| session.is_known_closed(now))
+    /// Until when the broker may sit on an order of the instrument, while its session is known to be
+    /// closed or has only just opened.
+    pub fn idle_until(&self, symbol: &Symbol, now: Timestamp) -> Option<Timestamp> {
+        self.sessions.get(symbol)?.idle_until(now)
     }
 }
 

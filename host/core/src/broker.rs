@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use crate::command::{Answer, BracketLeg};
 use crate::ids::{AccountName, BrokerOrderId, ClientOrderId, OpId, Symbol};
 use crate::instrument::{AccountInfo, Instrument};
+use crate::limits::OPENING_MS;
 use crate::money::{Price, Quantity};
 use crate::order::{OrderKind, OrderStatus, Role, Side, TimeInForce};
 use crate::time::Timestamp;
@@ -192,10 +193,21 @@ pub struct Session {
 impl Session {
     /// Whether it is closed at that moment: what was read holds until the next turn that it names.
     pub fn is_known_closed(&self, now: Timestamp) -> bool {
-        match self.is_open {
-            true => self.next_close.is_some_and(|at| at <= now),
-            false => self.next_open.is_none_or(|at| now < at),
-        }
+        let has_closed = !self.is_open || self.next_close.is_some_and(|at| at <= now);
+        has_closed && self.next_open.is_none_or(|at| now < at)
+    }
+
+    /// When it turns next, as it was read.
+    pub fn turns_at(&self) -> Option<Timestamp> {
+        if self.is_open { self.next_close } else { self.next_open }
+    }
+
+    /// Until when the broker may sit on what it has taken, while that is so: the session is closed, or
+    /// has only just opened.
+    pub fn idle_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let has_closed = !self.is_open || self.next_close.is_some_and(|at| at <= now);
+        let settled = self.next_open?.plus_ms(OPENING_MS);
+        (has_closed && now < settled).then_some(settled)
     }
 }
 

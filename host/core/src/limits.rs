@@ -17,12 +17,22 @@ pub const RETRY_MS_MIN: u64 = 1_000;
 /// Longest pause between two attempts at a rejected protection.
 pub const RETRY_MS_MAX: u64 = 30_000;
 
+/// How long after the opening of a session what waited for it may take to work.
+pub const OPENING_MS: u64 = 30_000;
+
+/// How long after its turn a session is read again, and how long after an account could act again those
+/// of its instruments may take to be read.
+pub const SESSION_READ_MS: u64 = 60_000;
+
 /// Pause before what was not sent goes out again. From the fifth time on it doubles, up to
 /// [`AGAIN_MS_MAX`]: what the broker puts off on and on must not use up the messages of the others.
 pub const AGAIN_MS_MIN: u64 = 250;
 
 /// Longest pause before what was not sent goes out again, where the account names no longer one.
 pub const AGAIN_MS_MAX: u64 = 4_000;
+
+/// The same while what is held has no stop.
+pub const AGAIN_EXPOSED_MS_MAX: u64 = 1_000;
 
 /// First pause between two look-ups of an unknown outcome; doubles up to [`LOOKUP_MS_MAX`].
 pub const LOOKUP_MS_MIN: u64 = 250;

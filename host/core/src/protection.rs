@@ -3,10 +3,11 @@
 //! Apart because this question is asked after every change and must have one answer. It never
 //! plans a remedy.
 
+use crate::bug::{self, Bug};
 use crate::money::Quantity;
-use crate::order::{Order, Role};
+use crate::order::{Order, OrderStatus, Role};
 use crate::time::Timestamp;
-use crate::transaction::Transaction;
+use crate::transaction::{Slice, Transaction};
 
 /// Whether a transaction's held quantity has its wanted stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,11 +107,20 @@ impl Protection {
 /// What of the held quantity working stops cover. All stops of a transaction are wanted at one price:
 /// one that rests for more than its slice holds by now covers what was dealt out to another.
 pub fn protected_quantity(tx: &Transaction) -> Quantity {
-    let own = tx.slices.iter().map(|slice| crate::plan::covered(tx, slice).min(slice.held)).sum();
-    let largest = tx.slices.iter().map(|slice| {
-        // An order and what takes its place are both listed for a moment.
-        let stops = tx.exits(slice.no).filter(|o| o.role == Role::Stop && o.status.protects());
-        stops.map(Order::leaves).max().unwrap_or(Quantity::ZERO)
-    });
+    quantity_with_stop(tx, |status| status.protects() || bug::is(Bug::M17))
+}
+
+/// The same with stops that the broker has taken and that do not work yet.
+pub fn taken_quantity(tx: &Transaction) -> Quantity {
+    quantity_with_stop(tx, |status| status.protects() || status == OrderStatus::PendingNew)
+}
+
+fn quantity_with_stop(tx: &Transaction, counts: impl Fn(OrderStatus) -> bool) -> Quantity {
+    let stops = |slice: &Slice| {
+        tx.exits(slice.no).filter(|o| o.role == Role::Stop && counts(o.status)).map(Order::leaves)
+    };
+    let own = tx.slices.iter().map(|slice| stops(slice).sum::<Quantity>().min(slice.held)).sum();
+    // An order and what takes its place are both listed for a moment.
+    let largest = tx.slices.iter().map(|slice| stops(slice).max().unwrap_or(Quantity::ZERO));
     largest.sum::<Quantity>().max(own).min(tx.held())
 }

@@ -4,7 +4,6 @@
 //! asker when it takes too long.
 
 use bracketd_core::book::Book;
-use bracketd_core::broker::Session;
 use bracketd_core::control::permits;
 use bracketd_core::ids::{AccountName, Symbol};
 use bracketd_core::intent::{Intent, Request};
@@ -50,7 +49,10 @@ pub(crate) fn needs(
         return None;
     }
     // A session whose end has passed since it was read says nothing about now: it is read again.
-    let stale = account.sessions.get(symbol).is_some_and(|session| is_over(session, now));
+    let stale = account
+        .sessions
+        .get(symbol)
+        .is_some_and(|session| session.turns_at().is_some_and(|at| at <= now));
     // A price of a symbol that nobody held is as old as the last look at it.
     let age_ms_max = account.rules.quote_age_ms_max;
     let is_priced = account.quotes.get(symbol).is_some_and(|q| now.ms_since(q.at) <= age_ms_max);
@@ -60,11 +62,6 @@ pub(crate) fn needs(
         && is_priced
         && !(at_market && stale);
     (!ready).then(|| (name.clone(), symbol.clone()))
-}
-
-fn is_over(session: &Session, now: Timestamp) -> bool {
-    let changes_at = if session.is_open { session.next_close } else { session.next_open };
-    changes_at.is_some_and(|at| at <= now)
 }
 
 impl Parking {

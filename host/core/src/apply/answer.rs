@@ -11,7 +11,7 @@ use crate::book::{Book, OnBreached};
 use crate::broker::Fault;
 use crate::bug::{self, Bug};
 use crate::command::{
-    Answer, BracketLeg, DUPLICATE_CLIENT_ID, How, OpKind, OpLegs, OpState, Progress, Read,
+    Answer, BracketLeg, DUPLICATE_CLIENT_ID, How, Op, OpKind, OpLegs, OpState, Progress, Read,
 };
 use crate::fact::FactKind;
 use crate::ids::{AccountName, BrokerOrderId, OpId, SliceNo};
@@ -85,7 +85,7 @@ pub(super) fn answered(
             }
             Answer::Rejected(fault) => rejected(tx, at, fault, on_breached, now, out),
             Answer::NotSent { fault, after_ms } => {
-                let retry_at = now.plus_ms(after_ms.max(again_pause_ms(tx.ops[at].attempt)));
+                let retry_at = now.plus_ms(after_ms.max(again_pause_ms(tx, &tx.ops[at])));
                 let text = format!("{}: {}", fault.code, fault.message);
                 set_state(tx, at, OpState::NotSent { retry_at }, &text, now, out);
             }
@@ -380,9 +380,12 @@ pub(super) fn close_failed(
 }
 
 /// The pause after so many sendings of one row that came to nothing.
-fn again_pause_ms(attempt: u32) -> u64 {
-    let doubled = limits::AGAIN_MS_MIN.saturating_mul(1 << attempt.saturating_sub(4).min(16));
-    doubled.min(limits::AGAIN_MS_MAX)
+fn again_pause_ms(tx: &Transaction, op: &Op) -> u64 {
+    let doubled = limits::AGAIN_MS_MIN.saturating_mul(1 << op.attempt.saturating_sub(4).min(16));
+    doubled.min(match tx.protection.gap_since() {
+        Some(_) => limits::AGAIN_EXPOSED_MS_MAX,
+        None => limits::AGAIN_MS_MAX,
+    })
 }
 
 /// The pause after so many rejections in a row: doubles, within bounds.

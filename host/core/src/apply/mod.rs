@@ -419,7 +419,11 @@ fn account_event(
             }
         }
         BrokerEvent::Session { symbol, session } => {
-            account.sessions.insert(symbol, session);
+            account.sessions.insert(symbol.clone(), session);
+            // What waits for a session is judged by it.
+            let of_it = |tx: &&Arc<Transaction>| tx.account == *name && tx.symbol == symbol;
+            let live = book.transactions.values().filter(of_it).filter(|tx| !tx.status.is_ended());
+            out.touched.extend(live.map(|tx| tx.id));
         }
         BrokerEvent::Balance(balance) => {
             account.balance = Some(balance);

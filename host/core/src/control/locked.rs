@@ -25,7 +25,9 @@ pub(crate) fn symbol_locked(
     request: &Request,
     now: Timestamp,
 ) -> Result<(), No> {
-    let Some(lock) = account.control.locked.get(symbol).filter(|lock| now < lock.until) else {
+    let mut locked = account.control.locked.iter();
+    let Some((_, lock)) = locked.find(|(name, lock)| name.is_spelled(symbol) && now < lock.until)
+    else {
         return Ok(());
     };
     let is_policy = matches!(request.source, Source::Policy { .. });

@@ -11,9 +11,10 @@ use crate::command::OpState;
 use crate::fact::FactKind;
 use crate::ids::TransactionId;
 use crate::intent::Source;
+use crate::limits::SESSION_READ_MS;
 use crate::money::{Price, Quantity};
-use crate::order::{Leg, Order, OrderStatus, Role};
-use crate::protection::{Exposed, Protection, protected_quantity};
+use crate::order::{Leg, Order, Role};
+use crate::protection::{Exposed, Protection, protected_quantity, taken_quantity};
 use crate::time::Timestamp;
 use crate::transaction::{Slice, Transaction, TransactionStatus};
 
@@ -37,7 +38,11 @@ pub(super) fn deadline_close_at(tx: &Transaction, account: &Account) -> Option<T
     // tried to protect.
     let heard = tx.slices.iter().map(|slice| slice.gather_until).max();
     let since = [account.able_since, heard].into_iter().flatten().fold(since, Timestamp::max);
-    let due = since.plus_ms(account.rules.protection_deadline_ms);
+    let mut due = since.plus_ms(account.rules.protection_deadline_ms);
+    // What the broker has taken may wait for a session that was not read yet.
+    if !account.sessions.contains_key(&tx.symbol) && taken_quantity(tx) >= tx.held() {
+        due = account.able_since.map_or(due, |at| due.max(at.plus_ms(SESSION_READ_MS)));
+    }
     Some(tx.close_retry_at.map_or(due, |at| at.max(due)))
 }
 
@@ -56,7 +61,7 @@ pub(super) fn judge(tx: &Transaction, account: &Account, now: Timestamp) -> Prot
     let exposed: Vec<&Slice> = tx.slices.iter().filter(|s| !is_covered(tx, s)).collect();
     // Until it shrinks, the stop of all of it still covers what was dealt out to other slices.
     let is_whole = exposed.is_empty() || protected_quantity(tx) >= tx.held();
-    if is_whole || waits_for_session(tx, account, now) {
+    if is_whole || session_wait_ends(tx, account, now).is_some() {
         return Protection::Protected;
     }
     let since = tx.protection.gap_since().unwrap_or(now);
@@ -85,28 +90,15 @@ pub(super) fn judge(tx: &Transaction, account: &Account, now: Timestamp) -> Prot
     why.map_or(Protection::Pending { since }, |why| Protection::Unprotected { since, why })
 }
 
-/// Whether the broker has taken the stop of everything that is held and waits for the session with
-/// it: Alpaca leaves what is placed after the close `accepted` until the next morning. No price comes
+/// Until when the broker may wait for the session with the stop of everything that is held, while it
+/// does: Alpaca leaves what is placed after the close `accepted` until the next morning. No price comes
 /// to it before, and nothing more can be sent.
-fn waits_for_session(tx: &Transaction, account: &Account, now: Timestamp) -> bool {
-    let is_taken = |order: &Order| {
-        order.role == Role::Stop
-            && (order.status.protects() || order.status == OrderStatus::PendingNew)
-    };
-    let taken = |slice: &Slice| -> Quantity {
-        tx.exits(slice.no).filter(|order| is_taken(order)).map(Order::leaves).sum()
-    };
-    account.sessions.get(&tx.symbol).is_some_and(|session| session.is_known_closed(now))
-        && tx.slices.iter().all(|slice| taken(slice) >= slice.held)
-}
-
-/// When a stop that waits for its session has to work: from then on it is missing until it does.
-pub(super) fn session_opens_at(
+pub(super) fn session_wait_ends(
     tx: &Transaction,
     account: &Account,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    account.opens_at(&tx.symbol, now).filter(|_| waits_for_session(tx, account, now))
+    account.idle_until(&tx.symbol, now).filter(|_| taken_quantity(tx) >= tx.held())
 }
 
 /// Whether a slice's working stops cover all of it.

@@ -4,7 +4,7 @@
 //! not sent, looks again at what is unknown, calls people, and moves the protection clock.
 
 use crate::apply::Transition;
-use crate::book::Book;
+use crate::book::{Account, Book};
 use crate::command::{Op, OpKind, OpState, Read};
 use crate::fact::FactKind;
 use crate::follow;
@@ -38,22 +38,23 @@ pub fn next_timer(book: &Book, id: TransactionId, now: Timestamp) -> Option<Time
     let deadline = match tx.protection {
         Protection::Pending { since } => Some(since.plus_ms(account.rules.protection_deadline_ms)),
         Protection::Unprotected { .. } => super::protect::deadline_close_at(tx, account),
-        Protection::Protected => super::protect::session_opens_at(tx, account, now),
+        Protection::Protected => super::protect::session_wait_ends(tx, account, now),
         Protection::NotWanted => None,
     };
     let carried = super::exits::carried_exits_are_expected(tx, now)
         .then(|| tx.opened_at.map(|at| next_look(at, now)))
         .flatten();
     let close = tx.close_retry_at.filter(|_| matches!(tx.task, Some(Task::Close { .. })));
-    let opens_at = account.opens_at(&tx.symbol, now);
-    let stuck = tx.orders.iter().filter(|o| !o.stuck).filter_map(|o| stuck_at(o, opens_at));
+    let idle_until = account.idle_until(&tx.symbol, now);
+    let stuck = tx.orders.iter().filter(|o| !o.stuck).filter_map(|o| stuck_at(o, idle_until));
     let flatten = super::halt::next_close(book, tx, account).filter(|_| may_send);
     let limit = follow::limit_at(tx).filter(|_| may_send);
     let trail = follow::next_move(book, id, now);
     let standing = limit.into_iter().chain(trail);
+    let session = session_due_at(tx, account);
     let later =
         slices.chain(deadline).chain(flatten).chain(close).chain(standing).filter(|at| *at > now);
-    ops.chain(stuck).map(|at| at.max(now)).chain(later).chain(carried).min()
+    ops.chain(stuck).chain(session).map(|at| at.max(now)).chain(later).chain(carried).min()
 }
 
 /// When a row that was handed to its account should have been answered.
@@ -79,13 +80,23 @@ fn next_look(opened_at: Timestamp, now: Timestamp) -> Timestamp {
     opened_at.plus_ms(looks.next_power_of_two() * limits::RECHECK_MS)
 }
 
+/// When the session of what is held with a stop is read again: a while after its turn, when the broker
+/// names the next one. What was read of the last one says nothing of tomorrow.
+fn session_due_at(tx: &Transaction, account: &Account) -> Option<Timestamp> {
+    let is_guarded = !tx.held().is_zero() && tx.desired.stop.is_some();
+    let session = account.sessions.get(&tx.symbol).filter(|_| is_guarded)?;
+    let asked_at = account.sessions_asked.get(&tx.symbol).copied();
+    let from = session.turns_at()?.max(asked_at.unwrap_or(Timestamp(0)));
+    Some(from.plus_ms(limits::SESSION_READ_MS))
+}
+
 /// When an order counts as stuck unless the broker confirms what was asked of it. A new one may wait
 /// for a session that is closed.
-fn stuck_at(order: &Order, opens_at: Option<Timestamp>) -> Option<Timestamp> {
+fn stuck_at(order: &Order, idle_until: Option<Timestamp>) -> Option<Timestamp> {
     let at = order.updated_at.plus_ms(limits::STUCK_MS);
     match order.status {
         OrderStatus::PendingCancel | OrderStatus::PendingReplace => Some(at),
-        OrderStatus::PendingNew => Some(opens_at.map_or(at, |opens| opens.max(at))),
+        OrderStatus::PendingNew => Some(idle_until.map_or(at, |settled| settled.max(at))),
         OrderStatus::Held
         | OrderStatus::Contingent
         | OrderStatus::Working
@@ -107,11 +118,20 @@ pub fn wake(book: &mut Book, id: TransactionId, now: Timestamp, out: &mut Transi
     if !account.is_up {
         return;
     }
+    if session_due_at(tx, account).is_some_and(|at| at <= now) {
+        let (name, symbol) = (tx.account.clone(), tx.symbol.clone());
+        out.reads.push((name.clone(), Read::Instrument(symbol.clone())));
+        if let Some(account) = book.accounts.get_mut(&name) {
+            account.sessions_asked.insert(symbol, now);
+        }
+    }
+    let Some(tx) = book.transactions.get(&id) else { return };
+    let Some(account) = book.accounts.get(&tx.account) else { return };
     let may_send = account.may_send();
     let due: Vec<Op> = tx.ops.iter().filter(|op| is_due(tx, op, now)).cloned().collect();
-    let opens_at = account.opens_at(&tx.symbol, now);
-    if tx.orders.iter().any(|order| is_newly_stuck(order, opens_at, now)) {
-        tell_stuck(book, id, opens_at, now, out);
+    let idle_until = account.idle_until(&tx.symbol, now);
+    if tx.orders.iter().any(|order| is_newly_stuck(order, idle_until, now)) {
+        tell_stuck(book, id, idle_until, now, out);
     }
     look_for_carried(book, id, now, out);
     for op in due {
@@ -151,22 +171,22 @@ fn is_due(tx: &Transaction, op: &Op, now: Timestamp) -> bool {
     }
 }
 
-fn is_newly_stuck(order: &Order, opens_at: Option<Timestamp>, now: Timestamp) -> bool {
-    !order.stuck && stuck_at(order, opens_at).is_some_and(|at| at <= now)
+fn is_newly_stuck(order: &Order, idle_until: Option<Timestamp>, now: Timestamp) -> bool {
+    !order.stuck && stuck_at(order, idle_until).is_some_and(|at| at <= now)
 }
 
 /// People are told once, and the broker is asked again; the order counts as live all the while.
 fn tell_stuck(
     book: &mut Book,
     id: TransactionId,
-    opens_at: Option<Timestamp>,
+    idle_until: Option<Timestamp>,
     now: Timestamp,
     out: &mut Transition,
 ) {
     book.change(id, out, |tx, out| {
         let mut orders: Vec<BrokerOrderId> = Vec::new();
         for at in 0..tx.orders.len() {
-            if !is_newly_stuck(&tx.orders[at], opens_at, now) {
+            if !is_newly_stuck(&tx.orders[at], idle_until, now) {
                 continue;
             }
             tx.orders[at].stuck = true;

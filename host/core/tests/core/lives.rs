@@ -1,7 +1,7 @@
 //! Lives of transactions, told as what was asked, what the broker said and what was sent.
 
 use bracketd_core::broker::{BrokerEvent, Fault, OrderReport, Session};
-use bracketd_core::command::{Answer, How, Progress};
+use bracketd_core::command::{Answer, How, Progress, Read};
 use bracketd_core::intent::{GuardWish, Intent, Open, Outcome};
 use bracketd_core::order::{Direction, Leg, OrderStatus};
 use bracketd_core::plan::next_timer;
@@ -419,28 +419,34 @@ fn i5_a_rejected_stop_is_unprotected_with_a_reason_and_tried_again_later() {
     assert_eq!(words(&b.command()), "exits of 10: stop 95, target 110");
 }
 
+/// A session as the broker tells it: whether it is open, when it opens next and when it closes, in ms
+/// from now.
+fn tell_session(b: &mut Bench, is_open: bool, (opens_ms, closes_ms): (u64, u64)) {
+    let (opens, closes) = (b.now.plus_ms(opens_ms), b.now.plus_ms(closes_ms));
+    let session = Session { is_open, next_open: Some(opens), next_close: Some(closes) };
+    b.tell(BrokerEvent::Session { symbol: "AAA".into(), session });
+}
+
 #[test]
-fn i5_a_stop_taken_after_the_close_counts_until_the_session_opens() {
-    // whether the session is known to be closed; what the clock says then, and after its deadline
-    for (is_closed, at_once) in [(true, "protected"), (false, "pending")] {
+fn i5_a_stop_taken_after_the_close_counts_until_the_session_has_opened() {
+    // Whether it was read as open, and has closed since.
+    for was_open in [false, true] {
         let mut b = Bench::new(ALPACA);
         let opens = b.now.plus_ms(3_600_000);
-        if is_closed {
-            let session =
-                Session { is_open: false, next_open: Some(opens), next_close: Some(opens) };
-            b.tell(BrokerEvent::Session { symbol: "AAA".into(), session });
-        }
+        tell_session(&mut b, was_open, (3_600_000, if was_open { 1_000 } else { 30_000_000 }));
         let id = filled(&mut b);
         let pair = b.command();
+        b.pass_ms(1_000);
         b.adjusted_as(&pair, OrderStatus::PendingNew);
-        assert_eq!(b.tx(id).protection.as_str(), at_once);
-        if is_closed {
-            b.pass_ms(10_000);
-            assert_eq!(b.tx(id).protection, Protection::Protected);
-            assert_eq!(next_timer(&b.book, id, b.now), Some(opens));
-            b.pass_ms(3_590_000);
-            assert_eq!(b.tx(id).protection, Protection::Pending { since: opens });
-        }
+        assert_eq!(b.tx(id).protection, Protection::Protected);
+        b.pass_ms(10_000);
+        assert_eq!(b.tx(id).protection, Protection::Protected);
+        b.pass_ms(opens.plus_ms(29_000).ms_since(b.now));
+        assert_eq!(b.tx(id).protection, Protection::Protected, "it may take a moment to work");
+        assert!(b.last.facts.is_empty(), "nothing is stuck: {:?}", b.last.facts);
+        assert_eq!(next_timer(&b.book, id, b.now), Some(b.now.plus_ms(1_000)));
+        b.pass_ms(1_000);
+        assert_eq!(b.tx(id).protection, Protection::Pending { since: b.now });
         b.pass_ms(3_000);
         assert_eq!(b.tx(id).protection.as_str(), "unprotected");
         let stop = OrderReport { status: OrderStatus::Working, ..sold(&b, id, 1) };
@@ -450,12 +456,52 @@ fn i5_a_stop_taken_after_the_close_counts_until_the_session_opens() {
 }
 
 #[test]
+fn i5_a_stop_that_was_taken_is_missing_while_the_session_is_open_or_not_known() {
+    for is_open in [Some(true), None] {
+        let mut b = Bench::new(ALPACA);
+        if let Some(is_open) = is_open {
+            tell_session(&mut b, is_open, (80_000_000, 3_600_000));
+        }
+        let id = filled(&mut b);
+        let pair = b.command();
+        b.adjusted_as(&pair, OrderStatus::PendingNew);
+        b.pass_ms(3_000);
+        assert_eq!(b.tx(id).protection.as_str(), "unprotected");
+        tell_session(&mut b, false, (80_000_000, 90_000_000));
+        assert_eq!(b.tx(id).protection, Protection::Protected, "it is judged by what is read");
+    }
+}
+
+#[test]
+fn the_session_of_what_is_held_is_read_again_after_its_turn() {
+    let mut b = Bench::new(ALPACA);
+    tell_session(&mut b, true, (60_000_000, 100_000));
+    let id = opened(&mut b);
+    let asks = |b: &Bench| b.last.reads.iter().any(|(_, r)| matches!(r, Read::Instrument(_)));
+    assert_eq!(next_timer(&b.book, id, b.now), Some(b.now.plus_ms(160_000)));
+    b.pass_ms(159_999);
+    assert!(!asks(&b));
+    b.pass_ms(1);
+    assert!(asks(&b));
+    b.pass_ms(59_999);
+    assert!(!asks(&b), "it is on its way");
+    b.pass_ms(1);
+    assert!(asks(&b), "no answer came");
+    tell_session(&mut b, false, (59_000_000, 80_000_000));
+    b.pass_ms(59_059_999);
+    assert!(!asks(&b), "it opens only now");
+    b.pass_ms(1);
+    assert!(asks(&b));
+}
+
+#[test]
 fn what_is_put_off_again_and_again_is_sent_more_and_more_rarely() {
     let mut b = Bench::new(ALPACA);
     let id = opened(&mut b);
     b.person(set_stop(id, "96"));
     let mut row = b.command();
-    for pause_ms in [250, 250, 250, 250, 500, 1_000, 2_000, 4_000, 4_000] {
+    let pauses_ms = [250, 250, 250, 250, 500, 1_000, 2_000, 4_000, 4_000];
+    for pause_ms in pauses_ms {
         let fault = Fault::new("REPLACE_IN_FLIGHT", "order chain not fully replaced");
         b.answer(&row, Answer::NotSent { fault, after_ms: 250 });
         b.pass_ms(pause_ms - 1);

@@ -2,6 +2,7 @@
 //!
 //! Apart because this is the one thing the project is for.
 
+use bracketd_core::Decimal;
 use bracketd_core::ids::TransactionId;
 use bracketd_core::order::Role;
 use bracketd_core::pace::PaceRules;
@@ -106,10 +107,11 @@ impl Oracle {
                 && side.reachable
                 && side.limited_until <= now
                 && self.is_alive;
-            // People were told of the very order that they believe in: ask the broker.
-            let is_stuck = tx.orders.iter().any(|order| {
+            // People were told of the very orders that cover it, as they believe: ask the broker.
+            let stuck = tx.orders.iter().filter(|order| {
                 order.role == Role::Stop && order.stuck && !order.status.is_terminal()
             });
+            let is_stuck = stuck.map(|o| o.leaves().get()).sum::<Decimal>() >= model.naked();
             if model.gap_since.is_none() || published || is_stuck || !able {
                 model.silent_since = None;
             } else {
