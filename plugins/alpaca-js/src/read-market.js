@@ -8,10 +8,14 @@ import { escapeUrl } from "./sdk/text.js";
 import { MEAN_SCALE } from "./orders.js";
 import { Unreadable, entries, list, needNumber, needText, number, object, text } from "./wire.js";
 
-/** Latest quotes of them all, by one request. */
+/**
+ * Latest quotes of them all, by one request. A name with a slash is crypto: refused there, it would
+ * cost the quotes of all the others.
+ */
 export function prices(client, symbols) {
-  if (symbols.length === 0) return [];
-  const path = `/v2/stocks/quotes/latest?symbols=${symbols.map(escapeUrl).join(",")}${feed(client)}`;
+  const names = symbols.filter((symbol) => !symbol.includes("/")).map(escapeUrl);
+  if (names.length === 0) return [];
+  const path = `/v2/stocks/quotes/latest?symbols=${names.join(",")}${feed(client)}`;
   return client.getData(path, (answer) => entries(object(object(answer).quotes), quote))
     .map(([symbol, one]) => ({ symbol, ...one }));
 }

@@ -28,7 +28,8 @@ struct Bars {
     bars: Option<BySymbol<Vec<wire::Bar>>>,
 }
 
-/// Latest quotes of them all, by one request.
+/// Latest quotes of them all, by one request. A name with a slash is crypto: refused there, it would
+/// cost the quotes of all the others.
 ///
 /// # Errors
 /// The judged fault.
@@ -36,10 +37,11 @@ pub fn prices<T: Transport>(
     client: &Client<'_, T>,
     symbols: &[String],
 ) -> Result<Vec<Quote>, Fault> {
-    if symbols.is_empty() {
+    let shares = symbols.iter().filter(|symbol| !symbol.contains('/'));
+    let names: Vec<String> = shares.map(|symbol| encode(symbol)).collect();
+    if names.is_empty() {
         return Ok(Vec::new());
     }
-    let names: Vec<String> = symbols.iter().map(|symbol| encode(symbol)).collect();
     let path = format!("/v2/stocks/quotes/latest?symbols={}{}", names.join(","), feed(client));
     let answer: Quotes = client.get_data(&path)?;
     answer.quotes.into_iter().map(|(symbol, quote)| read_quote(symbol, &quote)).collect()

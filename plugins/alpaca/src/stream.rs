@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::client::{KEY_ID, SECRET_KEY};
 use crate::config::Config;
-use crate::orders::family;
+use crate::orders::page;
 use crate::status::is_over;
 use crate::wire;
 
@@ -88,7 +88,7 @@ pub fn step(message: &[u8]) -> Result<Step, Fault> {
 /// The order of an update, where it can be told without its family: one that is over, or has
 /// traded, or has no entry above it. The next poll tells the others.
 fn events(order: &wire::Order) -> Vec<Event> {
-    let told = family(order).into_iter().filter(is_plain);
+    let told = page(std::slice::from_ref(order)).into_iter().filter(is_plain);
     told.map(Event::OrderUpdate).collect()
 }
 
