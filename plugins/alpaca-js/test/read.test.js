@@ -129,7 +129,7 @@ test("prices keep their digits, and zero is no price", () => {
   const answer = '{"quotes":{"AAPL":{"t":"2026-11-23T14:30:00Z","bp":149.9900000000000001,"ap":150.01},'
     + '"MSFT":{"t":"2026-11-23T14:30:00Z","bp":0,"ap":"400.1"}}}';
   const { ok } = new Script().on("GET /v2/stocks/quotes/latest?symbols=AAPL,MSFT", 200,
-    answer.replace("00000000000001", "")).run((c) => market.prices(c, ["AAPL", "MSFT"]));
+    answer.replace("00000000000001", "")).run((c) => market.prices(c, ["AAPL", "BTC/USD", "MSFT"]));
   assert.deepEqual(ok.map((q) => [q.symbol, q.bid, q.ask]),
     [["AAPL", dec("149.99"), dec("150.01")], ["MSFT", null, dec("400.1")]]);
   const long = new Script().on("GET /v2/stocks/quotes/latest?symbols=AAPL", 200, answer)

@@ -209,7 +209,8 @@ fn prices_take_one_request_and_zero_is_no_price() {
         "AAPL": {"t": "2026-11-23T14:30:00Z", "bp": 149.99, "ap": 150.01, "bs": 1, "as": 2},
         "MSFT": {"t": "2026-11-23T14:30:00Z", "bp": 0, "ap": 400.1}}});
     let script = Script::new().on("GET /v2/stocks/quotes/latest?symbols=AAPL,MSFT", 200, answer);
-    let symbols = ["AAPL".to_owned(), "MSFT".to_owned()];
+    // Crypto was traded here before: it costs the others nothing.
+    let symbols = ["AAPL".to_owned(), "BTC/USD".to_owned(), "MSFT".to_owned()];
     let quotes = script.run(|client| read_market::prices(client, &symbols)).unwrap();
     let found: Vec<_> = quotes.iter().map(|q| (q.symbol.as_str(), q.bid, q.ask, q.last)).collect();
     assert_eq!(

@@ -99,6 +99,14 @@ fn i5_an_update_never_calls_an_exit_of_an_unfilled_entry_protection() {
 }
 
 #[test]
+fn an_order_of_several_options_tells_nothing() {
+    let mut spread = order("mleg", "filled");
+    (spread["symbol"], spread["side"]) = ("".into(), "".into());
+    let heard = step(&update("fill", spread));
+    assert!(heard.events.is_empty() && !heard.resync, "{heard:?}");
+}
+
+#[test]
 fn what_cannot_be_read_is_said_and_cut() {
     let long = "x".repeat(500);
     for message in [
