@@ -17,6 +17,7 @@ use bracketd_core::follow::follow;
 use bracketd_core::ids::{AccountName, OpId, PolicyName, Symbol, TransactionId};
 use bracketd_core::intent::{Outcome, Request, Source, Verdict};
 use bracketd_core::plan::{plan, raised, wake};
+use bracketd_core::reconcile::Doubts;
 use bracketd_core::refusal::Refusal;
 use bracketd_core::time::Timestamp;
 use bracketd_store::Batch;
@@ -217,6 +218,12 @@ impl Engine {
             })
         });
         for account in due.collect::<Vec<_>>() {
+            let doubts = self.book.accounts.get(&account).map(|known| &known.doubts);
+            let orders = doubts.map(Doubts::orders).unwrap_or_default();
+            if !orders.is_empty() {
+                // By their id, at once: a whole read may have to wait for its messages.
+                out.reads.push((account.clone(), Read::Refresh { orders }));
+            }
             let read = self.picture(&account, now);
             out.reads.push((account, read));
         }

@@ -53,6 +53,11 @@ struct PositionDoubt {
 }
 
 impl Doubts {
+    /// Orders of ours that the broker did not know by their id when it was asked last.
+    pub fn orders(&self) -> Vec<BrokerOrderId> {
+        self.orders.keys().cloned().collect()
+    }
+
     fn read_again(&mut self, now: Timestamp) {
         self.recheck_at.get_or_insert(now.plus_ms(SETTLE_MS + RECHECK_MS));
     }

@@ -244,6 +244,39 @@ impl Oracle {
         }
     }
 
+    /// The same, where the pair that nobody hears of any more was another transaction's: what it sold is
+    /// missing, and the youngest lose it.
+    fn sold_by_another(
+        &mut self,
+        id: TransactionId,
+        (symbol, direction): &(String, Direction),
+        quantity: Decimal,
+    ) -> bool {
+        let Some(account) = self.models.get(&id).map(|model| model.account) else { return false };
+        let mut others: Vec<&mut Model> = self
+            .models
+            .iter_mut()
+            .filter(|(other, model)| **other != id && model.account == account)
+            .filter(|(_, model)| model.symbol == *symbol && model.direction == *direction)
+            .map(|(_, model)| model)
+            .collect();
+        let unexplained = |model: &Model| (model.left - model.noted_left).max(Decimal::ZERO);
+        if others.iter().map(|model| unexplained(model)).sum::<Decimal>() < quantity {
+            return false;
+        }
+        let mut rest = quantity;
+        for other in &mut others {
+            let part = unexplained(other).min(rest);
+            other.noted_left += part;
+            other.held += part;
+            rest -= part;
+        }
+        if let Some(model) = self.models.get_mut(&id) {
+            model.held -= quantity;
+        }
+        true
+    }
+
     /// The core says that strangers sold what a transaction held: no more than they did (S10).
     fn left_outside(&mut self, id: TransactionId, fact: &Fact, now: Timestamp) {
         let Some(model) = self.models.get_mut(&id) else { return };
@@ -255,10 +288,16 @@ impl Oracle {
         // Where the broker has forgotten the order of a pair that bore its id, what the other one sold can
         // only be taken for a stranger's.
         let unexplained = model.left - model.noted_left;
-        if told > did && self.existing.contains(&Fault::Forgotten) && unexplained >= quantity {
+        let may_be_a_pair = told > did && self.existing.contains(&Fault::Forgotten);
+        if may_be_a_pair && unexplained >= quantity {
             model.noted_left += quantity;
             return;
         }
+        if may_be_a_pair && self.sold_by_another(id, &key, quantity) {
+            return;
+        }
+        let Some(model) = self.models.get_mut(&id) else { return };
+        let side = &mut self.sides[model.account];
         model.held -= quantity;
         side.outside.insert(key.clone(), told);
         if told > did {
