@@ -129,7 +129,7 @@ fn the_record_of_a_transaction_is_told_to_its_end() {
     for change in 0..1_050 {
         let stop = if change % 2 == 0 { "94" } else { "95" };
         let said = desk.api.set_stop(1, stop);
-        assert_eq!(said.code(), Some("STORED"), "change {change}");
+        assert!(said.promised().is_some(), "change {change}: {:?}", said.code());
     }
     desk.api.set_stop(1, "93.21");
     let why = desk.daemon.ask("tx why 1");

@@ -14,6 +14,7 @@ use bracketd_core::fact::FactKind;
 use bracketd_core::ids::{AccountName, PolicyName, Symbol, TransactionId};
 use bracketd_core::instrument::{Features, Instrument};
 use bracketd_core::intent::{Intent, Verdict, Wish};
+use bracketd_core::limits;
 use bracketd_core::money::Quantity;
 use bracketd_core::order::{Order, OrderKind, OrderStatus, Role, TimeInForce};
 use bracketd_core::time::Timestamp;
@@ -388,6 +389,22 @@ fn seed_300822910_s2_exits_that_are_seen_while_a_command_waits_are_named_by_it_w
     target.updated_at = w.now;
     let done = w.tell(BrokerEvent::Polled { orders: vec![target], fills: vec![] });
     assert_eq!(done.overtaken, [], "it names both by now");
+}
+
+#[test]
+fn seed_570291128_s1_an_order_in_doubt_is_asked_for_by_its_id_once_its_window_is_over() {
+    let mut w = fresh();
+    w.opened();
+    let orders = vec!["s1".into()];
+    w.tell(BrokerEvent::NotThere { orders: orders.clone(), asked_at: w.now });
+    let asks = |done: &Dispatch| {
+        let asked = |read: &Read| matches!(read, Read::Refresh { orders: ids } if *ids == orders);
+        done.reads.iter().any(|(_, read)| asked(read))
+    };
+    w.now = w.now.plus_ms(limits::SETTLE_MS);
+    assert!(!asks(&w.step(vec![])));
+    w.now = w.now.plus_ms(limits::RECHECK_MS);
+    assert!(asks(&w.step(vec![])), "one message, where a whole read takes several");
 }
 
 #[test]

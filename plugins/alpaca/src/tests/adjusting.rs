@@ -227,7 +227,7 @@ fn a_pair_s_stop_that_the_market_has_reached_is_named_so_though_not_in_those_wor
     ] {
         let refusal = json!({"code": 42_210_000, "base_price": "139.5",
             "message": "stop_loss.stop_price must be <= base_price - 0.01"});
-        let script = Script::new().on(line, 422, refusal);
+        let script = Script::new().on_body(line, Value::Null, 422, refusal);
         let fault = run(script, &long(legs), target, set(stop)).unwrap_err();
         let Fault::Rejected(detail) = fault else { panic!("{line} {stop}: {fault:?}") };
         assert_eq!(detail.code, code, "{line} {stop}");
