@@ -299,7 +299,7 @@ fn sessions_positions_and_money() {
     let clock = json!({"timestamp": "x", "is_open": false,
         "next_open": "2026-11-23T09:30:00-05:00", "next_close": "2026-11-23T16:00:00-05:00"});
     let script = Script::new().on("GET /v2/clock", 200, clock);
-    let session = script.run(|client| read_market::session(client)).unwrap();
+    let session = script.run(read_market::session).unwrap();
     assert_eq!((session.is_open, session.next_open), (false, Some(NOW)));
 
     let position = |qty: &str, side: &str| {
