@@ -193,8 +193,7 @@ pub struct Session {
 impl Session {
     /// Whether it is closed at that moment: what was read holds until the next turn that it names.
     pub fn is_known_closed(&self, now: Timestamp) -> bool {
-        let has_closed = !self.is_open || self.next_close.is_some_and(|at| at <= now);
-        has_closed && self.next_open.is_none_or(|at| now < at)
+        self.has_closed(now) && self.next_open.is_none_or(|at| now < at)
     }
 
     /// When it turns next, as it was read.
@@ -205,9 +204,12 @@ impl Session {
     /// Until when the broker may sit on what it has taken, while that is so: the session is closed, or
     /// has only just opened.
     pub fn idle_until(&self, now: Timestamp) -> Option<Timestamp> {
-        let has_closed = !self.is_open || self.next_close.is_some_and(|at| at <= now);
         let settled = self.next_open?.plus_ms(OPENING_MS);
-        (has_closed && now < settled).then_some(settled)
+        (self.has_closed(now) && now < settled).then_some(settled)
+    }
+
+    fn has_closed(&self, now: Timestamp) -> bool {
+        !self.is_open || self.next_close.is_some_and(|at| at <= now)
     }
 }
 

@@ -30,7 +30,7 @@ pub fn blocking(book: &Book, account: &Account, symbol: &Symbol, side: Side) -> 
         .collect()
 }
 
-fn of_symbol<'a>(
+pub(crate) fn of_symbol<'a>(
     book: &'a Book,
     account: &'a Account,
     symbol: &'a Symbol,

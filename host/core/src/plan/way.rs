@@ -5,8 +5,6 @@
 //! person's close is refused by the gate instead; the host's has to come through, and until it can,
 //! the stop stays.
 
-use std::sync::Arc;
-
 use crate::apply::{Transition, settle};
 use crate::book::Book;
 use crate::fact::FactKind;
@@ -65,14 +63,11 @@ pub(super) fn clear_for_what_opens(
     if account.can(&tx.symbol, Features::HEDGING) {
         return;
     }
-    let would_net = |other: &&Arc<Transaction>| {
-        (&other.account, &other.symbol) == (&tx.account, &tx.symbol)
-            && other.direction != tx.direction
-            && !other.status.is_ended()
-            && !other.entry.ended
+    let would_net = |other: &&Transaction| {
+        other.direction != tx.direction && !other.status.is_ended() && !other.entry.ended
     };
-    let others: Vec<TransactionId> =
-        book.transactions.values().filter(would_net).map(|other| other.id).collect();
+    let beside = wash::of_symbol(book, account, &tx.symbol);
+    let others: Vec<TransactionId> = beside.filter(would_net).map(|other| other.id).collect();
     for other in others {
         ask_to_go(book, other, &format!("it would net what transaction {id} holds"), now, out);
     }
