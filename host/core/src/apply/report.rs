@@ -194,6 +194,9 @@ pub(super) fn merge(
         Some(at) => at,
         None => {
             let order = Order { status: told, ..first_seen(tx, report, tie) };
+            if is_given_up(tx, &order) {
+                turned_up(tx, now, out);
+            }
             tx.orders.push(order);
             tx.orders.len() - 1
         }
@@ -250,6 +253,23 @@ pub(super) fn merge(
             exposed_since(tx, order_slice, report.updated_at.min(now), now);
         }
     }
+}
+
+/// Whether an order that is seen for the first time is the entry that was given up, and lives.
+fn is_given_up(tx: &Transaction, order: &Order) -> bool {
+    let is_entry = order.role == Role::Entry && !order.status.is_terminal();
+    let is_first = tx.entered.is_zero() && !tx.orders.iter().any(|o| o.role == Role::Entry);
+    is_entry && is_first && tx.entry.ended
+}
+
+/// It has not ended: what it carries is still tied to it, so it goes before anything that filled of it
+/// gets exits of its own (I4).
+fn turned_up(tx: &mut Transaction, now: Timestamp, out: &mut Transition) {
+    tx.entry.ended = false;
+    tx.entry.cancel_asked = true;
+    out.fact(tx, now, FactKind::CancelAsked, Source::Host, |fact| {
+        fact.text = "it was given up, and rests at the broker".into();
+    });
 }
 
 fn take_terms(order: &mut Order, report: &OrderReport, is_newer: bool) {

@@ -561,3 +561,30 @@ fn i5_the_deadline_s_close_counts_from_when_the_account_was_armed() {
     b.pass_ms(3_000);
     assert_eq!(b.tx(id).status, TransactionStatus::Closing);
 }
+
+#[test]
+fn a_growth_that_was_refused_and_made_all_the_same_goes() {
+    for (refused, asked) in [(true, "cancel"), (false, "nothing")] {
+        let mut b = Bench::new(ALPACA);
+        let id = opened(&mut b);
+        b.person(Intent::Resize { transaction: id, quantity: quantity("15") });
+        let more = b.command();
+        assert_eq!(words(&more), "buy 5 at market");
+        if refused {
+            b.answer(&more, Answer::Rejected(Fault::new("BUSY", "not now")));
+            assert_eq!(b.tx(id).task, None);
+        }
+        b.report(OrderReport {
+            broker_id: "late".into(),
+            client_id: Some(more.client_id.clone()),
+            kind: OrderKind::Market,
+            status: OrderStatus::Working,
+            quantity: quantity("5"),
+            filled: quantity("0"),
+            ..sold(&b, id, 0)
+        });
+        let sent: Vec<String> = b.sent.iter().map(words).collect();
+        assert!(sent.iter().all(|said| said.starts_with(asked)), "{sent:?}");
+        assert_eq!(sent.len(), usize::from(refused), "{sent:?}");
+    }
+}

@@ -441,6 +441,7 @@ fn carried(b: &mut Bench, entry: &OrderReport, target: OrderStatus, stop: OrderS
             trigger: trigger.map(price),
             kind: if trigger.is_some() { OrderKind::Stop } else { OrderKind::Limit },
             status,
+            filled: quantity("0"),
             ..entry.clone()
         });
     }
@@ -806,4 +807,39 @@ fn seed_560241402_exits_that_a_list_leaves_out_have_not_ended_before_that_is_tol
     assert!(finds_nothing(&mut b), "the stop lives, for all anybody knows");
     b.cancel_exits(id);
     assert!(!finds_nothing(&mut b), "and has ended");
+}
+
+#[test]
+fn seed_580494327_a_given_up_entry_that_turns_up_goes_before_what_filled_of_it_gets_exits() {
+    for on_partial in [OnPartial::CancelRest, OnPartial::Oco, OnPartial::Wait] {
+        let mut b = Bench::new(ALPACA);
+        let native = Open { guard: GuardWish::Native, on_partial: Some(on_partial), ..wish() };
+        let id = b.open(native);
+        let given_up = b.command();
+        b.answer(&given_up, Answer::Rejected(Fault::new("BUSY", "not now")));
+        assert_eq!(b.tx(id).status, TransactionStatus::Failed);
+        // It was made all the same; six are bought, and its own exits wait for the other four.
+        let mut other = Bench::new(ALPACA);
+        other.open(Open { guard: GuardWish::Native, ..wish() });
+        let made = other.command();
+        let entry = OrderReport {
+            broker_id: "late".into(),
+            client_id: Some(given_up.client_id.clone()),
+            status: OrderStatus::PartiallyFilled,
+            filled: quantity("6"),
+            avg_price: Some(price("100")),
+            ..other.accept(&made)
+        };
+        b.report(entry.clone());
+        assert_eq!(b.tx(id).status, TransactionStatus::Opened);
+        let cancel = b.command();
+        carried(&mut b, &entry, OrderStatus::Contingent, OrderStatus::Contingent);
+        assert!(words(&cancel).starts_with("cancel"), "{on_partial:?}: {}", words(&cancel));
+        assert!(b.sent.is_empty(), "I4: its last fill would set exits of ten free beside them");
+        b.answer(&cancel, Answer::Placed { order: None, progress: Progress::Accepted });
+        carried(&mut b, &entry, OrderStatus::Canceled, OrderStatus::Canceled);
+        b.report(OrderReport { status: OrderStatus::Canceled, ..entry });
+        b.pass_ms(1_000);
+        assert_eq!(words(&b.command()), "exits of 6: stop 95, target 110");
+    }
 }
