@@ -288,6 +288,13 @@ pub(super) fn done(tx: &mut Transaction, at: usize, now: Timestamp, out: &mut Tr
     out.notice(tx, NoticeKind::Acknowledged { what });
 }
 
+/// Whether the row makes an order of its own, and that is known to live.
+fn lives(tx: &Transaction, op: &Op) -> bool {
+    let is_its_own = |o: &Order| o.client_id.as_ref() == Some(&op.client_id);
+    matches!(op.kind, OpKind::Submit(_) | OpKind::Close(_))
+        && tx.orders.iter().any(|o| is_its_own(o) && !o.status.is_terminal())
+}
+
 pub(super) fn rejected(
     tx: &mut Transaction,
     at: usize,
@@ -300,6 +307,10 @@ pub(super) fn rejected(
     let text = format!("{}: {}", fault.code, fault.message);
     if let Some(legs) = &fault.legs_now {
         merge_legs(tx, slice, legs, now, out);
+    }
+    // It was made all the same: its own reports tell what becomes of it.
+    if lives(tx, &tx.ops[at]) {
+        return done(tx, at, now, out);
     }
     match kind {
         // Too late or too early to cancel: the order itself will tell which.

@@ -30,7 +30,7 @@ use crate::money::{Price, Quantity};
 use crate::order::{OrderKind, OrderStatus};
 use crate::time::Timestamp;
 use crate::transaction::{
-    EntryGuard, EntryKind, OnPartial, StepCount, Task, Transaction, TransactionStatus,
+    EntryGuard, EntryKind, OnPartial, StepCount, Transaction, TransactionStatus,
 };
 
 pub(crate) use protect::{covered, is_covered};
@@ -202,17 +202,13 @@ fn submit_entry(tx: &Transaction) -> Option<Step> {
 fn cancel_entry(tx: &Transaction, account: &Account, level: KillLevel) -> Option<Step> {
     let resting = tx.resting_entry()?;
     let busy = tx.ops.iter().any(|op| op.legs == OpLegs::Entry && !op.state.is_settled());
-    // Once the first entry has ended, an entry order is a growth: one that was given up came too late
-    // for anybody to wait for, as an entry did whose transaction has ended.
-    let is_wanted = match tx.entry.ended {
-        true => matches!(tx.task, Some(Task::Grow { .. })),
-        false => !tx.entry.cancel_asked && !entry_blocks(tx, account),
-    };
+    // Once the first entry has ended, an entry order is a growth that somebody wants.
+    // One that ended all the same came too late for anybody to wait for.
     let asked = tx.status == TransactionStatus::Closing
         || tx.status.is_ended()
         || tx.task.as_ref().is_some_and(|of| task::entry_is_in_the_way(tx, of))
         || level >= KillLevel::CancelEntries
-        || !is_wanted;
+        || (!tx.entry.ended && (tx.entry.cancel_asked || entry_blocks(tx, account)));
     // Everything that was entered has left again: the rest would start a position without a plan.
     let spent = !tx.entered.is_zero() && tx.held().is_zero();
     if busy || resting.status == OrderStatus::PendingCancel || !(asked || spent) {

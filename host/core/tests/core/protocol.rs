@@ -563,28 +563,34 @@ fn i5_the_deadline_s_close_counts_from_when_the_account_was_armed() {
 }
 
 #[test]
-fn a_growth_that_was_refused_and_made_all_the_same_goes() {
-    for (refused, asked) in [(true, "cancel"), (false, "nothing")] {
-        let mut b = Bench::new(ALPACA);
-        let id = opened(&mut b);
-        b.person(Intent::Resize { transaction: id, quantity: quantity("15") });
-        let more = b.command();
-        assert_eq!(words(&more), "buy 5 at market");
-        if refused {
-            b.answer(&more, Answer::Rejected(Fault::new("BUSY", "not now")));
-            assert_eq!(b.tx(id).task, None);
-        }
-        b.report(OrderReport {
-            broker_id: "late".into(),
-            client_id: Some(more.client_id.clone()),
-            kind: OrderKind::Market,
-            status: OrderStatus::Working,
-            quantity: quantity("5"),
-            filled: quantity("0"),
-            ..sold(&b, id, 0)
-        });
-        let sent: Vec<String> = b.sent.iter().map(words).collect();
-        assert!(sent.iter().all(|said| said.starts_with(asked)), "{sent:?}");
-        assert_eq!(sent.len(), usize::from(refused), "{sent:?}");
-    }
+fn i13_an_order_that_is_known_to_live_was_not_refused_whatever_its_answer_says() {
+    let refused = || Answer::Rejected(Fault::new("BUSY", "not now"));
+    let made = |command: &Command, of: OrderReport| OrderReport {
+        broker_id: "made".into(),
+        client_id: Some(command.client_id.clone()),
+        status: OrderStatus::Working,
+        filled: quantity("0"),
+        ..of
+    };
+    let mut b = Bench::new(ALPACA);
+    let model = b.open(wish());
+    let entry = b.command();
+    b.accept(&entry);
+    let like = sold(&b, model, 0);
+
+    let mut b = Bench::new(ALPACA);
+    let id = b.open(wish());
+    let entry = b.command();
+    b.report(made(&entry, like.clone()));
+    b.answer(&entry, refused());
+    assert_eq!(b.tx(id).status, TransactionStatus::Waiting, "the entry rests");
+    assert!(b.tx(id).ops.is_empty() && !b.tx(id).entry.ended);
+
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    b.person(Intent::Resize { transaction: id, quantity: quantity("15") });
+    let more = b.command();
+    b.report(OrderReport { quantity: quantity("5"), ..made(&more, like) });
+    b.answer(&more, refused());
+    assert!(b.tx(id).ops.is_empty() && b.tx(id).task.is_some(), "the growth rests, and is wanted");
 }
