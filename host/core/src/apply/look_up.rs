@@ -220,9 +220,10 @@ fn is_odd(tx: &Transaction, op: &Op, leg: &BracketLeg) -> bool {
     };
     let asked = if leg.role == Role::Stop { stop } else { target };
     let (is, was) = (leg.trigger.or(leg.limit), known.trigger.or(known.limit));
-    let is_at = is == was || matches!(asked, Change::Set(price) if is == Some(*price));
-    let is_of = leg.quantity == known.quantity || of_quantity(leg, *quantity);
-    !(is_at && is_of)
+    let wanted = if let Change::Set(price) = asked { Some(*price) } else { was };
+    let as_known = is == was && leg.quantity == known.quantity;
+    let as_asked = is == wanted && of_quantity(leg, *quantity);
+    !(as_known || as_asked)
 }
 
 /// Whether the leg is of that quantity; some of it may have filled since.

@@ -791,6 +791,31 @@ fn seed_550593003_a_look_up_s_leg_that_is_neither_as_known_nor_as_asked_is_asked
 }
 
 #[test]
+fn seed_610043309_a_leg_at_the_old_price_and_of_the_new_quantity_is_from_before_something_else() {
+    // The target as it is listed, what it is then known to be of, and whether it was asked for.
+    for (lists, at, known, is_asked) in
+        [("10", "110", "10", false), ("5", "112", "5", false), ("5", "110", "10", true)]
+    {
+        let mut b = Bench::new(ALPACA);
+        let id = opened(&mut b);
+        let half = |to: &str| RungWish { share: decimal("0.5"), target: price(to) };
+        b.person(Intent::Ladder { transaction: id, rungs: vec![half("112"), half("114")] });
+        let pair = b.command();
+        assert_eq!(words(&pair), "exits of 5: stop 95, target 112");
+        b.answer(&pair, Answer::Unknown(Fault::new("TIMEOUT", "no answer")));
+        b.pass_ms(500);
+        let listed = leg(&sold(&b, id, 2), None);
+        let target =
+            BracketLeg { quantity: quantity(lists), limit: Some(price(at)), ..listed.clone() };
+        let found = Found::Legs { legs: vec![leg(&sold(&b, id, 1), None), target], memo: vec![] };
+        b.tell(BrokerEvent::LookedUp { op: pair.op.clone(), found });
+        assert_eq!(b.tx(id).orders[2].quantity, quantity(known), "listed with {lists} at {at}");
+        let asks = |read: &Read| matches!(read, Read::Refresh { orders } if orders.contains(&listed.broker_id));
+        assert_eq!(b.last.reads.iter().any(|(_, read)| asks(read)), is_asked, "{lists} at {at}");
+    }
+}
+
+#[test]
 fn seed_560241402_exits_that_a_list_leaves_out_have_not_ended_before_that_is_told() {
     let mut b = Bench::new(ALPACA);
     let id = opened(&mut b);
