@@ -14,8 +14,9 @@ use bracketd_core::control::file_seen;
 use bracketd_core::decide::{PolicyIs, decide};
 use bracketd_core::fact::{Fact, FactKind};
 use bracketd_core::follow::follow;
-use bracketd_core::ids::{AccountName, OpId, PolicyName, Symbol, TransactionId};
+use bracketd_core::ids::{AccountName, BrokerOrderId, OpId, PolicyName, Symbol, TransactionId};
 use bracketd_core::intent::{Outcome, Request, Source, Verdict};
+use bracketd_core::order::{Order, OrderStatus};
 use bracketd_core::plan::{plan, raised, wake};
 use bracketd_core::reconcile::Doubts;
 use bracketd_core::refusal::Refusal;
@@ -152,6 +153,7 @@ impl Engine {
         self.follow_prices(&account, priced, now, out);
         if came_up {
             self.ask_for_picture(&account, now, out);
+            self.ask_for_pending(&account, out);
         }
         if !was_reconciled && self.is_reconciled(&account) {
             self.ask_all(&account, None, &Happening::Start);
@@ -205,6 +207,27 @@ impl Engine {
         let symbols: BTreeSet<&Symbol> = held.chain(always).collect();
         for symbol in symbols {
             out.reads.push((account.clone(), Read::Instrument(symbol.clone())));
+        }
+    }
+
+    /// Orders whose end or change was asked for before the account went away: what became of them was
+    /// told to nobody, and a whole read may have to wait for its messages. A stop that is to go may be
+    /// gone.
+    fn ask_for_pending(&self, account: &AccountName, out: &mut Transition) {
+        // What a new daemon knows is compared first.
+        if !self.is_reconciled(account) {
+            return;
+        }
+        let pending = |order: &&Order| {
+            matches!(order.status, OrderStatus::PendingCancel | OrderStatus::PendingReplace)
+        };
+        let of = self.book.transactions.values().filter(|tx| tx.account == *account);
+        let orders: Vec<BrokerOrderId> = of
+            .flat_map(|tx| tx.orders.iter().filter(pending))
+            .map(|order| order.broker_id.clone())
+            .collect();
+        if !orders.is_empty() {
+            out.reads.push((account.clone(), Read::Refresh { orders }));
         }
     }
 

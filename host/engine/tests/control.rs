@@ -408,6 +408,29 @@ fn seed_570291128_s1_an_order_in_doubt_is_asked_for_by_its_id_once_its_window_is
 }
 
 #[test]
+fn seed_620902451_s1_a_stop_that_was_to_go_is_asked_for_once_its_account_is_back() {
+    for (status, is_asked) in [(OrderStatus::Working, false), (OrderStatus::PendingCancel, true)] {
+        let mut w = fresh();
+        w.opened();
+        let orders = &w.engine.book().transactions[&ID].orders;
+        let stop = orders.iter().find(|o| o.role == Role::Stop).expect("a stop").clone();
+        let rests = OrderReport {
+            status,
+            filled: Quantity::ZERO,
+            avg_price: None,
+            updated_at: w.now,
+            ..w.report_of(stop)
+        };
+        w.tell(BrokerEvent::Polled { orders: vec![rests], fills: vec![] });
+        w.tell(down());
+        let orders = vec!["s1".into()];
+        let asked = |read: &Read| matches!(read, Read::Refresh { orders: ids } if *ids == orders);
+        let done = w.tell(up(Features::default()));
+        assert_eq!(done.reads.iter().any(|(_, read)| asked(read)), is_asked, "{status:?}");
+    }
+}
+
+#[test]
 fn a_loss_is_measured_from_the_same_equity_after_a_restart() {
     let mut world = fresh();
     let balance = |equity: i64| {

@@ -51,7 +51,8 @@ pub(super) fn answered(
                     How::Unchanged | How::NewLeg => {}
                 }
                 if !(how == How::ReplacedInPlace && bug::is(Bug::M3)) {
-                    merge_legs(tx, slice, &news(tx, legs, &given), now, out);
+                    let since = tx.ops[at].planned_at;
+                    merge_legs(tx, slice, &news(tx, legs, &given), since, now, out);
                 }
                 let idle = how == How::Unchanged && progress == Progress::Confirmed;
                 let tried = idle.then(|| Tried::of(tx, &tx.ops[at]));
@@ -306,7 +307,7 @@ pub(super) fn rejected(
     let (slice, kind, version) = (tx.ops[at].slice, tx.ops[at].kind.clone(), tx.ops[at].version);
     let text = format!("{}: {}", fault.code, fault.message);
     if let Some(legs) = &fault.legs_now {
-        merge_legs(tx, slice, legs, now, out);
+        merge_legs(tx, slice, legs, tx.ops[at].planned_at, now, out);
     }
     // It was made all the same: its own reports tell what becomes of it.
     if lives(tx, &tx.ops[at]) {

@@ -89,11 +89,15 @@ fn found_legs(
         ask_for_replaced(tx, at, legs, out);
     }
     let op = &tx.ops[at];
+    let changes = |leg: &BracketLeg| known_as(tx, leg).is_some_and(|known| differs(known, leg));
+    // A leg has no time: one that is listed neither as known nor as asked may be of before the last
+    // change, and so may all that stands beside it.
+    let is_old = !shows_own && legs.iter().any(|leg| changes(leg) && !is_asked(tx, op, leg));
     let (odd, plain): (Vec<&BracketLeg>, Vec<&BracketLeg>) =
-        legs.iter().partition(|leg| !shows_own && is_odd(tx, op, leg));
+        legs.iter().partition(|leg| is_old && changes(leg));
     let odd: Vec<BrokerOrderId> = odd.into_iter().map(|leg| leg.broker_id.clone()).collect();
     let plain: Vec<BracketLeg> = plain.into_iter().cloned().collect();
-    merge_legs(tx, slice, &plain, now, out);
+    merge_legs(tx, slice, &plain, tx.ops[at].planned_at, now, out);
     ask_for_unlisted(tx, slice, legs, out);
     if !odd.is_empty() {
         out.reads.push((tx.account.clone(), Read::Refresh { orders: odd }));
@@ -210,20 +214,27 @@ fn is_stale(tx: &Transaction, legs: &[BracketLeg]) -> bool {
     })
 }
 
-/// Whether a live leg is listed neither as it is known nor as the row asked for it. A leg has no time:
-/// it may be from before the last change, and is asked for by its id.
-fn is_odd(tx: &Transaction, op: &Op, leg: &BracketLeg) -> bool {
-    let OpKind::Adjust { stop, target, quantity } = &op.kind else { return false };
+/// The live order that a live leg is listed for, where it is known.
+fn known_as<'a>(tx: &'a Transaction, leg: &BracketLeg) -> Option<&'a Order> {
     let live = |o: &&Order| o.broker_id == leg.broker_id && !o.status.is_terminal();
-    let Some(known) = tx.orders.iter().find(live).filter(|_| !leg.status.is_terminal()) else {
-        return false;
+    tx.orders.iter().find(live).filter(|_| !leg.status.is_terminal())
+}
+
+fn differs(known: &Order, leg: &BracketLeg) -> bool {
+    leg.trigger.or(leg.limit) != known.trigger.or(known.limit) || leg.quantity != known.quantity
+}
+
+/// Whether a leg is as the row would leave it.
+fn is_asked(tx: &Transaction, op: &Op, leg: &BracketLeg) -> bool {
+    let OpKind::Adjust { stop, target, quantity } = &op.kind else { return true };
+    let is = leg.trigger.or(leg.limit);
+    let is_at = match if leg.role == Role::Stop { stop } else { target } {
+        Change::Set(price) => is == Some(*price),
+        Change::Keep | Change::Clear => {
+            known_as(tx, leg).is_some_and(|known| is == known.trigger.or(known.limit))
+        }
     };
-    let asked = if leg.role == Role::Stop { stop } else { target };
-    let (is, was) = (leg.trigger.or(leg.limit), known.trigger.or(known.limit));
-    let wanted = if let Change::Set(price) = asked { Some(*price) } else { was };
-    let as_known = is == was && leg.quantity == known.quantity;
-    let as_asked = is == wanted && of_quantity(leg, *quantity);
-    !(as_known || as_asked)
+    is_at && of_quantity(leg, *quantity)
 }
 
 /// Whether the leg is of that quantity; some of it may have filled since.

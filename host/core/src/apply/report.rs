@@ -456,11 +456,14 @@ fn shows(order: &Order, leg: &BracketLeg) -> bool {
         && order.filled == leg.filled
 }
 
-/// Merges the legs that a plugin returned for a slice's bracket.
+/// Merges the legs that a plugin returned for the bracket of a slice, for a row that was planned at
+/// `since`. A leg has no time. One that nobody knew was made after that, and whatever the broker tells of
+/// it is newer; one that was known counts as of now, or a page from before its change would undo it.
 pub(super) fn merge_legs(
     tx: &mut Transaction,
     slice: SliceNo,
     legs: &[BracketLeg],
+    since: Timestamp,
     now: Timestamp,
     out: &mut Transition,
 ) {
@@ -488,14 +491,14 @@ pub(super) fn merge_legs(
             limit: leg.limit,
             trigger: leg.trigger,
             status: leg.status,
-            updated_at: now,
+            updated_at: since,
             stuck: false,
         });
-        let is_new = known.is_none();
-        if is_new {
+        if known.is_some() {
+            order.updated_at = order.updated_at.max(now);
+        } else {
             tx.orders.push(order.clone());
         }
-        order.updated_at = order.updated_at.max(now);
         let mut report = report_of(&order, tx);
         report.status = leg.status;
         report.quantity = leg.quantity;

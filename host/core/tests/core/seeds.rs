@@ -868,3 +868,61 @@ fn seed_580494327_a_given_up_entry_that_turns_up_goes_before_what_filled_of_it_g
         assert_eq!(words(&b.command()), "exits of 6: stop 95, target 110");
     }
 }
+
+#[test]
+fn seed_620707530_what_stands_beside_an_odd_leg_is_asked_for_too() {
+    let mut b = Bench::new(ALPACA);
+    let id = opened(&mut b);
+    let half = |to: &str| RungWish { share: decimal("0.5"), target: price(to) };
+    b.person(Intent::Ladder { transaction: id, rungs: vec![half("112"), half("114")] });
+    let pair = b.command();
+    assert_eq!(words(&pair), "exits of 5: stop 95, target 112");
+    b.answer(&pair, Answer::Unknown(Fault::new("TIMEOUT", "no answer")));
+    b.pass_ms(500);
+    // The target as it is wanted now, by chance: the stop beside it shows that the list is old.
+    let (stop, target) = (leg(&sold(&b, id, 1), None), leg(&sold(&b, id, 2), None));
+    let odd = BracketLeg { quantity: quantity("7"), ..stop.clone() };
+    let asked = BracketLeg { quantity: quantity("5"), limit: Some(price("112")), ..target.clone() };
+    let found = Found::Legs { legs: vec![odd, asked], memo: vec![] };
+    b.tell(BrokerEvent::LookedUp { op: pair.op.clone(), found });
+    assert_eq!(b.tx(id).orders[2].quantity, quantity("10"), "it may rest for ten");
+    let both = vec![stop.broker_id, target.broker_id];
+    let asks = |read: &Read| matches!(read, Read::Refresh { orders } if *orders == both);
+    assert!(b.last.reads.iter().any(|(_, read)| asks(read)), "{:?}", b.last.reads);
+}
+
+#[test]
+fn seed_620625599_what_the_broker_did_before_its_answer_was_heard_is_newer_than_the_answer() {
+    let mut b = Bench::new(ALPACA);
+    let id = b.open(wish());
+    let entry = b.command();
+    let order = b.accept(&entry);
+    b.fill(&order, "10", "100");
+    let pair = b.command();
+    // The market is at the target: four of it fill while the answer is on its way, and the broker
+    // takes them off the stop.
+    let shrank_at = b.now.plus_ms(50);
+    b.pass_ms(100);
+    b.adjusted(&pair);
+    assert_eq!(b.tx(id).protection, Protection::Protected);
+    let shrank = OrderReport { quantity: quantity("6"), updated_at: shrank_at, ..sold(&b, id, 1) };
+    b.tell(BrokerEvent::Polled { orders: vec![shrank], fills: vec![] });
+    assert_eq!(b.tx(id).orders[1].quantity, quantity("6"));
+}
+
+#[test]
+fn seed_620625599_a_page_from_between_a_change_and_its_answer_undoes_nothing() {
+    let mut b = Bench::new(&[ALPACA, &[Features::REPLACE_IN_PLACE]].concat());
+    let id = opened(&mut b);
+    b.person(set_stop(id, "96"));
+    let moved = b.command();
+    let before = OrderReport { updated_at: b.now.plus_ms(10), ..sold(&b, id, 1) };
+    b.pass_ms(100);
+    let page = || BrokerEvent::Polled { orders: vec![before.clone()], fills: vec![] };
+    b.tell(page());
+    let legs = vec![BracketLeg { trigger: Some(price("96")), ..leg(&before, None) }];
+    let (how, progress) = (How::ReplacedInPlace, Progress::Confirmed);
+    b.answer(&moved, Answer::Adjusted { legs, how, progress, memo: vec![] });
+    b.tell(page());
+    assert_eq!(b.tx(id).orders[1].trigger, Some(price("96")));
+}

@@ -4,10 +4,11 @@
 
 use bracketd_core::Decimal;
 use bracketd_core::ids::TransactionId;
-use bracketd_core::order::Role;
+use bracketd_core::order::{Order, Role};
 use bracketd_core::pace::PaceRules;
 use bracketd_core::protection::Protection;
 use bracketd_core::time::Timestamp;
+use bracketd_core::transaction::Transaction;
 use bracketd_engine::Engine;
 
 use super::{Oracle, Side};
@@ -29,6 +30,18 @@ const SILENCE_MS: u64 = 1;
 const FORGOTTEN_MS: u64 = 6_000;
 /// A Pending that is due turns into Unprotected with the engine's own timer.
 const OVERDUE_MS: u64 = 1_000;
+
+impl Side {
+    /// Whether every stop that the daemon counts on lives at the broker.
+    fn all_live(&self, tx: &Transaction) -> bool {
+        let mut stops =
+            tx.orders.iter().filter(|o| o.role == Role::Stop && o.status.protects()).peekable();
+        let lives = |order: &Order| {
+            order.broker_id.as_str().parse().is_ok_and(|face| self.live_exits.contains(&face))
+        };
+        stops.peek().is_some() && stops.all(lives)
+    }
+}
 
 impl Oracle {
     /// Held or covered units of a transaction changed.
@@ -112,7 +125,10 @@ impl Oracle {
                 order.role == Role::Stop && order.stuck && !order.status.is_terminal()
             });
             let is_stuck = stuck.map(|o| o.leaves().get()).sum::<Decimal>() >= model.naked();
-            if model.gap_since.is_none() || published || is_stuck || !able {
+            // A broker's word of before what the clock says now counts as older: every stop that it
+            // believes in lives, only of fewer units since.
+            let is_misdated = self.clock_was_set && side.all_live(tx);
+            if model.gap_since.is_none() || published || is_stuck || is_misdated || !able {
                 model.silent_since = None;
             } else {
                 let since = *model.silent_since.get_or_insert(now);
