@@ -211,23 +211,21 @@ impl Engine {
     }
 
     /// Orders whose end or change was asked for before the account went away: what became of them was
-    /// told to nobody, and a whole read may have to wait for its messages. A stop that is to go may be
-    /// gone.
+    /// told to nobody, and a whole read may have to wait for its messages. A stop that was to go may be
+    /// gone. Until the account is compared with the book, that read goes before everything.
     fn ask_for_pending(&self, account: &AccountName, out: &mut Transition) {
-        // What a new daemon knows is compared first.
         if !self.is_reconciled(account) {
             return;
         }
         let pending = |order: &&Order| {
             matches!(order.status, OrderStatus::PendingCancel | OrderStatus::PendingReplace)
         };
-        let of = self.book.transactions.values().filter(|tx| tx.account == *account);
-        let orders: Vec<BrokerOrderId> = of
-            .flat_map(|tx| tx.orders.iter().filter(pending))
-            .map(|order| order.broker_id.clone())
-            .collect();
-        if !orders.is_empty() {
-            out.reads.push((account.clone(), Read::Refresh { orders }));
+        for tx in self.book.transactions.values().filter(|tx| tx.account == *account) {
+            let orders: Vec<BrokerOrderId> =
+                tx.orders.iter().filter(pending).map(|order| order.broker_id.clone()).collect();
+            if !orders.is_empty() {
+                out.reads.push((account.clone(), Read::Refresh { orders }));
+            }
         }
     }
 

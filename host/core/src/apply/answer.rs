@@ -289,11 +289,16 @@ pub(super) fn done(tx: &mut Transaction, at: usize, now: Timestamp, out: &mut Tr
     out.notice(tx, NoticeKind::Acknowledged { what });
 }
 
-/// Whether the row makes an order of its own, and that is known to live.
-fn lives(tx: &Transaction, op: &Op) -> bool {
-    let is_its_own = |o: &Order| o.client_id.as_ref() == Some(&op.client_id);
-    matches!(op.kind, OpKind::Submit(_) | OpKind::Close(_))
-        && tx.orders.iter().any(|o| is_its_own(o) && !o.status.is_terminal())
+/// The order of its own that the row makes, where it is known to live.
+fn lives(tx: &Transaction, op: &Op) -> Option<BrokerOrderId> {
+    let (OpKind::Submit(asked) | OpKind::Close(asked)) = &op.kind else { return None };
+    let is_its_own = |o: &&Order| {
+        o.client_id.as_ref() == Some(&op.client_id)
+            && o.side == asked.side
+            && o.quantity <= asked.quantity
+            && !o.status.is_terminal()
+    };
+    tx.orders.iter().find(is_its_own).map(|order| order.broker_id.clone())
 }
 
 pub(super) fn rejected(
@@ -310,8 +315,9 @@ pub(super) fn rejected(
         merge_legs(tx, slice, legs, tx.ops[at].planned_at, now, out);
     }
     // It was made all the same: its own reports tell what becomes of it.
-    if lives(tx, &tx.ops[at]) {
-        return done(tx, at, now, out);
+    if let Some(order) = lives(tx, &tx.ops[at]) {
+        out.reads.push((tx.account.clone(), Read::Refresh { orders: vec![order] }));
+        return set_state(tx, at, OpState::Done, &text, now, out);
     }
     match kind {
         // Too late or too early to cancel: the order itself will tell which.

@@ -97,14 +97,14 @@ fn found_legs(
         legs.iter().partition(|leg| is_old && changes(leg));
     let odd: Vec<BrokerOrderId> = odd.into_iter().map(|leg| leg.broker_id.clone()).collect();
     let plain: Vec<BracketLeg> = plain.into_iter().cloned().collect();
-    merge_legs(tx, slice, &plain, tx.ops[at].planned_at, now, out);
+    merge_legs(tx, slice, &plain, tx.ops[at].sent_at, now, out);
     ask_for_unlisted(tx, slice, legs, out);
     if !odd.is_empty() {
         out.reads.push((tx.account.clone(), Read::Refresh { orders: odd }));
     }
     // A list that leaves out what lives, for all anybody knows, does not say that it has ended.
     let is_all = tx.exits(slice).all(|o| legs.iter().any(|leg| leg.broker_id == o.broker_id));
-    let is_proven = if sets(&tx.ops[at]) { now >= settled_at } else { is_all };
+    let is_proven = !is_old && if sets(&tx.ops[at]) { now >= settled_at } else { is_all };
     if is_there || is_as_asked && is_proven {
         done(tx, at, now, out);
     } else if is_as_asked {

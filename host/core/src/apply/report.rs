@@ -456,9 +456,10 @@ fn shows(order: &Order, leg: &BracketLeg) -> bool {
         && order.filled == leg.filled
 }
 
-/// Merges the legs that a plugin returned for the bracket of a slice, for a row that was planned at
-/// `since`. A leg has no time. One that nobody knew was made after that, and whatever the broker tells of
-/// it is newer; one that was known counts as of now, or a page from before its change would undo it.
+/// Merges the legs that a plugin returned for the bracket of a slice, for a row that was given to it at
+/// `since`. A leg has no time. One that nobody knew was made after that, and what the broker tells of it
+/// from then on is newer; one that was known counts as of now, or a page from before its change would
+/// undo it. So does one that is not at its venue yet: nothing of it can have gone.
 pub(super) fn merge_legs(
     tx: &mut Transaction,
     slice: SliceNo,
@@ -491,7 +492,7 @@ pub(super) fn merge_legs(
             limit: leg.limit,
             trigger: leg.trigger,
             status: leg.status,
-            updated_at: since,
+            updated_at: if leg.status == OrderStatus::PendingNew { now } else { since.min(now) },
             stuck: false,
         });
         if known.is_some() {

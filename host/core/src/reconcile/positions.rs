@@ -12,9 +12,9 @@ use super::oversold::hand_over;
 use super::{PositionDoubt, fact};
 use crate::apply::{Elsewhere, Transition, left_elsewhere};
 use crate::book::Book;
-use crate::broker::Picture;
+use crate::broker::{History, Picture};
 use crate::bug::{self, Bug};
-use crate::command::{Op, OpKind};
+use crate::command::{Op, OpKind, OpState};
 use crate::fact::FactKind;
 use crate::ids::{AccountName, Symbol, TransactionId};
 use crate::limits::SETTLE_MS;
@@ -91,7 +91,8 @@ pub(super) fn compare(
         if under_way.explains(ours, theirs) {
             continue;
         }
-        if asked.contains(&symbol) {
+        let is_cut = picture.history == History::Cut;
+        if asked.contains(&symbol) || is_cut && under_way.may_have_sold(ours, theirs) {
             wait_for_orders(book, name, &symbol, picture, now);
         } else {
             compare_one(book, name, &symbol, picture, now, out);
@@ -100,11 +101,13 @@ pub(super) fn compare(
 }
 
 /// What commands under way may do to a position. Exits are always under way somewhere; what those
-/// do is in the orders of the same read.
+/// do is in the orders of the same read, unless that leaves out what has ended.
 #[derive(Clone, Copy, Default)]
 struct UnderWay {
     enters: bool,
     closes: bool,
+    /// Whether nobody knows if exits were made, which may have filled.
+    in_doubt: bool,
 }
 
 impl UnderWay {
@@ -113,16 +116,27 @@ impl UnderWay {
             match op.kind {
                 OpKind::Submit(_) => self.enters = true,
                 OpKind::Close(_) => self.closes = true,
-                OpKind::Adjust { .. } | OpKind::Cancel { .. } => {}
+                OpKind::Adjust { .. } => {
+                    self.in_doubt |= matches!(op.state, OpState::Unknown { .. });
+                }
+                OpKind::Cancel { .. } => {}
             }
         }
     }
 
     /// Whether the difference may be theirs: an entry adds, a close takes away.
     fn explains(self, ours: Decimal, theirs: Decimal) -> bool {
-        let is_less = !ours.is_zero() && theirs / ours < Decimal::ONE;
-        if is_less { self.closes } else { self.enters || self.closes }
+        if is_less(ours, theirs) { self.closes } else { self.enters || self.closes }
     }
+
+    /// Whether exits that nobody has seen may have taken away what is missing.
+    fn may_have_sold(self, ours: Decimal, theirs: Decimal) -> bool {
+        self.in_doubt && is_less(ours, theirs)
+    }
+}
+
+fn is_less(ours: Decimal, theirs: Decimal) -> bool {
+    !ours.is_zero() && theirs / ours < Decimal::ONE
 }
 
 /// What differs is read again once the orders that are missing have told what became of them.

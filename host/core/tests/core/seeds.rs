@@ -26,6 +26,10 @@ fn orders(b: &Bench, id: TransactionId) -> Vec<OrderReport> {
 
 /// Two complete reads that show so much held, the settle window apart.
 fn reads_show(b: &mut Bench, held: &str, ids: &[TransactionId]) {
+    reads_show_of(b, held, ids, History::Whole);
+}
+
+fn reads_show_of(b: &mut Bench, held: &str, ids: &[TransactionId], history: History) {
     let held = decimal(held);
     for pause_ms in [0, 6_000] {
         b.now = b.now.plus_ms(pause_ms);
@@ -34,15 +38,7 @@ fn reads_show(b: &mut Bench, held: &str, ids: &[TransactionId]) {
             Position { symbol: "AAA".into(), quantity: held, avg_price: Some(price("100")) };
         let positions = if held.is_zero() { vec![] } else { vec![position] };
         let (fills, balance, as_of) = (vec![], None, b.now);
-        let picture = Picture {
-            orders,
-            fills,
-            positions,
-            balance,
-            complete: true,
-            as_of,
-            history: History::Whole,
-        };
+        let picture = Picture { orders, fills, positions, balance, complete: true, as_of, history };
         b.tell(BrokerEvent::Picture(picture));
     }
 }
@@ -925,4 +921,26 @@ fn seed_620625599_a_page_from_between_a_change_and_its_answer_undoes_nothing() {
     b.answer(&moved, Answer::Adjusted { legs, how, progress, memo: vec![] });
     b.tell(page());
     assert_eq!(b.tx(id).orders[1].trigger, Some(price("96")));
+}
+
+#[test]
+fn seed_630156200_what_exits_in_doubt_may_have_sold_left_by_no_other_hands_while_a_read_hides_it() {
+    // The history that the reads show, whether the change is still in doubt, and what is held then.
+    for (history, in_doubt, held) in
+        [(History::Cut, true, "10"), (History::Cut, false, "0"), (History::Whole, true, "0")]
+    {
+        let mut b = Bench::new(ALPACA);
+        let id = b.open(wish());
+        let entry = b.command();
+        let order = b.accept(&entry);
+        b.fill(&order, "10", "100");
+        let pair = b.command();
+        let answer = match in_doubt {
+            true => Answer::Unknown(Fault::new("TIMEOUT", "no answer")),
+            false => Answer::Rejected(Fault::new("BUSY", "not now")),
+        };
+        b.answer(&pair, answer);
+        reads_show_of(&mut b, "0", &[id], history);
+        assert_eq!(b.tx(id).held(), quantity(held), "{history:?}, in doubt {in_doubt}");
+    }
 }

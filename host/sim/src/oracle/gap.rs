@@ -125,9 +125,9 @@ impl Oracle {
                 order.role == Role::Stop && order.stuck && !order.status.is_terminal()
             });
             let is_stuck = stuck.map(|o| o.leaves().get()).sum::<Decimal>() >= model.naked();
-            // A broker's word of before what the clock says now counts as older: every stop that it
-            // believes in lives, only of fewer units since.
-            let is_misdated = self.clock_was_set && side.all_live(tx);
+            // A clock that was set ahead dates what is believed later than the broker's word of it.
+            let is_misdated = side.all_live(tx)
+                && tx.orders.iter().any(|o| o.role == Role::Stop && o.updated_at > now);
             if model.gap_since.is_none() || published || is_stuck || is_misdated || !able {
                 model.silent_since = None;
             } else {
