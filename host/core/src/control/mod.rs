@@ -42,6 +42,7 @@ pub use acts::{account_told, file_seen};
 pub(crate) use equity::balance_read;
 pub use equity::exceeded;
 pub(crate) use locked::symbol_locked;
+pub use unclosed::not_closed;
 
 /// How far the kill switch is thrown; a later one holds everything that an earlier one does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

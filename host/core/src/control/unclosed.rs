@@ -23,7 +23,7 @@ pub(super) fn flattened(book: &Book, scope: Option<&AccountName>) -> String {
         let ours = book.transactions.values().filter(|tx| tx.account == account.name);
         ours.filter(|tx| !tx.status.is_ended() && !tx.held().is_zero())
     });
-    let unclosed: String = accounts().filter_map(|account| unclosed(book, account)).collect();
+    let unclosed = not_closed(book, scope);
     let closing = match closing.count() {
         0 if unclosed.is_empty() => "; nothing is held".to_owned(),
         0 => String::new(),
@@ -31,6 +31,14 @@ pub(super) fn flattened(book: &Book, scope: Option<&AccountName>) -> String {
         count => format!("; closing {count} transactions"),
     };
     format!("{closing}{unclosed}")
+}
+
+/// The accounts that hold something and get no close now, each with why and how much, as further parts
+/// of a sentence: of one account, or of all.
+pub fn not_closed(book: &Book, scope: Option<&AccountName>) -> String {
+    let concerned = |name: &AccountName| scope.is_none_or(|scope| scope == name);
+    let accounts = book.accounts.values().filter(|account| concerned(&account.name));
+    accounts.filter_map(|account| unclosed(book, account)).collect()
 }
 
 /// Why no close can go out at the account now, and when one will.

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use bracketd_account::Host;
+use bracketd_core::diagnostic::{Diagnostic, Severity};
 use clap::Subcommand;
 use serde_json::json;
 
@@ -91,7 +92,8 @@ pub(super) fn meaning(checked: Checked, path: &Path, out: &Out) -> Result<Config
         out.note(&render::texts(&diagnostics, true));
     }
     config.ok_or_else(|| {
-        let mistakes = match diagnostics.len() {
+        let is_error = |found: &&Diagnostic| found.severity == Severity::Error;
+        let mistakes = match diagnostics.iter().filter(is_error).count() {
             1 => "a mistake".to_owned(),
             many => format!("{many} mistakes"),
         };

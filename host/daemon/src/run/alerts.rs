@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use bracketd_core::book::Book;
-use bracketd_core::control::{Kill, KillLevel};
+use bracketd_core::control::{Kill, KillLevel, not_closed};
 use bracketd_core::diagnostic::Diagnostic;
 use bracketd_core::ids::AccountName;
 use bracketd_engine::Engine;
@@ -19,21 +19,29 @@ use super::arming::Arming;
 /// `unwritten` are those that the ledger does not have yet.
 pub(super) fn kills(book: &Book, unwritten: &BTreeSet<Option<AccountName>>) -> Vec<String> {
     let is_written = |scope: Option<&AccountName>| !unwritten.contains(&scope.cloned());
-    let own = sentence("the daemon", &book.kill, is_written(None));
+    let own = sentence(book, None, &book.kill, is_written(None));
     let mut words: Vec<String> = own.into_iter().collect();
     for account in book.accounts.values() {
-        let is_written = is_written(Some(&account.name));
-        let of = format!("account {}", account.name);
-        words.extend(sentence(&of, &account.control.kill, is_written));
+        let name = Some(&account.name);
+        words.extend(sentence(book, name, &account.control.kill, is_written(name)));
     }
     words
 }
 
-fn sentence(of: &str, kill: &Kill, is_written: bool) -> Option<String> {
+fn sentence(
+    book: &Book,
+    scope: Option<&AccountName>,
+    kill: &Kill,
+    is_written: bool,
+) -> Option<String> {
+    let of = scope.map_or("the daemon".to_owned(), |name| format!("account {name}"));
     let (level, by) = (kill.level.as_str(), kill.by.label());
     let yet = if is_written { "" } else { "; it is not yet in the ledger" };
+    // Whoever reads flatten believes that all is closed or being closed.
+    let left =
+        if kill.level == KillLevel::Flatten { not_closed(book, scope) } else { String::new() };
     (kill.level > KillLevel::Off)
-        .then(|| format!("the kill switch of {of} is at {level} ({by}: {}){yet}", kill.why))
+        .then(|| format!("the kill switch of {of} is at {level} ({by}: {}){yet}{left}", kill.why))
 }
 
 /// Accounts whose commands do not go out, with how much is held there.
@@ -88,4 +96,29 @@ pub(super) fn values(refused: &[Diagnostic]) -> Option<String> {
     let first = refused.first()?;
     let line = first.one_line();
     Some(format!("params.toml was not taken, the values before it go on: {line}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bracketd_core::book::Account;
+
+    use super::*;
+
+    #[test]
+    fn flatten_is_never_said_without_what_it_cannot_close() {
+        let tx = crate::fixtures::opened();
+        for (level, is_left) in [(KillLevel::CancelEntries, false), (KillLevel::Flatten, true)] {
+            let mut book = Book::default();
+            let account = Account::new(tx.account.clone(), Default::default());
+            book.accounts.insert(tx.account.clone(), account);
+            book.transactions.insert(tx.id, Arc::new(tx.clone()));
+            book.kill.level = level;
+            let said = kills(&book, &BTreeSet::new());
+            let left = format!("NOT CLOSED: account {} is", tx.account);
+            assert_eq!(said.len(), 1, "{said:?}");
+            assert_eq!(said[0].contains(&left), is_left, "{said:?}");
+        }
+    }
 }

@@ -35,7 +35,7 @@ impl LastWords {
         }
     }
 
-    /// A sentence for each. An account that is disarmed or not connected is told on its own.
+    /// A sentence for each.
     pub(super) fn alarms(&self, book: &Book) -> Vec<String> {
         let all = book.transactions.values();
         all.filter_map(|tx| self.alarm(tx)).collect()
@@ -44,7 +44,8 @@ impl LastWords {
     fn alarm(&self, tx: &Transaction) -> Option<String> {
         let Protection::Unprotected { since, why } = tx.protection else { return None };
         let why = match why {
-            Exposed::AccountDown | Exposed::Disarmed => return None,
+            Exposed::AccountDown => "its account is not connected",
+            Exposed::Disarmed => "its account is disarmed, so nothing is sent",
             Exposed::Deadline => "its stop takes longer than the account's protection_deadline",
             Exposed::Rejected => "the broker rejected the stop",
             Exposed::Breached => "the stop is already through the market",
@@ -85,8 +86,8 @@ mod tests {
         let rows = [
             (Protection::Protected, None),
             (Protection::Pending { since }, None),
-            (Protection::Unprotected { since, why: Exposed::Disarmed }, None),
-            (Protection::Unprotected { since, why: Exposed::AccountDown }, None),
+            (Protection::Unprotected { since, why: Exposed::Disarmed }, Some("is disarmed")),
+            (Protection::Unprotected { since, why: Exposed::AccountDown }, Some("not connected")),
             (Protection::Unprotected { since, why: Exposed::Rejected }, Some("rejected the stop")),
             (
                 Protection::Unprotected { since, why: Exposed::Deadline },
