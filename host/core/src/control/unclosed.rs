@@ -17,12 +17,11 @@ const NAMED: usize = 8;
 /// How many transactions are being closed, then the accounts concerned that hold something and get
 /// no close now, each with why and how much.
 pub(super) fn flattened(book: &Book, scope: Option<&AccountName>) -> String {
-    let concerned = |name: &AccountName| scope.is_none_or(|scope| scope == name);
-    let accounts = || book.accounts.values().filter(|account| concerned(&account.name));
-    let closing = accounts().filter(|account| barrier(account).is_none()).flat_map(|account| {
-        let ours = book.transactions.values().filter(|tx| tx.account == account.name);
-        ours.filter(|tx| !tx.status.is_ended() && !tx.held().is_zero())
-    });
+    let closing =
+        concerned(book, scope).filter(|account| barrier(account).is_none()).flat_map(|account| {
+            let ours = book.transactions.values().filter(|tx| tx.account == account.name);
+            ours.filter(|tx| !tx.status.is_ended() && !tx.held().is_zero())
+        });
     let unclosed = not_closed(book, scope);
     let closing = match closing.count() {
         0 if unclosed.is_empty() => "; nothing is held".to_owned(),
@@ -36,9 +35,15 @@ pub(super) fn flattened(book: &Book, scope: Option<&AccountName>) -> String {
 /// The accounts that hold something and get no close now, each with why and how much, as further parts
 /// of a sentence: of one account, or of all.
 pub fn not_closed(book: &Book, scope: Option<&AccountName>) -> String {
-    let concerned = |name: &AccountName| scope.is_none_or(|scope| scope == name);
-    let accounts = book.accounts.values().filter(|account| concerned(&account.name));
-    accounts.filter_map(|account| unclosed(book, account)).collect()
+    concerned(book, scope).filter_map(|account| unclosed(book, account)).collect()
+}
+
+fn concerned<'a>(
+    book: &'a Book,
+    scope: Option<&'a AccountName>,
+) -> impl Iterator<Item = &'a Account> {
+    let all = book.accounts.values();
+    all.filter(move |account| scope.is_none_or(|scope| *scope == account.name))
 }
 
 /// Why no close can go out at the account now, and when one will.

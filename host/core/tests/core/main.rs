@@ -15,6 +15,7 @@ mod guards;
 mod identity;
 mod ladder;
 mod lives;
+mod look_ups;
 mod outside;
 mod pace;
 mod properties;

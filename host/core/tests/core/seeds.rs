@@ -6,8 +6,7 @@ use bracketd_core::command::{Answer, BracketLeg, How, Progress, Read, Urgency};
 use bracketd_core::fact::FactKind;
 use bracketd_core::ids::{ClientOrderId, SliceNo, TransactionId};
 use bracketd_core::instrument::Features;
-use bracketd_core::intent::{GuardWish, Intent, Open, Wish};
-use bracketd_core::ladder::RungWish;
+use bracketd_core::intent::{GuardWish, Intent, Open};
 use bracketd_core::order::{Direction, Leg, Order, OrderKind, OrderStatus, Role};
 use bracketd_core::plan::raised;
 use bracketd_core::protection::Protection;
@@ -154,7 +153,7 @@ fn seed_1000658_an_order_that_was_replaced_counts_until_the_one_in_its_place_is_
 }
 
 /// An order as a plugin lists it.
-fn leg(report: &OrderReport, client_id: Option<ClientOrderId>) -> BracketLeg {
+pub(crate) fn leg(report: &OrderReport, client_id: Option<ClientOrderId>) -> BracketLeg {
     BracketLeg {
         role: report.role.unwrap(),
         broker_id: report.broker_id.clone(),
@@ -481,32 +480,6 @@ fn seed_90229795_nothing_is_sold_beside_carried_exits_that_nobody_has_seen_yet()
 }
 
 #[test]
-fn seed_121043810_exits_at_the_price_asked_for_prove_nothing_with_another_quantity() {
-    // What each leg lists as its quantity, and whether that is the adjustment's work.
-    for (stop_lists, target_lists, is_done) in
-        [("10", "10", false), ("5", "10", false), ("10", "5", false), ("5", "5", true)]
-    {
-        let mut b = Bench::new(ALPACA);
-        let id = opened(&mut b);
-        let half = |to: &str| RungWish { share: decimal("0.5"), target: price(to) };
-        b.person(Intent::Ladder { transaction: id, rungs: vec![half("110"), half("112")] });
-        let pair = b.command();
-        assert_eq!(words(&pair), "exits of 5: stop 95, target 110");
-        b.answer(&pair, Answer::Unknown(Fault::new("TIMEOUT", "no answer")));
-        b.pass_ms(6_000);
-        let lists = |at: usize, units: &str| BracketLeg {
-            quantity: quantity(units),
-            ..leg(&sold(&b, id, at), None)
-        };
-        let legs = vec![lists(1, stop_lists), lists(2, target_lists)];
-        let found = Found::Legs { legs, memo: vec![] };
-        b.tell(BrokerEvent::LookedUp { op: pair.op.clone(), found });
-        let is_known = !b.tx(id).ops.iter().any(|op| op.id == pair.op);
-        assert_eq!(is_known, is_done, "{stop_lists} and {target_lists}");
-    }
-}
-
-#[test]
 fn seed_121055199_a_stop_that_shrank_by_itself_is_not_enlarged_before_its_target_was_asked_for() {
     let mut b = Bench::new(ALPACA);
     let id = opened(&mut b);
@@ -766,71 +739,6 @@ fn seed_540177974_an_entry_that_would_net_what_came_late_is_asked_to_go() {
 }
 
 #[test]
-fn seed_550593003_a_look_up_s_leg_that_is_neither_as_known_nor_as_asked_is_asked_for_by_its_id() {
-    // What the stop is listed with, what it is then known to be of, and whether it was asked for.
-    for (lists, known, is_asked) in [("10", "10", false), ("5", "5", false), ("3", "10", true)] {
-        let mut b = Bench::new(ALPACA);
-        let id = opened(&mut b);
-        let half = |to: &str| RungWish { share: decimal("0.5"), target: price(to) };
-        b.person(Intent::Ladder { transaction: id, rungs: vec![half("110"), half("112")] });
-        let pair = b.command();
-        b.answer(&pair, Answer::Unknown(Fault::new("TIMEOUT", "no answer")));
-        b.pass_ms(500);
-        let stop = BracketLeg { quantity: quantity(lists), ..leg(&sold(&b, id, 1), None) };
-        let legs = vec![stop.clone(), leg(&sold(&b, id, 2), None)];
-        let found = Found::Legs { legs, memo: vec![] };
-        b.tell(BrokerEvent::LookedUp { op: pair.op.clone(), found });
-        assert_eq!(b.tx(id).orders[1].quantity, quantity(known), "listed with {lists}");
-        let asks = |read: &Read| matches!(read, Read::Refresh { orders } if orders.contains(&stop.broker_id));
-        assert_eq!(b.last.reads.iter().any(|(_, read)| asks(read)), is_asked, "{lists}");
-    }
-}
-
-#[test]
-fn seed_610043309_a_leg_at_the_old_price_and_of_the_new_quantity_is_from_before_something_else() {
-    // The target as it is listed, what it is then known to be of, and whether it was asked for.
-    for (lists, at, known, is_asked) in
-        [("10", "110", "10", false), ("5", "112", "5", false), ("5", "110", "10", true)]
-    {
-        let mut b = Bench::new(ALPACA);
-        let id = opened(&mut b);
-        let half = |to: &str| RungWish { share: decimal("0.5"), target: price(to) };
-        b.person(Intent::Ladder { transaction: id, rungs: vec![half("112"), half("114")] });
-        let pair = b.command();
-        assert_eq!(words(&pair), "exits of 5: stop 95, target 112");
-        b.answer(&pair, Answer::Unknown(Fault::new("TIMEOUT", "no answer")));
-        b.pass_ms(500);
-        let listed = leg(&sold(&b, id, 2), None);
-        let target =
-            BracketLeg { quantity: quantity(lists), limit: Some(price(at)), ..listed.clone() };
-        let found = Found::Legs { legs: vec![leg(&sold(&b, id, 1), None), target], memo: vec![] };
-        b.tell(BrokerEvent::LookedUp { op: pair.op.clone(), found });
-        assert_eq!(b.tx(id).orders[2].quantity, quantity(known), "listed with {lists} at {at}");
-        let asks = |read: &Read| matches!(read, Read::Refresh { orders } if orders.contains(&listed.broker_id));
-        assert_eq!(b.last.reads.iter().any(|(_, read)| asks(read)), is_asked, "{lists} at {at}");
-    }
-}
-
-#[test]
-fn seed_560241402_exits_that_a_list_leaves_out_have_not_ended_before_that_is_told() {
-    let mut b = Bench::new(ALPACA);
-    let id = opened(&mut b);
-    b.person(Intent::Protect { transaction: id, stop: Wish::Clear, target: Wish::Clear });
-    let clear = b.command();
-    assert_eq!(words(&clear), "exits of 10: stop clear, target clear");
-    b.answer(&clear, Answer::Unknown(Fault::new("TIMEOUT", "no answer")));
-    let finds_nothing = |b: &mut Bench| {
-        let found = Found::Legs { legs: vec![], memo: vec![] };
-        b.tell(BrokerEvent::LookedUp { op: clear.op.clone(), found });
-        b.tx(id).ops.iter().any(|op| op.id == clear.op)
-    };
-    b.pass_ms(7_000);
-    assert!(finds_nothing(&mut b), "the stop lives, for all anybody knows");
-    b.cancel_exits(id);
-    assert!(!finds_nothing(&mut b), "and has ended");
-}
-
-#[test]
 fn seed_580494327_a_given_up_entry_that_turns_up_goes_before_what_filled_of_it_gets_exits() {
     for on_partial in [OnPartial::CancelRest, OnPartial::Oco, OnPartial::Wait] {
         let mut b = Bench::new(ALPACA);
@@ -866,34 +774,9 @@ fn seed_580494327_a_given_up_entry_that_turns_up_goes_before_what_filled_of_it_g
 }
 
 #[test]
-fn seed_620707530_what_stands_beside_an_odd_leg_is_asked_for_too() {
-    let mut b = Bench::new(ALPACA);
-    let id = opened(&mut b);
-    let half = |to: &str| RungWish { share: decimal("0.5"), target: price(to) };
-    b.person(Intent::Ladder { transaction: id, rungs: vec![half("112"), half("114")] });
-    let pair = b.command();
-    assert_eq!(words(&pair), "exits of 5: stop 95, target 112");
-    b.answer(&pair, Answer::Unknown(Fault::new("TIMEOUT", "no answer")));
-    b.pass_ms(500);
-    // The target as it is wanted now, by chance: the stop beside it shows that the list is old.
-    let (stop, target) = (leg(&sold(&b, id, 1), None), leg(&sold(&b, id, 2), None));
-    let odd = BracketLeg { quantity: quantity("7"), ..stop.clone() };
-    let asked = BracketLeg { quantity: quantity("5"), limit: Some(price("112")), ..target.clone() };
-    let found = Found::Legs { legs: vec![odd, asked], memo: vec![] };
-    b.tell(BrokerEvent::LookedUp { op: pair.op.clone(), found });
-    assert_eq!(b.tx(id).orders[2].quantity, quantity("10"), "it may rest for ten");
-    let both = vec![stop.broker_id, target.broker_id];
-    let asks = |read: &Read| matches!(read, Read::Refresh { orders } if *orders == both);
-    assert!(b.last.reads.iter().any(|(_, read)| asks(read)), "{:?}", b.last.reads);
-}
-
-#[test]
 fn seed_620625599_what_the_broker_did_before_its_answer_was_heard_is_newer_than_the_answer() {
     let mut b = Bench::new(ALPACA);
-    let id = b.open(wish());
-    let entry = b.command();
-    let order = b.accept(&entry);
-    b.fill(&order, "10", "100");
+    let id = filled(&mut b);
     let pair = b.command();
     // The market is at the target: four of it fill while the answer is on its way, and the broker
     // takes them off the stop.
@@ -930,10 +813,7 @@ fn seed_630156200_what_exits_in_doubt_may_have_sold_left_by_no_other_hands_while
         [(History::Cut, true, "10"), (History::Cut, false, "0"), (History::Whole, true, "0")]
     {
         let mut b = Bench::new(ALPACA);
-        let id = b.open(wish());
-        let entry = b.command();
-        let order = b.accept(&entry);
-        b.fill(&order, "10", "100");
+        let id = filled(&mut b);
         let pair = b.command();
         let answer = match in_doubt {
             true => Answer::Unknown(Fault::new("TIMEOUT", "no answer")),
